@@ -1,0 +1,48 @@
+"""The tasks of the pipeline. `doit` builds and verifies; `doit list --all` shows every step."""
+
+from pathlib import Path
+
+from pipeline.engine import Engine
+
+engine = Engine(Path(__file__).resolve().parent)
+DOIT_CONFIG = engine.settings()
+
+
+def task_toolchain():
+    """make the locked environments that converters live in"""
+    yield from engine.tasks("toolchain")
+
+
+def task_source():
+    """fetch models, labels and photos by hash"""
+    yield from engine.tasks("source")
+
+
+def task_ir():
+    """convert each model to OpenVINO IR"""
+    yield from engine.tasks("ir")
+
+
+def task_tensor():
+    """turn pictures and signals into exact tensors"""
+    yield from engine.tasks("tensor")
+
+
+def task_guest():
+    """compile the guests to wasm and audit their imports"""
+    yield from engine.tasks("guest")
+
+
+def task_fixture():
+    """write fixture.txt and put the guest beside it"""
+    yield from engine.tasks("fixture")
+
+
+def task_verify():
+    """run each case in the sandbox and compare what comes out"""
+    yield from engine.tasks("verify")
+
+
+def task_manifest():
+    """write manifest.json, once every case of a fixture is verified"""
+    yield from engine.tasks("manifest")

@@ -1,0 +1,1 @@
+"""Builds, checks and publishes the artifacts that wasi-nn guests and hosts are tested with."""

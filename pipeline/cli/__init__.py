@@ -1,0 +1,1 @@
+"""The command `wasi-nn`: each sub-command thin over its room."""

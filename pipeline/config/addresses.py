@@ -1,0 +1,51 @@
+"""Which addresses and paths a config may hold: a light check, without a network or a disk."""
+
+from __future__ import annotations
+
+import re
+
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
+_REST = r"(?::[0-9]{1,5})?(?:[/?#][!-~]*)?"
+_HTTPS = re.compile(rf"https://{_HOST}{_REST}")
+_LOOPBACK = re.compile(rf"http://(?:localhost|127(?:\.[0-9]{{1,3}}){{3}}|\[::1\]){_REST}")
+_RELEASE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_KINDS = "https://HOST/PATH, pypi:NAME==VERSION#PATH or file:PATH"
+
+
+def address_fault(address: str) -> str:
+    """Return what an address must be like instead, or '' if it is one.
+
+    >>> address_fault("http://example.org/a.bin")
+    'https:; http: is for this machine alone'
+    >>> address_fault("pypi:scikit-image==0.26.0#skimage/data/chelsea.png")
+    ''
+    """
+    kind, _, rest = address.partition(":")
+    match kind:
+        case "https":
+            return "" if _HTTPS.fullmatch(address) else "https://HOST/PATH, without a password"
+        case "http":
+            return "" if _LOOPBACK.fullmatch(address) else "https:; http: is for this machine alone"
+        case "file":
+            fault = path_fault(rest)
+            return fault and f"file:PATH, where PATH is {fault}"
+        case "pypi":
+            release, _, path = rest.partition("#")
+            if not _RELEASE.fullmatch(release):
+                return "pypi:NAME==VERSION#PATH, one exact version"
+            fault = path_fault(path)
+            return fault and f"pypi:NAME==VERSION#PATH, where PATH is {fault}"
+    return _KINDS
+
+
+def path_fault(path: str) -> str:
+    r"""Return what a path must be like instead, or '' if it stays under the folder it starts at.
+
+    >>> path_fault("../secret"), path_fault("/etc/passwd"), path_fault("C:\\x"), path_fault("a/b.c")
+    ("a relative path without '..'", "a relative path without '..'", 'a path with / alone', '')
+    """
+    if not path or not path.isprintable() or "\\" in path or ":" in path:
+        return "a path with / alone"
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        return "a relative path without '..'"
+    return ""

@@ -1,0 +1,142 @@
+"""Cases: the tensors that each gives, and what must come out for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from pipeline.config.finding import Finding, Known
+from pipeline.config.schema import Expect, Fixture, GuestRun, Tensor
+from pipeline.config.tensor_rules import CHANNELS, check_tensor
+from pipeline.config.wording import Path, closest, compared, did_you_mean, dotted, listing, quoted
+
+_UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_MOST_MEMORY = 2**32
+# What a tensor says that is right or wrong by its colour.
+_OF_COLOUR = (("layout",), ("mean",), ("scale",))
+_OTHER = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def sanitised(name: str) -> str:
+    """Return a model's own name for an input as a part of a file name.
+
+    >>> sanitised("serving_default_input_2:0")
+    'serving_default_input_2-0'
+    """
+    return _OTHER.sub("-", name).strip("-")
+
+
+def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+    """Yield what is wrong with the tensors of the cases."""
+    inputs = fixture.model.inputs
+    for case, tensors in fixture.tensor.items():
+        path = ("tensor", case)
+        if not knows(*path) or not knows("model", "inputs"):
+            continue
+        unknown, missing = compared(tensors, inputs)
+        for name, meant in unknown.items():
+            yield Finding(
+                (*path, name),
+                f"The model has no input {quoted(name)}" + did_you_mean(meant),
+                f"one of {listing(inputs)}",
+                quoted(name),
+            )
+        for name in missing:
+            yield Finding(
+                (*path, name),
+                f"The case {quoted(case)} has no tensor for the input {quoted(name)}.",
+                f"[{dotted((*path, name))}]",
+                listing(tensors),
+            )
+        for name, tensor in tensors.items():
+            if name in inputs:
+                yield from _tensor((*path, name), tensor, fixture, knows)
+
+
+def check_input_names(fixture: Fixture) -> Iterator[Finding]:
+    """Yield inputs whose tensors would have the same file name."""
+    taken: dict[str, str] = {}
+    for name in fixture.model.inputs:
+        # Some file systems hold 'A' and 'a' to be one.
+        part = sanitised(name).casefold()
+        path = ("model", "inputs", name)
+        if not part:
+            message = "The name of the input has nothing that a file name can hold."
+            yield Finding(path, message, "a letter or digit", quoted(name))
+        elif part in taken:
+            message = "Two inputs have names that are the same in a file name."
+            found = f"{quoted(taken[part])} and {quoted(name)}: {part}"
+            yield Finding(path, message, found=found)
+        taken[part] = name
+
+
+def check_expectations(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+    """Yield what is wrong with what must come out."""
+    if knows("tensor") and knows("expect"):
+        unknown, missing = compared(fixture.expect, fixture.tensor)
+        for name, meant in unknown.items():
+            yield Finding(
+                ("expect", name),
+                f"There is no case {quoted(name)}" + did_you_mean(meant),
+                f"one of {listing(fixture.tensor)}",
+                quoted(name),
+            )
+        for case in missing:
+            # Told at the case, which is there to be looked at.
+            message = f"Nothing is expected of the case {quoted(case)}."
+            hint = f"Add [{dotted(('expect', case))}] with top1 or strongest."
+            yield Finding(("tensor", case), message, hint=hint)
+    for case, expect in fixture.expect.items():
+        yield from _expect(("expect", case), expect, knows)
+
+
+def _expect(path: Path, expect: Expect, knows: Known) -> Iterator[Finding]:
+    named = f"[{dotted(path)}]"
+    wanted = knows(*path, "top1") and knows(*path, "strongest")
+    if wanted and expect.top1 is None and not expect.strongest:
+        yield Finding(path, f"{named} expects nothing.", "top1 or strongest")
+    if len(set(expect.strongest)) < len(expect.strongest) and knows(*path, "strongest"):
+        message = f"The strongest of {named} name an index twice."
+        yield Finding((*path, "strongest"), message, found=", ".join(map(str, expect.strongest)))
+    if knows(*path, "value") and knows(*path, "within"):
+        if expect.value is not None and expect.within is None:
+            message = f"The value of {named} needs to know within what."
+            yield Finding((*path, "value"), message, "within = the largest difference")
+        if expect.within is not None and expect.value is None:
+            yield Finding((*path, "within"), f"{named} has within, but no value.", "value")
+
+
+def check_guest_run(run: GuestRun, guests: Collection[str], knows: Known) -> Iterator[Finding]:
+    """Yield what is wrong with the guest that feeds the tensors."""
+    if run.program not in guests:
+        yield Finding(
+            ("guest", "program"),
+            f"The guest {quoted(run.program)} does not exist"
+            + did_you_mean(closest(run.program, guests)),
+            f"one of {listing(guests)}",
+            quoted(run.program),
+            "A guest is declared in configs/guests, in a file of its name.",
+        )
+    if knows("guest", "memory"):
+        count, unit = run.memory.split(" ")
+        if int(count) * _UNITS[unit] > _MOST_MEMORY:
+            message = "A guest's memory has 32-bit addresses."
+            yield Finding(("guest", "memory"), message, "at most 4 GiB", quoted(run.memory))
+
+
+def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: Known) -> Iterator[Finding]:
+    dims = fixture.model.inputs[path[-1]].shape
+    # Stand-ins that no rule objects to, for what cannot be read.
+    if not knows.whole("model", "inputs", path[-1], "shape"):
+        dims = (1, *(CHANNELS.get(tensor.colour or "", 1),) * 3)
+    if not knows(*path, "type"):
+        tensor = msgspec.structs.replace(tensor, type="f32")
+    doubtful = () if knows(*path, "colour") else _OF_COLOUR
+    for found in check_tensor(tensor, dims, dotted(path)):
+        if found.path and not knows.whole(*path, *found.path):
+            continue
+        if found.path not in doubtful:
+            where = (*path, *found.path)
+            yield Finding(where, found.message, found.expected, found.found, found.hint)

@@ -1,0 +1,99 @@
+"""The JSON Schema of the configs, for editors: ``python -m pipeline.config.json_schema``.
+
+It is generated from the classes of ``schema.py`` and kept in ``configs/schema``. A config names
+its schema with a first line such as ``#:schema ../schema/fixture.schema.json``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.config import schema
+from pipeline.config.key_docs import key_docs
+from pipeline.config.schema import Fixture, Guest, Project
+from pipeline.store.atomic import write_bytes
+
+_TABLES: Mapping[str, type[msgspec.Struct]] = {
+    "fixture": Fixture,
+    "guest": Guest,
+    "project": Project,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema (draft 2020-12) of each kind of config.
+
+    >>> schemas()["guest"]["properties"]["language"]["description"]
+    'The language that the guest is written in.'
+    """
+    return {name: _schema(name, table) for name, table in _TABLES.items()}
+
+
+def files() -> dict[str, bytes]:
+    """Return the files of ``configs/schema``: name and bytes."""
+    return {
+        f"{name}.schema.json": (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+        for name, value in schemas().items()
+    }
+
+
+def write(folder: Path) -> None:
+    """Write each file of ``files`` to ``folder``, whole or not at all; raises OSError."""
+    for name, data in files().items():
+        write_bytes(folder / name, data)
+
+
+def _schema(name: str, table: type[msgspec.Struct]) -> dict[str, Any]:
+    generated = _without_null(msgspec.json.schema(table))
+    tables = {key: _documented(key, value) for key, value in generated["$defs"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{name}.schema.json",
+        **tables.pop(table.__name__),
+        **({"$defs": tables} if tables else {}),
+    }
+
+
+def _documented(name: str, table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table's schema with the documentation of the table and of each key."""
+    docs = key_docs(getattr(schema, name))
+    properties = {
+        key: {**value, "description": _joined(docs[key], value.get("description"))}
+        for key, value in table["properties"].items()
+    }
+    return {
+        **table,
+        "description": inspect.cleandoc(table["description"]),
+        "properties": properties,
+    }
+
+
+def _joined(doc: str, form: str | None) -> str:
+    return f"{doc} Form: {form}." if form else doc
+
+
+def _without_null(value: Any) -> Any:
+    """Return a schema without the null that ``X | None`` allows: TOML has none."""
+    if isinstance(value, list):
+        return [_without_null(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {
+        key: _without_null(item)
+        for key, item in value.items()
+        if not (key == "default" and item is None)
+    }
+    if "anyOf" in kept:
+        [present] = [item for item in kept.pop("anyOf") if item != {"type": "null"}]
+        return {**present, **kept}
+    return kept
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parents[2] / "configs" / "schema")

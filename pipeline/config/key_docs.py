@@ -1,0 +1,40 @@
+"""What each key of a table means: the line under it in the schema's source."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+
+from pipeline.config import schema
+
+
+def key_docs(table: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Return the documentation of every documented key of a table of the schema.
+
+    >>> key_docs(schema.Source)["size"]
+    'The size of the file in bytes.'
+    """
+    return _all_docs().get(table.__name__, {})
+
+
+@cache
+def _all_docs() -> Mapping[str, Mapping[str, str]]:
+    module = ast.parse(inspect.getsource(schema))
+    classes = (node for node in module.body if isinstance(node, ast.ClassDef))
+    return {node.name: dict(_documented(node)) for node in classes}
+
+
+def _documented(table: ast.ClassDef) -> list[tuple[str, str]]:
+    found = []
+    for field, below in zip(table.body, table.body[1:], strict=False):
+        match field, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found.append((name, inspect.cleandoc(text)))
+    return found

@@ -1,0 +1,228 @@
+"""Reads every config of a project; tells of all that is wrong in all of them at once.
+
+Every run starts here, so what only a broken config needs is imported when one is met.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.config.finding import Finding
+from pipeline.config.rules import fixture_findings, guest_findings, name_fault, project_findings
+from pipeline.config.schema import Fixture, Guest, Project
+from pipeline.config.wording import Path as KeyPath
+from pipeline.config.wording import quoted
+from pipeline.errors import Code, ConfigErrors, PipelineError
+
+T = TypeVar("T", bound=msgspec.Struct)
+Check = Callable[[T, Collection[KeyPath]], list[Finding]]
+
+_MOST_BYTES = 2**20
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+class Configs(msgspec.Struct, frozen=True):
+    """All configs of the project in ``root``; fixtures and guests by name, in order."""
+
+    root: Path
+    project: Project
+    fixtures: Mapping[str, Fixture]
+    guests: Mapping[str, Guest]
+
+
+def load_project(root: Path) -> Configs:
+    """Return the configs under ``root``.
+
+    Reads ``configs/project.toml`` if there is one, ``configs/fixtures/*.toml`` and
+    ``configs/guests/*.toml``. Raises ConfigErrors with everything that is wrong in any of them,
+    file by file and in the order of the lines.
+    """
+    fixture_names = _names_in(root, "configs/fixtures")
+    guest_names = _names_in(root, "configs/guests")
+    errors: list[PipelineError] = []
+
+    def check_fixture(fixture: Fixture, broken: Collection[KeyPath]) -> list[Finding]:
+        # A guest whose own file is broken exists all the same.
+        return fixture_findings(fixture, guest_names, broken)
+
+    def check_guest(guest: Guest, broken: Collection[KeyPath]) -> list[Finding]:
+        return guest_findings(guest, lambda path: _is_file_inside(root, path), broken)
+
+    project: Project | None = Project()
+    settings = root / "configs" / "project.toml"
+    # A dangling link exists too: it is told of.
+    if settings.exists() or settings.is_symlink():
+        project = _load(root, "configs/project.toml", Project, project_findings, errors)
+    if not fixture_names:
+        errors.append(
+            PipelineError(
+                Code.CONFIG,
+                "The project declares no fixture.",
+                where="configs/fixtures",
+                expected="a file such as configs/fixtures/squeezenet.toml",
+            )
+        )
+    if "model" in fixture_names:
+        errors.append(
+            PipelineError(
+                Code.CONFIG,
+                "A fixture cannot be 'model': its model.xml would be its own alias.",
+                where="configs/fixtures/model.toml",
+                hint="Rename the file.",
+            )
+        )
+    fixtures = _load_folder(root, "configs/fixtures", fixture_names, Fixture, check_fixture, errors)
+    guests = _load_folder(root, "configs/guests", guest_names, Guest, check_guest, errors)
+    if errors or project is None:
+        raise ConfigErrors(tuple(errors))
+    return Configs(root, project, fixtures, guests)
+
+
+def _names_in(root: Path, folder: str) -> Sequence[str]:
+    """Return the names of the TOML files of a folder, in order."""
+    try:
+        names = [path.name for path in (root / folder).iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise ConfigErrors((_unreadable(folder, error),)) from None
+    # Editors keep files of their own beside, with a dot before the name.
+    toml = (name for name in names if name.endswith(".toml") and not name.startswith("."))
+    return sorted(name.removesuffix(".toml") for name in toml)
+
+
+def _load_folder(
+    root: Path,
+    folder: str,
+    names: Sequence[str],
+    kind: type[T],
+    check: Check[T],
+    errors: list[PipelineError],
+) -> Mapping[str, T]:
+    tables: dict[str, T] = {}
+    for name in names:
+        where = f"{folder}/{name}.toml"
+        if fault := name_fault(name):
+            errors.append(
+                PipelineError(
+                    Code.CONFIG,
+                    f"The {kind.__name__.lower()} {quoted(name)} has a name that cannot be used.",
+                    where=_printable(where),
+                    expected=fault,
+                    found=quoted(name),
+                    hint="Rename the file.",
+                )
+            )
+        table = _load(root, where, kind, check, errors)
+        if table is not None:
+            tables[name] = table
+    return tables
+
+
+def _load(
+    root: Path, where: str, kind: type[T], check: Check[T], errors: list[PipelineError]
+) -> T | None:
+    """Return a file's table as far as it could be read; add what is wrong to ``errors``."""
+    try:
+        text, data = _read(root, where)
+    except PipelineError as error:
+        errors.append(error)
+        return None
+    findings: list[Finding] = []
+    broken: Collection[KeyPath] = ()
+    try:
+        table = msgspec.convert(data, kind)
+    except msgspec.ValidationError:
+        from pipeline.config.schema_check import check_schema
+
+        checked = check_schema(data, kind)
+        table, broken = checked.value, checked.broken
+        findings += checked.findings
+    findings += check(table, broken)
+    if findings:
+        errors += _placed(_printable(where), text, findings)
+    return table
+
+
+def _read(root: Path, where: str) -> tuple[str, dict[str, object]]:
+    """Return a file's text and what it holds; raises PipelineError."""
+    try:
+        raw = _bytes(root / where)
+    except OSError as error:
+        raise _unreadable(where, error) from None
+    try:
+        text = raw.decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        message, found = "The file is not UTF-8.", f"the byte 0x{raw[error.start]:02x}"
+        hint = "Save it as UTF-8."
+    except tomllib.TOMLDecodeError as error:
+        place = _PLACE.search(str(error))
+        reason = _PLACE.sub("", str(error))
+        line = int((place and place[1]) or max(1, len(text.splitlines())))
+        message, found, hint = f"The file is not TOML: {reason[0].lower()}{reason[1:]}.", "", ""
+    except (ValueError, RecursionError):
+        # tomllib's own limits: arrays in arrays, or a number with thousands of digits.
+        line, message, found = 1, "The file holds a number or a nesting without measure.", ""
+        hint = "Write it plainly."
+    raise PipelineError(
+        Code.CONFIG, message, where=f"{_printable(where)}:{line}", found=found, hint=hint
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    # Opening a pipe would wait for ever.
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("it is not a file")
+    if status.st_size > _MOST_BYTES:
+        raise OSError(f"it is larger than {_MOST_BYTES} bytes")
+    return path.read_bytes()
+
+
+def _unreadable(where: str, error: OSError) -> PipelineError:
+    reason = (error.strerror or str(error)).lower()
+    message = f"The config cannot be read: {reason}."
+    return PipelineError(Code.CONFIG, message, where=_printable(where))
+
+
+def _placed(where: str, text: str, findings: Sequence[Finding]) -> list[PipelineError]:
+    """Return findings as errors with the lines of their keys, in the order of the lines."""
+    from pipeline.config.locate import key_lines, line_of
+
+    lines = key_lines(text)
+    placed = sorted(
+        ((line_of(lines, each.path), each) for each in findings), key=lambda one: one[0]
+    )
+    return [
+        PipelineError(
+            Code.CONFIG,
+            finding.message,
+            where=f"{where}:{line}",
+            expected=finding.expected,
+            found=finding.found,
+            hint=finding.hint,
+        )
+        for line, finding in placed
+    ]
+
+
+def _is_file_inside(root: Path, path: str) -> bool:
+    """Return whether a path leads to a file of the project, links followed."""
+    try:
+        target = (root / path).resolve(strict=True)
+        return target.is_file() and target.is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return False
+
+
+def _printable(where: str) -> str:
+    return where if where.isprintable() else ascii(where)[1:-1]

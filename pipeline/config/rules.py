@@ -1,0 +1,102 @@
+"""What the tables of one config must be to each other: rules that no schema can state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from pipeline.config.addresses import path_fault
+from pipeline.config.case_rules import (
+    check_cases,
+    check_expectations,
+    check_guest_run,
+    check_input_names,
+)
+from pipeline.config.finding import Finding, Known
+from pipeline.config.model_rules import check_golden, check_model
+from pipeline.config.schema import Fixture, Guest, Project
+from pipeline.config.source_rules import check_references, check_sources
+from pipeline.config.wording import Path, dotted, quoted
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SEPARATOR = re.compile(r"[/\\]")
+
+
+def fixture_findings(
+    fixture: Fixture, guests: Collection[str], broken: Collection[Path] = frozenset()
+) -> list[Finding]:
+    """Return what is wrong across the keys of a fixture.
+
+    ``guests`` are the names of all guests. ``broken`` are the paths that hold neutral values:
+    nothing is found there, nor elsewhere because of them.
+    """
+    knows = Known(broken)
+    findings = [
+        *_names(("source",), fixture.source),
+        *_names(("tensor",), fixture.tensor),
+        *check_sources(fixture.source, knows),
+        *check_model(fixture.model, knows),
+        *check_input_names(fixture),
+        *check_cases(fixture, knows),
+        *check_guest_run(fixture.guest, guests, knows),
+        *check_golden(fixture, knows),
+        *check_expectations(fixture, knows),
+        *check_references(fixture, knows),
+    ]
+    return [finding for finding in findings if knows(*finding.path)]
+
+
+def guest_findings(
+    guest: Guest, is_file: Callable[[str], bool], broken: Collection[Path] = frozenset()
+) -> list[Finding]:
+    """Return what is wrong with a guest; ``is_file`` tells of a path inside the project."""
+    paths = {
+        (key, str(index)): path
+        for key, files in (("sources", guest.sources), ("headers", guest.headers))
+        for index, path in enumerate(files)
+        if not {(), (key,), (key, str(index))} & set(broken)
+    }
+    return [found for where, path in paths.items() for found in _file(where, path, is_file)]
+
+
+def project_findings(project: Project, broken: Collection[Path] = frozenset()) -> list[Finding]:
+    """Return what is wrong with the project's settings."""
+    folders = {("cache",): project.cache, ("toolchains",): project.toolchains}
+    return [
+        Finding(
+            where,
+            "The folder is not a plain path.",
+            expected="a path without '..'",
+            found=quoted(path),
+        )
+        for where, path in folders.items()
+        if where not in broken and (not path.isprintable() or ".." in _SEPARATOR.split(path))
+    ]
+
+
+def name_fault(name: str) -> str:
+    """Return what a name must be like instead, or '' if it is one.
+
+    >>> name_fault("squeezenet")
+    ''
+    """
+    if _NAME.fullmatch(name):
+        return ""
+    return "up to 64 of a-z, 0-9, - and _, the first a letter or digit"
+
+
+def _names(table: Path, names: Iterable[str]) -> Iterator[Finding]:
+    for name in names:
+        if fault := name_fault(name):
+            path = (*table, name)
+            message = f"The name of [{dotted(path)}] cannot be part of a file name."
+            yield Finding(path, message, fault, dotted((name,)))
+
+
+def _file(where: Path, path: str, is_file: Callable[[str], bool]) -> Iterator[Finding]:
+    if fault := path_fault(path):
+        message = "A file of a guest must lie inside the project."
+        yield Finding(where, message, fault, quoted(path))
+    elif not is_file(path):
+        message = f"The file {quoted(path)} does not exist in the project."
+        yield Finding(where, message, hint="Paths start at the project's folder.")

@@ -1,0 +1,65 @@
+"""Sources: where they are, how they are pinned, and that every source which is named exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.config.addresses import address_fault
+from pipeline.config.finding import Finding, Known
+from pipeline.config.schema import Fixture, Source
+from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
+
+_DIGESTS = ("sha256", "sha384", "sha1")
+
+
+def check_sources(sources: Mapping[str, Source], knows: Known) -> Iterator[Finding]:
+    """Yield what is wrong with the addresses, digests and sizes of sources."""
+    for name, source in sources.items():
+        path = ("source", name)
+        for index, url in enumerate(source.urls):
+            if fault := address_fault(url):
+                where = (*path, "urls", str(index))
+                message = "The address cannot be used."
+                yield Finding(where, message, fault, shown(url))
+        if not all(knows(*path, key) for key in ("urls", "size", *_DIGESTS)):
+            continue
+        local = len(source.urls) == 1 and source.urls[0].startswith("file:")
+        if not local and not any(getattr(source, key) for key in _DIGESTS):
+            yield Finding(
+                path,
+                f"The source '{dotted((name,))}' has no digest.",
+                "sha256, or the publisher's sha384 or sha1 and a size",
+                hint="Only a source whose one address is a file: may go without.",
+            )
+        elif not local and source.sha256 is None and source.size is None:
+            message = f"The source '{dotted((name,))}' has no sha256, so it needs its size."
+            yield Finding(path, message, "size = the count of bytes")
+
+
+def check_references(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+    """Yield every key that names a source which the fixture does not declare."""
+    if not knows("source"):
+        return
+    for path, name in _named_sources(fixture):
+        if name not in fixture.source:
+            meant = closest(name, fixture.source)
+            yield Finding(
+                path,
+                f"The source {quoted(name)} does not exist" + did_you_mean(meant),
+                f"one of {listing(fixture.source)}",
+                quoted(name),
+            )
+
+
+def _named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
+    for file, name in fixture.model.files.items():
+        yield ("model", "files", file), name
+    for file, name in fixture.golden.files.items():
+        yield ("golden", "files", file), name
+    for case, inputs in fixture.tensor.items():
+        for given, tensor in inputs.items():
+            if tensor.image is not None:
+                yield ("tensor", case, given, "image"), tensor.image
+    for case, expect in fixture.expect.items():
+        if expect.labels is not None:
+            yield ("expect", case, "labels"), expect.labels

@@ -1,0 +1,98 @@
+"""What a tensor's table must say, so that nothing about its bytes is left to a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from pipeline.config.finding import Finding
+from pipeline.config.schema import Tensor
+
+CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
+_OF_IMAGES = ("colour", "layout", "resize", "range")
+_ONLY_IMAGES = ("crop", "rotate", *_OF_IMAGES, "mean", "scale")
+_WHOLE = ("u8", "i32", "i64")
+
+
+def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Finding]:
+    """Return what is wrong with a tensor of ``dims``; paths are relative to its table.
+
+    ``name`` is how messages call it, such as ``tensor.cat.data``.
+    """
+    if (tensor.image is None) == (tensor.signal is None):
+        message = f"[{name}] needs a picture or a signal, and not both."
+        found = "neither" if tensor.image is None else "both"
+        return [Finding((), message, "image or signal", found)]
+    rules = _image(tensor, dims, name) if tensor.image is not None else _signal(tensor, name)
+    return list(chain(rules))
+
+
+def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    for key in _OF_IMAGES:
+        if getattr(tensor, key) is None:
+            message = f"[{name}] has a picture but no {key}."
+            yield Finding((), message, key, hint="Nothing about a picture is guessed: say it.")
+    if tensor.colour is not None and tensor.layout is not None:
+        yield from _axes(tensor, dims, name)
+    if tensor.colour is not None:
+        yield from _channels(tensor, CHANNELS[tensor.colour])
+    if tensor.type in _WHOLE:
+        if tensor.range == "0-1":
+            message = f"Whole numbers of type {tensor.type} cannot hold the range 0-1."
+            yield Finding(("range",), message, "0-255", "0-1")
+        for key in ("mean", "scale"):
+            if getattr(tensor, key):
+                message = f"Whole numbers of type {tensor.type} take no {key}."
+                yield Finding((key,), message, hint="Use f32, or put it into the model.")
+    if tensor.crop is not None:
+        for key in ("rows", "columns"):
+            span = getattr(tensor.crop, key)
+            if span is not None and not 0 <= span[0] < span[1]:
+                message = f"The {key} of the crop hold nothing."
+                expected = "first < one past the last, from 0"
+                yield Finding(("crop", key), message, expected, f"{span[0]} to {span[1]}")
+
+
+def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    assert tensor.colour is not None
+    assert tensor.layout is not None
+    channels = CHANNELS[tensor.colour]
+    shown = "x".join(map(str, dims))
+    if len(dims) != 4 or dims[0] != 1:
+        message = f"[{name}] is one picture, which does not fit an input of this shape."
+        expected = "1xCxHxW or 1xHxWxC"
+        yield Finding(("image",), message, expected, shown)
+    elif dims[tensor.layout.index("C")] != channels:
+        message = f"{tensor.colour} in {tensor.layout} has {channels} channels; the input has not."
+        expected = f"{channels} at axis {tensor.layout.index('C')} of {shown}"
+        found = str(dims[tensor.layout.index("C")])
+        yield Finding(("layout",), message, expected, found)
+
+
+def _channels(tensor: Tensor, channels: int) -> Iterator[Finding]:
+    for key in ("mean", "scale"):
+        values = getattr(tensor, key)
+        if values and len(values) != channels:
+            message = f"The {key} has {len(values)} values for {channels} channels."
+            expected = f"{channels}, one for each of {tensor.colour}"
+            yield Finding((key,), message, expected, str(len(values)))
+
+
+def _signal(tensor: Tensor, name: str) -> Iterator[Finding]:
+    assert tensor.signal is not None
+    for key in _ONLY_IMAGES:
+        if getattr(tensor, key) not in (None, (), 0):
+            yield Finding((key,), f"[{name}] is a signal, which has no {key}.")
+    if tensor.type not in ("f32", "f64", "f16"):
+        message = "A signal has values between -1 and 1."
+        yield Finding(("type",), message, "f16, f32 or f64", tensor.type)
+    highest = max(tensor.signal.frequencies) * tensor.signal.harmonics
+    if highest * 2 >= tensor.signal.rate:
+        message = "The highest harmonic cannot be told apart at this rate."
+        yield Finding(
+            ("signal",),
+            message,
+            f"below {tensor.signal.rate / 2:g} Hz, half of the rate",
+            f"{highest:g} Hz",
+            "Use fewer harmonics, or a higher rate.",
+        )

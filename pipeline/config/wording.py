@@ -1,0 +1,99 @@
+"""How findings name keys, values and types: in the words of TOML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+Path = tuple[str, ...]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST = 60
+_MOST_NAMES = 20
+# Python refuses to write out whole numbers of more than some thousand digits.
+_WRITABLE_BITS = 1024
+
+
+def dotted(path: Path) -> str:
+    """Return a key path as TOML writes it.
+
+    >>> dotted(("tensor", "cat", "input:0"))
+    "tensor.cat.'input:0'"
+    """
+    return ".".join(part if _BARE.fullmatch(part) else quoted(part) for part in path)
+
+
+def quoted(text: str) -> str:
+    r"""Return a text in quotes, cut to one short line, with what cannot be shown as codes.
+
+    >>> quoted("cat\x1b[2J")
+    "'cat\\x1b[2J'"
+    """
+    return _cut(repr(text))
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return names in order, or 'none'.
+
+    >>> listing(["weights", "topology"])
+    'topology, weights'
+    """
+    shown = [name if name.isprintable() else quoted(name) for name in sorted(names)]
+    more = f" and {len(shown) - _MOST_NAMES} more" if len(shown) > _MOST_NAMES else ""
+    return ", ".join(shown[:_MOST_NAMES]) + more or "none"
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known name that ``word`` was most likely meant to be, or ''."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
+
+
+def did_you_mean(name: str) -> str:
+    """Return the end of a sentence: a question that offers ``name`` if there is one.
+
+    >>> "The source 'bleu' does not exist" + did_you_mean(closest("bleu", ["blue", "red"]))
+    "The source 'bleu' does not exist; did you mean 'blue'?"
+    """
+    return f"; did you mean {quoted(name)}?" if name else "."
+
+
+def shown(value: object) -> str:
+    """Return what a reader of the file sees there, cut to one short line.
+
+    >>> shown("big"), shown(2.5), shown([1, 2]), shown({})
+    ("the text 'big'", 'the number 2.5', 'an array of 2', 'a table')
+    """
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text {quoted(value)}"
+        case int() if value.bit_length() > _WRITABLE_BITS:
+            return "a number of hundreds of digits"
+        case int() | float():
+            return f"the number {_cut(str(value))}"
+        case list():
+            return f"an array of {len(value)}" if value else "an empty array"
+        case dict():
+            return "a table"
+    return f"the date or time {value}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def compared(given: Iterable[str], wanted: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the unknown names, each with the one it was meant to be, and the missing ones.
+
+    A misspelt name is one fault: what it was meant to be is then not missing.
+    """
+    missing = sorted(set(wanted) - set(given))
+    unknown: dict[str, str] = {}
+    for name in given:
+        if name not in wanted:
+            unknown[name] = closest(name, missing)
+            missing = [other for other in missing if other != unknown[name]]
+    return unknown, missing

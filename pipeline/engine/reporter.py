@@ -1,0 +1,121 @@
+"""doit's events, told to the console; and the exit code of the run."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from pipeline.report.console import Console
+from pipeline.report.verified import verified_rows
+from pipeline.work.pool import Workers
+
+
+class _Engine(Protocol):
+    @property
+    def console(self) -> Console: ...
+    @property
+    def workers(self) -> Workers: ...
+    def evidence(self) -> dict[str, Path]: ...
+
+
+class Reporter:
+    """The reporter of one run.
+
+    doit ends with 2 when a step was blocked by one that failed; here a failed run ends with 1,
+    an interrupted one with 130.
+    """
+
+    desc = "progress on a terminal, plain lines elsewhere, and a table of what was verified"
+
+    def __init__(self, engine: _Engine) -> None:
+        self._engine = engine
+        self._started: dict[str, float] = {}
+        self._reached: list[str] = []
+        self._ran = 0
+        self._failed: dict[str, str] = {}
+        self._blocked: dict[str, str] = {}
+        self._total = 0
+
+    def initialize(self, tasks: dict[str, Any], selected_tasks: list[str]) -> None:
+        """Count the steps that the run may reach."""
+        waiting, seen = list(selected_tasks), set()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting += [*tasks[name].task_dep, *tasks[name].setup_tasks]
+        self._total = sum(1 for name in seen if tasks[name].actions)
+        signal.signal(signal.SIGTERM, _interrupt)
+
+    def get_status(self, task: Any) -> None:
+        """A step is about to be checked."""
+
+    def execute_task(self, task: Any) -> None:
+        """A step starts."""
+        if task.actions:
+            self._started[task.name] = time.monotonic()
+            self._engine.console.started(task.name, task.doc or "", self._total)
+
+    def add_success(self, task: Any) -> None:
+        """A step ended well."""
+        if task.actions:
+            self._ran += 1
+            self._reached.append(task.name)
+            seconds = time.monotonic() - self._started[task.name]
+            self._engine.console.finished(task.name, task.values["outcome"], seconds)
+
+    def skip_uptodate(self, task: Any) -> None:
+        """A step had nothing to do."""
+        if task.actions:
+            self._reached.append(task.name)
+            if self._ran or self._started:
+                self._engine.console.current(task.name)
+
+    def skip_ignore(self, task: Any) -> None:
+        """A step is ignored; there are none, since nothing is kept that could say so."""
+
+    def add_failure(self, task: Any, fail: Any) -> None:
+        """A step failed, or was blocked by one that did."""
+        if type(fail).__name__ == "UnmetDependency":
+            self._blocked[task.name] = fail.message
+            return
+        text = fail.get_msg().rstrip()
+        self._failed[task.name] = text
+        self._engine.console.failed(task.name, text)
+
+    def cleanup_error(self, exception: Any) -> None:
+        """A teardown failed."""
+        sys.stderr.write(exception.get_msg())
+
+    def runtime_error(self, msg: str) -> None:
+        """Doit itself cannot go on."""
+        self._failed["doit"] = msg
+
+    def teardown_task(self, task: Any) -> None:
+        """A teardown starts."""
+
+    def complete_run(self) -> None:
+        """Close the workers and say how the run ended."""
+        interrupted = isinstance(sys.exc_info()[1], (KeyboardInterrupt, SystemExit))
+        self._engine.workers.close()
+        if interrupted:
+            self._engine.console.close()
+            print("interrupted; finished steps are kept, nothing is half-written", file=sys.stderr)
+            raise SystemExit(130)
+        if not self._ran and not self._failed:
+            if self._reached:
+                print(f"nothing to do: {len(self._reached)} steps are up to date")
+            return
+        reports = self._engine.evidence()
+        rows = verified_rows([reports[name] for name in self._reached if name in reports])
+        self._engine.console.summary(rows, self._failed, self._blocked)
+        if self._failed:
+            raise SystemExit(1)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

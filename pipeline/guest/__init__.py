@@ -1,0 +1,1 @@
+"""Guests: compiled to wasm, and audited before anyone runs them."""

@@ -1,0 +1,1 @@
+"""An embedded wasi-nn host: wasmtime runs the guest, OpenVINO infers."""

@@ -1,0 +1,44 @@
+"""The canonical form of an IR's xml: nothing in it tells where or by which command it was made."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+# What converters write of themselves. Other entries mean something: without the marks of
+# decompressed constants an f16 model computes something else.
+_TOOL_ENTRIES = frozenset({"MO_version", "Runtime_version", "conversion_parameters"})
+
+
+def canonical_xml(xml: bytes) -> bytes:
+    """Return the xml with the tools' own entries dropped, attributes sorted, and one indent.
+
+    Raises ValueError when it is not the xml of an IR.
+    """
+    try:
+        net = ET.fromstring(xml)  # noqa: S314 - our own converter wrote it
+    except ET.ParseError as error:
+        raise ValueError(f"not well-formed xml: {error}") from None
+    if net.tag != "net":
+        raise ValueError(f"its root is <{net.tag}>, not <net>")
+    for info in net.findall("rt_info"):
+        for entry in list(info):
+            if entry.tag in _TOOL_ENTRIES or entry.get("name") == "OpenVINO Runtime":
+                info.remove(entry)
+        if not len(info):
+            net.remove(info)
+    for element in net.iter():
+        attributes = sorted(element.attrib.items())
+        element.attrib.clear()
+        element.attrib.update(attributes)
+    ET.indent(net, " ")
+    text: bytes = ET.tostring(net, encoding="utf-8")
+    # With an encoding ET writes a declaration of its own, in its own quotes.
+    body = text.partition(b"?>")[2].lstrip() if text.startswith(b"<?xml") else text
+    return b'<?xml version="1.0"?>\n' + body + b"\n"
+
+
+def weights_size(xml: bytes) -> int:
+    """Return the size that the .bin of this xml must have: the largest offset + size in it."""
+    constants = ET.fromstring(xml).iterfind(".//layer[@type='Const']/data")  # noqa: S314
+    ends = (int(data.get("offset", 0)) + int(data.get("size", 0)) for data in constants)
+    return max(ends, default=0)

@@ -1,0 +1,79 @@
+"""manifest.json: what the names of a fixture's files cannot tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+from pipeline.store.digest import Digest
+from pipeline.work.action import Job
+
+MANIFEST_VERSION = 1
+
+
+def write_manifest(job: Job) -> None:
+    """Recipe: write ``manifest``, once every case of the fixture is verified.
+
+    Inputs: ``file.<path>`` for every file of the folder, ``source.<name>``, ``interface``,
+    ``imports`` of the guest, ``evidence.<case>`` (reports). Parameters: ``declared``, the parts
+    that come from the config as they are.
+    """
+    declared = cast(Mapping[str, Any], job.parameters["declared"])
+    interface = json.loads(job.inputs["interface"].read_bytes())
+    manifest = {
+        "manifest_version": MANIFEST_VERSION,
+        "name": declared["name"],
+        "description": declared["description"],
+        "files": [{"path": label, **_identity(path)} for label, path in _labelled(job, "file.")],
+        "sources": {
+            label: {**declared["sources"][label], **_identity(path)}
+            for label, path in _labelled(job, "source.")
+        },
+        "model": {**declared["model"], "interface": interface, "encoding": "openvino"},
+        "tensors": declared["tensors"],
+        "guest": {
+            **declared["guest"],
+            "imports": json.loads(job.inputs["imports"].read_bytes()),
+        },
+        "golden": declared["golden"],
+        "expect": declared["expect"],
+        "toolchains": {
+            label: json.loads(path.read_bytes()) for label, path in _labelled(job, "toolchain.")
+        },
+        "tools": {tool: version(tool) for tool in cast(list[str], job.parameters["tools"])},
+        "run": _commands(declared["name"], declared["guest"]["program"], declared["tensors"]),
+        "evidence": {
+            label: json.loads(path.read_bytes()) for label, path in _labelled(job, "evidence.")
+        },
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    job.outputs["manifest"].write_text(text, encoding="utf-8")
+
+
+def _labelled(job: Job, prefix: str) -> list[tuple[str, Path]]:
+    return sorted(
+        (label.removeprefix(prefix), path)
+        for label, path in job.inputs.items()
+        if label.startswith(prefix)
+    )
+
+
+def _identity(path: Path) -> dict[str, object]:
+    digest = Digest.of_file(path)
+    return {"size": digest.size, "sha256": digest.sha256}
+
+
+def _commands(name: str, program: str, cases: Mapping[str, object]) -> dict[str, str]:
+    """Return how each runtime runs the fixture; paths are relative to the project."""
+    folder = f"artifacts/{name}"
+    mapped = f"--dir {folder}::fixture"
+    case = next(iter(cases))
+    return {
+        "wasi-nn": f"wasi-nn run {mapped} {folder}/{program}.wasm -- {case}",
+        "wasmtime": f"wasmtime run -S nn {mapped} {folder}/{program}.wasm {case}",
+        "wasmtime, by name": f"wasmtime run -S nn,nn-graph=openvino::{folder} {mapped} "
+        f"{folder}/{program}.wasm --graph {name} {case}",
+    }

@@ -1,0 +1,47 @@
+"""One row for each verified case, read from its evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """A verified case, in words."""
+
+    fixture: str
+    case: str
+    native: str
+    golden: str
+    came_out: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row's cells, in the order of HEADINGS."""
+        return astuple(self)
+
+
+HEADINGS = ("fixture", "case", "sandbox", "source framework", "came out")
+
+
+def verified_rows(reports: Iterable[Path]) -> list[Row]:
+    """Return a row for each report (``artifacts/<fixture>/evidence/<case>/report.json``)."""
+    rows = []
+    for path in reports:
+        report = json.loads(path.read_bytes())
+        golden = report["golden"]
+        largest = max(each["max_absolute"] for each in golden["outputs"].values())
+        top = report["top"][0]
+        label = f"{top['index']} {top['label']}".split(",")[0].rstrip()
+        rows.append(
+            Row(
+                fixture=path.parents[2].name,
+                case=report["case"],
+                native="= native" if report["native_equal"] else "differs",
+                golden=f"{golden['executor']} within {largest:.1e}",
+                came_out=f"{label} ({top['value']:.3f})",
+            )
+        )
+    return sorted(rows, key=lambda row: (row.fixture, row.case))

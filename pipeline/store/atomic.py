@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all: written aside, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def aside(target: Path) -> Iterator[Path]:
+    """Yield a path beside ``target``; on success sync and rename it, on any failure remove it.
+
+    Raises OSError when the folder cannot be written or the disk is full; ``target`` then still
+    holds what it held before.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        replace(part, target)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+def replace(part: Path, target: Path) -> None:
+    """Sync ``part`` and rename it to ``target``, which must be on the same file system."""
+    with part.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    part.chmod(0o644)
+    os.replace(part, target)
+    _sync_folder(target.parent)
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write ``data`` to ``target`` atomically; raises OSError."""
+    with aside(target) as part:
+        part.write_bytes(data)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder; its rename is durable without this.
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

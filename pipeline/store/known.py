@@ -1,0 +1,117 @@
+"""The digest of each version of a file, remembered so that no version is read twice."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+import time
+from pathlib import Path
+
+from pipeline.store.digest import Digest
+
+# A file changed within the clock tick of its ctime looks unchanged: such a version is not
+# remembered. Linux ticks at 1 to 10 ms, FAT at 2 s for mtime, which ctime makes up for.
+_TICK_NS = 50_000_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class KnownDigests:
+    """Digests by path and file version: inode, size, mtime_ns and ctime_ns.
+
+    Safe in threads and with several processes on one database. What it holds can always be had
+    again from the files, so a corrupt database is moved aside and begun anew.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._guard = threading.Lock()
+        self._connection = self._open()
+
+    def digest(self, path: Path) -> Digest:
+        """Return the digest of the file's bytes as they are now; raises OSError."""
+        path = path.absolute()
+        status = path.stat()
+        version = _version(status)
+        known = self._look_up(str(path), version)
+        if known is not None:
+            return known
+        settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _TICK_NS
+        digest = Digest.of_file(path)
+        if settled and _version(path.stat()) == version:
+            self._remember(str(path), version, digest)
+        return digest
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._guard:
+            self._connection.close()
+
+    def _look_up(self, path: str, version: str) -> Digest | None:
+        query = "SELECT sha256, size FROM files WHERE path = ? AND version = ?"
+        try:
+            with self._guard:
+                row = self._connection.execute(query, (path, version)).fetchone()
+            return Digest(row[0], row[1]) if row else None
+        except (sqlite3.DatabaseError, ValueError, TypeError):
+            self._begin_anew()
+            return None
+
+    def _remember(self, path: str, version: str, digest: Digest) -> None:
+        row = (path, version, digest.sha256, digest.size)
+        try:
+            with self._guard:
+                self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+        except sqlite3.OperationalError:
+            pass  # Locked or read-only: the file is read again next time, nothing is lost.
+        except sqlite3.DatabaseError:
+            self._begin_anew()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+            connection = self._connect(str(self._database))
+        except sqlite3.OperationalError:
+            return self._connect(":memory:")
+        except OSError:
+            return self._connect(":memory:")
+        except sqlite3.DatabaseError:
+            self._move_aside()
+            connection = self._connect(str(self._database))
+        return connection
+
+    def _connect(self, name: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            name, timeout=10, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(_SCHEMA)
+        return connection
+
+    def _begin_anew(self) -> None:
+        with self._guard:
+            self._connection.close()
+            self._move_aside()
+            self._connection = self._open()
+
+    def _move_aside(self) -> None:
+        wreck = self._database.with_name(f"{self._database.name}.corrupt-{time.time_ns()}")
+        print(
+            f"warning: {self._database} is corrupt; it was moved to {wreck.name} and begun anew.",
+            file=sys.stderr,
+        )
+        for suffix in ("", "-wal", "-shm"):
+            part = self._database.with_name(self._database.name + suffix)
+            if part.exists():
+                part.replace(wreck.with_name(wreck.name + suffix))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

@@ -1,0 +1,1 @@
+"""From pictures and sounds to the exact bytes that a guest hands to set_input."""

@@ -1,0 +1,55 @@
+"""The step ``tensor``: one input's bytes, of just the size that its name tells."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import msgspec
+
+from pipeline.config.schema import Tensor
+from pipeline.config.tensor_rules import check_tensor
+from pipeline.errors import Code, PipelineError
+from pipeline.tensor.image import image_tensor, typed
+from pipeline.tensor.signal import synthesise
+from pipeline.tensor.spec import TensorSpec
+from pipeline.work.action import Job
+
+
+def make_tensor(job: Job) -> None:
+    """Recipe: write the raw ``tensor`` of one model input.
+
+    Input: ``image``, where it is made from one. Parameters: ``name``, ``dims``, and ``tensor``,
+    the config's table. Raises PipelineError (TENSOR).
+    """
+    name = str(job.parameters["name"])
+    tensor = msgspec.convert(job.parameters["tensor"], Tensor)
+    dims = tuple(cast(list[int], job.parameters["dims"]))
+    for finding in check_tensor(tensor, dims, name):
+        raise PipelineError(
+            Code.TENSOR,
+            finding.message,
+            where=name,
+            expected=finding.expected,
+            found=finding.found,
+            hint=finding.hint,
+        )
+    array = _array(job, tensor, dims, name)
+    data = array.tobytes()
+    spec = TensorSpec(dims, tensor.type, tensor.colour, tensor.layout)
+    if array.shape != dims or len(data) != spec.size:
+        raise PipelineError(
+            Code.TENSOR,
+            "The tensor came out in another size than its name tells.",
+            where=name,
+            expected=f"{spec.size} bytes of shape {dims}",
+            found=f"{len(data)} bytes of shape {array.shape}",
+        )
+    job.outputs["tensor"].write_bytes(data)
+
+
+def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
+    if tensor.signal is not None:
+        samples = synthesise(tensor.signal, math.prod(dims))
+        return typed(samples, tensor.type, name).reshape(dims)
+    return image_tensor(job.inputs["image"], tensor, dims, name)

@@ -1,0 +1,1 @@
+"""Tools in hash-locked, isolated environments of their own."""

@@ -1,0 +1,93 @@
+"""The Python interpreters of this machine, found by running candidates, not by their names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.work.process import run_process
+
+_PROBE = (
+    "import json,platform,sys;"
+    "print(json.dumps([sys.implementation.name,list(sys.version_info[:2]),"
+    "sys.maxsize>2**32,sys.base_prefix]))"
+)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that ran: its program and its version, such as ``3.10``."""
+
+    program: Path
+    version: str
+
+
+def find_interpreter(versions: Sequence[str], scratch: Path) -> Interpreter | None:
+    """Return a 64-bit CPython of the first of ``versions`` that this machine can run, or None."""
+    found: dict[str, Interpreter] = {}
+    for program in _candidates(versions):
+        interpreter = _run(program, scratch)
+        if interpreter is None:
+            continue
+        found.setdefault(interpreter.version, interpreter)
+        if interpreter.version == versions[0]:
+            break
+    return next((found[version] for version in versions if version in found), None)
+
+
+def _run(program: Path, scratch: Path) -> Interpreter | None:
+    try:
+        # -I: a PYTHONPATH or a user's site must not make a candidate look other than it is.
+        finished = run_process([program, "-I", "-c", _PROBE], seconds=20, cwd=scratch)
+        implementation, version, wide, _ = json.loads(finished.output.splitlines()[-1])
+    except (PipelineError, ValueError, IndexError):
+        return None
+    if finished.returncode != 0 or implementation != "cpython" or not wide:
+        return None
+    return Interpreter(program, f"{version[0]}.{version[1]}")
+
+
+def _candidates(versions: Sequence[str]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for program in _places(versions):
+        if program not in seen and program.is_file():
+            seen.add(program)
+            yield program
+
+
+def _places(versions: Sequence[str]) -> Iterator[Path]:
+    home = Path.home()
+    program = "python.exe" if os.name == "nt" else "bin/python3"
+    for version in versions:
+        # A shim of this name may stand before a real interpreter: every folder is tried.
+        for entry in os.get_exec_path():
+            if named := shutil.which(f"python{version}", path=entry):
+                yield Path(named)
+        pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
+        for folder in (
+            *sorted(pyenv.glob(f"versions/{version}.*"), reverse=True),
+            *sorted(pyenv.glob(f"pyenv-win/versions/{version}.*"), reverse=True),
+            *sorted(_uv_pythons(home).glob(f"cpython-{version}.*"), reverse=True),
+            home / f"miniconda3/envs/py{version.replace('.', '')}",
+            Path(os.environ.get("LOCALAPPDATA", home))
+            / f"Programs/Python/Python{version.replace('.', '')}",
+        ):
+            yield folder / program
+        for prefix in ("/usr", "/usr/local", f"/opt/python/{version}", "/opt/homebrew"):
+            yield Path(prefix, "bin", f"python{version}")
+        yield Path(f"/Library/Frameworks/Python.framework/Versions/{version}/bin/python3")
+    yield Path(sys.executable)
+
+
+def _uv_pythons(home: Path) -> Path:
+    if explicit := os.environ.get("UV_PYTHON_INSTALL_DIR"):
+        return Path(explicit)
+    if os.name == "nt":
+        return Path(os.environ.get("APPDATA", home)) / "uv/python"
+    return Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "uv/python"

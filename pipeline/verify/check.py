@@ -1,0 +1,262 @@
+"""The step ``verify``: a case run in the sandbox, and its outputs held against three others."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.config.schema import Expect, Golden, GuestRun, ModelInput
+from pipeline.errors import Code, PipelineError
+from pipeline.host.host import Host, Preopen
+from pipeline.model.request import Interface, Port
+from pipeline.store.digest import Digest
+from pipeline.verify import evidence
+from pipeline.verify.compare import Difference, compare
+from pipeline.verify.descriptor import output_files, output_spec
+from pipeline.verify.executors import EXECUTORS, PACKAGES
+from pipeline.verify.expectation import ranking, read_labels, shortfalls
+from pipeline.verify.native import infer_natively
+from pipeline.work.action import Job
+from pipeline.work.limits import byte_count
+
+
+def verify(job: Job) -> None:
+    """Recipe: run one case of a fixture in the sandbox and check what comes out.
+
+    The guest's bytes must equal those of a separate native process; they must agree with an
+    independent executor of the source model; what the config expects must hold. Inputs: the
+    files of the fixture's folder (``descriptor``, ``guest``, ``xml``, ``bin``,
+    ``tensor.<input>``), ``interface``, ``golden.<file>`` and ``labels``. Output: the folder
+    ``evidence/``. Raises PipelineError for whatever fails first, with the rest in its detail.
+    """
+    case = str(job.parameters["case"])
+    where = str(job.parameters["where"])
+    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
+    run = msgspec.convert(job.parameters["guest"], GuestRun)
+    folder = job.outputs["evidence/"]
+    files = output_files(interface, case)
+    seconds: dict[str, float] = {}
+
+    started = time.perf_counter()
+    _run_guest(job, run, case, folder)
+    seconds["guest"] = time.perf_counter() - started
+    sizes = [_size(port) for port in interface.outputs]
+    _check_written(folder, files, sizes, where)
+
+    started = time.perf_counter()
+    native = job.scratch / "native"
+    native.mkdir()
+    tensors = [
+        job.inputs[f"tensor.{next(name for name in port.names if f'tensor.{name}' in job.inputs)}"]
+        for port in interface.inputs
+    ]
+    infer_natively(job.inputs["xml"], tensors, [native / f for f in files], run.seconds)
+    seconds["native"] = time.perf_counter() - started
+    failures = _unequal(folder, native, files, where)
+
+    started = time.perf_counter()
+    outputs = {
+        port.name: _array(folder / file, port)
+        for port, file in zip(interface.outputs, files, strict=True)
+    }
+    inputs = {
+        port.name: _array(path, port) for port, path in zip(interface.inputs, tensors, strict=True)
+    }
+    golden = _golden(job, interface, inputs, outputs)
+    seconds["golden"] = time.perf_counter() - started
+    failures += _disagreements(golden, where)
+
+    expect = msgspec.convert(job.parameters["expect"], Expect)
+    labels = read_labels(job.inputs["labels"].read_text()) if "labels" in job.inputs else ()
+    failures += shortfalls(expect, outputs, labels, where)
+    if failures:
+        raise _joined(failures)
+
+    judged = outputs[expect.output or interface.outputs[0].name]
+    report = evidence.Evidence(
+        case=case,
+        native_equal=True,
+        golden=golden,
+        top=tuple(
+            evidence.Ranked(
+                index=index, label=labels[index] if index < len(labels) else "", value=value
+            )
+            for index, value in ranking(judged, expect.average)[:5]
+        ),
+        expected=_expected(expect),
+        outputs={file: Digest.of_file(folder / file).sha256 for file in files},
+        seconds={name: round(value, 4) for name, value in seconds.items()},
+        machine=_machine(),
+    )
+    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+
+
+def _run_guest(job: Job, run: GuestRun, case: str, out: Path) -> None:
+    stdout, stderr = job.scratch / "stdout", job.scratch / "stderr"
+    fixture = job.inputs["descriptor"].parent
+    with Host() as host:
+        outcome = host.run(
+            job.inputs["guest"],
+            args=(case,),
+            dirs=(
+                Preopen(host=fixture, guest="fixture"),
+                Preopen(host=out, guest="out", writable=True),
+            ),
+            seconds=run.seconds,
+            memory=byte_count(run.memory),
+            stdout=stdout,
+            stderr=stderr,
+        )
+    if outcome.exit_code != 0:
+        said = stderr.read_bytes()[-4000:].decode(errors="replace")
+        raise PipelineError(
+            Code.GUEST_FAILED,
+            f"The guest {run.program} failed on case {case}.",
+            where=str(job.parameters["where"]),
+            expected="exit code 0",
+            found=f"exit code {outcome.exit_code}",
+            hint="See the guest's own lines, and the host's, below.",
+            detail="\n".join([*said.splitlines()[-8:], *outcome.messages[-8:]]),
+        )
+
+
+def _check_written(folder: Path, files: Sequence[str], sizes: Sequence[int], where: str) -> None:
+    for file, size in zip(files, sizes, strict=True):
+        path = folder / file
+        found = path.stat().st_size if path.is_file() and not path.is_symlink() else None
+        if found != size:
+            raise PipelineError(
+                Code.VERIFY,
+                f"The guest did not write its output {file} in full.",
+                where=where,
+                expected=f"{size} bytes",
+                found="no file" if found is None else f"{found} bytes",
+            )
+
+
+def _unequal(ours: Path, native: Path, files: Sequence[str], where: str) -> list[PipelineError]:
+    return [
+        PipelineError(
+            Code.VERIFY,
+            f"The guest's output {file} differs from the native inference.",
+            where=where,
+            expected=f"sha256 {Digest.of_file(native / file).sha256}",
+            found=f"sha256 {Digest.of_file(ours / file).sha256}",
+            hint="The guest must write just what get_output gave it, for just this input.",
+        )
+        for file in files
+        if (ours / file).read_bytes() != (native / file).read_bytes()
+    ]
+
+
+def _golden(
+    job: Job, interface: Interface, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
+) -> evidence.Golden:
+    import numpy
+
+    golden = msgspec.convert(job.parameters["golden"], Golden)
+    given = msgspec.convert(job.parameters["inputs"], dict[str, ModelInput])
+    prefix = "golden."
+    files = {
+        label.removeprefix(prefix): path
+        for label, path in job.inputs.items()
+        if label.startswith(prefix)
+    }
+    fed = {}
+    for port in interface.inputs:
+        name = next(name for name in port.names if name in given)
+        array, spec = inputs[port.name], given[name]
+        channels = (1, -1) + (1,) * (array.ndim - 2)
+        # The IR does this inside; the source model does not.
+        if spec.mean:
+            array = array - numpy.array(spec.mean, numpy.float32).reshape(channels)
+        if spec.scale:
+            array = array / numpy.array(spec.scale, numpy.float32).reshape(channels)
+        fed[golden.inputs.get(name, name)] = array
+    names = [golden.outputs.get(name, name) for name in outputs]
+    theirs = EXECUTORS[golden.executor](files, fed, names)
+    return evidence.Golden(
+        executor=golden.executor,
+        version=_version(PACKAGES[golden.executor]),
+        absolute=golden.absolute,
+        relative=golden.relative,
+        outputs={
+            name: compare(ours, other, absolute=golden.absolute, relative=golden.relative)
+            for (name, ours), other in zip(outputs.items(), theirs, strict=True)
+        },
+    )
+
+
+def _disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
+    def found(difference: Difference) -> str:
+        return difference.note or (
+            f"a difference of {difference.max_absolute:.3g} absolute, "
+            f"{difference.max_relative:.3g} relative, cosine {difference.cosine:.6f}"
+        )
+
+    return [
+        PipelineError(
+            Code.VERIFY,
+            f"Output {name} of the IR disagrees with {golden.executor} on the source model.",
+            where=where,
+            expected=f"|a - b| <= {golden.absolute:g} + {golden.relative:g} × |b|",
+            found=found(difference),
+            hint="The conversion changed the model: check inputs, mean, scale and precision.",
+        )
+        for name, difference in golden.outputs.items()
+        if not difference.agrees
+    ]
+
+
+def _joined(failures: Sequence[PipelineError]) -> PipelineError:
+    first, *rest = failures
+    others = [line for failure in rest for line in ("", *failure.render().splitlines())]
+    first.detail = "\n".join([*first.detail.splitlines(), *others])
+    return first
+
+
+def _array(path: Path, port: Port) -> Any:
+    import numpy
+
+    kinds = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
+    return numpy.fromfile(path, dtype=kinds[port.type]).reshape(port.shape)
+
+
+def _size(port: Port) -> int:
+
+    return output_spec(port).size
+
+
+def _expected(expect: Expect) -> str:
+    parts = []
+    if expect.top1 is not None:
+        parts.append(f"top 1 is {expect.top1}")
+    if expect.value is not None:
+        parts.append(f"with {expect.value:g} within {expect.within:g}")
+    if expect.strongest:
+        parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
+    return ", ".join(parts)
+
+
+def _machine() -> evidence.Machine:
+    import openvino
+
+    device = openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
+    return evidence.Machine(
+        system=platform.platform(terse=True),
+        processor=str(device),
+        python=platform.python_version(),
+        openvino=_version("openvino"),
+        wasmtime=_version("wasmtime"),
+    )
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)

@@ -1,0 +1,80 @@
+"""fixture.txt: a few plain lines that tell a guest its files, inputs and outputs.
+
+A guest cannot ask every host for the sizes of outputs, so they stand here::
+
+    encoding openvino
+    file squeezenet.xml
+    file squeezenet.bin
+    case cat
+    input 0 cat-1x3x227x227-f32.bgr f32 1x3x227x227
+    output 0 cat-1x1000x1x1-f32.raw f32 1x1000x1x1
+
+``output`` names the file that the guest writes into its preopen ``out``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from pipeline.errors import Code, PipelineError
+from pipeline.model.request import Interface, Port
+from pipeline.tensor.spec import TensorSpec, file_name
+from pipeline.work.action import Job
+
+_FIELD_TYPES = ("f16", "f32", "f64", "u8", "i32", "i64")
+
+
+def describe(job: Job) -> None:
+    """Recipe: write ``descriptor`` and put the ``guest`` beside it.
+
+    Inputs: ``interface`` (of the IR) and ``guest`` (wasm). Parameters: ``files`` (names of xml
+    and bin) and ``cases``: case → model input → tensor file name.
+    """
+    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
+    cases = cast(Mapping[str, Mapping[str, str]], job.parameters["cases"])
+    files = cast(list[str], job.parameters["files"])
+    lines = ["encoding openvino", *(f"file {name}" for name in files)]
+    for case, tensors in cases.items():
+        lines.append(f"case {case}")
+        for index, port in enumerate(interface.inputs):
+            name = next(given for given in port.names if given in tensors)
+            lines.append(f"input {index} {tensors[name]} {_type(port)} {_dims(port)}")
+        for index, (port, file) in enumerate(
+            zip(interface.outputs, output_files(interface, case), strict=True)
+        ):
+            lines.append(f"output {index} {file} {_type(port)} {_dims(port)}")
+    job.outputs["descriptor"].write_text("\n".join(lines) + "\n")
+    shutil.copyfile(job.inputs["guest"], job.outputs["guest"])
+
+
+def output_files(interface: Interface, case: str) -> list[str]:
+    """Return the name of each output's raw file, in the order of the outputs."""
+    several = len(interface.outputs) > 1
+    return [
+        file_name(output_spec(port), case, port.name if several else None)
+        for port in interface.outputs
+    ]
+
+
+def output_spec(port: Port) -> TensorSpec:
+    """Return the spec of an output as a raw tensor."""
+    return TensorSpec(dims=port.shape, type=cast(Any, _type(port)), colour=None, layout=None)
+
+
+def _type(port: Port) -> str:
+    if port.type not in _FIELD_TYPES:
+        raise PipelineError(
+            Code.MODEL,
+            f"{port.name} has an element type that wasi-nn cannot carry.",
+            expected=", ".join(_FIELD_TYPES),
+            found=port.type,
+        )
+    return port.type
+
+
+def _dims(port: Port) -> str:
+    return "x".join(map(str, port.shape))

@@ -1,0 +1,52 @@
+"""What a verification found on this machine, in the form in which it is kept."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.verify.compare import Difference
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """Agreement with an independent executor of the source model, output by output."""
+
+    executor: str
+    version: str
+    absolute: float
+    relative: float
+    outputs: dict[str, Difference]
+
+
+class Ranked(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the largest values of the judged output."""
+
+    index: int
+    label: str
+    value: float
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the outputs come from: their last digits depend on it."""
+
+    system: str
+    processor: str
+    python: str
+    openvino: str
+    wasmtime: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One verified case.
+
+    ``native_equal`` says that the guest's bytes equal those of the separate native process;
+    ``outputs`` maps each raw file to its SHA-256 here; ``seconds`` are wall times.
+    """
+
+    case: str
+    native_equal: bool
+    golden: Golden
+    top: tuple[Ranked, ...]
+    expected: str
+    outputs: dict[str, str]
+    seconds: dict[str, float]
+    machine: Machine

@@ -1,0 +1,34 @@
+"""Caffe models in OpenCV's own network engine (OpenCV before 5, which dropped Caffe)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Code, PipelineError
+
+
+def run_opencv(
+    files: Mapping[str, Path], inputs: Mapping[str, Any], outputs: Sequence[str]
+) -> list[Any]:
+    """Run a caffemodel (``weights``) with its prototxt (``topology``) in float32."""
+    import cv2
+    import numpy
+
+    def read(label: str) -> Any:
+        # From memory, since OpenCV cannot open every path that Python can.
+        return numpy.frombuffer(files[label].read_bytes(), numpy.uint8)
+
+    try:
+        net = cv2.dnn.readNetFromCaffe(read("topology"), read("weights"))
+        for name, array in inputs.items():
+            net.setInput(array, name)
+        return list(net.forward(list(outputs)))
+    except cv2.error as error:
+        raise PipelineError(
+            Code.VERIFY,
+            "OpenCV could not run the Caffe model for the golden check.",
+            where=files["topology"].name,
+            detail="\n".join(str(error).splitlines()[:6]),
+        ) from None

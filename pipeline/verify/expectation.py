@@ -1,0 +1,99 @@
+"""What the config says must come out, held against what did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.config.schema import Expect
+from pipeline.errors import Code, PipelineError
+
+
+def ranking(array: Any, average: int | None = None, count: int = 5) -> list[tuple[int, float]]:
+    """Return (index, value) of the ``count`` largest, largest first; ties by index.
+
+    The output is flattened. With ``average`` the output is averaged over that axis first. NaN comes last.
+    """
+    import numpy
+
+    values = array.astype(numpy.float64)
+    if average is not None:
+        values = values.mean(axis=average)
+    values = numpy.where(numpy.isnan(values), -numpy.inf, values).ravel()
+    order = numpy.argsort(-values, kind="stable")[:count]
+    return [(int(index), float(values[index])) for index in order]
+
+
+def read_labels(text: str) -> tuple[str, ...]:
+    """Return one label a line; WordNet ids, as ImageNet's lists have them, are dropped.
+
+    >>> read_labels("n02124075 Egyptian cat")
+    ('Egyptian cat',)
+    """
+    labels = []
+    for line in text.splitlines():
+        first, _, rest = line.partition(" ")
+        is_wordnet = len(first) == 9 and first[0] == "n" and first[1:].isdigit()
+        labels.append(rest if is_wordnet else line)
+    return tuple(labels)
+
+
+def shortfalls(
+    expect: Expect, outputs: Mapping[str, Any], labels: Sequence[str], where: str
+) -> list[PipelineError]:
+    """Return what the outputs owe to the expectation: nothing when all holds."""
+    name = expect.output or next(iter(outputs))
+    if name not in outputs:
+        hint = f"The outputs are {', '.join(outputs)}."
+        message = f"The expected output {name!r} does not exist."
+        return [PipelineError(Code.VERIFY, message, where=where, hint=hint)]
+    if expect.average is not None and expect.average >= outputs[name].ndim:
+        message = f"Output {name} has no axis {expect.average} to average over."
+        found = f"shape {list(outputs[name].shape)}"
+        return [PipelineError(Code.VERIFY, message, where=where, found=found)]
+    ranked = ranking(outputs[name], expect.average, max(5, len(expect.strongest)))
+    five = "\n".join(f"{_label(index, labels)} {value:.6g}" for index, value in ranked[:5])
+    missed = []
+    top, value = ranked[0]
+    if expect.top1 is not None and top != expect.top1:
+        missed.append(
+            PipelineError(
+                Code.VERIFY,
+                "The largest output is of another class than the config expects.",
+                where=where,
+                expected=_label(expect.top1, labels),
+                found=_label(top, labels),
+                hint="Check colour order, mean and scale; or correct the config if it is wrong.",
+                detail=f"the top five:\n{five}",
+            )
+        )
+    elif expect.value is not None and not abs(value - expect.value) <= (expect.within or 0.0):
+        missed.append(
+            PipelineError(
+                Code.VERIFY,
+                "The largest output has another value than the config expects.",
+                where=where,
+                expected=f"{expect.value:g} within {expect.within:g}",
+                found=f"{value:.6g}",
+                hint="The class is right: look for swapped colours, another resize kernel or mean.",
+                detail=f"the top five:\n{five}",
+            )
+        )
+    if expect.strongest:
+        strongest = sorted(index for index, _ in ranked[: len(expect.strongest)])
+        if strongest != sorted(expect.strongest):
+            missed.append(
+                PipelineError(
+                    Code.VERIFY,
+                    f"The strongest of {name} are not those that the config expects.",
+                    where=where,
+                    expected=", ".join(map(str, sorted(expect.strongest))),
+                    found=", ".join(map(str, strongest)),
+                    detail=f"the top five:\n{five}",
+                )
+            )
+    return missed
+
+
+def _label(index: int, labels: Sequence[str]) -> str:
+    return f"{index} {labels[index]}" if index < len(labels) else str(index)

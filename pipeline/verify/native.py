@@ -1,0 +1,37 @@
+"""The native check: the same inference without a guest, in a process that knows nothing of us."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.work.process import run_process
+
+_PROGRAM = Path(__file__).with_name("native_program.py")
+
+
+def infer_natively(
+    xml: Path, inputs: Sequence[Path], outputs: Sequence[Path], seconds: float
+) -> None:
+    """Infer an IR with openvino alone; ``inputs`` and ``outputs`` are raw files by index.
+
+    Raises PipelineError (VERIFY, TIME_LIMIT).
+    """
+    order = {
+        "xml": str(xml.absolute()),
+        "inputs": [str(path.absolute()) for path in inputs],
+        "outputs": [str(path.absolute()) for path in outputs],
+    }
+    finished = run_process(
+        [sys.executable, "-I", _PROGRAM, json.dumps(order)], seconds=seconds, cwd=outputs[0].parent
+    )
+    if finished.returncode != 0:
+        raise PipelineError(
+            Code.VERIFY,
+            f"The native inference of {xml.name} failed.",
+            found=f"exit status {finished.returncode}",
+            detail=finished.last_lines(),
+        )

@@ -1,0 +1,1 @@
+"""Steps as values, and the supervised processes that they run in."""

@@ -1,0 +1,69 @@
+"""An action: one step of the pipeline as a value, whose key is a hash of all it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class Place(Enum):
+    """Where a step runs: a thread of this process, or a supervised worker process."""
+
+    THREAD = "thread"
+    WORKER = "worker"
+
+
+def _silent(text: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a recipe is given. It writes every output, and nothing else.
+
+    ``inputs`` are paths to read. ``outputs`` are paths in a private folder, each with the name
+    that the target has; they become visible together, when the recipe has returned.
+    ``parameters`` is plain data, as JSON holds it, and part of the key. ``means`` says from where
+    and with what (mirrors, cache folders, whether a network may be used): it shapes how the
+    outputs come about, never what they are, and is not part of the key. ``scratch`` is an empty
+    folder that goes when the step ends. ``say`` shows a line of progress, such as the bytes of a
+    download.
+    """
+
+    inputs: Mapping[str, Path]
+    outputs: Mapping[str, Path]
+    parameters: Mapping[str, object]
+    scratch: Path
+    means: Mapping[str, object] = field(default_factory=dict)
+    say: Callable[[str], None] = _silent
+
+
+Recipe = Callable[[Job], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One step: ``recipe`` makes ``outputs`` from ``inputs`` and ``parameters``.
+
+    ``version`` counts changes of the recipe's meaning; ``tools`` names the installed packages
+    whose versions shape the result. An output whose label ends in ``/`` is a folder. With
+    ``restorable`` false an output is never taken from the cache, since more stands behind it
+    than its bytes. ``withdraws`` are files that vouch for the outputs and go before those change.
+    """
+
+    name: str
+    title: str
+    recipe: Recipe
+    version: int
+    outputs: Mapping[str, Path]
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    means: Mapping[str, object] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+    place: Place = Place.THREAD
+    seconds: float = 600.0
+    restorable: bool = True
+    withdraws: tuple[Path, ...] = ()
+    after: tuple[str, ...] = ()

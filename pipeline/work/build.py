@@ -1,0 +1,245 @@
+"""Bringing an action's outputs up to date: nothing, a copy from the store, or the recipe."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from pipeline.errors import Code, PipelineError
+from pipeline.store.atomic import aside, replace
+from pipeline.store.digest import Digest, key_of
+from pipeline.store.objects import copy
+from pipeline.store.records import Record
+from pipeline.store.store import Store
+from pipeline.work.action import Action, Job, Place
+from pipeline.work.pool import Workers
+
+WORKER_MEMORY = 4 * 2**30
+
+Files = dict[str, dict[str, Path]]
+
+
+class Outcome(Enum):
+    """How an action was brought up to date."""
+
+    CURRENT = "up to date"
+    RESTORED = "restored"
+    BUILT = "built"
+
+
+class Builder:
+    """Builds actions over one store, with one pool of workers."""
+
+    def __init__(self, store: Store, workers: Workers) -> None:
+        self._store = store
+        self._workers = workers
+
+    def key(self, action: Action) -> str:
+        """Return the action's key: recipe version, tools, parameters and input digests.
+
+        Raises PipelineError when an input is not there.
+        """
+        inputs = {label: self._input_digest(action, label) for label in action.inputs}
+        return key_of(
+            {
+                "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
+                "version": action.version,
+                "tools": {tool: tool_version(tool) for tool in action.tools},
+                "parameters": dict(action.parameters),
+                "inputs": inputs,
+                "outputs": {label: path.name for label, path in action.outputs.items()},
+            }
+        )
+
+    def is_current(self, action: Action) -> bool:
+        """Tell whether every output is what the action's present key gave."""
+        if not all(path.exists() for path in action.inputs.values()):
+            return False
+        record = self._store.records.get(self.key(action))
+        return record is not None and self._holds(action, record)
+
+    def build(self, action: Action, say: Callable[[str], None], *, anew: bool = False) -> Outcome:
+        """Bring the outputs up to date, or leave them as they were and raise PipelineError.
+
+        Another run may have built the same while this one waited. ``anew`` runs the recipe
+        whatever is there.
+        """
+        with _storage_errors(action):
+            key = self.key(action)
+            with self._store.lock(key, say):
+                record = None if anew else self._store.records.get(key)
+                if record is not None and self._holds(action, record):
+                    return Outcome.CURRENT
+                if record is not None and self._restore(action, record):
+                    return Outcome.RESTORED
+                self._run(action, key, say)
+                return Outcome.BUILT
+
+    def forget(self, action: Action) -> None:
+        """Drop the record of the action's present key, so that it is run again."""
+        with suppress(PipelineError):
+            self._store.records.drop(self.key(action))
+
+    def _input_digest(self, action: Action, label: str) -> str:
+        path = action.inputs[label]
+        try:
+            return self._store.known.digest(path).sha256
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                f"An input of {action.name} cannot be read.",
+                where=str(path),
+                found=error.strerror or str(error),
+                hint="Put the file there, or correct the path in the config.",
+            ) from None
+
+    def _holds(self, action: Action, record: Record) -> bool:
+        targets = _targets(action, record)
+        if targets is None:
+            return False
+        try:
+            return all(self._store.known.digest(path) == digest for path, digest in targets)
+        except OSError:
+            return False
+
+    def _restore(self, action: Action, record: Record) -> bool:
+        targets = _targets(action, record)
+        if targets is None or not action.restorable:
+            return False
+        with self._private_folder() as folder:
+            parts = [
+                (folder / str(number), path, digest)
+                for number, (path, digest) in enumerate(targets)
+            ]
+            if not all(self._store.objects.fetch(digest, part) for part, _, digest in parts):
+                return False
+            self._withdraw(action)
+            for part, path, _ in parts:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace(part, path)
+        return True
+
+    def _run(self, action: Action, key: str, say: Callable[[str], None]) -> None:
+        started = time.monotonic()
+        with self._private_folder() as folder:
+            (folder / "scratch").mkdir()
+            outputs = {}
+            for label, target in action.outputs.items():
+                outputs[label] = folder / "out" / label.strip("/") / target.name
+                made = outputs[label] if label.endswith("/") else outputs[label].parent
+                made.mkdir(parents=True)
+            job = Job(
+                inputs=action.inputs,
+                outputs=outputs,
+                parameters=action.parameters,
+                means=action.means,
+                scratch=folder / "scratch",
+                say=say,
+            )
+            if action.place is Place.WORKER:
+                self._workers.run(action.recipe, job, seconds=action.seconds, memory=WORKER_MEMORY)
+            else:
+                action.recipe(job)
+            files = _written(action, outputs)
+            digests = {
+                label: {name: Digest.of_file(path) for name, path in members.items()}
+                for label, members in files.items()
+            }
+            self._publish(action, files, digests)
+        seconds = time.monotonic() - started
+        self._store.records.put(key, Record(action=action.name, outputs=digests, seconds=seconds))
+
+    def _publish(
+        self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
+    ) -> None:
+        self._withdraw(action)
+        for label, members in files.items():
+            target = action.outputs[label]
+            if label.endswith("/") and target.exists():
+                shutil.rmtree(target)
+            for name, path in members.items():
+                if action.restorable:
+                    self._store.objects.put(path, digests[label][name])
+                with aside(target / name if name else target) as part:
+                    copy(path, part)
+
+    def _withdraw(self, action: Action) -> None:
+        for voucher in action.withdraws:
+            voucher.unlink(missing_ok=True)
+
+    @contextmanager
+    def _private_folder(self) -> Iterator[Path]:
+        parent = self._store.folder / "tmp"
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(mkdtemp(dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def tool_version(package: str) -> str:
+    """Return the installed version of a package, which is part of what it makes."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise PipelineError(
+            Code.TOOLCHAIN,
+            f"The package {package} is not installed.",
+            hint=f"Install it: pip install {package}",
+        ) from None
+
+
+def _targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
+    """Return each recorded file's path and digest, or None when the record has other outputs."""
+    if set(record.outputs) != set(action.outputs):
+        return None
+    return [
+        (action.outputs[label] / name if name else action.outputs[label], digest)
+        for label, members in record.outputs.items()
+        for name, digest in members.items()
+    ]
+
+
+def _written(action: Action, outputs: Mapping[str, Path]) -> Files:
+    files: Files = {}
+    for label, path in outputs.items():
+        if label.endswith("/"):
+            found = (entry for entry in sorted(path.rglob("*")) if entry.is_file())
+            files[label] = {entry.relative_to(path).as_posix(): entry for entry in found}
+        elif path.is_file():
+            files[label] = {"": path}
+        else:
+            raise PipelineError(
+                Code.WORKER,
+                f"{action.name} ended without writing its output {label}.",
+                expected=action.outputs[label].name,
+            )
+    return files
+
+
+@contextmanager
+def _storage_errors(action: Action) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise PipelineError(
+            Code.STORAGE,
+            f"{action.name} could not write its files."
+            if full
+            else f"{action.name} could not read or write a file.",
+            where=str(error.filename or ""),
+            found=error.strerror or str(error),
+            hint="Free some disk space; nothing was left half-written." if full else "",
+        ) from None

@@ -1,0 +1,141 @@
+"""Supervised worker processes: spawned, persistent, each step with its limits."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.errors import Code, PipelineError
+from pipeline.work.action import Job, Recipe
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
+
+_OUT_OF_MEMORY = 86
+_ORPHANED = 87
+
+
+@dataclass
+class _Watch:
+    """The memory limit of the step that this worker is busy with, in bytes; 0 is none."""
+
+    limit: int = 0
+
+
+_watch = _Watch()
+
+
+class Workers:
+    """A pool of worker processes; one step that dies, hangs or eats memory fails alone.
+
+    ``with Workers(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ProcessPool | None = None
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, recipe: Recipe, job: Job, *, seconds: float, memory: int) -> None:
+        """Run one step in a worker and wait for it; ``memory`` is resident bytes.
+
+        Raises what the recipe raised, or PipelineError: TIME_LIMIT, MEMORY_LIMIT, WORKER.
+        """
+        from pebble import ProcessExpired
+
+        quiet = replace(job, say=_silent)
+        future = self._started().schedule(_perform, args=[recipe, quiet, memory], timeout=seconds)
+        try:
+            future.result()
+        except TimeoutError:
+            raise PipelineError(
+                Code.TIME_LIMIT,
+                "The step was ended, since it ran longer than its time limit.",
+                expected=f"at most {seconds:g} s",
+                hint="Raise the limit in the config if the step is merely slow.",
+            ) from None
+        except ProcessExpired as expired:
+            raise _ended(expired.exitcode, memory) from None
+
+    def close(self) -> None:
+        """End every worker, also those that are busy."""
+        with self._guard:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+            pool.join()
+
+    def _started(self) -> ProcessPool:
+        with self._guard:
+            if self._pool is None:
+                from pebble import ProcessPool
+
+                # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
+                self._pool = ProcessPool(
+                    max_workers=self._count,
+                    initializer=_enter,
+                    initargs=[os.getpid()],
+                    context=multiprocessing.get_context("spawn"),
+                )
+            return self._pool
+
+
+def _silent(text: str) -> None:
+    """Tell nobody: progress does not leave a worker."""
+
+
+def _perform(recipe: Recipe, job: Job, memory: int) -> None:
+    _watch.limit = memory
+    try:
+        recipe(job)
+    finally:
+        _watch.limit = 0
+
+
+def _enter(parent: int) -> None:
+    # The parent decides what Ctrl-C means; a worker that died of it would be called a crash.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_supervise, args=(parent,), daemon=True).start()
+
+
+def _supervise(parent: int) -> None:
+    import psutil
+
+    myself = psutil.Process()
+    while True:
+        time.sleep(0.1)
+        if _watch.limit and myself.memory_info().rss > _watch.limit:
+            os._exit(_OUT_OF_MEMORY)
+        # After a kill -9 of the parent nobody else would end this process.
+        if os.getppid() != parent and os.name != "nt":
+            os._exit(_ORPHANED)
+
+
+def _ended(exitcode: int, memory: int) -> PipelineError:
+    if exitcode == _OUT_OF_MEMORY:
+        return PipelineError(
+            Code.MEMORY_LIMIT,
+            "The step was ended, since it used more memory than its limit.",
+            expected=f"at most {memory // 2**20} MiB resident",
+            hint="Raise the memory limit in the config if the step really needs more.",
+        )
+    if exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = "SIGKILL often means that the machine ran out of memory." if -exitcode == 9 else ""
+        return PipelineError(
+            Code.WORKER, f"The worker process of this step was ended by {name}.", hint=hint
+        )
+    return PipelineError(
+        Code.WORKER, f"The worker process of this step ended with exit status {exitcode}."
+    )

@@ -1,0 +1,114 @@
+"""Child processes with a time limit, whose whole tree ends with them or with us."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+
+_TAIL = 64 * 1024
+_running: set[subprocess.Popen[bytes]] = set()
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that ended by itself: its exit status and the last 64 KiB that it printed."""
+
+    returncode: int
+    output: str
+
+    def last_lines(self, count: int = 12) -> str:
+        """Return the last lines that are not empty."""
+        lines = [line.rstrip() for line in self.output.splitlines() if line.strip()]
+        return "\n".join(lines[-count:])
+
+
+def run_process(
+    command: Sequence[str | Path],
+    *,
+    seconds: float,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run a command with no standard input; stdout and stderr are read as one text.
+
+    Raises PipelineError: TOOLCHAIN when the command cannot be started, TIME_LIMIT when it was
+    still running after ``seconds``; its children are then gone too.
+    """
+    name = Path(command[0]).name
+    try:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except OSError as error:
+        raise PipelineError(
+            Code.TOOLCHAIN, f"{name} could not be started.", found=str(error)
+        ) from None
+    with _guard:
+        _running.add(process)
+    tail = bytearray()
+    reader = threading.Thread(target=_read_tail, args=(process, tail), daemon=True)
+    reader.start()
+    try:
+        process.wait(timeout=seconds)
+        reader.join(timeout=5)
+    except subprocess.TimeoutExpired:
+        raise PipelineError(
+            Code.TIME_LIMIT,
+            f"{name} was ended, since it ran longer than its time limit.",
+            expected=f"at most {seconds:g} s",
+            hint="Raise the limit in the config if the step is merely slow.",
+            detail=tail.decode(errors="replace")[-2000:],
+        ) from None
+    finally:
+        # A pid that was waited for may be another process's by now.
+        if process.poll() is None:
+            end_tree(process.pid)
+            process.wait()
+        with _guard:
+            _running.discard(process)
+    return Finished(process.returncode, tail.decode(errors="replace"))
+
+
+def end_tree(pid: int) -> None:
+    """End a process of ours and all its descendants; fine if they are gone already."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        family = psutil.Process(pid)
+        for child in [*family.children(recursive=True), family]:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+
+
+def end_all() -> None:
+    """End every process that is still running; called when this process ends."""
+    with _guard:
+        processes = list(_running)
+    for process in processes:
+        if process.poll() is None:
+            end_tree(process.pid)
+
+
+atexit.register(end_all)
+
+
+def _read_tail(process: subprocess.Popen[bytes], tail: bytearray) -> None:
+    assert process.stdout is not None
+    with process.stdout as stream:
+        while chunk := os.read(stream.fileno(), _TAIL):
+            tail += chunk
+            del tail[:-_TAIL]

@@ -1,0 +1,1 @@
+"""Tests of the configs: schema, loading, and the rules across keys."""

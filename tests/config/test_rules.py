@@ -1,0 +1,394 @@
+"""The rules across keys: one fault is one error, on the line of the key, and says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.load import load_project
+from tests.config.sample import (
+    FIXTURE,
+    FIXTURE_PATH,
+    GUEST,
+    GUEST_PATH,
+    edited,
+    errors_of,
+    line_with,
+    write_project,
+)
+
+ONNX = (
+    ('framework = "caffe"', 'framework = "onnx"'),
+    ('{ weights = "weights", topology = "topology" }', '{ model = "weights" }'),
+    ('"opencv"\n', '"onnxruntime"\n'),
+)
+TENSORFLOW = (
+    ('framework = "caffe"', 'framework = "tensorflow"'),
+    ('{ weights = "weights", topology = "topology" }', '{ graph = "weights" }'),
+    ('executor = "opencv"', 'executor = "onnxruntime"\nfiles = { model = "topology" }'),
+)
+SAVED_MODEL = (
+    *TENSORFLOW,
+    ("graph =", '"saved_model.pb" = "weights", "variables/variables.index" ='),
+)
+PICTURE = FIXTURE[FIXTURE.index("image =") : FIXTURE.index("[guest]")]
+SIGNAL = """\
+type = "f32"
+signal = { rate = 8, frequencies = [1, 2], harmonics = 1, peak = 1 }
+"""
+SOUND = (
+    ("inputs.data = { shape = [1, 3, 8, 8], mean = [104, 117, 123] }", "inputs.data.shape = [8]"),
+    (PICTURE, SIGNAL),
+)
+GREY = (
+    ("[1, 3, 8, 8], mean = [104, 117, 123]", "[1, 1, 8, 8]"),
+    ('colour = "BGR"', 'colour = "GRAY"\nmean = [1]'),
+)
+TWO_INPUTS = (
+    ("inputs.data =", "inputs.DATA = { shape = [8] }\ninputs.data ="),
+    ("[guest]", f"[tensor.cat.DATA]\n{SIGNAL}[guest]"),
+)
+SHA256 = 'sha256 = "72b912ace512e8621f8ff168a7d72af55910d3c7c9445af8dfbff4c2ee960142"'
+
+# What is edited, a part of the line that the error names, and words of its message.
+FAULTS = {
+    "a model file of a missing source": (
+        [('weights = "weights"', 'weights = "wieghts"')],
+        "files =",
+        "The source 'wieghts' does not exist; did you mean 'weights'?",
+    ),
+    "a twin of a missing source": (
+        [('executor = "opencv"', 'executor = "onnxruntime"\nfiles.model = "x"')],
+        "files.model",
+        "The source 'x' does not exist.",
+    ),
+    "labels of a missing source": (
+        [("top1 = 285", 'top1 = 285\nlabels = "imagenet"')],
+        "labels =",
+        "The source 'imagenet' does not exist.",
+    ),
+    "an address of an unknown kind": (
+        [("https://example", "ftp://example")],
+        "ftp:",
+        "address",
+    ),
+    "the second address": (
+        [("pypi:some-package==1.2.1", "pypi:some-package>=1.2.1")],
+        "some-package",
+        "address",
+    ),
+    "a file address that leaves the project": (
+        [("file:chelsea.png", "file:../chelsea.png")],
+        "chelsea.png",
+        "address",
+    ),
+    "no digest": ([(SHA256, "size = 5")], "[source.weights]", "has no digest"),
+    "no digest, and a mirror": (
+        [('["file:chelsea.png"]', '["file:chelsea.png", "https://example.org/chelsea.png"]')],
+        "[source.chelsea]",
+        "has no digest",
+    ),
+    "only a sha1, without a size": (
+        [(SHA256, 'sha1 = "9116a64c0fbe4459d18f4bb6b56d647b63920377"')],
+        "[source.weights]",
+        "needs its size",
+    ),
+    "only a sha384, without a size": (
+        [(SHA256, f'sha384 = "{"0f" * 48}"')],
+        "[source.weights]",
+        "needs its size",
+    ),
+    "a source with a name that is no file name": (
+        [("[source.chelsea]", '[source."Chel/sea"]'), ('image = "chelsea"', 'image = "Chel/sea"')],
+        '[source."Chel',
+        "cannot be part of a file name",
+    ),
+    "a case with a name that is no file name": (
+        [("[tensor.cat.", '[tensor."../cat".'), ("[expect.cat]", '[expect."../cat"]')],
+        "[tensor",
+        "cannot be part of a file name",
+    ),
+    "too few means": ([("[104, 117, 123]", "[104]")], "mean", "has 1 value for 3 channels"),
+    "too many scales": (
+        [("mean = [104, 117, 123]", "scale = [1, 1, 1, 1]")],
+        "scale",
+        "has 4 values for 3 channels",
+    ),
+    "a mean without channels": (
+        [*SOUND, ("shape = [8]", "shape = [8]\ninputs.data.mean = [1]")],
+        "inputs.data.mean",
+        "no channels",
+    ),
+    "an input larger than any memory": (
+        [("[1, 3, 8, 8]", "[1, 3, 100000, 100000]")],
+        "shape",
+        "larger than the memory",
+    ),
+    "caffe without weights": (
+        [('weights = "weights", ', "")],
+        "files =",
+        "needs the file 'weights'",
+    ),
+    "caffe with a misspelt file": (
+        [("topology =", "topolgy =")],
+        "files =",
+        "Caffe has no file 'topolgy'; did you mean 'topology'?",
+    ),
+    "onnx with one more file": (
+        [*ONNX, ("{ model", '{ topology = "topology", model')],
+        "files =",
+        "ONNX has no file 'topology'",
+    ),
+    "tensorflow without a model": ([*TENSORFLOW, ("graph", "grpah")], "grpah", "frozen graph or"),
+    "a frozen graph and more": (
+        [*TENSORFLOW, ("{ graph", '{ "saved_model.pb" = "weights", graph')],
+        "graph =",
+        "A frozen graph has no file 'saved_model.pb'",
+    ),
+    "a SavedModel that leaves its folder": (
+        [*SAVED_MODEL, ("variables/", "../variables/")],
+        "saved_model.pb",
+        "inside its folder",
+    ),
+    "a SavedModel with an absolute path": (
+        [*SAVED_MODEL, ("variables/", "/variables/")],
+        "saved_model.pb",
+        "inside its folder",
+    ),
+    "a SavedModel with a path of Windows": (
+        [*SAVED_MODEL, ("variables/", "variables\\\\")],
+        "saved_model.pb",
+        "inside its folder",
+    ),
+    "a SavedModel with a file that is a folder": (
+        [*SAVED_MODEL, ("variables/variables", "saved_model.pb/variables")],
+        "saved_model.pb",
+        "cannot both be files",
+    ),
+    "a SavedModel with one file twice": (
+        [*SAVED_MODEL, ("variables/variables.index", "Saved_Model.pb")],
+        "aved_model.pb",
+        "cannot both be files",
+    ),
+    "a case with an unknown input": (
+        [("[tensor.cat.data]", "[tensor.cat.dta]")],
+        "[tensor",
+        "no input 'dta'; did you mean 'data'?",
+    ),
+    "two inputs of one file name": (TWO_INPUTS, "inputs.data", "the same in a file name"),
+    "an input without a file name": (
+        [("inputs.data", 'inputs."??"'), ("cat.data]", 'cat."??"]')],
+        "inputs.",
+        "nothing that a file name can hold",
+    ),
+    "a case that nothing is expected of": (
+        [("[expect.cat]", '[expect]\n"car-x-y" = { top1 = 1 }\n[expect.cat]')],
+        "car-x-y",
+        "There is no case 'car-x-y'.",
+    ),
+    "an expectation of a misspelt case": (
+        [("[expect.cat]", "[expect.cta]")],
+        "[expect",
+        "There is no case 'cta'; did you mean 'cat'?",
+    ),
+    "no expectation": (
+        [("[expect.cat]\ntop1 = 285\nvalue = 0.45\nwithin = 0.01\n", "[expect]\n")],
+        "[tensor.cat",
+        "Nothing is expected of the case 'cat'.",
+    ),
+    "an expectation of nothing": (
+        [("top1 = 285\nvalue = 0.45\nwithin = 0.01\n", "")],
+        "[expect.cat]",
+        "expects nothing",
+    ),
+    "an index twice": (
+        [("top1 = 285", "strongest = [3, 1, 3]")],
+        "strongest",
+        "an index twice",
+    ),
+    "a value without a difference": ([("within = 0.01\n", "")], "value =", "within what"),
+    "a difference without a value": ([("value = 0.45\n", "")], "within =", "no value"),
+    "a missing guest": (
+        [('"classify"', '"clasify"')],
+        "program",
+        "The guest 'clasify' does not exist; did you mean 'classify'?",
+    ),
+    "more memory than a guest can address": ([('"256 MiB"', '"5 GiB"')], "memory", "32-bit"),
+    "an executor that does not read the framework": (
+        [('executor = "opencv"', 'executor = "onnxruntime"')],
+        "executor",
+        "onnxruntime does not read Caffe",
+    ),
+    "an executor that reads no twin": (
+        [(*TENSORFLOW[0],), (*TENSORFLOW[1],)],
+        "executor",
+        "opencv does not read TensorFlow",
+    ),
+    "a twin without its file": (
+        [*TENSORFLOW, ("files = { model", "files = { modle")],
+        "modle",
+        "onnxruntime has no file 'modle'; did you mean 'model'?",
+    ),
+    "names of a twin that there is not": (
+        [("relative = 1e-3", 'relative = 1e-3\noutputs = { prob = "x" }')],
+        "outputs",
+        "names none",
+    ),
+    "a twin's name for an unknown input": (
+        [*TENSORFLOW, ("relative = 1e-3", 'relative = 1e-3\ninputs.dta = "x"')],
+        "inputs.dta",
+        "no input 'dta'; did you mean 'data'?",
+    ),
+    "one name of the twin for two": (
+        [*TENSORFLOW, ("relative = 1e-3", 'relative = 1e-3\noutputs.a = "x"\noutputs.b = "x"')],
+        "outputs.b",
+        "cannot have one name",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_error_says_what_is_wrong_with(tmp_path: Path, fault: str) -> None:
+    edits, part, words = FAULTS[fault]
+    text = edited(FIXTURE, *edits)
+    [error] = errors_of(write_project(tmp_path, text))
+    assert words in error.message
+    assert error.where == f"{FIXTURE_PATH}:{line_with(text, part)}"
+
+
+GOOD = {
+    "onnx": ONNX,
+    "a frozen graph": TENSORFLOW,
+    "a sound": SOUND,
+    "a grey picture": GREY,
+    "a SavedModel": SAVED_MODEL,
+    "a loopback server": [("https://example.org", "http://127.0.0.1:8000")],
+    "only a sha1 and a size": [
+        (SHA256, 'sha1 = "9116a64c0fbe4459d18f4bb6b56d647b63920377"\nsize = 5')
+    ],
+    "a source that is not used": [
+        ("[model]", '[source.spare]\nurls = ["file:x"]\nlicense = "MIT"\n[model]')
+    ],
+    "four GiB": [('"256 MiB"', '"4096 MiB"')],
+    "the strongest": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "strongest = [1, 2]")],
+    "names of a twin": [
+        *TENSORFLOW,
+        ("relative = 1e-3", 'relative = 1e-3\ninputs.data = "x:0"\noutputs.prob = "y:0"'),
+    ],
+}
+
+
+@pytest.mark.parametrize("variant", GOOD)
+def test_nothing_is_wrong_with(tmp_path: Path, variant: str) -> None:
+    load_project(write_project(tmp_path, edited(FIXTURE, *GOOD[variant])))
+
+
+def test_a_case_without_a_tensor_for_an_input(tmp_path: Path) -> None:
+    text = edited(FIXTURE, ("inputs.data =", "inputs.rate.shape = [1]\ninputs.data ="))
+    [error] = errors_of(write_project(tmp_path, text))
+    assert error.message == "The case 'cat' has no tensor for the input 'rate'."
+    assert error.where == f"{FIXTURE_PATH}:{line_with(text, '[tensor.cat.data]')}"
+
+
+# Where a key cannot be read, nothing is concluded from what might have stood there.
+CONSEQUENCES = {
+    "the sources": ("[source.weights]\nurls", "[sorce.weights]\nurls"),
+    "the framework": ('"caffe"', '"cafe"'),
+    "the executor": ('"opencv"', "3"),
+    "a digest": (SHA256, 'sha256 = "72B9"'),
+    "the addresses": ('["file:net.prototxt"]', "3"),
+    "the shape": ("[1, 3, 8, 8]", '"1x3x8x8"'),
+    "one size of the shape": ("[1, 3, 8, 8]", "[1, -3, 8, 8]"),
+    "a mean": ("[104, 117, 123]", '"104,117,123"'),
+    "the inputs": ("inputs.data =", "input.data ="),
+    "what is expected": ("top1 = 285\nvalue = 0.45", "top = 285\nvalue = 0.45"),
+    "the largest difference": ("within = 0.01", "within = 0"),
+    "the image": ('image = "chelsea"', "image = 3"),
+    "the colour": ('colour = "BGR"', 'color = "BGR"'),
+    "the guest": ("[guest]", "[gest]"),
+    "the guest's memory": ('"256 MiB"', '"lots"'),
+}
+
+
+@pytest.mark.parametrize("what", CONSEQUENCES)
+def test_nothing_follows_from_a_key_that_cannot_be_read(tmp_path: Path, what: str) -> None:
+    old, new = CONSEQUENCES[what]
+    text = edited(FIXTURE, (old, new))
+    if what == "the sources":
+        text = text.replace("[source.", "[sorce.")
+    [error] = errors_of(write_project(tmp_path, text))
+    changed = [
+        number
+        for number, lines in enumerate(
+            zip(FIXTURE.splitlines(), text.splitlines(), strict=True), start=1
+        )
+        if lines[0] != lines[1]
+    ]
+    assert error.where == f"{FIXTURE_PATH}:{changed[0]}"
+
+
+# The same of the rules for one tensor: a variant, and the key in it that cannot be read.
+TENSOR_CONSEQUENCES = {
+    "the colour of a grey picture": (GREY, ('colour = "GRAY"', "colour = 3")),
+    "a type that is close to one of whole numbers": (GREY, ('type = "f32"', 'type = "u88"')),
+    "a layout": (GREY, ('layout = "NCHW"', "layout = 3")),
+    "one edge of a crop": ((), ("[tensor.cat.data]", "[tensor.cat.data]\ncrop.rows = [9, true]")),
+    "the rate of a sound": (SOUND, ("rate = 8", 'rate = "fast"')),
+    "one frequency of a sound": (SOUND, ("[1, 2]", "[1, inf]")),
+    "the shape of a sound": (SOUND, ("shape = [8]", "shape = 8")),
+    "a sound as a whole": (SOUND, ("signal = {", "signal = 1 #")),
+}
+
+
+@pytest.mark.parametrize("what", TENSOR_CONSEQUENCES)
+def test_nothing_about_a_tensor_follows_from(tmp_path: Path, what: str) -> None:
+    variant, (old, new) = TENSOR_CONSEQUENCES[what]
+    text = edited(FIXTURE, *variant, (old, new))
+    [error] = errors_of(write_project(tmp_path, text))
+    assert error.where == f"{FIXTURE_PATH}:{line_with(text, new.splitlines()[-1])}"
+
+
+def test_a_tensor_is_checked_though_the_shape_of_its_input_cannot_be_read(tmp_path: Path) -> None:
+    text = edited(
+        FIXTURE, ("[1, 3, 8, 8]", '"1x3x8x8"'), ("[tensor.cat.data]", "[tensor.cat.data]\nmean=[1]")
+    )
+    shape, mean = errors_of(write_project(tmp_path, text))
+    assert shape.where == f"{FIXTURE_PATH}:{line_with(text, '1x3x8x8')}"
+    assert mean.where == f"{FIXTURE_PATH}:{line_with(text, 'mean=[1]')}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "line", "words"),
+    [
+        (("main.c", "mian.c"), 3, "does not exist"),
+        (("guests/classify/main.c", "../main.c"), 3, "inside the project"),
+        (("guests/classify/main.c", "/etc/passwd"), 3, "inside the project"),
+        (("guests/classify/main.c", "guests\\\\classify\\\\main.c"), 3, "inside the project"),
+        (("guests/classify/main.c", "guests/classify"), 3, "does not exist"),
+        (('main.c"]', 'main.c"]\nheaders = ["a.h"]'), 4, "does not exist"),
+    ],
+)
+def test_the_files_of_a_guest(tmp_path: Path, edit: tuple[str, str], line: int, words: str) -> None:
+    [error] = errors_of(write_project(tmp_path, guest=edited(GUEST, edit)))
+    assert words in error.message
+    assert error.where == f"{GUEST_PATH}:{line}"
+
+
+def test_a_file_of_a_guest_that_is_a_link_out_of_the_project(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project")
+    secret = tmp_path / "secret.c"
+    secret.write_text("int secret;")
+    source = project / "guests/classify/main.c"
+    source.unlink()
+    source.symlink_to(secret)
+    [error] = errors_of(project)
+    assert error.where == f"{GUEST_PATH}:3"
+
+
+def test_a_file_of_a_guest_that_is_a_link_to_itself(tmp_path: Path) -> None:
+    source = write_project(tmp_path) / "guests/classify/main.c"
+    source.unlink()
+    source.symlink_to("main.c")
+    [error] = errors_of(tmp_path)
+    assert error.where == f"{GUEST_PATH}:3"

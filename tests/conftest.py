@@ -1,0 +1,35 @@
+"""What several rooms' tests share: a small project, and toolchains made once for the session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import Project, make_project
+
+
+@pytest.fixture(scope="session")
+def toolchains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of toolchains that lives as long as the session, or longer where one is named."""
+    named = os.environ.get("WASI_NN_TOOLCHAINS")
+    return Path(named) if named else tmp_path_factory.mktemp("toolchains")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> Project:
+    """A small project that was built once; tests copy it and do not change it."""
+    project = make_project(tmp_path_factory.mktemp("built") / "project", toolchains)
+    run = project.doit()
+    assert run.returncode == 0, run.output
+    return project
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    """A built project of the test's own."""
+    copy = Project(tmp_path / "ein Projekt")
+    shutil.copytree(built.root, copy.root)
+    return copy

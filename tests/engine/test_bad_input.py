@@ -1,0 +1,228 @@
+"""Bad input gets one clear error, exit code 1, no traceback, and nothing half-written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.tiny import Project, Run
+
+WRONG = "0" * 64
+
+
+def assert_one_clear_error(run: Run, *words: str) -> None:
+    assert run.returncode == 1, run.output
+    assert "Traceback" not in run.output
+    for word in words:
+        assert word in run.output, run.output
+
+
+def assert_nothing_half_written(project: Project) -> None:
+    leftovers = [path for path in project.root.rglob("*") if path.name.endswith(".part")]
+    assert leftovers == []
+    temporary = project.root / "artifacts/.cache/tmp"
+    assert not temporary.exists() or list(temporary.iterdir()) == []
+
+
+def assert_no_longer_vouched_for(project: Project) -> None:
+    assert not (project.folder / "manifest.json").exists()
+
+
+class _Server(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/page":
+            self._send(b"<!DOCTYPE html><html><body>Sign in</body></html>", 10**4)
+        elif self.path == "/cut":
+            self._send(b"x" * 1000, 100_000)
+        else:
+            self.send_error(404)
+
+    def _send(self, body: bytes, length: int) -> None:
+        self.send_response(200)
+        whole = len(body) if self.path == "/page" else length
+        self.send_header("Content-Length", str(whole))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def point_model_at(project: Project, url: str) -> None:
+    project.edit('urls = ["file:tiny.onnx"]', f'urls = ["{url}"]\nsha256 = "{WRONG}"')
+
+
+def test_all_that_is_wrong_with_a_config_is_told_at_once(project: Project) -> None:
+    project.edit('precision = "f32"', 'precision = "f32"\ncolor = "red"')
+    project.edit('type = "f32"', "type = 32")
+    project.edit('range = "0-255"', 'range = "0-255"\nmean = [1, 2]')
+    project.edit('image = "blue"', 'image = "bleu"')
+    run = project.doit()
+    assert_one_clear_error(
+        run, "4 errors", "did you mean", "'color'", "bleu", "nothing was started"
+    )
+    lines = project.config.read_text().splitlines()
+    for start in ('color = "red"', "type = 32", "mean = [1, 2]", 'image = "bleu"'):
+        assert f"configs/fixtures/tiny.toml:{lines.index(start) + 1}" in run.output
+
+
+def test_a_wrong_hash_says_expected_and_found(project: Project) -> None:
+    point_model_at(project, "file:tiny.onnx")
+    run = project.doit()
+    assert_one_clear_error(run, "source-mismatch", WRONG, "FAILED source:tiny.model")
+    assert_nothing_half_written(project)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("missing", ("source-unreachable", "404")),
+        ("page", ("source-mismatch", "web page")),
+        ("cut", ("source-unreachable",)),
+    ],
+)
+def test_a_server_that_does_not_deliver(
+    project: Project, server: str, path: str, words: tuple[str, ...]
+) -> None:
+    point_model_at(project, f"{server}/{path}")
+    assert_one_clear_error(project.doit(), *words, f"{server}/{path}")
+
+
+def test_a_missing_local_file(project: Project) -> None:
+    (project.root / "red.png").unlink()
+    assert_one_clear_error(project.doit(), "red.png", "FAILED source:tiny.red")
+
+
+def test_a_truncated_image(project: Project) -> None:
+    photo = project.root / "red.png"
+    photo.write_bytes(photo.read_bytes()[:60])
+    run = project.doit()
+    assert_one_clear_error(run, "error[tensor]", "red.png", "FAILED tensor:tiny.red")
+    assert_nothing_half_written(project)
+    assert_no_longer_vouched_for(project)
+
+
+def test_a_corrupt_model_shows_the_converters_last_lines(project: Project) -> None:
+    model = project.root / "tiny.onnx"
+    model.write_bytes(model.read_bytes()[:100])
+    run = project.doit()
+    assert_one_clear_error(run, "error[model]", "OpenVINO could not convert tiny.onnx", "  | ")
+    assert_nothing_half_written(project)
+
+
+def test_a_wrong_input_name_lists_those_there_are(project: Project) -> None:
+    text = project.config.read_text().replace("inputs.x", "inputs.picture")
+    project.config.write_text(text.replace(".x]", ".picture]"))
+    assert_one_clear_error(project.doit(), "has no input 'picture'", "x")
+
+
+def test_an_impossible_shape(project: Project) -> None:
+    project.edit("[1, 3, 8, 8]", "[1, 3, 9, 8]")
+    assert_one_clear_error(project.doit(), "error[model]", "FAILED ir:tiny")
+
+
+def test_a_guest_that_does_not_compile(project: Project) -> None:
+    source = project.root / "guests/classify/classify.c"
+    line = len(source.read_text().splitlines()) + 1
+    source.write_text(source.read_text() + "this is not C\n")
+    run = project.doit()
+    assert_one_clear_error(run, "error[guest-build]", f"guests/classify/classify.c:{line}")
+
+
+BROKEN = {
+    "traps": ("int main(void) { __builtin_trap(); }", ("guest-failed", "unreachable")),
+    "loops for ever": (
+        "int main(void) { for (volatile unsigned i = 0;; i++); }",
+        ("time-limit", "2 s"),
+    ),
+    "asks for too much memory": (
+        "#include <stdlib.h>\n#include <string.h>\n#include <stdio.h>\n"
+        "int main(void) { for (;;) { char *p = malloc(1 << 20); if (!p) { "
+        'fputs("no memory\\n", stderr); return 1; } memset(p, 1, 1 << 20); } }',
+        ("memory",),
+    ),
+    "fails": ("int main(void) { return 7; }", ("guest-failed", "exit code 7")),
+    "writes nothing": ("int main(void) { return 0; }", ("did not write its output",)),
+    "writes zeros": (
+        "#include <stdio.h>\n"
+        'int main(void) { float z[3] = {0}; const char *n[] = {"out/red-1x3-f32.raw", '
+        '"out/blue-1x3-f32.raw"}; for (int i = 0; i < 2; i++) { FILE *f = fopen(n[i], "wb"); '
+        "if (f) { fwrite(z, 4, 3, f); fclose(f); } } return 0; }",
+        ("differs from the native inference",),
+    ),
+    "imports more than it may": (
+        '__attribute__((import_module("env"), import_name("launch"))) int launch(void);\n'
+        "int main(void) { return launch(); }",
+        ("guest-imports", "env.launch"),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_guest_that(project: Project, how: str) -> None:
+    source, words = BROKEN[how]
+    (project.root / "guests/classify/classify.c").write_text(source)
+    project.edit("seconds = 20", "seconds = 2")
+    assert_one_clear_error(project.doit(), *words)
+    assert_nothing_half_written(project)
+    assert_no_longer_vouched_for(project)
+
+
+def test_another_top_1_shows_the_five(project: Project) -> None:
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    run = project.doit()
+    assert_one_clear_error(run, "error[verify]", "expected: 1", "found:    0", "the top five")
+    assert "1 case verified, 1 failed, 1 not run" in run.output
+    assert_no_longer_vouched_for(project)
+
+
+def test_other_fixtures_go_on_building(project: Project) -> None:
+    other = project.config.with_name("other.toml")
+    other.write_text(project.config.read_text())
+    project.edit('urls = ["file:tiny.onnx"]', f'urls = ["file:tiny.onnx"]\nsha256 = "{WRONG}"')
+    run = project.doit()
+    assert_one_clear_error(run, "FAILED source:tiny.model", "not run ir:tiny")
+    assert (project.root / "artifacts/other/manifest.json").exists()
+
+
+def test_a_full_disk(project: Project) -> None:
+    import resource
+    import subprocess
+    import sys
+
+    from tests.tiny import ROOT
+
+    big = project.root / "red.png"
+    from PIL import Image
+
+    Image.effect_noise((900, 900), 80).save(big)
+    done = subprocess.run(
+        [sys.executable, "-m", "doit", "source:tiny.red"],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+    )
+    run = Run(done.returncode, done.stdout + done.stderr)
+    assert_one_clear_error(run, "error[storage]", "source:tiny.red")
+    assert_nothing_half_written(project)
+
+
+def test_an_unknown_task(project: Project) -> None:
+    run = project.doit("verify:nothing")
+    assert run.returncode != 0
+    assert "Traceback" not in run.output

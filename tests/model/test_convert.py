@@ -1,0 +1,152 @@
+"""Models become IR: the same bytes twice, with what was asked for inside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from pipeline.errors import Code, PipelineError
+from pipeline.model.canonical import canonical_xml, weights_size
+from pipeline.model.convert import convert
+from pipeline.work.action import Job
+from tests.tiny import write_model
+
+OUTPUTS = {
+    "xml": "net.xml",
+    "bin": "net.bin",
+    "alias.xml": "model.xml",
+    "alias.bin": "model.bin",
+    "interface": "interface.json",
+}
+
+
+def run(folder: Path, model: Path, shape: tuple[int, ...] = (1, 3, 8, 8), **given: Any) -> Job:
+    folder.mkdir()
+    (folder / "scratch").mkdir()
+    precision = given.pop("precision", "f32")
+    name = given.pop("input", "x")
+    job = Job(
+        inputs={"model": model},
+        outputs={label: folder / file for label, file in OUTPUTS.items()},
+        parameters={
+            "name": "net",
+            "seconds": 120,
+            "model": {
+                "framework": "onnx",
+                "files": {"model": "model"},
+                "inputs": {name: {"shape": shape, **given}},
+                "precision": precision,
+            },
+        },
+        scratch=folder / "scratch",
+    )
+    convert(job)
+    return job
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    write_model(tmp_path / "tiny.onnx")
+    return tmp_path / "tiny.onnx"
+
+
+def infer(xml: Path, array: Any) -> Any:
+    import openvino
+
+    compiled = openvino.Core().compile_model(xml, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return compiled(array)[0]
+
+
+def test_the_same_bytes_from_two_folders(model: Path, tmp_path: Path) -> None:
+    one = run(tmp_path / "one", model, mean=[1, 2, 3])
+    two = run(tmp_path / "zwei mit Leerzeichen", model, mean=[1, 2, 3])
+    for label in OUTPUTS:
+        assert one.outputs[label].read_bytes() == two.outputs[label].read_bytes()
+
+
+def test_mean_and_scale_are_inside(model: Path, tmp_path: Path) -> None:
+    job = run(tmp_path / "made", model, mean=[10, 20, 30], scale=[2, 4, 5])
+    array = numpy.full((1, 3, 8, 8), 50, numpy.float32)
+    expected = 0.1 * (50 - numpy.array([10, 20, 30])) / numpy.array([2, 4, 5])
+    numpy.testing.assert_allclose(infer(job.outputs["xml"], array)[0], expected, rtol=1e-6)
+
+
+def test_the_interface_is_told(model: Path, tmp_path: Path) -> None:
+    interface = json.loads(run(tmp_path / "made", model).outputs["interface"].read_text())
+    assert interface["inputs"][0]["shape"] == [1, 3, 8, 8]
+    assert interface["outputs"] == [{"name": "y", "names": ["y"], "shape": [1, 3], "type": "f32"}]
+
+
+def test_half_precision_is_asked_for_and_kept(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny.onnx", scale=0.1)
+    whole = run(tmp_path / "f32", tmp_path / "tiny.onnx")
+    half = run(tmp_path / "f16", tmp_path / "tiny.onnx", precision="f16")
+    sizes = [job.outputs["bin"].stat().st_size for job in (whole, half)]
+    assert sizes[1] < sizes[0]
+    array = numpy.full((1, 3, 8, 8), 50, numpy.float32)
+    numpy.testing.assert_allclose(infer(half.outputs["xml"], array)[0], [5, 5, 5], rtol=1e-3)
+
+
+def test_nothing_of_the_machine_is_in_the_xml(model: Path, tmp_path: Path) -> None:
+    xml = run(tmp_path / "made", model).outputs["xml"].read_text()
+    for word in (str(tmp_path), "Runtime_version", "conversion_parameters", "2026."):
+        assert word not in xml
+
+
+def test_a_missing_input_lists_the_ones_there_are(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(PipelineError) as caught:
+        run(tmp_path / "made", model, input="data")
+    assert caught.value.code is Code.MODEL
+    assert "it has: x" in caught.value.detail
+
+
+def test_a_shape_that_cannot_be(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(PipelineError) as caught:
+        run(tmp_path / "made", model, shape=(1, 3, 7, 7))
+    assert "[1,3,8,8]" in caught.value.detail
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>no model</html>", b"\x00" * 1000])
+def test_what_is_no_model_is_one_error(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "bad.onnx").write_bytes(data)
+    with pytest.raises(PipelineError) as caught:
+        run(tmp_path / "made", tmp_path / "bad.onnx")
+    assert caught.value.code is Code.MODEL
+    assert caught.value.detail
+    assert not (tmp_path / "made" / "net.xml").exists()
+
+
+XML = b"""<?xml version="1.0"?>
+<net version="11" name="n"><layers><layer type="Const" id="0"><data size="12" offset="4"/>
+<rt_info><attribute name="decompression" version="0"/></rt_info></layer></layers>
+<rt_info><MO_version value="1"/><Runtime_version value="2"/><conversion_parameters/>
+<info name="OpenVINO Runtime" value="3"/><framework value="caffe"/></rt_info></net>"""
+
+
+def test_the_canonical_form_drops_the_tools_and_keeps_the_meaning() -> None:
+    text = canonical_xml(XML).decode()
+    assert "decompression" in text
+    assert '<framework value="caffe" />' in text
+    for word in ("MO_version", "Runtime", "conversion_parameters"):
+        assert word not in text
+
+
+def test_the_canonical_form_is_canonical() -> None:
+    once = canonical_xml(XML)
+    assert canonical_xml(once) == once
+    turned = XML.replace(b'version="11" name="n"', b'name="n"   version="11"')
+    assert canonical_xml(turned) == once
+
+
+@pytest.mark.parametrize("data", [b"", b"<html></html>", b"<net>"])
+def test_what_is_no_ir_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="xml|root"):
+        canonical_xml(data)
+
+
+def test_the_weights_end_where_the_last_constant_does() -> None:
+    assert weights_size(XML) == 16

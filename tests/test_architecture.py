@@ -1,0 +1,106 @@
+"""The house rules that a machine can check: the direction of imports, and what loads when."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LEVELS = (
+    ("errors",),
+    ("store",),
+    ("config", "work"),
+    ("source", "toolchain"),
+    ("model", "tensor", "guest", "host"),
+    ("verify",),
+    ("publish", "report"),
+    ("cli",),
+    ("engine",),
+)
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+HEAVY = ("numpy", "openvino", "PIL", "cv2", "onnxruntime", "wasmtime", "rich", "requests")
+
+
+def rooms_imported(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return {name.split(".")[1] for name in names if name.startswith("pipeline.")}
+
+
+def violations(room: str, tree: ast.AST) -> list[str]:
+    return [
+        f"{room} imports {other}"
+        for other in sorted(rooms_imported(tree) - {room})
+        if LEVEL[other] >= LEVEL[room]
+    ]
+
+
+def source_files() -> list[Path]:
+    return sorted(path for path in (ROOT / "pipeline").rglob("*.py") if path.stem != "__init__")
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", source_files(), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_imports_run_one_way(path: Path) -> None:
+    assert violations(room_of(path), ast.parse(path.read_text())) == []
+
+
+def test_an_arrow_that_runs_back_is_found() -> None:
+    tree = ast.parse("def late():\n    from pipeline.engine.engine import Engine\n")
+    assert violations("store", tree) == ["store imports engine"]
+
+
+def test_only_the_engine_knows_doit() -> None:
+    knowing = {
+        room_of(path)
+        for path in (ROOT / "pipeline").rglob("*.py")
+        if any(
+            line.startswith(("import doit", "from doit")) for line in path.read_text().splitlines()
+        )
+    }
+    assert knowing == {"engine"}
+
+
+def test_loading_dodo_imports_nothing_heavy() -> None:
+    program = (
+        f"import sys, runpy; runpy.run_path('dodo.py'); print(*({HEAVY!r} & sys.modules.keys()))"
+    )
+    program = program.replace(repr(HEAVY), f"set({HEAVY!r})")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", source_files(), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_a_file_is_one_room(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_no_file_names_a_package_registry() -> None:
+    hosts = ("py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com")
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    naming = [
+        name
+        for name in listed.stdout.splitlines()
+        if (ROOT / name).is_file()
+        and any(host.encode() in (ROOT / name).read_bytes() for host in hosts)
+    ]
+    assert naming == []

@@ -1,0 +1,92 @@
+"""Locked environments: made from hashes, or a clear message."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Code, PipelineError
+from pipeline.toolchain import locked
+from pipeline.toolchain.locked import (
+    MODEL_OPTIMIZER,
+    environment_folder,
+    make_environment,
+    python_of,
+)
+from pipeline.work.action import Job
+from pipeline.work.process import run_process
+from tests.tiny import ROOT
+
+LOCK = ROOT / "configs/toolchains/mo.lock"
+
+
+def job(folder: Path, lock: Path, *, offline: bool = False) -> Job:
+    (folder / "scratch").mkdir()
+    return Job(
+        inputs={"lock": lock},
+        outputs={"stamp": folder / "environment.json"},
+        parameters={"toolchain": "mo"},
+        means={"environment": folder / "env", "offline": offline},
+        scratch=folder / "scratch",
+    )
+
+
+def test_every_package_of_the_lock_has_a_version_and_hashes_and_no_address() -> None:
+    text = LOCK.read_text()
+    entries = re.split(r"\n(?=\S)", text.strip())
+    for entry in entries:
+        if not entry.startswith("#"):
+            assert re.match(r"[a-z0-9-]+==\S+", entry), entry
+            assert "--hash=sha256:" in entry
+    assert "://" not in text
+
+
+def test_another_lock_has_another_folder(tmp_path: Path) -> None:
+    other = tmp_path / "mo.lock"
+    other.write_text(LOCK.read_text() + "# edited\n")
+    one = environment_folder(MODEL_OPTIMIZER, LOCK, tmp_path)
+    assert one != environment_folder(MODEL_OPTIMIZER, other, tmp_path)
+
+
+def test_no_fitting_python_is_one_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locked, "find_interpreter", lambda *_: None)
+    with pytest.raises(PipelineError) as caught:
+        make_environment(job(tmp_path, LOCK, offline=True))
+    assert caught.value.code is Code.TOOLCHAIN
+    assert "CPython 3.10, 3.11 or 3.12" in caught.value.render()
+    assert "uv python install 3.10" in caught.value.render()
+    assert not (tmp_path / "env").exists()
+
+
+@pytest.mark.network
+def test_a_wrong_hash_installs_nothing(tmp_path: Path) -> None:
+    lock = tmp_path / "mo.lock"
+    lock.write_text(f"idna==3.10 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(PipelineError) as caught:
+        make_environment(job(tmp_path, lock))
+    assert "could not be made" in caught.value.message
+    assert "ash" in caught.value.detail
+    assert not (tmp_path / "env").exists()
+    assert not (tmp_path / "environment.json").exists()
+
+
+@pytest.mark.network
+def test_the_environment_runs_apart_from_ours(tmp_path: Path) -> None:
+    pinned = next(
+        entry
+        for entry in re.split(r"\n(?=\S)", LOCK.read_text())
+        if entry.startswith("defusedxml==")
+    )
+    lock = tmp_path / "mo.lock"
+    lock.write_text(pinned + "\n")
+    make_environment(job(tmp_path, lock))
+    stamp = json.loads((tmp_path / "environment.json").read_text())
+    assert stamp["python"] in MODEL_OPTIMIZER.pythons
+    program = "import defusedxml, importlib.util as u; print(u.find_spec('openvino'))"
+    finished = run_process([python_of(tmp_path / "env"), "-c", program], seconds=60, cwd=tmp_path)
+    assert finished.output.strip() == "None"

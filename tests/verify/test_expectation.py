@@ -1,0 +1,64 @@
+"""What the config expects, held against outputs."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+
+from pipeline.config.schema import Expect
+from pipeline.verify.expectation import ranking, read_labels, shortfalls
+
+PROB = {"prob": numpy.array([[0.1, 0.7, 0.2]], numpy.float32)}
+LABELS = ("ant", "bee", "cat")
+
+
+def messages(expect: Expect, outputs: dict[str, object] = PROB) -> list[str]:  # type: ignore[assignment]
+    return [error.render() for error in shortfalls(expect, outputs, LABELS, "x: cat")]
+
+
+def test_what_holds_gives_nothing() -> None:
+    assert messages(Expect(top1=1, value=0.7, within=0.005)) == []
+
+
+def test_another_class_tells_both_and_the_five() -> None:
+    (told,) = messages(Expect(top1=2))
+    assert "expected: 2 cat" in told
+    assert "found:    1 bee" in told
+    assert "| 0 ant 0.1" in told
+
+
+def test_the_right_class_with_another_value_is_not_enough() -> None:
+    (told,) = messages(Expect(top1=1, value=0.72, within=0.005))
+    assert "0.72 within 0.005" in told
+
+
+def test_a_nan_is_neither_the_top_nor_within() -> None:
+    outputs: dict[str, object] = {"prob": numpy.array([numpy.nan, 0.7])}
+    assert messages(Expect(top1=1, value=0.7, within=0.01), outputs) == []
+    outputs = {"prob": numpy.array([numpy.nan, numpy.nan])}
+    assert messages(Expect(top1=0, value=0.7, within=0.01), outputs)
+
+
+def test_the_strongest_come_in_any_order_of_an_average() -> None:
+    notes = {"note": numpy.array([[[0.9, 0.0, 0.8, 0.1], [0.7, 0.2, 0.8, 0.1]]])}
+    assert messages(Expect(output="note", average=1, strongest=(2, 0)), notes) == []  # type: ignore[arg-type]
+    (told,) = messages(Expect(output="note", average=1, strongest=(1, 0)), notes)  # type: ignore[arg-type]
+    assert "expected: 0, 1" in told
+    assert "found:    0, 2" in told
+
+
+@pytest.mark.parametrize("expect", [Expect(output="logits"), Expect(average=5, top1=1)])
+def test_an_output_or_axis_that_is_not_there(expect: Expect) -> None:
+    assert len(messages(expect)) == 1
+
+
+def test_ties_rank_by_index() -> None:
+    assert [index for index, _ in ranking(numpy.array([1.0, 2.0, 2.0]))] == [1, 2, 0]
+
+
+def test_labels_with_and_without_wordnet_ids() -> None:
+    assert read_labels("n02124075 Egyptian cat\nred\nnight sky") == (
+        "Egyptian cat",
+        "red",
+        "night sky",
+    )

@@ -1,0 +1,49 @@
+"""Recipes for the tests of workers and builds; a worker process imports them by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from pipeline.errors import Code, PipelineError
+from pipeline.work.action import Job
+
+
+def shout(job: Job) -> None:
+    text = "".join(path.read_text() for _, path in sorted(job.inputs.items()))
+    job.outputs["out"].write_text(text.upper() + str(job.parameters.get("tail", "")))
+
+
+def refuse(job: Job) -> None:
+    job.outputs["out"].write_text("half")
+    raise PipelineError(Code.TENSOR, "It cannot be.", where="here", detail="line")
+
+
+def hang(job: Job) -> None:
+    time.sleep(600)
+
+
+def segfault(job: Job) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(job: Job) -> None:
+    os._exit(3)
+
+
+def eat(job: Job) -> None:
+    hoard = []
+    while True:
+        hoard.append(bytearray(os.urandom(16) * 2**20))
+
+
+def write_nothing(job: Job) -> None:
+    pass
+
+
+def write_folder(job: Job) -> None:
+    folder = job.outputs["folder/"]
+    (folder / "deep").mkdir()
+    (folder / "deep" / "a.txt").write_text("a")
+    (folder / "b.txt").write_text(str(job.parameters["b"]))

@@ -1,0 +1,190 @@
+"""Content decides what is built, restored or left alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Code, PipelineError
+from pipeline.store.store import Store
+from pipeline.work.action import Action
+from pipeline.work.build import Builder, Outcome
+from pipeline.work.pool import Workers
+from tests.work import recipes
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Iterator[Builder]:
+    store = Store(tmp_path / "cache")
+    with Workers(1) as workers:
+        yield Builder(store, workers)
+    store.close()
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> Action:
+    (tmp_path / "in.txt").write_text("abc")
+    return Action(
+        name="shout:x",
+        title="",
+        recipe=recipes.shout,
+        version=1,
+        inputs={"text": tmp_path / "in.txt"},
+        outputs={"out": tmp_path / "made" / "out.txt"},
+    )
+
+
+def said(text: str) -> None:
+    pass
+
+
+def target(action: Action) -> Path:
+    return action.outputs["out"]
+
+
+def test_a_built_action_is_current(builder: Builder, action: Action) -> None:
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.BUILT
+    assert target(action).read_text() == "ABC"
+    assert builder.is_current(action)
+
+
+def test_touching_an_input_changes_nothing(builder: Builder, action: Action) -> None:
+    builder.build(action, said)
+    os.utime(action.inputs["text"])
+    assert builder.is_current(action)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"version": 2}, {"parameters": {"tail": "!"}}, {"tools": ("numpy",)}],
+    ids=["recipe version", "parameter", "tool"],
+)
+def test_what_the_key_holds_decides(
+    builder: Builder, action: Action, changed: dict[str, object]
+) -> None:
+    builder.build(action, said)
+    other: Action = replace(action, **changed)  # type: ignore[arg-type]
+    assert not builder.is_current(other)
+
+
+def test_means_are_not_part_of_the_key(builder: Builder, action: Action) -> None:
+    assert builder.key(action) == builder.key(replace(action, means={"urls": ("elsewhere",)}))
+
+
+def test_a_changed_input_builds_anew_and_its_return_is_restored(
+    builder: Builder, action: Action
+) -> None:
+    builder.build(action, said)
+    action.inputs["text"].write_text("xyz")
+    assert builder.build(action, said) is Outcome.BUILT
+    action.inputs["text"].write_text("abc")
+    assert builder.build(action, said) is Outcome.RESTORED
+    assert target(action).read_text() == "ABC"
+
+
+@pytest.mark.parametrize("damage", ["edited", "truncated", "deleted", "same mtime"])
+def test_a_damaged_target_is_noticed_and_restored(
+    builder: Builder, action: Action, damage: str
+) -> None:
+    builder.build(action, said)
+    file = target(action)
+    status = file.stat()
+    if damage == "deleted":
+        file.unlink()
+    else:
+        file.write_text({"edited": "ABCD", "truncated": "", "same mtime": "ABD"}[damage])
+    if damage == "same mtime":
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.RESTORED
+    assert file.read_text() == "ABC"
+
+
+def test_a_corrupt_object_is_built_anew(builder: Builder, action: Action, tmp_path: Path) -> None:
+    builder.build(action, said)
+    target(action).unlink()
+    for path in (tmp_path / "cache" / "cas").rglob("*"):
+        if path.is_file():
+            path.write_text("lie")
+    assert builder.build(action, said) is Outcome.BUILT
+    assert target(action).read_text() == "ABC"
+
+
+def test_a_current_action_that_is_asked_for_runs(builder: Builder, action: Action) -> None:
+    builder.build(action, said)
+    assert builder.build(action, said) is Outcome.CURRENT
+    assert builder.build(action, said, anew=True) is Outcome.BUILT
+
+
+def test_a_forgotten_action_runs(builder: Builder, action: Action) -> None:
+    builder.build(action, said)
+    builder.forget(action)
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.BUILT
+
+
+def test_a_failed_recipe_leaves_the_old_target_and_nothing_else(
+    builder: Builder, action: Action, tmp_path: Path
+) -> None:
+    builder.build(action, said)
+    with pytest.raises(PipelineError, match="It cannot be"):
+        builder.build(replace(action, recipe=recipes.refuse), said)
+    assert target(action).read_text() == "ABC"
+    assert [path.name for path in target(action).parent.iterdir()] == ["out.txt"]
+    assert list((tmp_path / "cache" / "tmp").iterdir()) == []
+
+
+def test_a_recipe_that_writes_nothing_is_an_error(builder: Builder, action: Action) -> None:
+    with pytest.raises(PipelineError, match="without writing its output out"):
+        builder.build(replace(action, recipe=recipes.write_nothing), said)
+    assert not target(action).exists()
+
+
+def test_a_missing_input_is_one_error(builder: Builder, action: Action) -> None:
+    action.inputs["text"].unlink()
+    assert not builder.is_current(action)
+    with pytest.raises(PipelineError) as caught:
+        builder.build(action, said)
+    assert caught.value.code is Code.STORAGE
+    assert str(action.inputs["text"]) in caught.value.render()
+
+
+def test_a_tool_that_is_not_installed_is_one_error(builder: Builder, action: Action) -> None:
+    with pytest.raises(PipelineError, match="is not installed"):
+        builder.build(replace(action, tools=("no-such-package-anywhere",)), said)
+
+
+def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "folder"
+    action = Action(
+        name="folder:x",
+        title="",
+        recipe=recipes.write_folder,
+        version=1,
+        parameters={"b": "b"},
+        outputs={"folder/": folder},
+    )
+    builder.build(action, said)
+    assert builder.is_current(action)
+    (folder / "deep" / "a.txt").unlink()
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.RESTORED
+    assert (folder / "deep" / "a.txt").read_text() == "a"
+    (folder / "old.txt").write_text("left over")
+    builder.build(replace(action, parameters={"b": "c"}), said)
+    assert sorted(path.name for path in folder.iterdir()) == ["b.txt", "deep"]
+
+
+def test_what_vouches_goes_before_what_it_vouches_for(
+    builder: Builder, action: Action, tmp_path: Path
+) -> None:
+    voucher = tmp_path / "manifest.json"
+    vouched = replace(action, withdraws=(voucher,))
+    voucher.write_text("verified")
+    builder.build(vouched, said)
+    assert not voucher.exists()
