@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.work.action import Action
 from pipeline.work.build import Builder
 from pipeline.work.pool import Workers
 
+_NAME = "wasi-nn-pipeline"
 _WORKERS = 2
 _THREADS = 4
 
@@ -66,6 +68,7 @@ class Engine:
     def settings(self) -> dict[str, Any]:
         """Return DOIT_CONFIG."""
         fixtures = self._configs.fixtures.items()
+        _check_installed()
         return {
             "backend": "wasi-nn",
             "reporter": Reporter(self),
@@ -134,6 +137,18 @@ class Engine:
     def _forget(self, task: str) -> None:
         if task in self._steps:
             self._builder.forget(self._steps[task])
+
+
+def _check_installed() -> None:
+    # doit finds its state backend among the entry points of installed packages.
+    try:
+        distribution(_NAME)
+    except PackageNotFoundError:
+        print(
+            f"error: {_NAME} is not installed in this Python.\n  hint:     pip install -e .",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
 
 
 def _made(action: Action) -> Iterator[Path]:

@@ -117,5 +117,5 @@ class Reporter:
             raise SystemExit(1)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

@@ -175,6 +175,7 @@ class _FixtureSteps:
                 "root": self._layout.root,
             },
             restorable=False,
+            withdraws=(self._manifest,),
         )
 
     def _ir(self) -> Action:

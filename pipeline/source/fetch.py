@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +123,7 @@ def _take_remote(url: str, target: Path, wanted: Wanted, way: _Way) -> None:
             except PipelineError:
                 part.unlink()
                 raise
-            os.replace(part, kept)
+            part.replace(kept)
         copy(kept, target)
     try:
         wanted.check(target, shown(url))

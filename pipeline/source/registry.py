@@ -156,7 +156,7 @@ def _archive_file(
     except PipelineError:
         part.unlink()
         raise
-    os.replace(part, path)
+    part.replace(path)
     return path
 
 

@@ -33,7 +33,7 @@ def replace(part: Path, target: Path) -> None:
     with part.open("rb+") as stream:
         os.fsync(stream.fileno())
     part.chmod(0o644)
-    os.replace(part, target)
+    part.replace(target)
     _sync_folder(target.parent)
 
 

@@ -82,7 +82,7 @@ def decode(picture: Path, *, grey: bool) -> Array:
 
 
 def _flat(image: Image, mode: str) -> Image:
-    from PIL import Image as images
+    from PIL import Image as Pillow
 
     if image.mode.startswith("I;16"):
         return image.point(lambda value: value / 256, "L").convert(mode)
@@ -90,8 +90,8 @@ def _flat(image: Image, mode: str) -> Image:
         raise ValueError(f"pixels of mode {image.mode} have no stated range")
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
-        ground = images.new("RGBA", coloured.size, (0, 0, 0, 255))
-        return images.alpha_composite(ground, coloured).convert(mode)
+        ground = Pillow.new("RGBA", coloured.size, (0, 0, 0, 255))
+        return Pillow.alpha_composite(ground, coloured).convert(mode)
     return image.convert(mode)
 
 

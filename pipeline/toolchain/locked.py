@@ -63,7 +63,7 @@ def make_environment(job: Job) -> None:
         job.say(f"installing into an environment of its own, on Python {interpreter.version}")
         _install(toolchain, interpreter, lock, part / "env", job.scratch, offline)
         shutil.rmtree(target, ignore_errors=True)
-        os.replace(part / "env", target)
+        (part / "env").replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     stamp = {"lock": Digest.of_file(lock).sha256, "python": interpreter.version}

@@ -113,6 +113,11 @@ def _run_guest(job: Job, run: GuestRun, case: str, out: Path) -> None:
             stderr=stderr,
         )
     if outcome.exit_code != 0:
+        limit = byte_count(run.memory)
+        hint = "See the guest's own lines, and the host's, below."
+        if outcome.memory > 0.9 * limit:
+            used = f"{outcome.memory // 2**20} of the {run.memory} of memory"
+            hint = f"The guest had taken {used} that the config allows it."
         said = stderr.read_bytes()[-4000:].decode(errors="replace")
         raise PipelineError(
             Code.GUEST_FAILED,
@@ -120,7 +125,7 @@ def _run_guest(job: Job, run: GuestRun, case: str, out: Path) -> None:
             where=str(job.parameters["where"]),
             expected="exit code 0",
             found=f"exit code {outcome.exit_code}",
-            hint="See the guest's own lines, and the host's, below.",
+            hint=hint,
             detail="\n".join([*said.splitlines()[-8:], *outcome.messages[-8:]]),
         )
 

@@ -12,7 +12,7 @@ from pipeline.errors import Code, PipelineError
 def ranking(array: Any, average: int | None = None, count: int = 5) -> list[tuple[int, float]]:
     """Return (index, value) of the ``count`` largest, largest first; ties by index.
 
-    The output is flattened. With ``average`` the output is averaged over that axis first. NaN comes last.
+    The output is flattened; with ``average`` it is averaged over that axis first. NaN comes last.
     """
     import numpy
 

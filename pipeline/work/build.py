@@ -128,6 +128,8 @@ class Builder:
 
     def _run(self, action: Action, key: str, say: Callable[[str], None]) -> None:
         started = time.monotonic()
+        # Whatever comes of it, what the voucher says is no longer what is asked for.
+        self._withdraw(action)
         with self._private_folder() as folder:
             (folder / "scratch").mkdir()
             outputs = {}
@@ -159,7 +161,6 @@ class Builder:
     def _publish(
         self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
     ) -> None:
-        self._withdraw(action)
         for label, members in files.items():
             target = action.outputs[label]
             if label.endswith("/") and target.exists():

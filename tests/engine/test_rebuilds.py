@@ -141,7 +141,7 @@ def test_forget_and_always_run_a_step_again(project: Project) -> None:
 
 
 def test_clean_removes_what_was_built(project: Project) -> None:
-    assert project.doit("clean", "--all").returncode == 0
+    assert project.doit("clean", "-a").returncode == 0
     assert not list(project.folder.rglob("*.*"))
     assert "ir:tiny" in project.doit().steps("restored")
 

@@ -144,7 +144,7 @@ def test_the_canonical_form_is_canonical() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"<html></html>", b"<net>"])
 def test_what_is_no_ir_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="xml|root"):
+    with pytest.raises(ValueError, match=r"xml|root"):
         canonical_xml(data)
 
 

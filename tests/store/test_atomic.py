@@ -18,9 +18,14 @@ def test_a_written_file_is_there_and_nothing_else(tmp_path: Path) -> None:
 def test_a_failure_midway_keeps_the_old_content(tmp_path: Path) -> None:
     target = tmp_path / "x.bin"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError, match="midway"), aside(target) as part:
-        part.write_bytes(b"ne")
-        raise RuntimeError("midway")
+
+    def fail_midway() -> None:
+        with aside(target) as part:
+            part.write_bytes(b"ne")
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        fail_midway()
     assert [p.name for p in tmp_path.iterdir()] == ["x.bin"]
     assert target.read_bytes() == b"old"
 
