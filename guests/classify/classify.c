@@ -4,244 +4,160 @@
  * or by name, sets every input, computes, prints the top five of every output, and writes the raw
  * outputs into the preopen `out` where there is one. Runs on any wasi-nn host. */
 
-#include <math.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "descriptor.h"
+#include "preopens.h"
+#include "top_five.h"
 #include "wasi_nn.h"
 
-/* Some hosts refuse to move more than 128 MiB in one call. */
-enum { PIECE = 1 << 20, TOP = 5 };
+#define DESCRIPTOR "fixture/fixture.txt"
 
-typedef struct {
-    char *data;
-    uint32_t size;
-} buffer;
-
-static const char *errno_name(uint32_t code) {
-    static const char *const names[] = {
-        "success",       "invalid_argument",      "invalid_encoding", "missing_memory", "busy",
-        "runtime_error", "unsupported_operation", "too_large",        "not_found"};
-    return code < sizeof names / sizeof names[0] ? names[code] : "unknown errno";
-}
-
-static int held(uint32_t code, const char *function, const char *what) {
+/* Says which call of which case failed, on what; returns whether it did not. */
+static int held(uint32_t code, const char *of, const char *function, const char *on) {
     if (code == 0) return 1;
-    fprintf(stderr, "%s of %s: errno %u, %s\n", function, what, code, errno_name(code));
+    fprintf(stderr, "%s: %s %s: errno %u, %s\n", of, function, on, code,
+            wasi_nn_errno_name(code));
     return 0;
 }
 
-/* Reads a whole file of the fixture; `expected` is its size, or 0 where any will do. */
-static int read_file(const char *name, uint32_t expected, buffer *into) {
-    char path[MAX_NAME + 16];
-    struct stat status;
-    snprintf(path, sizeof path, "fixture/%s", name);
-    FILE *file = fopen(path, "rb");
-    if (!file || stat(path, &status)) {
-        fprintf(stderr, "%s: cannot be opened\n", path);
-        if (file) fclose(file);
-        return 0;
-    }
-    unsigned long long size = (unsigned long long)status.st_size;
-    if (size > UINT32_MAX || (expected && size != expected)) {
-        fprintf(stderr, "%s: has %llu bytes instead of %u\n", path, size, expected);
-        fclose(file);
-        return 0;
-    }
-    into->size = (uint32_t)size;
-    into->data = malloc(size ? size : 1);
-    if (!into->data) {
-        fprintf(stderr, "%s: there is no memory for its %llu bytes\n", path, size);
-        fclose(file);
-        return 0;
-    }
-    uint32_t done = 0;
-    while (done < into->size) {
-        uint32_t left = into->size - done;
-        size_t got = fread(into->data + done, 1, left < PIECE ? left : PIECE, file);
-        if (got == 0) break;
-        done += (uint32_t)got;
-    }
-    fclose(file);
-    if (done == into->size) return 1;
-    fprintf(stderr, "%s: ended after %u of %u bytes\n", path, done, into->size);
-    free(into->data);
-    return 0;
-}
-
-static int write_output(const port *output, const char *data) {
-    char path[MAX_NAME + 16];
-    struct stat status;
-    if (stat("out", &status)) return 1; /* nobody asked for files */
-    snprintf(path, sizeof path, "out/%s", output->file);
-    FILE *file = fopen(path, "wb");
-    uint32_t done = 0;
-    while (file && done < output->size) {
-        uint32_t left = output->size - done;
-        size_t put = fwrite(data + done, 1, left < PIECE ? left : PIECE, file);
-        if (put == 0) break;
-        done += (uint32_t)put;
-    }
-    int closed = file && fclose(file) == 0;
-    if (closed && done == output->size) return 1;
-    fprintf(stderr, "%s: cannot be written\n", path);
-    return 0;
-}
-
-static double half_to_double(uint16_t bits) {
-    int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    double value = exponent == 0    ? ldexp(fraction, -24)
-                   : exponent == 31 ? (fraction ? NAN : INFINITY)
-                                    : ldexp(fraction + 1024, exponent - 25);
-    return bits >> 15 ? -value : value;
-}
-
-static double element(const port *output, const char *data, uint32_t index) {
-    const char *at = data + (size_t)index * element_size(output->type);
-    union {
-        uint16_t f16;
-        float f32;
-        double f64;
-        uint8_t u8;
-        int32_t i32;
-        int64_t i64;
-    } as;
-    memcpy(&as, at, element_size(output->type));
-    switch (output->type) {
-    case WASI_NN_F16: return half_to_double(as.f16);
-    case WASI_NN_F32: return (double)as.f32;
-    case WASI_NN_F64: return as.f64;
-    case WASI_NN_U8: return as.u8;
-    case WASI_NN_I32: return as.i32;
-    default: return (double)as.i64;
-    }
-}
-
-/* Prints the five largest; of equal ones the first, and what is not a number never. */
-static void print_top(const port *output, const char *data) {
-    uint32_t count = output->size / element_size(output->type), found = 0;
-    struct {
-        uint32_t index;
-        double value;
-    } top[TOP + 1];
-    for (uint32_t i = 0; i < count; i++) {
-        double value = element(output, data, i);
-        if (isnan(value)) continue;
-        uint32_t place = found;
-        for (; place > 0 && top[place - 1].value < value; place--) top[place] = top[place - 1];
-        top[place].index = i;
-        top[place].value = value;
-        if (found < TOP) found++;
-    }
-    for (uint32_t i = 0; i < found; i++) printf("  %u %.6g\n", top[i].index, top[i].value);
+static int held_at(uint32_t code, const char *of, const char *function, uint32_t index,
+                   const char *file) {
+    char on[MAX_NAME + 32];
+    snprintf(on, sizeof on, "%u (%s)", index, file);
+    return held(code, of, function, on);
 }
 
 static int set_inputs(uint32_t context, const test_case *given) {
     for (uint32_t i = 0; i < given->input_count; i++) {
         const port *input = &given->inputs[i];
         buffer file;
-        if (!read_file(input->file, input->size, &file)) return 0;
+        if (!read_tensor(input->file, input->size, &file)) return 0;
         wasi_nn_tensor tensor = {input->dims, input->rank, input->type, file.data, file.size};
-        int good = held(wasi_nn_set_input(context, i, &tensor), "set_input", input->file);
+        uint32_t code = wasi_nn_set_input(context, i, &tensor);
         free(file.data);
-        if (!good) return 0;
+        if (!held_at(code, given->name, "set_input", i, input->file)) return 0;
     }
     return 1;
+}
+
+static void print_output(const char *of, uint32_t index, const port *output, const char *data) {
+    printf("%s output %u %s ", of, index, output->type_name);
+    for (uint32_t axis = 0; axis < output->rank; axis++)
+        printf(axis ? "x%u" : "%u", output->dims[axis]);
+    printf("\n");
+    print_top_five(data, output->type, output->size / wasi_nn_element_size(output->type));
+}
+
+static int take_output(uint32_t context, const test_case *given, uint32_t index) {
+    const port *output = &given->outputs[index];
+    char *data = calloc(1, output->size);
+    if (!data) {
+        fprintf(stderr, "%s: there is no memory for the %u bytes of output %u (%s)\n", given->name,
+                output->size, index, output->file);
+        return 0;
+    }
+    /* Some hosts leave it untouched. */
+    uint32_t written = output->size;
+    uint32_t code = wasi_nn_get_output(context, index, data, output->size, &written);
+    int good = held_at(code, given->name, "get_output", index, output->file);
+    if (good && written != output->size) {
+        fprintf(stderr, "%s: get_output %u (%s): the host wrote %u bytes, not %u\n", given->name,
+                index, output->file, written, output->size);
+        good = 0;
+    }
+    if (good) print_output(given->name, index, output, data);
+    good = good && write_file(output->file, data, output->size);
+    free(data);
+    return good;
 }
 
 static int take_outputs(uint32_t context, const test_case *given) {
-    for (uint32_t i = 0; i < given->output_count; i++) {
-        const port *output = &given->outputs[i];
-        char *data = calloc(1, output->size);
-        if (!data) {
-            fprintf(stderr, "%s: there is no memory for its %u bytes\n", output->file,
-                    output->size);
-            return 0;
-        }
-        uint32_t written = output->size;
-        int good = held(wasi_nn_get_output(context, i, data, output->size, &written), "get_output",
-                        output->file);
-        if (good && written != output->size) {
-            fprintf(stderr, "get_output of %s: %u bytes instead of %u\n", output->file, written,
-                    output->size);
-            good = 0;
-        }
-        if (good) {
-            printf("%s output %u %s ", given->name, i, output->type_name);
-            for (uint32_t axis = 0; axis < output->rank; axis++)
-                printf(axis ? "x%u" : "%u", output->dims[axis]);
-            printf("\n");
-            print_top(output, data);
-            good = write_output(output, data);
-        }
-        free(data);
-        if (!good) return 0;
-    }
+    for (uint32_t i = 0; i < given->output_count; i++)
+        if (!take_output(context, given, i)) return 0;
     return 1;
 }
 
-static int load(const descriptor *fixture, const char *name, uint32_t *graph) {
-    if (name) {
-        uint32_t code = wasi_nn_load_by_name(name, (uint32_t)strlen(name), graph);
-        return held(code, "load_by_name", name);
-    }
+static int load_files(const descriptor *fixture, uint32_t *graph) {
     wasi_nn_builder builders[MAX_FILES];
     buffer files[MAX_FILES];
     uint32_t read = 0;
-    while (read < fixture->file_count && read_file(fixture->files[read], 0, &files[read])) {
+    if (!fixture->file_count) {
+        fprintf(stderr, DESCRIPTOR ": there is no line 'file NAME', and no --graph NAME either\n");
+        return 0;
+    }
+    while (read < fixture->file_count && read_file(fixture->files[read], &files[read])) {
         builders[read] = (wasi_nn_builder){files[read].data, files[read].size};
         read++;
     }
-    int good = read == fixture->file_count &&
-               held(wasi_nn_load(builders, read, fixture->encoding, WASI_NN_TARGET_CPU, graph),
-                    "load", fixture->file_count ? fixture->files[0] : "no file");
+    int good = read == fixture->file_count;
+    if (good) {
+        uint32_t code = wasi_nn_load(builders, read, fixture->encoding, WASI_NN_TARGET_CPU, graph);
+        good = held(code, fixture->files[0], "load", fixture->encoding_name);
+    }
     while (read > 0) free(files[--read].data);
     return good;
 }
 
+static int load_named(const char *name, uint32_t *graph) {
+    uint32_t code = wasi_nn_load_by_name(name, (uint32_t)strlen(name), graph);
+    return held(code, "--graph", "load_by_name", name);
+}
+
 static int infer(uint32_t graph, const test_case *given) {
     uint32_t context;
-    return held(wasi_nn_init_execution_context(graph, &context), "init_execution_context",
-                given->name) &&
+    return held(wasi_nn_init_execution_context(graph, &context), given->name,
+                "init_execution_context", "of the graph") &&
            set_inputs(context, given) &&
-           held(wasi_nn_compute(context), "compute", given->name) && take_outputs(context, given);
+           held(wasi_nn_compute(context), given->name, "compute", "of the case") &&
+           take_outputs(context, given);
 }
 
 static const test_case *find_case(const descriptor *fixture, const char *name) {
     for (uint32_t i = 0; i < fixture->case_count; i++)
         if (!strcmp(fixture->cases[i].name, name)) return &fixture->cases[i];
-    fprintf(stderr, "fixture/fixture.txt has no case '%s'; it has:", name);
+    fprintf(stderr, DESCRIPTOR ": there is no case '%s' but", name);
     for (uint32_t i = 0; i < fixture->case_count; i++)
         fprintf(stderr, " %s", fixture->cases[i].name);
     fprintf(stderr, "\n");
     return NULL;
 }
 
+/* Infers the named cases, or all; every name is looked up before the graph is loaded. */
+static int classify(const descriptor *fixture, const char *graph_name, char **names, int count) {
+    uint32_t graph;
+    for (int i = 0; i < count; i++)
+        if (!find_case(fixture, names[i])) return 0;
+    if (!(graph_name ? load_named(graph_name, &graph) : load_files(fixture, &graph))) return 0;
+    for (int i = 0; i < count; i++)
+        if (!infer(graph, find_case(fixture, names[i]))) return 0;
+    for (uint32_t i = 0; count == 0 && i < fixture->case_count; i++)
+        if (!infer(graph, &fixture->cases[i])) return 0;
+    return 1;
+}
+
 int main(int argc, char **argv) {
     descriptor fixture;
-    const char *name = NULL;
-    uint32_t graph;
+    const char *graph_name = NULL;
     int next = 1;
-    if (next < argc && !strcmp(argv[next], "--graph")) {
-        if (argc < 3) {
-            fprintf(stderr, "usage: classify [--graph NAME] [CASE...]\n");
-            return 1;
-        }
-        name = argv[next + 1];
-        next += 2;
+    if (argc > 2 && !strcmp(argv[1], "--graph")) {
+        graph_name = argv[2];
+        next = 3;
     }
-    if (!read_descriptor("fixture/fixture.txt", &fixture)) return 1;
-    for (int i = next; i < argc; i++)
-        if (!find_case(&fixture, argv[i])) return 1;
-    if (!load(&fixture, name, &graph)) return 1;
-    if (next == argc)
-        for (uint32_t i = 0; i < fixture.case_count; i++)
-            if (!infer(graph, &fixture.cases[i])) return 1;
-    for (int i = next; i < argc; i++)
-        if (!infer(graph, find_case(&fixture, argv[i]))) return 1;
+    if (argc > next && argv[next][0] == '-') {
+        fprintf(stderr, "%s: not understood; usage: classify [--graph NAME] [CASE...]\n",
+                argv[next]);
+        return 1;
+    }
+    if (!read_descriptor(DESCRIPTOR, &fixture)) return 1;
+    int good = classify(&fixture, graph_name, argv + next, argc - next);
     free(fixture.cases);
-    return fflush(stdout) ? 1 : 0;
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "stdout: cannot be written: %s\n", strerror(errno));
+        return 1;
+    }
+    return good ? 0 : 1;
 }

@@ -1,16 +1,27 @@
-/* fixture.txt, read: which graph, and which tensors for which case. */
+/* fixture.txt, read: which graph, and which tensors for which case.
+ *
+ *     # a comment
+ *     encoding openvino
+ *     file squeezenet.xml
+ *     file squeezenet.bin
+ *     case cat
+ *     input 0 cat-1x3x227x227-f32.bgr f32 1x3x227x227
+ *     output 0 cat-1x1000-f32.raw f32 1x1000
+ */
 #ifndef DESCRIPTOR_H
 #define DESCRIPTOR_H
 
 #include <stdint.h>
 
-enum { MAX_FILES = 4, MAX_CASES = 64, MAX_PORTS = 32, MAX_RANK = 8, MAX_NAME = 256 };
+#include "preopens.h"
 
-/* One input or output: its raw file, element type and dims; size is their product in bytes. */
+enum { MAX_FILES = 4, MAX_CASES = 64, MAX_PORTS = 32, MAX_RANK = 8 };
+
+/* One input or output: its raw file, element type and dims; size is what they make in bytes. */
 typedef struct {
     char file[MAX_NAME];
+    const char *type_name;
     uint32_t type;
-    char type_name[4];
     uint32_t dims[MAX_RANK];
     uint32_t rank;
     uint32_t size;
@@ -25,17 +36,15 @@ typedef struct {
 } test_case;
 
 typedef struct {
+    const char *encoding_name;
     uint32_t encoding;
     char files[MAX_FILES][MAX_NAME];
     uint32_t file_count;
-    test_case *cases; /* MAX_CASES of them */
+    test_case *cases; /* MAX_CASES of them, for the caller to free */
     uint32_t case_count;
 } descriptor;
 
 /* Reads the file; prints what is wrong, with its line, and returns 0 if anything is. */
 int read_descriptor(const char *path, descriptor *into);
-
-/* The bytes of one element of a type of wasi-nn. */
-uint32_t element_size(uint32_t type);
 
 #endif

@@ -20,6 +20,24 @@ enum wasi_nn_type {
     WASI_NN_I64 = 5,
 };
 
+/* The bytes of one element of a type. */
+static inline uint32_t wasi_nn_element_size(uint32_t type) {
+    switch (type) {
+    case WASI_NN_U8: return 1;
+    case WASI_NN_F16: return 2;
+    case WASI_NN_F64:
+    case WASI_NN_I64: return 8;
+    default: return 4;
+    }
+}
+
+static inline const char *wasi_nn_errno_name(uint32_t code) {
+    static const char *const names[] = {
+        "success",       "invalid_argument",      "invalid_encoding", "missing_memory", "busy",
+        "runtime_error", "unsupported_operation", "too_large",        "not_found"};
+    return code < sizeof names / sizeof names[0] ? names[code] : "an unknown errno";
+}
+
 typedef struct {
     const void *data;
     uint32_t size;

@@ -2,48 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 
-
-def audit(wasm: bytes, modules: Collection[str], name: str) -> tuple[str, ...]:
-    """Return the guest's imports as sorted ``module.name``.
-
-    Raises PipelineError: GUEST_IMPORTS when one is of no allowed module, GUEST_BUILD when it is
-    no valid core module, or lacks what a command exports: ``_start`` and ``memory``.
-    """
+if TYPE_CHECKING:
     import wasmtime
 
-    try:
-        module = wasmtime.Module(wasmtime.Engine(), wasm)
-    except wasmtime.WasmtimeError as error:
-        raise PipelineError(
-            Code.GUEST_BUILD,
-            "The guest is not a valid WebAssembly module.",
-            where=name,
-            found=str(error).splitlines()[0],
-        ) from None
-    imports = sorted(f"{each.module}.{each.name}" for each in module.imports)
-    foreign = [
-        f"{each.module}.{each.name}" for each in module.imports if each.module not in modules
-    ]
+_MAGIC = b"\0asm"
+_SHOWN = 10
+
+
+def audit(wasm: bytes, modules: Collection[str], name: str) -> tuple[str, ...]:
+    """Return the guest's imports as sorted ``module.name``; ``name`` is the guest's, for errors.
+
+    Raises PipelineError: GUEST_IMPORTS when one is of no allowed module, GUEST_BUILD when it is
+    no valid core module, or lacks what a command exports: the function ``_start`` and ``memory``.
+    """
+    module = _module(wasm, name)
+    imports = _imports(module)
+    check_imports(imports, modules, name)
+    _check_exports(module, name)
+    return imports
+
+
+def imports_of(wasm: bytes, name: str) -> tuple[str, ...]:
+    r"""Return the imports of a core module as sorted ``module.name``.
+
+    Raises PipelineError (GUEST_BUILD) when it is no valid core module.
+
+    >>> imports_of(b"\0asm\1\0\0\0", "empty.wasm")
+    ()
+    """
+    return _imports(_module(wasm, name))
+
+
+def check_imports(imports: Sequence[str], modules: Collection[str], name: str) -> None:
+    """Refuse imports, each ``module.name``, of any but these modules.
+
+    Raises PipelineError (GUEST_IMPORTS) with the imports that are refused.
+
+    >>> check_imports(["wasi_ephemeral_nn.load"], ["wasi_ephemeral_nn"], "classify.wasm")
+    """
+    # At the last dot, so that no module passes whose name merely begins like an allowed one.
+    foreign = [each for each in imports if each.rpartition(".")[0] not in modules]
     if foreign:
+        more = f", and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         raise PipelineError(
             Code.GUEST_IMPORTS,
             "The guest imports what it may not.",
             where=name,
             expected=f"only {' and '.join(sorted(modules))}",
-            found=", ".join(sorted(foreign)),
+            found=", ".join(map(_shown, foreign[:_SHOWN])) + more,
             hint="A portable guest asks its host for nothing else.",
         )
-    exports = {export.name for export in module.exports}
-    missing = [need for need in ("_start", "memory") if need not in exports]
+
+
+def _module(wasm: bytes, name: str) -> wasmtime.Module:
+    import wasmtime
+
+    found = "it does not begin as one"
+    # Wasmtime would take the text format too, which no other host does.
+    if wasm.startswith(_MAGIC):
+        try:
+            return wasmtime.Module(wasmtime.Engine(), wasm)
+        except wasmtime.WasmtimeError as error:
+            found = _shown(str(error).rstrip().splitlines()[-1].strip())
+    raise PipelineError(
+        Code.GUEST_BUILD, "The guest is not a valid WebAssembly module.", where=name, found=found
+    )
+
+
+def _imports(module: wasmtime.Module) -> tuple[str, ...]:
+    return tuple(sorted({f"{each.module}.{each.name}" for each in module.imports}))
+
+
+def _check_exports(module: wasmtime.Module, name: str) -> None:
+    import wasmtime
+
+    exports = {export.name: export.type for export in module.exports}
+    needed = {"_start": wasmtime.FuncType, "memory": wasmtime.MemoryType}
+    missing = [need for need, kind in needed.items() if not isinstance(exports.get(need), kind)]
     if missing:
         raise PipelineError(
             Code.GUEST_BUILD,
             f"The guest does not export {' and '.join(missing)}.",
             where=name,
+            expected="a function _start and a memory named memory",
             hint="Build it as a WASI command, not as a library.",
         )
-    return tuple(imports)
+
+
+def _shown(text: str) -> str:
+    """Return a name of the guest's choosing as a terminal may show it."""
+    return text.encode("unicode_escape").decode()[:200]

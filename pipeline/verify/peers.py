@@ -7,16 +7,35 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from pipeline.errors import Code, PipelineError
+from pipeline.work.process import end_tree, run_process
+
+_PRINTED = 1024 * 1024
+_PROBE_SECONDS = 30.0
+# Where Wasmtime looks for OpenVINO on each platform, and under which name.
+_LIBRARY = {
+    "darwin": ("DYLD_LIBRARY_PATH", "libopenvino_c.dylib", "libopenvino_c*.dylib"),
+    "win32": ("PATH", "openvino_c.dll", "openvino_c.dll"),
+}
+_LIBRARY_ELSEWHERE = ("LD_LIBRARY_PATH", "libopenvino_c.so", "libopenvino_c.so*")
+# The CLI has no hint for the precision, and OpenVINO takes bf16 by itself where the processor has
+# it. This is the most that it may use without; some versions want the two to be equal.
+_FULL_PRECISION = {"OV_CPU_MAX_ISA": "AVX512_CORE_VNNI", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
 
 
 @dataclass(frozen=True)
 class PeerRun:
-    """How a guest ended on another host, and what it printed."""
+    """How a guest ended on another host, and the first MiB of each stream that was printed.
+
+    ``exit_code`` is negative where a signal ended the host: it crashed.
+    """
 
     exit_code: int
     stdout: str
@@ -29,19 +48,12 @@ def wasmtime_command(folder: Path) -> Path:
     The package's program may lack its executable bit; it is then copied into ``folder``. Raises
     PipelineError (TOOLCHAIN) when there is none.
     """
-    package = importlib.util.find_spec("wasmtime_cli")
-    if package is not None and package.submodule_search_locations:
-        name = "wasmtime.exe" if os.name == "nt" else "wasmtime"
-        for place in package.submodule_search_locations:
-            for program in sorted(Path(place).rglob(name)):
-                if program.is_file():
-                    return _executable(program, folder)
-    named = shutil.which("wasmtime")
-    if named is not None and Path(named).parent != Path(sys.executable).parent:
-        return Path(named)
+    for program in (*_packaged(folder), *_on_path()):
+        if _runs(program, folder):
+            return program
     raise PipelineError(
         Code.TOOLCHAIN,
-        "The Wasmtime CLI is not installed.",
+        "There is no Wasmtime CLI that runs.",
         hint="Install it: pip install 'wasi-nn-pipeline[peers]'",
     )
 
@@ -57,25 +69,88 @@ def run_on_wasmtime(
 ) -> PeerRun:
     """Run a guest on the Wasmtime CLI over the same OpenVINO, ``fixture`` and ``out`` mapped.
 
-    With ``graph``, that folder is offered to load_by_name under its own name. Raises
+    With ``graph``, that folder is offered to load_by_name under its own name. OpenVINO computes
+    in f32, also on a processor with bf16 (x86-64 alone: elsewhere its default holds). Raises
     PipelineError (TOOLCHAIN, TIME_LIMIT).
     """
-    tools = out.parent / f".{out.name}-tools"
-    tools.mkdir(exist_ok=True)
-    features = "nn" if graph is None else f"nn,nn-graph=openvino::{graph}"
-    command = [
-        *(str(wasmtime_command(tools)), "run", "-S", features),
-        *("--dir", f"{fixture}::fixture", "--dir", f"{out}::out", str(wasm), *args),
-    ]
+    # Beside `out`, since a system's folder for temporary files may forbid to run any.
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as tools:
+        named = () if graph is None else ("-S", f"nn-graph=openvino::{graph}")
+        command = [
+            *(str(wasmtime_command(Path(tools))), "run", "-S", "nn", *named),
+            *("--dir", f"{fixture}::fixture", "--dir", f"{out}::out", str(wasm), *args),
+        ]
+        environment = {**os.environ, **_FULL_PRECISION, **_openvino(Path(tools))}
+        return _run(command, environment, seconds)
+
+
+def _packaged(folder: Path) -> Iterator[Path]:
+    package = importlib.util.find_spec("wasmtime_cli")
+    if package is None or not package.submodule_search_locations:
+        return
+    name = "wasmtime.exe" if os.name == "nt" else "wasmtime"
+    for place in package.submodule_search_locations:
+        program = Path(place) / name
+        if not program.is_file():
+            continue
+        if not os.access(program, os.X_OK):
+            program = Path(shutil.copyfile(program, folder / name))
+            program.chmod(0o755)
+        yield program
+
+
+def _on_path() -> Iterator[Path]:
+    named = shutil.which("wasmtime")
+    if named is not None:
+        yield Path(named)
+
+
+def _runs(program: Path, folder: Path) -> bool:
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "LD_LIBRARY_PATH": _openvino_libraries(tools)},
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        finished = run_process([program, "--version"], seconds=_PROBE_SECONDS, cwd=folder)
+    except PipelineError:
+        return False
+    return finished.returncode == 0 and finished.output.startswith("wasmtime")
+
+
+def _openvino(folder: Path) -> dict[str, str]:
+    """Return a library path on which Wasmtime finds OpenVINO under its unversioned name."""
+    variable, name, pattern = _LIBRARY.get(sys.platform, _LIBRARY_ELSEWHERE)
+    package = importlib.util.find_spec("openvino")
+    places = package.submodule_search_locations if package else None
+    for libraries in (Path(place) / "libs" for place in places or ()):
+        for versioned in sorted(libraries.glob(pattern)):
+            if versioned.name != name:
+                (folder / name).symlink_to(versioned)
+            found = [str(folder), str(libraries), os.environ.get(variable, "")]
+            return {variable: os.pathsep.join(filter(None, found))}
+    raise PipelineError(
+        Code.TOOLCHAIN,
+        "The C library of OpenVINO, which the Wasmtime CLI loads, is not installed.",
+        hint="Install it: pip install openvino",
+    )
+
+
+def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> PeerRun:
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    streams = (process.stdout, process.stderr)
+    printed = (bytearray(), bytearray())
+    readers = [
+        threading.Thread(target=_read_first, args=pair, daemon=True)
+        for pair in zip(streams, printed, strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         raise PipelineError(
             Code.TIME_LIMIT,
@@ -83,27 +158,17 @@ def run_on_wasmtime(
             expected=f"at most {seconds:g} s",
         ) from None
     finally:
-        shutil.rmtree(tools)
-    return PeerRun(done.returncode, done.stdout, done.stderr)
+        if process.poll() is None:
+            end_tree(process.pid)
+            process.wait()
+        for reader in readers:
+            reader.join()
+    stdout, stderr = (text.decode(errors="replace") for text in printed)
+    return PeerRun(process.returncode, stdout, stderr)
 
 
-def _executable(program: Path, folder: Path) -> Path:
-    if os.access(program, os.X_OK):
-        return program
-    copy = folder / program.name
-    shutil.copyfile(program, copy)
-    copy.chmod(0o755)
-    return copy
-
-
-def _openvino_libraries(folder: Path) -> str:
-    """Return a library path on which Wasmtime finds OpenVINO under its unversioned name."""
-    package = importlib.util.find_spec("openvino")
-    assert package is not None
-    assert package.submodule_search_locations is not None
-    libraries = Path(next(iter(package.submodule_search_locations))) / "libs"
-    for versioned in libraries.glob("libopenvino_c.so.*"):
-        link = folder / "libopenvino_c.so"
-        if not link.exists():
-            link.symlink_to(versioned)
-    return os.pathsep.join((str(folder), str(libraries)))
+def _read_first(stream: IO[bytes], text: bytearray) -> None:
+    """Keep the first bytes and drop the rest, so that the guest never waits for a reader."""
+    with stream:
+        while chunk := stream.read(65536):
+            text += chunk[: _PRINTED - len(text)]
