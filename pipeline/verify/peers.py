@@ -70,7 +70,12 @@ def run_on_wasmtime(
     try:
         done = subprocess.run(
             command,
-            env={**os.environ, "LD_LIBRARY_PATH": _openvino_libraries(tools)},
+            env={
+                **os.environ,
+                "LD_LIBRARY_PATH": _openvino_libraries(tools),
+                # The CLI cannot ask for f32; without newer instructions there is no bf16.
+                "OV_CPU_MAX_ISA": "avx512_core",
+            },
             capture_output=True,
             text=True,
             timeout=seconds,
