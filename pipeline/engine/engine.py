@@ -22,6 +22,7 @@ from pipeline.store.store import Store
 from pipeline.work.action import Action
 from pipeline.work.build import Builder
 from pipeline.work.pool import Workers
+from pipeline.work.process import end_all
 
 _NAME = "wasi-nn-pipeline"
 _WORKERS = 2
@@ -64,6 +65,12 @@ class Engine:
     @cached_property
     def _builder(self) -> Builder:
         return Builder(Store(self._layout.cache), self.workers)
+
+    def close(self) -> None:
+        """End the workers and every step that is still running."""
+        end_all()
+        self.workers.close()
+        self._builder.close()
 
     def settings(self) -> dict[str, Any]:
         """Return DOIT_CONFIG."""

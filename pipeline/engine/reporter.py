@@ -11,14 +11,12 @@ from typing import Any, Protocol
 
 from pipeline.report.console import Console
 from pipeline.report.verified import verified_rows
-from pipeline.work.pool import Workers
 
 
 class _Engine(Protocol):
     @property
     def console(self) -> Console: ...
-    @property
-    def workers(self) -> Workers: ...
+    def close(self) -> None: ...
     def evidence(self) -> dict[str, Path]: ...
 
 
@@ -26,7 +24,7 @@ class Reporter:
     """The reporter of one run.
 
     doit ends with 2 when a step was blocked by one that failed; here a failed run ends with 1,
-    an interrupted one with 130.
+    one that was ended by Ctrl-C with 130, by SIGTERM with 143.
     """
 
     desc = "progress on a terminal, plain lines elsewhere, and a table of what was verified"
@@ -100,12 +98,12 @@ class Reporter:
 
     def complete_run(self) -> None:
         """Close the workers and say how the run ended."""
-        interrupted = isinstance(sys.exc_info()[1], (KeyboardInterrupt, SystemExit))
-        self._engine.workers.close()
-        if interrupted:
+        cause = sys.exc_info()[1]
+        self._engine.close()
+        if isinstance(cause, (KeyboardInterrupt, SystemExit)):
             self._engine.console.close()
             print("interrupted; finished steps are kept, nothing is half-written", file=sys.stderr)
-            raise SystemExit(130)
+            raise SystemExit(130 if isinstance(cause, KeyboardInterrupt) else cause.code)
         if not self._ran and not self._failed:
             if self._reached:
                 print(f"nothing to do: {len(self._reached)} steps are up to date")
@@ -118,4 +116,4 @@ class Reporter:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise SystemExit(128 + signal.SIGTERM)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from pipeline.report.verified import HEADINGS, Row
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 _QUIET_SECONDS = 5.0
 
@@ -119,6 +119,8 @@ class LiveConsole:
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console as RichConsole
+        from rich.console import Group
+        from rich.live import Live
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -129,16 +131,21 @@ class LiveConsole:
         )
 
         self._console = RichConsole(file=stream, highlight=False)
-        self._progress: Progress = Progress(
-            SpinnerColumn(finished_text=" "),
+        self._running = Progress(
+            SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[said]}"),
             console=self._console,
-            transient=True,
         )
+        self._all = Progress(
+            TextColumn(" "),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+        self._live = Live(Group(self._running, self._all), console=self._console, transient=True)
         self._steps: dict[str, TaskID] = {}
         self._run: TaskID | None = None
         self._guard = threading.Lock()
@@ -147,14 +154,14 @@ class LiveConsole:
         """Show a spinner for the step."""
         with self._guard:
             if self._run is None:
-                self._progress.start()
-                self._run = self._progress.add_task("[bold]all steps", total=total, said="")
-            self._steps[name] = self._progress.add_task(name, total=None, said=title[:60])
+                self._run = self._all.add_task("", total=total)
+                self._live.start()
+            self._steps[name] = self._running.add_task(name, total=None, said=title)
 
     def progress(self, name: str, text: str) -> None:
         """Show the text beside the spinner."""
         if name in self._steps:
-            self._progress.update(self._steps[name], said=text)
+            self._running.update(self._steps[name], said=text)
 
     def finished(self, name: str, outcome: str, seconds: float) -> None:
         """Move the step above the bar."""
@@ -163,12 +170,12 @@ class LiveConsole:
     def current(self, name: str) -> None:
         """Advance the bar."""
         if self._run is not None:
-            self._progress.advance(self._run)
+            self._all.advance(self._run)
 
     def failed(self, name: str, text: str) -> None:
         """Print the whole error above the bar."""
         self._end(name, f"[red]✗ {name}")
-        self._progress.console.print(text, markup=False, style="red")
+        self._console.print(text, markup=False, style="red")
 
     def summary(
         self, rows: Sequence[Row], failed: Mapping[str, str], blocked: Mapping[str, str]
@@ -189,16 +196,16 @@ class LiveConsole:
 
     def close(self) -> None:
         """Stop the live display."""
-        self._progress.stop()
+        self._live.stop()
 
     def _end(self, name: str, line: str) -> None:
         with self._guard:
             step = self._steps.pop(name, None)
             if step is not None:
-                self._progress.remove_task(step)
+                self._running.remove_task(step)
             if self._run is not None:
-                self._progress.advance(self._run)
-        self._progress.console.print(line)
+                self._all.advance(self._run)
+        self._console.print(line)
 
 
 def table(rows: Sequence[Row]) -> list[str]:

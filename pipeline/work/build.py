@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,8 @@ class Builder:
     def __init__(self, store: Store, workers: Workers) -> None:
         self._store = store
         self._workers = workers
+        self._temporary = store.folder / "tmp"
+        self._swept = False
 
     def key(self, action: Action) -> str:
         """Return the action's key: recipe version, tools, parameters and input digests.
@@ -86,6 +89,12 @@ class Builder:
         """Drop the record of the action's present key, so that it is run again."""
         with suppress(PipelineError):
             self._store.records.drop(self.key(action))
+
+    def close(self) -> None:
+        """Remove what steps that were interrupted have left, and close the store."""
+        for folder in self._temporary.glob(f"{os.getpid()}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._store.close()
 
     def _input_digest(self, action: Action, label: str) -> str:
         path = action.inputs[label]
@@ -177,12 +186,24 @@ class Builder:
 
     @contextmanager
     def _private_folder(self) -> Iterator[Path]:
-        parent = self._store.folder / "tmp"
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(dir=parent))
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        if not self._swept:
+            self._swept = True
+            _sweep(self._temporary)
+        folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=self._temporary))
         try:
             yield folder
         finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what runs that were killed have left in the folder."""
+    import psutil
+
+    for folder in parent.iterdir():
+        owner = folder.name.partition("-")[0]
+        if not owner.isdecimal() or not psutil.pid_exists(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

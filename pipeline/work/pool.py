@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, replace
+from queue import LifoQueue
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
@@ -37,9 +38,14 @@ class Workers:
     """
 
     def __init__(self, count: int) -> None:
-        self._count = count
-        self._pool: ProcessPool | None = None
+        # One pool for each worker: workers of one pool share a channel, on which an idle one
+        # that waits for a minute takes the others down with it.
+        self._free: LifoQueue[ProcessPool | None] = LifoQueue()
+        for _ in range(count):
+            self._free.put(None)
+        self._started: list[ProcessPool] = []
         self._guard = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> Workers:
         return self
@@ -52,12 +58,15 @@ class Workers:
 
         Raises what the recipe raised, or PipelineError: TIME_LIMIT, MEMORY_LIMIT, WORKER.
         """
+        from concurrent.futures.process import BrokenProcessPool
+
         from pebble import ProcessExpired
 
-        quiet = replace(job, say=_silent)
-        future = self._started().schedule(_perform, args=[recipe, quiet, memory], timeout=seconds)
+        pool = self._free.get()
         try:
-            future.result()
+            pool = pool or self._start()
+            task = [recipe, replace(job, say=_silent), memory]
+            pool.schedule(_perform, args=task, timeout=seconds).result()
         except TimeoutError:
             raise PipelineError(
                 Code.TIME_LIMIT,
@@ -67,28 +76,40 @@ class Workers:
             ) from None
         except ProcessExpired as expired:
             raise _ended(expired.exitcode, memory) from None
+        except (BrokenProcessPool, RuntimeError) as error:
+            # The next step gets a new pool; this one may have been closed by an interrupt.
+            pool = None
+            raise PipelineError(
+                Code.WORKER, "The worker process of this step was lost.", found=str(error)
+            ) from None
+        finally:
+            self._free.put(pool)
 
     def close(self) -> None:
         """End every worker, also those that are busy."""
         with self._guard:
-            pool, self._pool = self._pool, None
-        if pool is not None:
+            self._closed = True
+            pools, self._started = self._started, []
+        for pool in pools:
             pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+        for pool in pools:
             pool.join()
 
-    def _started(self) -> ProcessPool:
-        with self._guard:
-            if self._pool is None:
-                from pebble import ProcessPool
+    def _start(self) -> ProcessPool:
+        from pebble import ProcessPool
 
-                # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
-                self._pool = ProcessPool(
-                    max_workers=self._count,
-                    initializer=_enter,
-                    initargs=[os.getpid()],
-                    context=multiprocessing.get_context("spawn"),
-                )
-            return self._pool
+        with self._guard:
+            if self._closed:
+                raise RuntimeError("the workers are closed")
+            # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
+            pool = ProcessPool(
+                max_workers=1,
+                initializer=_enter,
+                initargs=[os.getpid()],
+                context=multiprocessing.get_context("spawn"),
+            )
+            self._started.append(pool)
+        return pool
 
 
 def _silent(text: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 
 _TAIL = 64 * 1024
+_TETHER = Path(__file__).with_name("tether_program.py")
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
 
@@ -44,9 +47,14 @@ def run_process(
     still running after ``seconds``; its children are then gone too.
     """
     name = Path(command[0]).name
+    program = shutil.which(command[0], path=(env or os.environ).get("PATH"))
+    if program is None:
+        raise PipelineError(
+            Code.TOOLCHAIN, f"{name} could not be started.", found=f"no program {command[0]}"
+        )
     try:
         process = subprocess.Popen(
-            [str(part) for part in command],
+            [*_tether(), program, *(str(part) for part in command[1:])],
             cwd=cwd,
             env=None if env is None else dict(env),
             stdin=subprocess.DEVNULL,
@@ -81,6 +89,13 @@ def run_process(
         with _guard:
             _running.discard(process)
     return Finished(process.returncode, tail.decode(errors="replace"))
+
+
+def _tether() -> tuple[str, ...]:
+    # Only Linux can be told to end a process with its parent; elsewhere end_all does what it can.
+    if not sys.platform.startswith("linux"):
+        return ()
+    return (sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()))
 
 
 def end_tree(pid: int) -> None:

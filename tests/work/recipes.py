@@ -28,6 +28,10 @@ def segfault(job: Job) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def divide(job: Job) -> None:
+    raise ZeroDivisionError("a fault of the recipe")
+
+
 def leave(job: Job) -> None:
     os._exit(3)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.errors import Code, PipelineError
@@ -17,6 +20,12 @@ from tests.work import recipes
 def workers() -> Iterator[Workers]:
     with Workers(1) as pool:
         yield pool
+
+
+def started() -> set[psutil.Process]:
+    """Return the worker processes that there are."""
+    children = psutil.Process().children()
+    return {child for child in children if "spawn_main" in " ".join(child.cmdline())}
 
 
 def job(folder: Path) -> Job:
@@ -48,3 +57,39 @@ def test_each_way_to_end_has_a_name_and_the_next_step_runs(
     assert word in caught.value.render()
     workers.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
     assert (tmp_path / "out").exists()
+
+
+def test_a_hanging_step_ends_in_time_while_another_worker_is_idle(tmp_path: Path) -> None:
+    with Workers(2) as pool, ThreadPoolExecutor(2) as threads:
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+        # Both workers are up before one hangs.
+        warm = [
+            threads.submit(pool.run, recipes.shout, job(tmp_path / name), seconds=60, memory=2**32)
+            for name in ("one", "two")
+        ]
+        for future in warm:
+            future.result()
+        with pytest.raises(PipelineError) as caught:
+            pool.run(recipes.hang, job(tmp_path / "one"), seconds=1.5, memory=2**32)
+        assert caught.value.code is Code.TIME_LIMIT
+
+
+def test_a_worker_that_dies_while_idle_costs_nothing(tmp_path: Path) -> None:
+    before = started()
+    with Workers(1) as pool:
+        pool.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
+        (idle,) = started() - before
+        idle.kill()
+        idle.wait(10)
+        for _ in range(3):
+            with contextlib.suppress(PipelineError):
+                pool.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
+                break
+        else:
+            pytest.fail("no step runs any more")
+
+
+def test_a_recipes_own_fault_is_not_taken_for_the_workers(workers: Workers, tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        workers.run(recipes.divide, job(tmp_path), seconds=30, memory=2**32)

@@ -1,0 +1,249 @@
+"""Pictures become tensors in one stated order, to the last bit."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pipeline.config.schema import Crop, Tensor
+from pipeline.errors import Code, PipelineError
+from pipeline.tensor.image import decode, image_tensor, scaled, typed
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "openvino-rs"
+CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
+
+
+def tensor(**given: Any) -> Tensor:
+    settings: dict[str, Any] = {
+        "type": "f32",
+        "image": "photo",
+        "resize": "nearest",
+        "colour": "RGB",
+        "layout": "NCHW",
+        "range": "0-255",
+    }
+    return Tensor(**{**settings, **given})
+
+
+def dims_of(layout: str, height: int, width: int, channels: int) -> tuple[int, ...]:
+    lengths = {"N": 1, "C": channels, "H": height, "W": width}
+    return tuple(lengths[axis] for axis in layout)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture of 7 by 5 pixels, all different."""
+    pixels = numpy.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=numpy.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def pixels_of(path: Path) -> Any:
+    return numpy.asarray(Image.open(path))
+
+
+# The slow reference: one element at a time, from the definition.
+def element(pixel: Any, channel: int, spec: Tensor) -> Any:
+    order = {"RGB": (0, 1, 2), "BGR": (2, 1, 0)}[str(spec.colour)]
+    value = numpy.float32(pixel[order[channel]])
+    if spec.range == "0-1":
+        value = value / numpy.float32(255)
+    if spec.mean:
+        value = value - numpy.float32(spec.mean[channel])
+    if spec.scale:
+        value = value / numpy.float32(spec.scale[channel])
+    return value
+
+
+@pytest.mark.parametrize("kind", ["f16", "f32", "f64", "u8", "i32", "i64"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("colour", ["RGB", "BGR"])
+@pytest.mark.parametrize("value_range", ["0-255", "0-1"])
+def test_every_element_is_what_the_definition_says(
+    photo: Path, kind: str, layout: str, colour: str, value_range: str
+) -> None:
+    whole = kind in ("u8", "i32", "i64")
+    if whole and value_range == "0-1":
+        return
+    recipe = {} if whole else {"mean": (1.0, 0.25, 0.5), "scale": (0.5, 3.0, 0.229)}
+    spec = tensor(type=kind, layout=layout, colour=colour, range=value_range, **recipe)
+    made = image_tensor(photo, spec, dims_of(layout, 5, 7, 3), "x")
+    kinds = {"f16": "f2", "f32": "f4", "f64": "f8", "u8": "u1", "i32": "i4", "i64": "i8"}
+    assert made.dtype == numpy.dtype(kinds[kind])
+    pixels = pixels_of(photo)
+    for row in range(5):
+        for column in range(7):
+            for channel in range(3):
+                place = {"N": 0, "C": channel, "H": row, "W": column}
+                expected = element(pixels[row, column], channel, spec).astype(kinds[kind])
+                assert made[tuple(place[axis] for axis in layout)] == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from([0, 90, 180, 270]),
+    st.tuples(st.integers(0, 2), st.integers(3, 5)),
+    st.tuples(st.integers(0, 3), st.integers(4, 7)),
+)
+def test_crop_comes_before_rotation(
+    rotate: int, rows: tuple[int, int], columns: tuple[int, int]
+) -> None:
+    import tempfile
+
+    pixels = numpy.random.default_rng(2).integers(0, 256, (5, 7, 3), dtype=numpy.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.png")
+        Image.fromarray(pixels).save(path)
+        part = Image.fromarray(pixels[rows[0] : rows[1], columns[0] : columns[1]])
+        turned = numpy.asarray(part.rotate(rotate, expand=True))
+        spec = tensor(crop=Crop(rows=rows, columns=columns), rotate=rotate, layout="NHWC")
+        made = image_tensor(path, spec, (1, *turned.shape), "x")
+    assert (made[0] == turned).all()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "flag"),
+    [
+        ("opencv-linear", "INTER_LINEAR"),
+        ("opencv-area", "INTER_AREA"),
+        ("opencv-cubic", "INTER_CUBIC"),
+    ],
+)
+def test_a_kernel_is_that_of_the_library_it_names(photo: Path, kernel: str, flag: str) -> None:
+    import cv2
+
+    made = image_tensor(photo, tensor(resize=kernel, layout="NHWC"), (1, 9, 4, 3), "x")
+    expected = cv2.resize(pixels_of(photo), (4, 9), interpolation=getattr(cv2, flag))
+    assert (made[0] == expected).all()
+
+
+def test_nearest_takes_the_pixel_under_the_centre(photo: Path) -> None:
+    made = image_tensor(photo, tensor(layout="NHWC"), (1, 10, 14, 3), "x")
+    assert (made[0] == pixels_of(photo).repeat(2, axis=0).repeat(2, axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "dims"),
+    [
+        ("tensor-1x3x227x227-f32.bgr", (1, 227, 227, 3)),
+        ("tensor-1x224x224x3-f32.bgr", (1, 224, 224, 3)),
+    ],
+)
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published tensors are not beside us")
+def test_the_published_tensors_come_out_bit_for_bit(name: str, dims: tuple[int, ...]) -> None:
+    picture = PUBLISHED / "decoded-000000062808.png"
+    published = (PUBLISHED / name).read_bytes()
+    spec = tensor(resize="opencv-linear", colour="BGR", layout="NHWC")
+    # They are HWC, whatever the first one's name says.
+    assert image_tensor(picture, spec, dims, "x").tobytes() == published
+    planes = (dims[0], 3, dims[1], dims[2])
+    true = image_tensor(picture, tensor(resize="opencv-linear", colour="BGR"), planes, "x")
+    assert true.tobytes() != published
+    assert (true == numpy.frombuffer(published, "f4").reshape(dims).transpose(0, 3, 1, 2)).all()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_imagenet_recipe_is_torchvisions_to_the_last_bit(seed: int) -> None:
+    pixels = numpy.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=numpy.uint8)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    ours = scaled(pixels, tensor(range="0-1", mean=mean, scale=std))
+    # ToTensor divides a float32 by 255; Normalize subtracts and divides by float32 tensors.
+    theirs = pixels.transpose(2, 0, 1).astype(numpy.float32) / numpy.float32(255)
+    theirs = theirs - numpy.float32(mean).reshape(3, 1, 1)
+    theirs = theirs / numpy.float32(std).reshape(3, 1, 1)
+    assert ours.dtype == numpy.float32
+    assert (ours.transpose(2, 0, 1) == theirs).all()
+
+
+def test_exif_orientation_is_applied(photo: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 270 degrees counter-clockwise
+    Image.open(photo).save(turned, exif=exif)
+    assert (decode(turned, grey=False) == numpy.rot90(pixels_of(photo), 3)).all()
+
+
+def test_what_is_transparent_is_laid_on_black(tmp_path: Path) -> None:
+    Image.new("RGBA", (2, 1), (200, 100, 50, 128)).save(tmp_path / "a.png")
+    pixel = decode(tmp_path / "a.png", grey=False)[0, 0]
+    assert numpy.abs(pixel.astype(int) - [100, 50, 25]).max() <= 1
+    Image.new("RGBA", (2, 1), (200, 100, 50, 0)).save(tmp_path / "b.png")
+    assert (decode(tmp_path / "b.png", grey=False) == 0).all()
+
+
+def test_a_palette_is_looked_up(photo: Path, tmp_path: Path) -> None:
+    few = Image.new("P", (2, 1))
+    few.putpalette([10, 20, 30, 200, 100, 0])
+    few.putpixel((1, 0), 1)
+    few.save(tmp_path / "p.png")
+    assert decode(tmp_path / "p.png", grey=False).tolist() == [[[10, 20, 30], [200, 100, 0]]]
+
+
+def test_grey_is_repeated_or_kept(tmp_path: Path) -> None:
+    Image.new("L", (1, 1), 77).save(tmp_path / "g.png")
+    assert decode(tmp_path / "g.png", grey=False).tolist() == [[[77, 77, 77]]]
+    assert decode(tmp_path / "g.png", grey=True).tolist() == [[[77]]]
+
+
+def test_grey_of_colour_is_itu_601_luma(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1), (250, 120, 30)).save(tmp_path / "c.png")
+    luma = round((250 * 299 + 120 * 587 + 30 * 114) / 1000)
+    assert decode(tmp_path / "c.png", grey=True).tolist() == [[[luma]]]
+
+
+def test_16_bit_grey_keeps_its_upper_half(tmp_path: Path) -> None:
+    values = numpy.array([[0, 255, 256, 0xABCD, 0xFFFF]], numpy.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert decode(tmp_path / "deep.png", grey=True)[:, :, 0].tolist() == [[0, 0, 1, 0xAB, 0xFF]]
+
+
+def refusal(path: Path) -> PipelineError:
+    with pytest.raises(PipelineError) as caught:
+        decode(path, grey=False)
+    assert caught.value.code is Code.TENSOR
+    assert path.name in caught.value.where
+    return caught.value
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff"])
+def test_a_truncated_picture_is_one_clear_error(tmp_path: Path, suffix: str) -> None:
+    whole = tmp_path / f"whole.{suffix}"
+    noise = numpy.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=numpy.uint8)
+    Image.fromarray(noise).save(whole)
+    cut = tmp_path / f"cut.{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert refusal(cut).hint
+
+
+@pytest.mark.parametrize("data", [b"", b"<html></html>", b"\x89PNG\r\n\x1a\n", b"\x00" * 5000])
+def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.png").write_bytes(data)
+    refusal(tmp_path / "x.png")
+
+
+def test_a_decompression_bomb_stays_closed(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.bmp"
+    width = height = 30_000
+    size = struct.pack("<2sIHHI", b"BM", 54, 0, 0, 54)
+    bomb.write_bytes(size + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 1, 1, 0, 0))
+    assert "more pixels" in refusal(bomb).message
+
+
+def test_a_crop_out_of_the_picture_tells_its_size(photo: Path) -> None:
+    spec = tensor(crop=Crop(rows=(0, 6)))
+    with pytest.raises(PipelineError) as caught:
+        image_tensor(photo, spec, (1, 3, 5, 7), "tensor.cat.data")
+    assert "5 rows by 7 columns" in caught.value.hint
+
+
+def test_a_value_too_large_for_its_type_is_refused() -> None:
+    with pytest.raises(PipelineError, match="does not fit into f16"):
+        typed(numpy.array([1e6], numpy.float32), "f16", "x")

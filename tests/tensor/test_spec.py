@@ -1,0 +1,74 @@
+"""A tensor's name and its spec tell the same."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config.schema import ElementType
+from pipeline.errors import PipelineError
+from pipeline.tensor.spec import TensorSpec, file_name, parse_file_name
+
+SPECS = st.builds(
+    TensorSpec,
+    dims=st.lists(st.integers(1, 10**6), min_size=1, max_size=6).map(tuple),
+    type=st.sampled_from(get_args(ElementType)),
+    colour=st.sampled_from(["RGB", "BGR", "GRAY", None]),
+    layout=st.none(),
+)
+CASES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)
+INPUTS = st.none() | st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True)
+
+
+@given(SPECS, CASES, INPUTS)
+def test_a_name_tells_the_spec_it_was_made_from(
+    spec: TensorSpec, case: str, model_input: str | None
+) -> None:
+    assert parse_file_name(file_name(spec, case, model_input)) == (case, model_input, spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "case", "name"),
+    [
+        (TensorSpec((1, 3, 227, 227), "f32", "BGR", "NCHW"), None, "tensor-1x3x227x227-f32.bgr"),
+        (TensorSpec((1, 3, 227, 227), "f32", "BGR", "NCHW"), "cat", "cat-1x3x227x227-f32.bgr"),
+        (TensorSpec((1, 28, 28, 1), "u8", "GRAY", "NHWC"), "two", "two-1x28x28x1-u8.gray"),
+        (TensorSpec((1, 43844, 1), "f32", None, None), None, "tensor-1x43844x1-f32.raw"),
+    ],
+)
+def test_the_names_of_the_field(spec: TensorSpec, case: str | None, name: str) -> None:
+    assert file_name(spec, case) == name
+
+
+def test_an_input_with_a_name_that_no_file_can_have() -> None:
+    spec = TensorSpec((1,), "i64", None, None)
+    assert file_name(spec, "sr", "serving/x:0") == "sr.serving-x-0-1-i64.raw"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "cat.png",
+        "cat-1x3-f32",
+        "cat-1x0-f32.bgr",
+        "cat-1x3-f31.bgr",
+        "cat-1x3-f32.jpg",
+        "-1-u8.raw",
+    ],
+)
+def test_a_name_that_tells_nothing_is_refused(name: str) -> None:
+    with pytest.raises(PipelineError):
+        parse_file_name(name)
+
+
+@given(SPECS)
+def test_the_size_is_that_of_the_elements(spec: TensorSpec) -> None:
+    bits = {"f16": 16, "f32": 32, "f64": 64, "u8": 8, "i32": 32, "i64": 64}[spec.type]
+    count = 1
+    for axis in spec.dims:
+        count *= axis
+    assert spec.size * 8 == count * bits
