@@ -1,1 +1,1 @@
-"""The command `wasi-nn`: each sub-command thin over its room."""
+"""The `wasi-nn` command: one module for each sub-command, thin over its room."""

@@ -1,37 +1,52 @@
-"""The entry point of `wasi-nn`."""
+"""The `wasi-nn` command line: finds the sub-command, prints its errors, returns its exit code."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 
 from pipeline.cli import run
-from pipeline.errors import ConfigErrors, PipelineError
+from pipeline.errors import PipelineError
 
-COMMANDS = (run,)
+# Each offers add_parser(subparsers) and execute(args) -> int.
+COMMANDS: Sequence[ModuleType] = (run,)
+
+_INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a sub-command and return its exit code; an error that a user can mend gives 1."""
+    """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
     parser = argparse.ArgumentParser(
-        prog="wasi-nn", description="Run wasi-nn guests over OpenVINO.", allow_abbrev=False
+        prog="wasi-nn",
+        description="Runs and inspects what wasi-nn guests and hosts are tested with.",
     )
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
-    arguments = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     try:
-        return int(arguments.execute(arguments))
-    except (PipelineError, ConfigErrors) as error:
-        print(error.render(), file=sys.stderr)
+        code = int(args.execute(args))
+        sys.stdout.flush()
+    except PipelineError as error:
+        return _told(error)
+    except BrokenPipeError:
+        # Whoever read our output has enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        return 130
+        return _INTERRUPTED
+    return code
+
+
+def _told(error: PipelineError) -> int:
+    try:
+        print(error.render(), file=sys.stderr)
     except BrokenPipeError:
-        # The reader has gone; Python would complain once more while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`wasi-nn run`: a guest in the embedded host."""
+"""`wasi-nn run`: run a wasi-nn guest in the sandbox."""
 
 from __future__ import annotations
 
@@ -7,150 +7,227 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.limits import byte_count
 
 if TYPE_CHECKING:
-    from pipeline.host.host import Preopen
+    from pipeline.host.host import Outcome, Preopen
 
-_EXAMPLE = """\
-example, after doit:
+_GRACE_SECONDS = 2.0
+# macOS gives a thread 512 KiB, which is less than what wasm may use.
+_STACK = 16 << 20
+_MOST_EXIT_CODE = 255
+_INTERRUPTED = 130
+
+_EPILOG = """\
+example:
   wasi-nn run --dir artifacts/squeezenet::fixture artifacts/squeezenet/classify.wasm -- cat
 
-The guest sees no environment, no network, and only the folders that it is given, to read. Its exit
-code is that of the command; 1 is also that of an error of the host, which is told on stderr.
+  runs the guest classify.wasm with the argument `cat`. The guest sees the folder
+  artifacts/squeezenet under the name fixture, and nothing else of this machine.
+
+  wasi-nn run --graph openvino::models/mobilenet --trace guest.wasm
+
+  lets the guest load models/mobilenet/model.xml and model.bin by the name mobilenet,
+  and shows each of its calls.
+
+exit code:
+  the guest's own (255 for any above), or 1 for an error, which is told on stderr.
 """
-# An inference that hangs cannot be interrupted from inside: after this long the process ends.
-_GRACE_SECONDS = 5.0
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the sub-command."""
+    """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "run",
-        help="run a guest in the embedded wasi-nn host",
-        description="Run a WASI command whose wasi-nn calls are answered by OpenVINO.",
-        epilog=_EXAMPLE,
+        help="run a wasi-nn guest in the sandbox",
+        description=(
+            "Runs a WebAssembly guest (a WASI preview 1 command) whose wasi-nn is served by "
+            "OpenVINO. The guest reaches no file but what --dir and --graph give it, and no "
+            "environment variable."
+        ),
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    add = parser.add_argument
-    add("guest", type=Path, metavar="GUEST.wasm", help="a core module built for wasm32-wasi")
-    add("args", nargs="*", metavar="ARG", help="arguments for the guest, after --")
-    add(
+    parser.add_argument(
         "--dir",
+        dest="dirs",
         action="append",
         default=[],
+        type=_host_first,
         metavar="HOST[::GUEST[::rw]]",
-        help="give the guest a folder, as Wasmtime spells it; ::rw lets it write there",
+        help="a folder that the guest may read, under the name GUEST (else HOST as written); "
+        "with ::rw it may also write there",
     )
-    add(
+    parser.add_argument(
         "--mapdir",
+        dest="dirs",
         action="append",
-        default=[],
-        metavar="GUEST::HOST",
-        help="the same, as Wasmtime spelled it before version 14",
+        type=_guest_first,
+        metavar="GUEST::HOST[::rw]",
+        help="the same with the names the other way round, as Wasmtime had it once",
     )
-    add(
+    parser.add_argument(
         "--graph",
+        dest="graphs",
         action="append",
         default=[],
-        metavar="[NAME=][ENCODING::]FOLDER",
-        help="offer the model of a folder to load_by_name, under the folder's name or NAME",
+        metavar="[ENCODING::]FOLDER",
+        help="a model that the guest may load by the folder's last name; NAME=FOLDER gives it "
+        "another. ENCODING is openvino (the default), onnx, tensorflow or tensorflowlite",
     )
-    add(
+    parser.add_argument(
         "--tensor-type-abi",
         type=int,
         choices=(2022, 2023),
         default=2023,
-        help="the numbers of tensor types; guests built before August 2023 use 2022",
+        help="2022 for guests whose bindings are older than August 2023, where u8 is 2 and i32 "
+        "is 3 (default: 2023)",
     )
-    add("--seconds", type=_seconds, default=60.0, metavar="N", help="time limit (default: 60)")
-    add(
+    parser.add_argument(
+        "--encoding-numbers",
+        choices=("wasmedge", "wit"),
+        default="wasmedge",
+        help="what the encodings 5 and 6 are: wasmedge has 5 autodetect, wit has 6 (default: "
+        "wasmedge)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=60.0,
+        metavar="N",
+        help="the wall time that the guest may take (default: 60)",
+    )
+    parser.add_argument(
         "--memory",
         type=_memory,
-        default=2**30,
-        metavar="SIZE",
-        help="limit of the guest's memory, such as '512 MiB' (default: '1 GiB')",
+        default=1 << 30,
+        metavar="'1 GiB'",
+        help="the linear memory that the guest may have, in KiB, MiB or GiB (default: 1 GiB)",
     )
-    add("--fuel", type=int, metavar="N", help="limit of the guest's instructions")
-    add("--trace", action="store_true", help="print each wasi-nn call with its time on stderr")
+    parser.add_argument(
+        "--fuel", type=int, metavar="N", help="the instructions that the guest may take, roughly"
+    )
+    parser.add_argument("--trace", action="store_true", help="show each wasi-nn call on stderr")
+    parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="the guest")
+    parser.add_argument(
+        "args", nargs="*", metavar="ARGS", help="arguments of the guest, after `--`"
+    )
     parser.set_defaults(execute=execute)
 
 
-def execute(arguments: argparse.Namespace) -> int:
-    """Run the guest and return its exit code; raises PipelineError."""
-    from pipeline.host.graphs import parse_named_graph
-    from pipeline.host.host import Host
+def execute(args: argparse.Namespace) -> int:
+    """Run the guest and return its exit code; raises PipelineError.
 
-    dirs = [_dir(text) for text in arguments.dir]
-    dirs += [_mapdir(text) for text in arguments.mapdir]
-    graphs = [parse_named_graph(text) for text in arguments.graph]
-    watchdog = threading.Timer(
-        arguments.seconds + _GRACE_SECONDS, _end_process, [arguments.seconds]
-    )
-    watchdog.daemon = True
-    watchdog.start()
+    The guest runs in a thread, so that Ctrl-C works while it does, and a call that hangs in the
+    host, which nothing can interrupt, ends with this process.
+    """
+    ended: list[Outcome | BaseException] = []
+
+    def guest() -> None:
+        try:
+            ended.append(_run(args))
+        except BaseException as error:
+            ended.append(error)
+
+    threading.stack_size(_STACK)
+    thread = threading.Thread(target=guest, name="guest", daemon=True)
+    threading.stack_size(0)
+    thread.start()
     try:
-        with Host(graphs, tensor_type_abi=arguments.tensor_type_abi) as host:
-            outcome = host.run(
-                arguments.guest,
-                args=arguments.args,
-                dirs=dirs,
-                seconds=arguments.seconds,
-                memory=arguments.memory,
-                fuel=arguments.fuel,
-                say=_say,
-                trace=_say if arguments.trace else None,
-            )
-    finally:
-        watchdog.cancel()
-    return outcome.exit_code
+        thread.join(args.seconds + _GRACE_SECONDS)
+    except KeyboardInterrupt:
+        _leave(_INTERRUPTED)
+    if not ended:
+        print(_hangs(args).render(), file=sys.stderr)
+        _leave(1)
+    outcome = ended[0]
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return min(outcome.exit_code, _MOST_EXIT_CODE)
 
 
-def _say(message: str) -> None:
-    print(f"wasi-nn: {message}", file=sys.stderr, flush=True)
+def _run(args: argparse.Namespace) -> Outcome:
+    from pipeline.host.host import Host, NamedGraph
+
+    with Host(
+        say=_say, tensor_type_abi=args.tensor_type_abi, encoding_numbers=args.encoding_numbers
+    ) as host:
+        return host.run(
+            args.guest,
+            args.args,
+            dirs=args.dirs,
+            graphs=[NamedGraph.parse(text) for text in args.graphs],
+            seconds=args.seconds,
+            memory=args.memory,
+            fuel=args.fuel,
+            inherit_stdin=True,
+            trace=args.trace,
+        )
 
 
-def _dir(text: str) -> Preopen:
-    from pipeline.host.host import Preopen
-
-    host, *rest = text.split("::")
-    if not host or len(rest) > 2 or (len(rest) == 2 and rest[1] != "rw"):
-        raise _usage("--dir", text, "HOST, HOST::GUEST or HOST::GUEST::rw")
-    return Preopen(Path(host), rest[0] if rest else host, writable=len(rest) == 2)
+def _say(text: str) -> None:
+    print(f"wasi-nn: {text}", file=sys.stderr, flush=True)
 
 
-def _mapdir(text: str) -> Preopen:
-    from pipeline.host.host import Preopen
-
-    guest, separator, host = text.partition("::")
-    if not separator or not guest or not host:
-        raise _usage("--mapdir", text, "GUEST::HOST")
-    return Preopen(Path(host), guest)
+def _leave(code: int) -> NoReturn:
+    # The guest's thread cannot be ended, so nothing may wait for it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
-def _usage(option: str, found: str, expected: str) -> PipelineError:
-    message = f"{option} cannot be read."
-    return PipelineError(Code.USAGE, message, expected=expected, found=found)
+def _hangs(args: argparse.Namespace) -> PipelineError:
+    return PipelineError(
+        Code.TIME_LIMIT,
+        "The guest was ended with its host, since a call into the host did not return.",
+        where=str(args.guest),
+        expected=f"at most {args.seconds:g} s",
+        hint="It sleeps, waits for input, or the model takes too long; see --trace.",
+    )
+
+
+def _host_first(text: str) -> Preopen:
+    return _preopen(text, host_first=True)
+
+
+def _guest_first(text: str) -> Preopen:
+    return _preopen(text, host_first=False)
+
+
+def _preopen(text: str, host_first: bool) -> Preopen:
+    from pipeline.host.command import Preopen
+
+    parts = text.split("::")
+    writable = len(parts) == 3 and parts[2] == "rw"
+    if writable:
+        parts.pop()
+    if len(parts) == 1 and host_first:
+        parts.append(parts[0])
+    if len(parts) != 2 or not all(parts):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not HOST, HOST::GUEST or HOST::GUEST::rw"
+            if host_first
+            else f"{text!r} is not GUEST::HOST or GUEST::HOST::rw"
+        )
+    host, guest = parts if host_first else reversed(parts)
+    return Preopen(host=Path(host), guest=guest, writable=writable)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 1e6:
-        raise ValueError
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= threading.TIMEOUT_MAX - _GRACE_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return seconds
 
 
 def _memory(text: str) -> int:
-    count = byte_count(text)
-    if not 0 < count <= 2**32:
-        raise ValueError
-    return count
-
-
-def _end_process(seconds: float) -> None:
-    _say(f"an inference still ran {_GRACE_SECONDS:g} s after the limit of {seconds:g} s; ended")
-    os._exit(1)
+    try:
+        return byte_count(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,1 +1,1 @@
-"""An embedded wasi-nn host: wasmtime runs the guest, OpenVINO infers."""
+"""The embedded wasi-nn host: the ABI, guest memory, backends, named graphs and the sandbox."""

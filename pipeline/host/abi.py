@@ -1,18 +1,22 @@
-"""The numbers of wasi-nn's core-module ABI, import module ``wasi_ephemeral_nn``.
+"""The numbers and layouts of the core-module ABI of wasi-nn.
 
-From the specification's witx (WebAssembly/wasi-nn, frozen in October 2024), its state before
-August 2023 for the older tensor types, and WasmEdge for what both leave open.
+Source: the specification (WebAssembly/wasi-nn, witx of 2023-08, frozen 2024-10) for what it has;
+WasmEdge and WAMR for the extensions, as told at each.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from types import MappingProxyType
+from typing import Literal
 
 MODULE = "wasi_ephemeral_nn"
 
 
 class Errno(IntEnum):
-    """What every function returns."""
+    """What every function returns; the specification's `nn_errno`."""
 
     SUCCESS = 0
     INVALID_ARGUMENT = 1
@@ -25,19 +29,39 @@ class Errno(IntEnum):
     NOT_FOUND = 8
 
 
-class Encoding(IntEnum):
-    """How the bytes of a graph are to be read; AUTODETECT has WasmEdge's number."""
+class Encoding(Enum):
+    """What the bytes of a model are written in."""
 
-    OPENVINO = 0
-    ONNX = 1
-    TENSORFLOW = 2
-    PYTORCH = 3
-    TENSORFLOWLITE = 4
-    AUTODETECT = 5
+    OPENVINO = "openvino"
+    ONNX = "onnx"
+    TENSORFLOW = "tensorflow"
+    PYTORCH = "pytorch"
+    TENSORFLOWLITE = "tensorflowlite"
+    GGML = "ggml"
+    AUTODETECT = "autodetect"
+
+
+EncodingNumbers = Literal["wasmedge", "wit"]
+
+_STANDARD_ENCODINGS = (
+    Encoding.OPENVINO,
+    Encoding.ONNX,
+    Encoding.TENSORFLOW,
+    Encoding.PYTORCH,
+    Encoding.TENSORFLOWLITE,
+)
+
+# WasmEdge: 5 autodetect, 6 ggml. WIT and WAMR: the other way round.
+ENCODINGS: Mapping[EncodingNumbers, tuple[Encoding, ...]] = MappingProxyType(
+    {
+        "wasmedge": (*_STANDARD_ENCODINGS, Encoding.AUTODETECT, Encoding.GGML),
+        "wit": (*_STANDARD_ENCODINGS, Encoding.GGML, Encoding.AUTODETECT),
+    }
+)
 
 
 class Target(IntEnum):
-    """Where a graph is executed; AUTO is an extension of WasmEdge and the newer Rust bindings."""
+    """Where a graph runs; 3 is an extension of WasmEdge and the newer Rust bindings."""
 
     CPU = 0
     GPU = 1
@@ -45,32 +69,66 @@ class Target(IntEnum):
     AUTO = 3
 
 
-# Tensor types by number, with the bytes of one element.
-TYPES_2023 = {0: "f16", 1: "f32", 2: "f64", 3: "u8", 4: "i32", 5: "i64"}
-TYPES_2022 = {0: "f16", 1: "f32", 2: "u8", 3: "i32"}
-TYPES = {2022: TYPES_2022, 2023: TYPES_2023}
-ELEMENT_BYTES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i32": 4, "i64": 8}
+@dataclass(frozen=True, slots=True)
+class ElementType:
+    """An element type: the name that guests and OpenVINO share, and its size in bytes."""
 
-# Each function's count of i32 parameters; all return one i32.
-FUNCTIONS = {
-    "load": 5,
-    "load_by_name": 3,
-    "load_by_name_with_config": 5,
-    "init_execution_context": 2,
-    "set_input": 3,
-    "compute": 1,
-    "get_output": 5,
-    "unload": 1,
-    "finalize_execution_context": 1,
-    "get_output_single": 5,
-    "compute_single": 1,
-    "fini_single": 1,
-}
+    name: str
+    size: int
+
+
+_F16 = ElementType("f16", 2)
+_F32 = ElementType("f32", 4)
+_F64 = ElementType("f64", 8)
+_U8 = ElementType("u8", 1)
+_I32 = ElementType("i32", 4)
+_I64 = ElementType("i64", 8)
+
+TensorTypeAbi = Literal[2022, 2023]
+
+# The number of a type is its place. 2022 is what the Rust bindings up to 0.4 and the
+# AssemblyScript bindings still send.
+TENSOR_TYPES: Mapping[TensorTypeAbi, tuple[ElementType, ...]] = MappingProxyType(
+    {2022: (_F16, _F32, _U8, _I32), 2023: (_F16, _F32, _F64, _U8, _I32, _I64)}
+)
+
+# A builder is {pointer u32, length u32}.
+BUILDER_SIZE = 8
+
+# A tensor is {dims pointer u32 @0, rank u32 @4, type u8 @8, data pointer u32 @12, length u32 @16}.
+TENSOR_SIZE = 20
+TENSOR_TYPE_OFFSET = 8
+TENSOR_DATA_OFFSET = 12
+
+# Parameters by function; each is an i32, and so is the one result. The last six are extensions
+# of WasmEdge and WAMR that real guests import.
+FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "load": ("builders", "count", "encoding", "target", "graph*"),
+        "load_by_name": ("name*", "length", "graph*"),
+        "init_execution_context": ("graph", "context*"),
+        "set_input": ("context", "index", "tensor*"),
+        "compute": ("context",),
+        "get_output": ("context", "index", "buffer*", "size", "written*"),
+        "load_by_name_with_config": ("name*", "length", "config*", "config length", "graph*"),
+        "unload": ("graph",),
+        "finalize_execution_context": ("context",),
+        "get_output_single": ("context", "index", "buffer*", "size", "written*"),
+        "compute_single": ("context",),
+        "fini_single": ("context",),
+    }
+)
 
 
 class Refusal(Exception):
-    """Why a call gets an errno other than success; the message is for the person."""
+    """A call that is answered with an errno, and why in one sentence."""
 
     def __init__(self, errno: Errno, message: str) -> None:
         super().__init__(message)
         self.errno = errno
+        self.message = message
+
+
+def refuse_argument(message: str) -> Refusal:
+    """Return the refusal of a bad argument, errno 1."""
+    return Refusal(Errno.INVALID_ARGUMENT, message)

@@ -1,8 +1,8 @@
-"""What a backend offers: it loads graphs of some encodings and infers on some targets."""
+"""What a framework must offer to serve wasi-nn: graphs to load, and contexts to compute in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,70 +10,113 @@ from typing import Protocol
 from pipeline.host.abi import Encoding, Target
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """The sizes that an axis may have; ``most`` is None where there is no bound."""
+
+    least: int
+    most: int | None
+
+    def holds(self, size: int) -> bool:
+        """Tell whether the axis may have this size; an empty axis never may.
+
+        >>> Dim(1, 8).holds(9), Dim(0, None).holds(0), Dim(0, None).holds(7)
+        (False, False, True)
+        """
+        return size >= max(self.least, 1) and (self.most is None or size <= self.most)
+
+    def __str__(self) -> str:
+        if self.least == self.most:
+            return str(self.least)
+        if self.most is None:
+            return "?" if self.least <= 1 else f"{self.least}.."
+        return f"{self.least}..{self.most}"
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a graph: its name, element type, and shape (None: any length)."""
+    """An input or output of a graph: its name, element type, and axes (None where any rank is fit).
+
+    ``element`` is the framework's name of the type, which may be one that wasi-nn has no number
+    for.
+    """
 
     name: str
-    type: str
-    shape: tuple[int | None, ...] | None
+    element: str
+    dims: tuple[Dim, ...] | None
 
-    def takes(self, dims: tuple[int, ...]) -> bool:
-        """Tell whether a tensor of these dims fits."""
-        if self.shape is None:
-            return True
-        return len(dims) == len(self.shape) and all(
-            axis is None or axis == length for axis, length in zip(self.shape, dims, strict=True)
-        )
+    def shape(self) -> str:
+        """Return the axes as text.
 
-    def shown(self) -> str:
-        """Return the shape as messages show it."""
-        if self.shape is None:
-            return "any shape"
-        return "x".join("?" if axis is None else str(axis) for axis in self.shape)
+        >>> Port("x", "f32", (Dim(1, 1), Dim(0, None))).shape()
+        '1x?'
+        """
+        if self.dims is None:
+            return "any rank"
+        return "x".join(map(str, self.dims)) or "a scalar"
 
 
-class Request(Protocol):
-    """One stream of inferences on a graph, isolated from the others."""
+class BackendFailure(Exception):
+    """The framework could not do what was asked, in its own words."""
 
-    def set_input(self, index: int, dims: tuple[int, ...], data: bytearray) -> None:
-        """Take a tensor, whose dims and size fit the port; ``data`` is the request's own."""
+
+class Missing(Exception):
+    """What it takes is not installed here; the text says how to install it."""
+
+
+class ExecutionContext(Protocol):
+    """One inference at a time over a graph, with its own inputs and outputs."""
+
+    def set_input(self, index: int, element: str, dims: Sequence[int], data: bytearray) -> None:
+        """Keep an input, which the caller has checked and gives away; raises BackendFailure."""
         ...
 
     def compute(self) -> None:
-        """Infer; raises Refusal (5)."""
+        """Infer; every input was set. Raises BackendFailure, also after ``cancel``."""
         ...
 
-    def output(self, index: int) -> bytes:
-        """Return the bytes of an output of the last inference."""
+    def cancel(self) -> None:
+        """Ask a running ``compute`` to end; called from another thread."""
+        ...
+
+    def output(self, index: int) -> memoryview:
+        """Return the bytes of an output, valid until the next call; raises BackendFailure."""
         ...
 
 
 class Graph(Protocol):
-    """A loaded and compiled model; it may be shared by several handles and contexts."""
+    """A compiled model."""
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """The inputs, by index."""
+        """The inputs, in the order of their indices."""
         ...
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """The outputs, by index."""
+        """The outputs, in the order of their indices."""
         ...
 
-    def request(self) -> Request:
-        """Begin a stream of inferences."""
+    def context(self) -> ExecutionContext:
+        """Return a context of its own; raises BackendFailure."""
         ...
 
 
 class Backend(Protocol):
-    """Loads graphs. Raises Refusal: 1 for a target or a count of parts, 2, or 5."""
+    """A framework that reads some encodings."""
 
-    def load(self, parts: Sequence[bytearray], encoding: Encoding, target: Target) -> Graph:
-        """Load a graph from a guest's bytes; no file of the host may be opened for it."""
+    def targets(self) -> Mapping[Target, str]:
+        """Return the framework's device for each target that this machine has."""
         ...
 
-    def load_files(self, files: Sequence[Path], target: Target) -> Graph:
-        """Load a graph from files that the host's user has named."""
+    def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> Graph:
+        """Compile a model from its bytes, which the backend may keep.
+
+        Raises BackendFailure for bytes that are no such model, Missing for what is not installed.
+        No file of the host is read on the model's word.
+        """
+        ...
+
+    def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> Graph:
+        """Compile a model that the host's owner named; raises BackendFailure and Missing."""
         ...

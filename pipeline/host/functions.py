@@ -1,236 +1,327 @@
-"""The functions of wasi-nn over one instance's handles.
-
-Everything about a call is checked before any work: a refused call consumes no handle and writes
-nothing. Handles count up from 0 and are never used again.
-"""
+"""The functions of wasi-nn as a guest calls them: every argument is checked before any work."""
 
 from __future__ import annotations
 
-import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
-from pipeline.host.abi import ELEMENT_BYTES, TYPES, Encoding, Errno, Refusal, Target
-from pipeline.host.backend import Backend, Graph, Port, Request
-from pipeline.host.graphs import NamedGraphs
-from pipeline.host.memory import GuestMemory
+from pipeline.host import memory
+from pipeline.host.abi import (
+    BUILDER_SIZE,
+    ENCODINGS,
+    FUNCTIONS,
+    Encoding,
+    EncodingNumbers,
+    Errno,
+    Refusal,
+    Target,
+    TensorTypeAbi,
+    refuse_argument,
+)
+from pipeline.host.backend import BackendFailure, ExecutionContext, Graph, Missing
+from pipeline.host.backends import PARTS, backend_for, detect
+from pipeline.host.graphs import Catalogue
+from pipeline.host.handles import Handles
+from pipeline.host.memory import Memory, unsigned
+from pipeline.host.tensors import read_tensor
 
-# Only a runaway meets these.
-MAX_GRAPHS = 1_000
-MAX_CONTEXTS = 10_000
-MAX_BYTES = 8 * 2**30
+_LONGEST_NAME = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one guest may hold at a time: graphs, contexts, and bytes of models and inputs."""
+
+    graphs: int = 4096
+    contexts: int = 4096
+    bytes: int = 8 << 30
+
+
+@dataclass
+class _Loaded:
+    graph: Graph
+    size: int
 
 
 @dataclass
 class _Context:
-    """An execution context: its inferences, which inputs were set, and whether outputs hold."""
-
     graph: int
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    request: Request
+    loaded: Graph
+    execution: ExecutionContext
     sizes: dict[int, int] = field(default_factory=dict)
     computed: bool = False
 
 
 class Functions:
-    """wasi-nn for one instance; each method is one function and raises Refusal for its errno."""
+    """wasi-nn for one instance: its handles are unknown to every other.
 
-    def __init__(self, backend: Backend, named: NamedGraphs, tensor_type_abi: int) -> None:
-        self._backend = backend
-        self._named = named
-        self._abi = tensor_type_abi
-        self._graphs: dict[int, tuple[Graph, int]] = {}
-        self._contexts: dict[int, _Context] = {}
-        self._graph_handles = count()
-        self._context_handles = count()
+    ``say`` is told each refusal; ``trace``, where there is one, each call.
+    """
 
-    def load(
-        self, memory: GuestMemory, array: int, length: int, encoding: int, target: int, out: int
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        say: Callable[[str], None],
+        trace: Callable[[str], None] | None = None,
+        tensor_type_abi: TensorTypeAbi = 2023,
+        encoding_numbers: EncodingNumbers = "wasmedge",
+        limits: Limits | None = None,
     ) -> None:
-        """Load a graph from the guest's bytes."""
-        memory.check(out, 4, "the graph's out-pointer")
-        if encoding not in list(Encoding):
-            raise Refusal(Errno.INVALID_ENCODING, f"there is no encoding {encoding}")
-        chosen = _target(target)
-        parts = memory.builders(array, length)
-        size = sum(map(len, parts))
-        self._check_room(size)
-        graph = self._backend.load(parts, Encoding(encoding), chosen)
-        memory.write_u32(out, self._keep(graph, size), "the graph's out-pointer")
+        limits = limits or Limits()
+        self._catalogue = catalogue
+        self._say = say
+        self._trace = trace
+        self._tensor_type_abi: TensorTypeAbi = tensor_type_abi
+        self._encodings = ENCODINGS[encoding_numbers]
+        self._most_bytes = limits.bytes
+        self._bytes = 0
+        self._graphs: Handles[_Loaded] = Handles("graph", limits.graphs)
+        self._contexts: Handles[_Context] = Handles("context", limits.contexts)
+        self._computing: ExecutionContext | None = None
+        self._functions: Mapping[str, Callable[..., None]] = {
+            "load": self._load,
+            "load_by_name": self._load_by_name,
+            "init_execution_context": self._init_execution_context,
+            "set_input": self._set_input,
+            "compute": self._compute,
+            "get_output": self._get_output,
+            "load_by_name_with_config": self._load_by_name_with_config,
+            "unload": self._unload,
+            "finalize_execution_context": self._finalize,
+            "get_output_single": self._no_single,
+            "compute_single": self._no_single,
+            "fini_single": self._no_single,
+        }
 
-    def load_by_name(self, memory: GuestMemory, name: int, length: int, out: int) -> None:
-        """Load a graph that the host's user has named."""
-        memory.check(out, 4, "the graph's out-pointer")
-        text = memory.text(name, length, "the name")
-        self._check_room(0)
-        graph = self._named.load(text, Target.AUTO)
-        memory.write_u32(out, self._keep(graph, 0), "the graph's out-pointer")
+    def call(self, name: str, guest: Memory | None, arguments: Sequence[int]) -> Errno:
+        """Answer one call; ``arguments`` are i32s as they come. Nothing is raised."""
+        values = [unsigned(argument) for argument in arguments]
+        started = time.perf_counter()
+        errno, message = self._answer(name, guest, values)
+        if message:
+            self._say(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
+        if self._trace:
+            shown = ", ".join(
+                f"{parameter} {value:#x}" if parameter.endswith("*") else f"{parameter} {value}"
+                for parameter, value in zip(FUNCTIONS[name], values, strict=True)
+            )
+            took = (time.perf_counter() - started) * 1000
+            self._trace(f"{name}({shown}) = {errno.value} {errno.name.lower()}, {took:.3f} ms")
+        return errno
 
-    def load_by_name_with_config(
-        self, memory: GuestMemory, name: int, length: int, config: int, config_length: int, out: int
+    def cancel(self) -> None:
+        """Ask a running inference to end; called from another thread."""
+        running = self._computing
+        if running is not None:
+            running.cancel()
+
+    def _answer(self, name: str, guest: Memory | None, values: Sequence[int]) -> tuple[Errno, str]:
+        if guest is None:
+            return Errno.MISSING_MEMORY, "the guest exports no memory"
+        try:
+            self._functions[name](guest, *values)
+        except Refusal as refusal:
+            return refusal.errno, refusal.message
+        except BackendFailure as failure:
+            return Errno.RUNTIME_ERROR, str(failure)
+        except Missing as missing:
+            return Errno.INVALID_ENCODING, str(missing)
+        except MemoryError:
+            return Errno.TOO_LARGE, "the host has no memory left for this"
+        except Exception as error:  # a fault of the host must not end the guest's process
+            return Errno.RUNTIME_ERROR, f"the host failed: {type(error).__name__}: {error}"
+        return Errno.SUCCESS, ""
+
+    def _load(
+        self, guest: Memory, builders: int, count: int, number: int, target: int, out: int
     ) -> None:
-        """Load a named graph; a config is a matter of other backends and must only be text."""
-        memory.check(out, 4, "the graph's out-pointer")
-        memory.text(config, config_length, "the config")
-        self.load_by_name(memory, name, length, out)
-
-    def init_execution_context(self, memory: GuestMemory, graph: int, out: int) -> None:
-        """Begin a stream of inferences on a graph."""
-        memory.check(out, 4, "the context's out-pointer")
-        loaded, _ = self._graph(graph)
-        if len(self._contexts) >= MAX_CONTEXTS:
-            raise Refusal(Errno.TOO_LARGE, f"there are {MAX_CONTEXTS} execution contexts already")
-        handle = next(self._context_handles)
-        self._contexts[handle] = _Context(graph, loaded.inputs, loaded.outputs, loaded.request())
-        memory.write_u32(out, handle, "the context's out-pointer")
-
-    def set_input(self, memory: GuestMemory, context: int, index: int, tensor: int) -> None:
-        """Copy a tensor to an input; what was computed before no longer holds."""
-        found = self._context(context)
-        dims, number, data = memory.tensor(tensor)
-        port = _at(found.inputs, index, "input")
-        kind = self._type(number, port, dims, len(data))
-        if not port.takes(dims) or 0 in dims:
-            raise Refusal(
-                Errno.INVALID_ARGUMENT,
-                f"input {port.name} has shape {port.shown()}, not {_shown(dims)}",
+        memory.check(guest, "the pointer for the graph's handle", out, 4)
+        encoding = self._encoding(number)
+        memory.check(guest, "the builder array", builders, BUILDER_SIZE * count)
+        if encoding is Encoding.AUTODETECT:
+            encoding = self._detect(guest, builders, count)
+        backend = backend_for(encoding)
+        device = self._device(backend.targets(), target)
+        names = PARTS[encoding]
+        if count != len(names):
+            raise refuse_argument(
+                f"a model in {encoding.value} has {len(names)} builder"
+                f"{'s' if len(names) > 1 else ''} ({', '.join(names)}), but {count} came"
             )
-        if kind != port.type:
-            raise Refusal(
-                Errno.INVALID_ARGUMENT,
-                f"input {port.name} has elements of type {port.type}, not {kind}",
-            )
-        self._check_room(len(data) - found.sizes.get(index, 0))
-        found.computed = False
-        found.request.set_input(index, dims, data)
-        found.sizes[index] = len(data)
+        places = self._places(guest, builders, names)
+        size = sum(length for _, length in places)
+        self._graphs.check_room()
+        self._check_bytes(size)
+        parts = [
+            memory.read(guest, f"the {name}", pointer, length)
+            for name, (pointer, length) in zip(names, places, strict=True)
+        ]
+        graph = backend.load(encoding, parts, device)
+        self._bytes += size
+        memory.write_u32(guest, "the graph's handle", out, self._graphs.add(_Loaded(graph, size)))
 
-    def compute(self, memory: GuestMemory, context: int) -> None:
-        """Infer."""
-        found = self._context(context)
-        missing = [port.name for i, port in enumerate(found.inputs) if i not in found.sizes]
+    def _load_by_name(self, guest: Memory, pointer: int, length: int, out: int) -> None:
+        memory.check(guest, "the pointer for the graph's handle", out, 4)
+        name = self._name(guest, pointer, length)
+        if name not in self._catalogue.names:
+            known = ", ".join(map(repr, self._catalogue.names)) or "none"
+            raise Refusal(
+                Errno.NOT_FOUND,
+                f"there is no graph named {name[:80]!r}; the names given to this host: {known}",
+            )
+        self._graphs.check_room()
+        graph = self._catalogue.load(name)
+        memory.write_u32(guest, "the graph's handle", out, self._graphs.add(_Loaded(graph, 0)))
+
+    def _load_by_name_with_config(
+        self, guest: Memory, pointer: int, length: int, config: int, config_length: int, out: int
+    ) -> None:
+        memory.check(guest, "the pointer for the graph's handle", out, 4)
+        self._name(guest, pointer, length)
+        memory.check(guest, "the config", config, config_length)
+        text = memory.read(guest, "the config", config, min(config_length, _LONGEST_NAME))
+        if bytes(text).strip() not in (b"", b"{}"):
+            raise Refusal(
+                Errno.UNSUPPORTED_OPERATION,
+                "a named graph has no options here, so the config must be empty or {}",
+            )
+        self._load_by_name(guest, pointer, length, out)
+
+    def _init_execution_context(self, guest: Memory, graph: int, out: int) -> None:
+        loaded = self._graphs.get(graph)
+        memory.check(guest, "the pointer for the context's handle", out, 4)
+        self._contexts.check_room()
+        context = _Context(graph, loaded.graph, loaded.graph.context())
+        memory.write_u32(guest, "the context's handle", out, self._contexts.add(context))
+
+    def _set_input(self, guest: Memory, handle: int, index: int, pointer: int) -> None:
+        context = self._contexts.get(handle)
+        inputs = context.loaded.inputs
+        if index >= len(inputs):
+            raise refuse_argument(
+                f"there is no input {index}; the graph has {len(inputs)}: "
+                f"{', '.join(port.name for port in inputs) or 'none'}"
+            )
+        tensor = read_tensor(guest, pointer, inputs[index], index, self._tensor_type_abi)
+        before = context.sizes.get(index, 0)
+        self._check_bytes(tensor.length - before)
+        data = memory.read(guest, f"the data of input {index}", tensor.data, tensor.length)
+        # From here on the outputs are those of other inputs, even where the backend fails.
+        context.computed = False
+        context.execution.set_input(index, tensor.element.name, tensor.dims, data)
+        self._bytes += tensor.length - before
+        context.sizes[index] = tensor.length
+
+    def _compute(self, guest: Memory, handle: int) -> None:
+        context = self._contexts.get(handle)
+        missing = [
+            f"{index} ({port.name})"
+            for index, port in enumerate(context.loaded.inputs)
+            if index not in context.sizes
+        ]
         if missing:
-            raise Refusal(
-                Errno.INVALID_ARGUMENT, f"these inputs were never set: {', '.join(missing)}"
-            )
-        found.computed = False
-        found.request.compute()
-        found.computed = True
+            raise refuse_argument(f"input {', '.join(missing)} was never set")
+        context.computed = False
+        self._computing = context.execution
+        try:
+            context.execution.compute()
+        finally:
+            self._computing = None
+        context.computed = True
 
-    def get_output(
-        self, memory: GuestMemory, context: int, index: int, buffer: int, size: int, written: int
+    def _get_output(
+        self, guest: Memory, handle: int, index: int, buffer: int, size: int, out: int
     ) -> None:
-        """Copy an output to the guest; a buffer too small gets 7 and the size that is needed."""
-        size &= 0xFFFFFFFF
-        found = self._context(context)
-        port = _at(found.outputs, index, "output")
-        memory.check(buffer, size, "the output buffer")
-        memory.check(written, 4, "the pointer for the bytes written")
-        if not found.computed:
-            raise Refusal(
-                Errno.RUNTIME_ERROR, f"output {port.name} is read before its inputs were computed"
+        context = self._contexts.get(handle)
+        outputs = context.loaded.outputs
+        if index >= len(outputs):
+            raise refuse_argument(
+                f"there is no output {index}; the graph has {len(outputs)}: "
+                f"{', '.join(port.name for port in outputs) or 'none'}"
             )
-        data = found.request.output(index)
-        memory.write_u32(written, len(data), "the pointer for the bytes written")
+        memory.check(guest, "the pointer for the number of bytes written", out, 4)
+        memory.check(guest, f"the buffer for output {index}", buffer, size)
+        if not context.computed:
+            raise Refusal(
+                Errno.RUNTIME_ERROR,
+                f"output {index} ({outputs[index].name}) has no value: no compute has succeeded "
+                "since the last set_input",
+            )
+        data = context.execution.output(index)
         if len(data) > size:
+            memory.write_u32(guest, "the number of bytes needed", out, len(data))
             raise Refusal(
-                Errno.TOO_LARGE, f"output {port.name} has {len(data)} bytes, the buffer {size}"
+                Errno.TOO_LARGE,
+                f"output {index} ({outputs[index].name}) has {len(data)} bytes, "
+                f"the buffer only {size}",
             )
-        memory.write(buffer, data, "the output buffer")
-        memory.write_u32(written, len(data), "the pointer for the bytes written")
+        memory.write(guest, f"output {index}", buffer, data)
+        memory.write_u32(guest, "the number of bytes written", out, len(data))
 
-    def unload(self, memory: GuestMemory, graph: int) -> None:
-        """Drop a graph and its contexts."""
-        self._graph(graph)
-        del self._graphs[graph]
-        for handle in [h for h, found in self._contexts.items() if found.graph == graph]:
-            del self._contexts[handle]
+    def _unload(self, _guest: Memory, handle: int) -> None:
+        self._bytes -= self._graphs.remove(handle).size
+        for context, held in self._contexts.items():
+            if held.graph == handle:
+                self._end(context)
 
-    def finalize_execution_context(self, memory: GuestMemory, context: int) -> None:
-        """Drop a context."""
-        self._context(context)
-        del self._contexts[context]
+    def _finalize(self, _guest: Memory, handle: int) -> None:
+        self._end(handle)
 
-    def get_output_single(
-        self, memory: GuestMemory, context: int, index: int, buffer: int, size: int, written: int
-    ) -> None:
-        """Refuse: single steps are a matter of token streams."""
-        self._refuse_single(context)
-
-    def compute_single(self, memory: GuestMemory, context: int) -> None:
-        """Refuse: single steps are a matter of token streams."""
-        self._refuse_single(context)
-
-    def fini_single(self, memory: GuestMemory, context: int) -> None:
-        """Refuse: single steps are a matter of token streams."""
-        self._refuse_single(context)
-
-    def _refuse_single(self, context: int) -> None:
+    def _no_single(self, _guest: Memory, *_arguments: int) -> None:
         raise Refusal(
-            Errno.UNSUPPORTED_OPERATION, "OpenVINO infers in one step, not token by token"
+            Errno.UNSUPPORTED_OPERATION,
+            "outputs are computed whole here, not in pieces; use compute and get_output",
         )
 
-    def _keep(self, graph: Graph, size: int) -> int:
-        handle = next(self._graph_handles)
-        self._graphs[handle] = (graph, size)
-        return handle
+    def _end(self, handle: int) -> None:
+        self._bytes -= sum(self._contexts.remove(handle).sizes.values())
 
-    def _graph(self, handle: int) -> tuple[Graph, int]:
-        if handle not in self._graphs:
-            raise Refusal(Errno.INVALID_ARGUMENT, f"there is no graph {handle & 0xFFFFFFFF}")
-        return self._graphs[handle]
-
-    def _context(self, handle: int) -> _Context:
-        if handle not in self._contexts:
+    def _encoding(self, number: int) -> Encoding:
+        if number >= len(self._encodings):
+            known = ", ".join(f"{at} {each.value}" for at, each in enumerate(self._encodings))
             raise Refusal(
-                Errno.INVALID_ARGUMENT, f"there is no execution context {handle & 0xFFFFFFFF}"
+                Errno.INVALID_ENCODING, f"there is no encoding {number}; there are {known}"
             )
-        return self._contexts[handle]
+        return self._encodings[number]
 
-    def _check_room(self, more: int) -> None:
-        if len(self._graphs) >= MAX_GRAPHS:
-            raise Refusal(Errno.TOO_LARGE, f"there are {MAX_GRAPHS} graphs already")
-        held = sum(size for _, size in self._graphs.values())
-        held += sum(size for found in self._contexts.values() for size in found.sizes.values())
-        if held + more > MAX_BYTES:
-            raise Refusal(Errno.TOO_LARGE, f"the host would hold more than {MAX_BYTES} bytes")
+    def _device(self, devices: Mapping[Target, str], target: int) -> str:
+        for each, device in devices.items():
+            if each.value == target:
+                return device
+        asked = f" ({Target(target).name.lower()})" if target in list(Target) else ""
+        known = ", ".join(f"{each.value} {each.name.lower()}" for each in sorted(devices))
+        raise refuse_argument(f"there is no target {target}{asked} here; there are {known}")
 
-    def _type(self, number: int, port: Port, dims: tuple[int, ...], size: int) -> str:
-        types = TYPES[self._abi]
-        count = math.prod(dims)
-        kind = types.get(number)
-        if kind is not None and count * ELEMENT_BYTES[kind] == size:
-            return kind
-        what = f"input {port.name} of dims {_shown(dims)}"
-        other = 2022 if self._abi == 2023 else 2023
-        meant = TYPES[other].get(number)
-        hint = ""
-        if meant is not None and count * ELEMENT_BYTES[meant] == size:
-            hint = f"; it fits {meant}, which is {number} in the numbering of {other}"
-            hint += f" (--tensor-type-abi {other})"
-        if kind is None:
-            raise Refusal(Errno.INVALID_ARGUMENT, f"{what}: there is no type {number}{hint}")
-        expected = count * ELEMENT_BYTES[kind]
-        raise Refusal(
-            Errno.INVALID_ARGUMENT, f"{what} has {size} bytes, not the {expected} of {kind}{hint}"
-        )
+    def _detect(self, guest: Memory, builders: int, count: int) -> Encoding:
+        if count == 0:
+            raise refuse_argument("there is no builder to detect an encoding from")
+        ((pointer, length),) = self._places(guest, builders, ("first part",))
+        first = memory.read(guest, "the first part", pointer, min(length, 16))
+        return detect(count, bytes(first))
 
+    def _places(self, guest: Memory, builders: int, names: Sequence[str]) -> list[tuple[int, int]]:
+        numbers = memory.read_u32s(guest, "the builder array", builders, 2 * len(names))
+        places = list(zip(numbers[::2], numbers[1::2], strict=True))
+        for name, (pointer, length) in zip(names, places, strict=True):
+            memory.check(guest, f"the {name}", pointer, length)
+        return places
 
-def _target(number: int) -> Target:
-    if number not in list(Target):
-        raise Refusal(Errno.INVALID_ARGUMENT, f"there is no execution target {number}")
-    return Target(number)
+    def _name(self, guest: Memory, pointer: int, length: int) -> str:
+        memory.check(guest, "the graph's name", pointer, length)
+        if length > _LONGEST_NAME:
+            raise Refusal(Errno.NOT_FOUND, f"there is no graph with a name of {length} bytes")
+        data = memory.read(guest, "the graph's name", pointer, length)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise refuse_argument(f"the graph's name is not UTF-8: {bytes(data[:80])!r}") from None
 
-
-def _at(ports: tuple[Port, ...], index: int, what: str) -> Port:
-    if not 0 <= index < len(ports):
-        raise Refusal(
-            Errno.INVALID_ARGUMENT,
-            f"there is no {what} {index & 0xFFFFFFFF}; the graph has {len(ports)}",
-        )
-    return ports[index]
-
-
-def _shown(dims: tuple[int, ...]) -> str:
-    return "x".join(map(str, dims))
+    def _check_bytes(self, more: int) -> None:
+        if self._bytes + more > self._most_bytes:
+            raise Refusal(
+                Errno.TOO_LARGE,
+                f"with {more} bytes more the guest's models and inputs would pass their limit of "
+                f"{self._most_bytes} bytes",
+            )

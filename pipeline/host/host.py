@@ -1,23 +1,41 @@
-"""The host as a library: a guest in, its exit code, outputs and messages out."""
+"""The wasi-nn host as a library: run a guest, learn how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
 
-from pipeline.host.backends.openvino import OpenVino
-from pipeline.host.binding import Say, bind
-from pipeline.host.functions import Functions
-from pipeline.host.graphs import NamedGraph, NamedGraphs
-from pipeline.host.sandbox import Limits, Preopen, Streams, run_command
+from pipeline.errors import PipelineError
+from pipeline.host import abi
+from pipeline.host.command import Command, Preopen
+from pipeline.host.functions import Functions, Limits
+from pipeline.host.graphs import GraphRegistry, NamedGraph
+from pipeline.host.memory import InstanceMemory
+from pipeline.host.sandbox import HostFunction, run_command
 
-__all__ = ["Host", "Outcome", "Preopen"]
+if TYPE_CHECKING:
+    import wasmtime
+
+__all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen"]
+
+_KEPT_MESSAGES = 1000
+_SAID_MESSAGES = 10_000
+_TAIL = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a guest ended: its exit code, wall seconds, bytes of memory, and refused calls."""
+    """How a guest ended by itself.
+
+    ``exit_code`` is what it gave to proc_exit, 0 without. ``seconds`` are of wall time, compiling
+    included. ``memory`` is the size of its memory in bytes, which never shrinks. ``messages`` tell
+    each call that was answered with an errno, the last thousand of them; with ``trace`` each call.
+    """
 
     exit_code: int
     seconds: float
@@ -26,60 +44,139 @@ class Outcome:
 
 
 class Host:
-    """A wasi-nn host over OpenVINO. Compiled named graphs live as long as it does.
+    """A host that serves wasi-nn with OpenVINO; graphs by name stay compiled between its guests.
 
-    ``with Host() as host: host.run(wasm, args=("cat",), dirs=(Preopen(folder, "fixture"),))``
+    ``say`` is told each message as it comes. ``tensor_type_abi`` and ``encoding_numbers`` choose
+    between numberings that guests disagree on; see pipeline.host.abi.
+
+    One guest runs at a time in a process. Guests that are not trusted belong into a process that
+    is ended when it hangs: a call inside the host cannot be interrupted.
+
+    >>> import tempfile, wasmtime
+    >>> guest = '(module (memory (export "memory") 1) (func (export "_start")))'
+    >>> with tempfile.TemporaryDirectory() as folder, Host() as host:
+    ...     wasm = Path(folder) / "guest.wasm"
+    ...     _ = wasm.write_bytes(wasmtime.wat2wasm(guest))
+    ...     host.run(wasm).exit_code
+    0
     """
 
-    def __init__(self, graphs: Sequence[NamedGraph] = (), *, tensor_type_abi: int = 2023) -> None:
-        self._backend = OpenVino()
-        self._named = NamedGraphs(graphs, self._backend)
-        self._abi = tensor_type_abi
+    def __init__(
+        self,
+        *,
+        say: Callable[[str], None] | None = None,
+        tensor_type_abi: abi.TensorTypeAbi = 2023,
+        encoding_numbers: abi.EncodingNumbers = "wasmedge",
+        limits: Limits | None = None,
+    ) -> None:
+        self._say = say
+        self._tensor_type_abi: abi.TensorTypeAbi = tensor_type_abi
+        self._encoding_numbers: abi.EncodingNumbers = encoding_numbers
+        self._limits = limits or Limits()
+        self._registry = GraphRegistry()
 
     def __enter__(self) -> Host:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Nothing outlives the object itself."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the compiled graphs."""
+        self._registry = GraphRegistry()
 
     def run(
         self,
         wasm: Path,
-        *,
         args: Sequence[str] = (),
+        *,
         dirs: Sequence[Preopen] = (),
+        graphs: Sequence[NamedGraph] = (),
         seconds: float = 60.0,
-        memory: int = 2**30,
+        memory: int = 1 << 30,
         fuel: int | None = None,
         stdout: Path | None = None,
         stderr: Path | None = None,
-        say: Say | None = None,
-        trace: Say | None = None,
+        inherit_stdin: bool = False,
+        trace: bool = False,
     ) -> Outcome:
-        """Run a guest's ``_start`` in a sandbox: no environment, no network, only ``dirs``.
+        """Run a WASI command with these arguments, folders, named graphs and limits.
 
-        ``seconds`` is wall time, ``memory`` the linear memory in bytes. Without a path, stdout
-        and stderr are this process's own. ``say`` hears why a call was refused, ``trace`` hears
-        each call. A guest in a loop is ended at its time limit; an inference that hangs is not,
-        and has to be ended with this process from outside.
-
-        Raises PipelineError: GUEST_FAILED for a trap, TIME_LIMIT, MEMORY_LIMIT, GUEST_IMPORTS,
-        HOST for a file that is no guest.
+        ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or this process's own
+        where there is none. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS before the
+        guest runs; TIME_LIMIT, MEMORY_LIMIT and GUEST_FAILED when it does not end by itself.
         """
-        messages: list[str] = []
-
-        def heard(message: str) -> None:
-            messages.append(message)
-            if say is not None:
-                say(message)
-
-        functions = Functions(self._backend, self._named, self._abi)
-        ended = run_command(
-            wasm,
-            args,
-            dirs,
-            Limits(seconds=seconds, memory=memory, fuel=fuel),
-            Streams(stdout=stdout, stderr=stderr),
-            lambda linker: bind(linker, functions, heard, trace=trace),
+        command = Command(
+            wasm=wasm,
+            args=tuple(args),
+            dirs=tuple(dirs),
+            seconds=seconds,
+            memory=memory,
+            stdout=stdout,
+            stderr=stderr,
+            inherit_stdin=inherit_stdin,
+            fuel=fuel,
         )
-        return Outcome(ended.exit_code, ended.seconds, ended.memory, tuple(messages))
+        command.check()
+        messages = _Messages(self._say)
+        functions = Functions(
+            self._registry.catalogue(graphs),
+            say=messages.add,
+            trace=messages.add if trace else None,
+            tensor_type_abi=self._tensor_type_abi,
+            encoding_numbers=self._encoding_numbers,
+            limits=self._limits,
+        )
+        offered = {
+            name: (len(parameters), _bound(functions, name))
+            for name, parameters in abi.FUNCTIONS.items()
+        }
+        started = time.perf_counter()
+        try:
+            ended = run_command(command, abi.MODULE, offered, functions.cancel)
+        except PipelineError as error:
+            error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
+            raise
+        return Outcome(
+            exit_code=ended.exit_code,
+            seconds=time.perf_counter() - started,
+            memory=ended.memory,
+            messages=messages.last(_KEPT_MESSAGES),
+        )
+
+
+class _Messages:
+    """The last messages, and a listener who is spared a flood."""
+
+    def __init__(self, say: Callable[[str], None] | None) -> None:
+        self._say = say
+        self._kept: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+        self._count = 0
+
+    def add(self, text: str) -> None:
+        self._kept.append(text)
+        self._count += 1
+        if self._say is None or self._count > _SAID_MESSAGES:
+            return
+        self._say(text)
+        if self._count == _SAID_MESSAGES:
+            self._say("the guest causes too many messages; no more are shown")
+
+    def last(self, count: int) -> tuple[str, ...]:
+        return tuple(self._kept)[-count:]
+
+
+def _bound(functions: Functions, name: str) -> HostFunction:
+    def serve(caller: wasmtime.Caller, *arguments: int) -> int:
+        import wasmtime
+
+        exported = caller.get("memory")
+        memory = InstanceMemory(caller, exported) if isinstance(exported, wasmtime.Memory) else None
+        return functions.call(name, memory, arguments).value
+
+    return serve

@@ -1,89 +1,90 @@
-"""A guest's memory, of which nothing is believed: every access is checked before it is made."""
+"""A guest's linear memory: every access checked against its bounds, as they are now."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import ctypes
+import struct
+from typing import TYPE_CHECKING, Protocol
 
-from pipeline.host.abi import Errno, Refusal
+from pipeline.host.abi import Refusal, refuse_argument
 
-_MASK = 0xFFFFFFFF
-MAX_RANK = 16
+if TYPE_CHECKING:
+    import wasmtime
+
+_ADDRESSES = 1 << 32
 
 
-@dataclass(frozen=True)
-class GuestMemory:
-    """The memory of one instance, little-endian, addressed by unsigned 32-bit pointers.
+class Memory(Protocol):
+    """Linear memory: where it lies on the host and how many bytes it has, until the guest runs."""
 
-    A pointer arrives from wasmtime as a signed number; wasmtime's own read truncates silently
-    past the end, and its write wraps to the end for a negative start.
+    def region(self) -> tuple[int, int]:
+        """Return the host's address of byte 0, and the number of bytes."""
+        ...
+
+
+class InstanceMemory:
+    """The exported memory of the instance that called."""
+
+    def __init__(self, store: wasmtime.Caller, memory: wasmtime.Memory) -> None:
+        self._store = store
+        self._memory = memory
+
+    def region(self) -> tuple[int, int]:
+        """Return address and size; both change when the guest grows its memory."""
+        pointer = self._memory.data_ptr(self._store)
+        address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
+        return address, self._memory.data_len(self._store)
+
+
+def check(memory: Memory, what: str, pointer: int, length: int) -> int:
+    """Return the host's address of ``length`` bytes at ``pointer``, both unsigned.
+
+    Raises Refusal (errno 1) when any of them lies outside the memory; no bytes at all may lie at
+    its very end.
     """
+    address, size = memory.region()
+    if pointer + length > size:
+        raise _out_of_bounds(what, pointer, length, size)
+    return address + pointer
 
-    memory: Any
-    store: Any
 
-    def check(self, pointer: int, length: int, what: str) -> int:
-        """Return the pointer as unsigned; Refusal (1) unless all ``length`` bytes are there."""
-        pointer, length = pointer & _MASK, length & _MASK
-        size = self.memory.data_len(self.store)
-        if pointer + length > size:
-            raise Refusal(
-                Errno.INVALID_ARGUMENT,
-                f"{what} lies outside of the guest's memory: {length} bytes at {pointer} of {size}",
-            )
-        return pointer
+def read(memory: Memory, what: str, pointer: int, length: int) -> bytearray:
+    """Return a copy of ``length`` bytes at ``pointer``; raises Refusal (errno 1)."""
+    address = check(memory, what, pointer, length)
+    if length == 0:
+        return bytearray()
+    return bytearray((ctypes.c_ubyte * length).from_address(address))
 
-    def read(self, pointer: int, length: int, what: str) -> bytearray:
-        """Return a copy of ``length`` bytes."""
-        start = self.check(pointer, length, what)
-        data: bytearray = self.memory.read(self.store, start, start + (length & _MASK))
-        return data
 
-    def u32s(self, pointer: int, count: int, what: str) -> tuple[int, ...]:
-        """Return ``count`` unsigned 32-bit numbers; they need not be aligned."""
-        data = self.read(pointer, 4 * count, what)
-        return tuple(int.from_bytes(data[at : at + 4], "little") for at in range(0, 4 * count, 4))
+def read_u32s(memory: Memory, what: str, pointer: int, count: int) -> tuple[int, ...]:
+    """Return ``count`` little-endian u32s at ``pointer``; raises Refusal (errno 1)."""
+    return struct.unpack(f"<{count}I", read(memory, what, pointer, 4 * count))
 
-    def write(self, pointer: int, data: Any, what: str) -> None:
-        """Write bytes."""
-        start = self.check(pointer, len(data), what)
-        self.memory.write(self.store, data, start)
 
-    def write_u32(self, pointer: int, value: int, what: str) -> None:
-        """Write one unsigned 32-bit number."""
-        self.write(pointer, value.to_bytes(4, "little"), what)
+def write(memory: Memory, what: str, pointer: int, data: memoryview | bytes) -> None:
+    """Write ``data``, one-dimensional bytes, at ``pointer``; raises Refusal (errno 1)."""
+    address = check(memory, what, pointer, len(data))
+    if len(data):
+        target = (ctypes.c_ubyte * len(data)).from_address(address)
+        memoryview(target).cast("B")[:] = data
 
-    def builders(self, pointer: int, count: int) -> list[bytearray]:
-        """Return copies of the parts of a graph: pairs of pointer and length."""
-        count &= _MASK
-        # The largest array that fits is bounded by the memory itself.
-        self.check(pointer, min(8 * count, _MASK), "the builder array")
-        pairs = self.u32s(pointer, 2 * count, "the builder array")
-        spans = list(zip(pairs[::2], pairs[1::2], strict=True))
-        for number, (start, length) in enumerate(spans):
-            self.check(start, length, f"builder {number}")
-        return [self.read(start, length, "a builder") for start, length in spans]
 
-    def text(self, pointer: int, length: int, what: str) -> str:
-        """Return UTF-8 text; Refusal (1) when it is not."""
-        try:
-            return self.read(pointer, length, what).decode()
-        except UnicodeDecodeError:
-            raise Refusal(Errno.INVALID_ARGUMENT, f"{what} is not UTF-8") from None
+def write_u32(memory: Memory, what: str, pointer: int, value: int) -> None:
+    """Write a little-endian u32 at ``pointer``; raises Refusal (errno 1)."""
+    write(memory, what, pointer, struct.pack("<I", value))
 
-    def tensor(self, pointer: int) -> tuple[tuple[int, ...], int, bytearray]:
-        """Return the dims, the number of the element type and a copy of the data of a tensor.
 
-        Its 20 bytes are dims pointer and length, type (one byte; the three after it are padding
-        and hold anything), data pointer and length.
-        """
-        head = self.read(pointer, 20, "the tensor")
-        dims_at, rank, _, data_at, size = (
-            int.from_bytes(head[at : at + 4], "little") for at in range(0, 20, 4)
-        )
-        if rank > MAX_RANK:
-            raise Refusal(
-                Errno.INVALID_ARGUMENT, f"the tensor has {rank} dims, more than {MAX_RANK}"
-            )
-        dims = self.u32s(dims_at, rank, "the dims of the tensor")
-        return dims, head[8], self.read(data_at, size, "the data of the tensor")
+def unsigned(value: int) -> int:
+    """Return the u32 that a guest meant by an i32, which arrives signed.
+
+    >>> hex(unsigned(-16))
+    '0xfffffff0'
+    """
+    return value & (_ADDRESSES - 1)
+
+
+def _out_of_bounds(what: str, pointer: int, length: int, size: int) -> Refusal:
+    return refuse_argument(
+        f"{what} is outside the guest's memory: {length} bytes at {pointer:#x}, "
+        f"where the memory ends at {size:#x}"
+    )

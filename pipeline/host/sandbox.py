@@ -1,215 +1,156 @@
-"""The sandbox: a WASI command in wasmtime, with only the folders and amounts that it is given."""
+"""The sandbox: a WASI command run with its own folders, no environment, and limits.
+
+Within the limits a guest reaches its preopens, its arguments, wasi-nn and the clocks; never the
+environment, the network or another file. Time is limited by interrupting the guest's code, and an
+inference between two nodes of the model; neither stops a call that hangs inside the host (a sleep,
+a read from a terminal, a compile, one endless node), so whoever runs guests that are not trusted
+does it in a process that is ended from outside. Memory is limited for the guest, not for the models
+that it loads. Wasmtime refuses to move more than 128 MiB in one call (errno ENOMEM at the guest).
+"""
 
 from __future__ import annotations
 
-import re
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.errors import Code, PipelineError
+from pipeline.host.command import Command
+from pipeline.host.deadline import Deadline
+from pipeline.host.failure import TABLE_ELEMENTS, TABLES, failure, too_late
+from pipeline.host.program import check_imports, load_program
+from pipeline.host.wasi import MODULE, Exit, configure, define_exit
 
-_WASI = "wasi_snapshot_preview1"
-# A guest that failed with this share of its memory in use most likely failed for want of more.
-_NEARLY_ALL = 0.9
+if TYPE_CHECKING:
+    import wasmtime
 
-
-@dataclass(frozen=True)
-class Preopen:
-    """A folder of the host under the name by which the guest knows it."""
-
-    host: Path
-    guest: str
-    writable: bool = False
+# wasmtime keeps the exception of a host function in one place for all threads.
+_one_at_a_time = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Wall seconds, bytes of linear memory, and instructions (roughly) or no limit on them."""
-
-    seconds: float
-    memory: int
-    fuel: int | None = None
-
-
-@dataclass(frozen=True)
-class Streams:
-    """Files for stdout and stderr; without one, this process's own."""
-
-    stdout: Path | None = None
-    stderr: Path | None = None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a command ended: its exit code, wall seconds and the bytes of memory it had."""
+    """How a guest ended by itself: its exit code, a u32, and the bytes of its memory then."""
 
     exit_code: int
-    seconds: float
     memory: int
 
 
-class _Exit(Exception):
-    """The guest called proc_exit."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+# A function of the host: it is given the caller and i32s, and returns an i32.
+HostFunction = Callable[..., int]
 
 
 def run_command(
-    wasm: Path,
-    args: Sequence[str],
-    dirs: Sequence[Preopen],
-    limits: Limits,
-    streams: Streams,
-    define: Callable[[Any], None],
+    command: Command,
+    module_name: str,
+    functions: Mapping[str, tuple[int, HostFunction]],
+    interrupt: Callable[[], None],
 ) -> Ended:
-    """Run ``_start`` of a core module; ``define`` adds imports to the linker. See Host.run."""
+    """Run a guest that imports ``functions``, each with its number of i32 parameters.
+
+    ``interrupt`` is called from another thread when the time is over. Raises PipelineError: USAGE,
+    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT and GUEST_FAILED
+    (a trap) when it does not end by itself.
+    """
+    import wasmtime
+
+    with _one_at_a_time:
+        engine = _engine(command)
+
+        def stop() -> None:
+            engine.increment_epoch()
+            interrupt()
+
+        store = wasmtime.Store(engine)
+        store.set_epoch_deadline(1)
+        with Deadline(command.seconds, stop) as deadline:
+            try:
+                return _run(command, engine, store, module_name, functions, deadline)
+            finally:
+                store.close()
+
+
+def _run(
+    command: Command,
+    engine: wasmtime.Engine,
+    store: wasmtime.Store,
+    module_name: str,
+    functions: Mapping[str, tuple[int, HostFunction]],
+    deadline: Deadline,
+) -> Ended:
+    import wasmtime
+
+    store.set_limits(
+        memory_size=command.memory,
+        table_elements=TABLE_ELEMENTS,
+        instances=1,
+        tables=TABLES,
+        memories=1,
+    )
+    if command.fuel is not None:
+        store.set_fuel(command.fuel)
+    module = load_program(engine, command.wasm, command.memory)
+    store.set_wasi(configure(command))
+    linker = wasmtime.Linker(engine)
+    linker.allow_shadowing = True
+    linker.define_wasi()
+    exits: list[int] = []
+    define_exit(linker, exits)
+    i32 = wasmtime.ValType.i32
+    for name, (count, function) in functions.items():
+        kind = wasmtime.FuncType([i32() for _ in range(count)], [i32()])
+        linker.define_func(module_name, name, kind, function, access_caller=True)
+    _check_linkable(linker, store, module, command.wasm, module_name, functions)
+    memory: wasmtime.Memory | None = None
+    try:
+        exports = linker.instantiate(store, module).exports(store)
+        found, start = exports["memory"], exports["_start"]
+        assert isinstance(found, wasmtime.Memory)
+        assert isinstance(start, wasmtime.Func)
+        memory = found
+        start(store)
+    except (wasmtime.WasmtimeError, wasmtime.Trap, Exit) as error:
+        if not exits:
+            used = memory.data_len(store) if memory is not None else 0
+            raise failure(error, command, used, deadline) from None
+    # Its last inference may have been ended for it, so what it made of that does not count.
+    if deadline.passed:
+        raise too_late(command)
+    used = memory.data_len(store) if memory is not None else 0
+    return Ended(exit_code=exits[0] if exits else 0, memory=used)
+
+
+def _engine(command: Command) -> wasmtime.Engine:
     import wasmtime
 
     config = wasmtime.Config()
     config.epoch_interruption = True
-    config.consume_fuel = limits.fuel is not None
-    engine = wasmtime.Engine(config)
-    module = _compile(engine, wasm)
-    linker = wasmtime.Linker(engine)
-    linker.define_wasi()
-    # wasmtime's own proc_exit loses exit codes of 126 and more.
-    linker.allow_shadowing = True
-    linker.define_func(_WASI, "proc_exit", wasmtime.FuncType([wasmtime.ValType.i32()], []), _exit)
-    define(linker)
-
-    with wasmtime.Store(engine) as store:
-        store.set_limits(memory_size=limits.memory)
-        store.set_epoch_deadline(1)
-        if limits.fuel is not None:
-            store.set_fuel(limits.fuel)
-        store.set_wasi(_wasi(wasm, args, dirs, streams))
-        timer = threading.Timer(limits.seconds, engine.increment_epoch)
-        timer.daemon = True
-        timer.start()
-        started = time.perf_counter()
-        memory: list[Any] = []
-        try:
-            code = _start(linker, store, module, memory)
-        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-            used = memory[0].data_len(store) if memory else 0
-            raise _failure(error, wasm, limits, used) from None
-        finally:
-            timer.cancel()
-        seconds = time.perf_counter() - started
-        return Ended(code, seconds, memory[0].data_len(store))
+    # Libraries that read models put their own signal handlers before wasmtime's: a trap told by a
+    # signal would then end the whole process.
+    config.signals_based_traps = False
+    config.consume_fuel = command.fuel is not None
+    # The ABI's pointers are i32.
+    config.wasm_memory64 = False
+    return wasmtime.Engine(config)
 
 
-def _compile(engine: Any, wasm: Path) -> Any:
+def _check_linkable(
+    linker: wasmtime.Linker,
+    store: wasmtime.Store,
+    module: wasmtime.Module,
+    path: Path,
+    module_name: str,
+    functions: Mapping[str, object],
+) -> None:
     import wasmtime
 
-    def refuse(message: str, found: str = "", hint: str = "") -> PipelineError:
-        return PipelineError(Code.HOST, message, where=str(wasm), found=found, hint=hint)
-
-    try:
-        module = wasmtime.Module(engine, wasm.read_bytes())
-    except OSError as error:
-        raise refuse("The guest cannot be read.", error.strerror or str(error)) from None
-    except wasmtime.WasmtimeError as error:
-        found = str(error).splitlines()[-1].strip()
-        hint = "A core module is expected, built for wasm32-wasi (preview 1)."
-        raise refuse("The guest is not a WebAssembly core module.", found, hint) from None
-    exports = {export.name: export.type for export in module.exports}
-    if not isinstance(exports.get("_start"), wasmtime.FuncType):
-        hint = "Build it as a command, not as a library."
-        raise refuse("The guest has no _start to run.", ", ".join(sorted(exports)), hint)
-    if not isinstance(exports.get("memory"), wasmtime.MemoryType):
-        hint = "wasi-nn passes tensors through the export 'memory'."
-        raise refuse("The guest does not export its memory.", ", ".join(sorted(exports)), hint)
-    return module
-
-
-def _wasi(wasm: Path, args: Sequence[str], dirs: Sequence[Preopen], streams: Streams) -> Any:
-    import wasmtime
-
-    wasi = wasmtime.WasiConfig()
-    wasi.argv = [wasm.name, *args]
-    if streams.stdout is None:
-        wasi.inherit_stdout()
-    else:
-        wasi.stdout_file = str(streams.stdout)
-    if streams.stderr is None:
-        wasi.inherit_stderr()
-    else:
-        wasi.stderr_file = str(streams.stderr)
-    for preopen in dirs:
-        if not preopen.host.is_dir():
-            raise PipelineError(
-                Code.USAGE,
-                "A folder for the guest does not exist.",
-                where=f"{preopen.host}::{preopen.guest}",
-                hint="Run doit to build the fixtures, or correct the path.",
-            )
-        wasi.preopen_dir(str(preopen.host), preopen.guest, preopen.writable)
-    return wasi
-
-
-def _start(linker: Any, store: Any, module: Any, memory: list[Any]) -> int:
-    instance = linker.instantiate(store, module)
-    exports = instance.exports(store)
-    memory.append(exports["memory"])
-    try:
-        exports["_start"](store)
-    except _Exit as ended:
-        return ended.code
-    return 0
-
-
-def _exit(code: int) -> None:
-    raise _Exit(code & 0xFFFFFFFF)
-
-
-def _failure(error: Exception, wasm: Path, limits: Limits, used: int) -> PipelineError:
-    text = str(error)
-    allowed = f"{limits.memory // 2**20} MiB"
-    if "wasm trap: interrupt" in text:
-        return PipelineError(
-            Code.TIME_LIMIT,
-            "The guest was ended, since it ran longer than its time limit.",
-            where=wasm.name,
-            expected=f"at most {limits.seconds:g} s",
-            hint="Raise the limit if the guest is merely slow.",
-        )
-    if "exceeds memory limits" in text or used > _NEARLY_ALL * limits.memory:
-        return PipelineError(
-            Code.MEMORY_LIMIT,
-            "The guest needs more memory than it may have.",
-            where=wasm.name,
-            expected=f"at most {allowed}",
-            found=f"{used // 2**20} MiB when it failed" if used else "more from the start",
-            hint="Raise the limit if the guest really needs more.",
-            detail=_first_lines(text),
-        )
-    if "fuel" in text:
-        message = "The guest was ended, since it ran out of fuel."
-        return PipelineError(Code.TIME_LIMIT, message, where=wasm.name, expected=f"{limits.fuel}")
-    unknown = re.search(r"unknown import: `([^`]+)`", text)
-    if unknown:
-        return PipelineError(
-            Code.GUEST_IMPORTS,
-            "The guest imports what this host does not offer.",
-            where=wasm.name,
-            found=unknown[1].replace("::", "."),
-            hint="The host offers wasi_ephemeral_nn and wasi_snapshot_preview1.",
-        )
-    return PipelineError(
-        Code.GUEST_FAILED,
-        "The guest trapped.",
-        where=wasm.name,
-        found=text.rstrip().splitlines()[-1].strip() if text.strip() else "",
-        detail=_first_lines(text),
-    )
-
-
-def _first_lines(text: str) -> str:
-    return "\n".join(text.splitlines()[:12])
+    offered = {(module_name, name) for name in functions}
+    for each in module.imports:
+        if each.module == MODULE and each.name is not None:
+            try:
+                linker.get(store, MODULE, each.name)
+            except wasmtime.WasmtimeError:
+                continue
+            offered.add((MODULE, each.name))
+    check_imports(module, path, offered)

@@ -157,8 +157,8 @@ def test_the_imagenet_recipe_is_torchvisions_to_the_last_bit(seed: int) -> None:
     ours = scaled(pixels, tensor(range="0-1", mean=mean, scale=std))
     # ToTensor divides a float32 by 255; Normalize subtracts and divides by float32 tensors.
     theirs = pixels.transpose(2, 0, 1).astype(numpy.float32) / numpy.float32(255)
-    theirs = theirs - numpy.float32(mean).reshape(3, 1, 1)
-    theirs = theirs / numpy.float32(std).reshape(3, 1, 1)
+    theirs = theirs - numpy.array(mean, numpy.float32).reshape(3, 1, 1)
+    theirs = theirs / numpy.array(std, numpy.float32).reshape(3, 1, 1)
     assert ours.dtype == numpy.float32
     assert (ours.transpose(2, 0, 1) == theirs).all()
 

@@ -1,157 +1,201 @@
-"""OpenVINO as a backend: IR, ONNX, TensorFlow and TensorFlow Lite."""
+"""OpenVINO as a backend: IR, ONNX, TensorFlow frozen graphs and TFLite."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.host.abi import Encoding, Errno, Refusal, Target
-from pipeline.host.backend import Port
+from pipeline.host.abi import Encoding, Target
+from pipeline.host.backend import BackendFailure, Dim, Missing, Port
+from pipeline.host.backends.onnx_references import external_files
 
-# Some CPUs infer f32 models in bf16 unless told.
-_PROPERTIES = {"INFERENCE_PRECISION_HINT": "f32"}
-# How protobuf writes the key "location", which names a file of the host that holds the data.
-_EXTERNAL_DATA = b"\x0a\x08location"
-_TFLITE = b"TFL3"
+if TYPE_CHECKING:
+    from openvino import Model
+
+# Some CPUs would compute f32 models in bf16 by default.
+_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
+
+# The types that wasi-nn has a number for, little-endian as wasm is.
+_DTYPES = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
+
+# OpenVINO's name of the reader, and the file name that it knows the format by.
+_READERS = {
+    Encoding.ONNX: ("onnx", "model.onnx"),
+    Encoding.TENSORFLOW: ("tf", "model.pb"),
+    Encoding.TENSORFLOWLITE: ("tflite", "model.tflite"),
+}
 
 
-class OpenVino:
-    """Loads with one Core; devices are those that OpenVINO really reports."""
+class OpenVINO:
+    """The OpenVINO runtime of this machine."""
 
-    def __init__(self) -> None:
-        import openvino
+    def targets(self) -> Mapping[Target, str]:
+        """Return the devices: CPU always, which auto means too, so that outputs do not vary."""
+        devices = _core().available_devices
+        found = {Target.CPU: "CPU", Target.AUTO: "CPU"}
+        gpus = [device for device in devices if device.startswith("GPU")]
+        return {**found, Target.GPU: gpus[0]} if gpus else found
 
-        self._core: Any = openvino.Core()
+    def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> OpenVINOGraph:
+        """Compile a model from its bytes; raises BackendFailure and Missing."""
+        if encoding is Encoding.OPENVINO:
+            xml, weights = parts
+            return _compile(_read_ir(xml, weights), device, weights)
+        if encoding is Encoding.ONNX:
+            _refuse_references(parts[0])
+        # From memory OpenVINO reads neither TensorFlow nor TFLite, and lets ONNX name any file of
+        # the host as its weights; from a folder of its own it finds nothing but the model.
+        with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
+            path = Path(folder) / _READERS[encoding][1]
+            path.write_bytes(parts[0])
+            return _compile(_read_file(encoding, path), device, None)
 
-    def load(self, parts: Sequence[bytearray], encoding: Encoding, target: Target) -> _Graph:
-        """Load a graph from bytes; see Backend."""
-        device = self._device(target)
-        if encoding is Encoding.AUTODETECT:
-            encoding = _detect(parts)
-        if encoding is Encoding.PYTORCH:
-            raise Refusal(
-                Errno.INVALID_ENCODING,
-                "there is no backend for pytorch here; convert the model to OpenVINO IR first",
-            )
-        count = 2 if encoding is Encoding.OPENVINO else 1
-        if len(parts) != count:
-            raise Refusal(
-                Errno.INVALID_ARGUMENT,
-                f"a graph of encoding {encoding.name.lower()} has {count} builders, "
-                f"not {len(parts)}",
-            )
-        if encoding is Encoding.ONNX and _EXTERNAL_DATA in parts[0]:
-            raise Refusal(
-                Errno.RUNTIME_ERROR, "the ONNX model keeps data in other files, which stay closed"
-            )
-        # The model shares the bytes of its weights, so they live as long as it does.
-        return self._compile(lambda: self._read(parts, encoding), device, keep=parts)
-
-    def load_files(self, files: Sequence[Path], target: Target) -> _Graph:
-        """Load a graph from files; OpenVINO maps the weights into memory."""
-        device = self._device(target)
-        return self._compile(lambda: self._core.read_model(*map(str, files)), device)
-
-    def _read(self, parts: Sequence[bytearray], encoding: Encoding) -> Any:
-        import numpy
-        import openvino
-
-        if encoding is not Encoding.OPENVINO:
-            return self._core.read_model(bytes(parts[0]), b"")
-        xml = parts[0].decode()
-        if not xml.lstrip("\ufeff \t\r\n").startswith("<"):
-            raise ValueError("the first builder is not xml")
-        if not parts[1]:
-            return self._core.read_model(xml, openvino.Tensor())
-        weights = numpy.frombuffer(parts[1], numpy.uint8)
-        return self._core.read_model(xml, openvino.Tensor(weights, shared_memory=True))
-
-    def _compile(self, read: Any, device: str, keep: Sequence[bytearray] = ()) -> _Graph:
+    def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
+        """Compile a model from files; raises BackendFailure and Missing."""
         try:
-            model = read()
-            return _Graph(self._core.compile_model(model, device, _PROPERTIES), model, keep)
-        except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-            raise Refusal(
-                Errno.RUNTIME_ERROR, f"OpenVINO cannot load the graph: {_last(error)}"
-            ) from None
-
-    def _device(self, target: Target) -> str:
-        devices: list[str] = self._core.available_devices
-        wanted = {Target.CPU: "CPU", Target.GPU: "GPU", Target.TPU: "NPU", Target.AUTO: "CPU"}
-        name = wanted[target]
-        if target is Target.AUTO and len(devices) > 1:
-            return "AUTO"
-        if not any(device.partition(".")[0] == name for device in devices):
-            raise Refusal(
-                Errno.INVALID_ARGUMENT,
-                f"there is no device for target {target.name.lower()}; "
-                f"OpenVINO reports {', '.join(devices)}",
-            )
-        return name
+            parts = [bytearray(path.read_bytes()) for path in files]
+        except OSError as error:
+            raise BackendFailure(f"a file of the graph cannot be read: {error}") from None
+        return self.load(encoding, parts, device)
 
 
-class _Graph:
-    """A compiled model, and whatever must not be freed before it."""
+class OpenVINOGraph:
+    """A compiled model, which keeps the weights that it uses in place."""
 
-    def __init__(self, compiled: Any, *kept: object) -> None:
+    def __init__(self, compiled: Any, weights: bytearray | None) -> None:
         self._compiled = compiled
-        self._kept = kept
+        self._weights = weights
         self.inputs = tuple(_port(port) for port in compiled.inputs)
         self.outputs = tuple(_port(port) for port in compiled.outputs)
 
-    def request(self) -> _Request:
-        return _Request(self._compiled.create_infer_request(), self._compiled)
+    def context(self) -> OpenVINOContext:
+        """Return a context of its own; raises BackendFailure."""
+        try:
+            return OpenVINOContext(self._compiled.create_infer_request())
+        except RuntimeError as error:
+            raise BackendFailure(_own_words(error)) from None
 
 
-class _Request:
-    """An infer request; it keeps the arrays that its input tensors share."""
+class OpenVINOContext:
+    """One infer request."""
 
-    def __init__(self, request: Any, compiled: Any) -> None:
+    def __init__(self, request: Any) -> None:
         self._request = request
-        self._dtypes = [port.element_type.to_dtype() for port in compiled.inputs]
+        # A tensor that shares memory does not keep it: OpenVINO would read what was freed.
         self._arrays: dict[int, Any] = {}
 
-    def set_input(self, index: int, dims: tuple[int, ...], data: bytearray) -> None:
+    def set_input(self, index: int, element: str, dims: Sequence[int], data: bytearray) -> None:
+        """Hand the bytes over without another copy; raises BackendFailure."""
         import numpy
         import openvino
 
-        array = numpy.frombuffer(data, self._dtypes[index]).reshape(dims)
-        self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
+        array = numpy.frombuffer(data, _DTYPES[element]).reshape(tuple(dims))
+        try:
+            self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
+        except RuntimeError as error:
+            raise BackendFailure(_own_words(error)) from None
         self._arrays[index] = array
 
     def compute(self) -> None:
+        """Infer; raises BackendFailure."""
         try:
-            self._request.infer()
+            self._request.infer(share_outputs=True)
         except RuntimeError as error:
-            raise Refusal(Errno.RUNTIME_ERROR, f"the inference failed: {_last(error)}") from None
+            raise BackendFailure(_own_words(error)) from None
 
-    def output(self, index: int) -> bytes:
-        data: bytes = self._request.get_output_tensor(index).data.tobytes()
-        return data
+    def cancel(self) -> None:
+        """End a running inference before its next node."""
+        self._request.cancel()
+
+    def output(self, index: int) -> memoryview:
+        """Return the bytes of an output, valid until the next call; raises BackendFailure."""
+        import numpy
+
+        try:
+            array = numpy.ascontiguousarray(self._request.get_output_tensor(index).data)
+        except RuntimeError as error:
+            raise BackendFailure(_own_words(error)) from None
+        if array.dtype.kind in "OSU":
+            raise BackendFailure("an output of text has no layout in wasi-nn")
+        return array.reshape(-1).view(numpy.uint8).data
+
+
+def _core() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise Missing(f"OpenVINO cannot be imported ({error}); `pip install openvino`") from None
+    return openvino.Core()
+
+
+def _read_ir(xml: bytearray, weights: bytearray) -> Model:
+    core = _core()
+    import numpy
+    import openvino
+
+    array = numpy.frombuffer(weights, numpy.uint8) if weights else numpy.empty(0, numpy.uint8)
+    try:
+        model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
+    except RuntimeError as error:
+        raise BackendFailure(_own_words(error)) from None
+    return model
+
+
+def _read_file(encoding: Encoding, path: Path) -> Model:
+    _core()
+    from openvino.frontend import FrontEndManager
+
+    name = _READERS[encoding][0]
+    manager = FrontEndManager()
+    if name not in manager.get_available_front_ends():
+        raise Missing(f"this OpenVINO was built without its {name} reader; `pip install openvino`")
+    # By name: OpenVINO's own guess would let a guest pass one format off as another.
+    try:
+        reader = manager.load_by_framework(name)
+        model: Model = reader.convert(reader.load(str(path)))
+    except Exception as error:  # the readers raise classes of their own
+        raise BackendFailure(_own_words(error).replace(str(path.parent), "")) from None
+    if not model.inputs and not model.outputs:
+        raise BackendFailure(f"these bytes are no {encoding.value} model: no input and no output")
+    return model
+
+
+def _compile(model: Model, device: str, weights: bytearray | None) -> OpenVINOGraph:
+    try:
+        return OpenVINOGraph(_core().compile_model(model, device, _CONFIG), weights)
+    except RuntimeError as error:
+        raise BackendFailure(_own_words(error)) from None
+
+
+def _refuse_references(model: bytearray) -> None:
+    try:
+        names = external_files(model)
+    except ValueError as error:
+        raise BackendFailure(f"these bytes are no ONNX model: {error}") from None
+    if names:
+        raise BackendFailure(
+            f"the ONNX model keeps weights in another file ({max(names)!r}), which no guest may "
+            "open; save it with its weights inside"
+        )
 
 
 def _port(port: Any) -> Port:
-    shape = port.partial_shape
-    axes = (
-        tuple(None if axis.is_dynamic else axis.get_length() for axis in shape)
-        if shape.rank.is_static
-        else None
-    )
     names = sorted(port.names)
-    return Port(
-        name=names[0] if names else port.node.friendly_name,
-        type=port.element_type.get_type_name(),
-        shape=axes,
-    )
+    shape = port.partial_shape
+    dims = None
+    if not shape.rank.is_dynamic:
+        dims = tuple(
+            Dim(dim.get_min_length(), None if dim.get_max_length() < 0 else dim.get_max_length())
+            for dim in shape
+        )
+    name = names[0] if names else port.node.friendly_name
+    return Port(name, port.element_type.get_type_name(), dims)
 
 
-def _detect(parts: Sequence[bytearray]) -> Encoding:
-    if len(parts) == 2:
-        return Encoding.OPENVINO
-    return Encoding.TENSORFLOWLITE if parts and parts[0][4:8] == _TFLITE else Encoding.ONNX
-
-
-def _last(error: Exception) -> str:
+def _own_words(error: BaseException) -> str:
+    # OpenVINO's texts begin with places in its source.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+    told = [line for line in lines if not line.startswith("Exception from ")]
+    return " ".join(told or lines)[:600] or type(error).__name__

@@ -1,0 +1,133 @@
+"""A guest's file: read, compiled and checked before any of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import Code, PipelineError
+
+if TYPE_CHECKING:
+    import wasmtime
+
+_LARGEST = 256 << 20
+_PAGE = 65536
+# Bytes 4 to 8 of a binary: the version of a core module, and of a component.
+_CORE = b"\0asm\x01\0\0\0"
+_COMPONENT = b"\0asm\x0d\0\x01\0"
+
+
+def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.Module:
+    """Return the compiled module of a WASI command.
+
+    Raises PipelineError: USAGE when the file cannot be read, GUEST_BUILD when it is no core module
+    or lacks what a command exports, MEMORY_LIMIT when it begins with more than ``memory`` bytes.
+    """
+    import wasmtime
+
+    wasm = _read(path)
+    try:
+        module = wasmtime.Module(engine, wasm)
+    except wasmtime.WasmtimeError as error:
+        raise PipelineError(
+            Code.GUEST_BUILD,
+            "The guest is not a valid WebAssembly module.",
+            where=str(path),
+            detail=str(error),
+        ) from None
+    _check_exports(module, path)
+    _check_memory(module, path, memory)
+    return module
+
+
+def check_imports(
+    module: wasmtime.Module, path: Path, offered: Collection[tuple[str, str]]
+) -> None:
+    """Raise PipelineError (GUEST_IMPORTS) that names every import which nobody offers."""
+    wanted = [(each.module, each.name or "") for each in module.imports]
+    missing = [
+        f"{module_name}.{name}"
+        for module_name, name in wanted
+        if (module_name, name) not in offered
+    ]
+    if missing:
+        modules = sorted({module_name for module_name, _ in offered})
+        raise PipelineError(
+            Code.GUEST_IMPORTS,
+            "The guest imports what this host does not have.",
+            where=str(path),
+            expected=f"functions of {' and '.join(modules)}",
+            found=", ".join(missing),
+            hint="Build the guest for wasm32-wasi (preview 1).",
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            wasm = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise PipelineError(
+            Code.USAGE, "The guest cannot be read.", where=str(path), found=error.strerror or ""
+        ) from None
+    if len(wasm) > _LARGEST:
+        raise PipelineError(
+            Code.GUEST_BUILD,
+            "The guest's file is too large.",
+            where=str(path),
+            expected=f"at most {_LARGEST >> 20} MiB",
+        )
+    if wasm.startswith(_COMPONENT):
+        raise PipelineError(
+            Code.GUEST_BUILD,
+            "The guest is a component, and this host runs core modules.",
+            where=str(path),
+            hint="Build it for wasm32-wasip1, without the step that makes a component of it.",
+        )
+    if not wasm.startswith(_CORE):
+        raise PipelineError(
+            Code.GUEST_BUILD,
+            "The guest's file is not WebAssembly.",
+            where=str(path),
+            expected="a binary that begins with 00 61 73 6d 01 00 00 00",
+            found=wasm[:8].hex(" ") or "an empty file",
+        )
+    return wasm
+
+
+def _check_exports(module: wasmtime.Module, path: Path) -> None:
+    import wasmtime
+
+    types = {export.name: export.type for export in module.exports}
+    missing = []
+    if not isinstance(types.get("memory"), wasmtime.MemoryType):
+        missing.append("a memory named memory")
+    start = types.get("_start")
+    if not isinstance(start, wasmtime.FuncType) or start.params or start.results:
+        missing.append("a function _start without parameters and results")
+    if missing:
+        raise PipelineError(
+            Code.GUEST_BUILD,
+            f"The guest does not export {' and '.join(missing)}.",
+            where=str(path),
+            found=", ".join(sorted(name for name in types if name)) or "no exports",
+            hint="Build it as a WASI command: a program with a main, not a library.",
+        )
+
+
+def _check_memory(module: wasmtime.Module, path: Path, memory: int) -> None:
+    import wasmtime
+
+    for export in module.exports:
+        if isinstance(export.type, wasmtime.MemoryType):
+            least = export.type.limits.min * _PAGE
+            if least > memory:
+                raise PipelineError(
+                    Code.MEMORY_LIMIT,
+                    "The guest begins with more memory than it may have.",
+                    where=str(path),
+                    expected=f"at most {memory} bytes",
+                    found=f"{least} bytes",
+                    hint="Give it more memory, or build it with a smaller initial memory.",
+                )

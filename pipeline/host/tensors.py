@@ -1,0 +1,122 @@
+"""A tensor as a guest passes it, checked against the input that it is for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.host import memory
+from pipeline.host.abi import (
+    TENSOR_DATA_OFFSET,
+    TENSOR_SIZE,
+    TENSOR_TYPE_OFFSET,
+    TENSOR_TYPES,
+    ElementType,
+    TensorTypeAbi,
+    refuse_argument,
+)
+from pipeline.host.backend import Port
+from pipeline.host.memory import Memory
+
+_MOST_AXES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Where a tensor's data lies in the guest's memory, and what it is."""
+
+    element: ElementType
+    dims: tuple[int, ...]
+    data: int
+    length: int
+
+
+def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: TensorTypeAbi) -> Tensor:
+    """Read the 20 bytes of a tensor and its dims; its data is checked but not read.
+
+    Raises Refusal (errno 1) when it is out of bounds, or not what the input takes.
+    """
+    record = memory.read(guest, f"the tensor for input {index}", pointer, TENSOR_SIZE)
+    dims_pointer = int.from_bytes(record[0:4], "little")
+    rank = int.from_bytes(record[4:8], "little")
+    data = int.from_bytes(record[TENSOR_DATA_OFFSET : TENSOR_DATA_OFFSET + 4], "little")
+    length = int.from_bytes(record[TENSOR_DATA_OFFSET + 4 :], "little")
+    what = f"input {index} ({port.name})"
+
+    memory.check(guest, f"the dims of {what}", dims_pointer, 4 * rank)
+    memory.check(guest, f"the data of {what}", data, length)
+    # The rank is the guest's word: it is checked before any dims are read.
+    most = _MOST_AXES if port.dims is None else len(port.dims)
+    if rank > most or (port.dims is not None and rank != most):
+        raise refuse_argument(
+            f"{what} has the shape {port.shape()}, but the tensor has {rank} axes"
+        )
+    dims = memory.read_u32s(guest, f"the dims of {what}", dims_pointer, rank)
+    # Bytes 9 to 11 are padding and not zero in real guests.
+    element = _element(record[TENSOR_TYPE_OFFSET], what, port, dims, length, abi)
+    _check_dims(what, port, dims)
+    size = math.prod(dims) * element.size
+    if length != size:
+        raise refuse_argument(
+            f"{what} of {_shape(dims)} {element.name} has {size} bytes, but {length} came"
+            + _other_numbering(record[TENSOR_TYPE_OFFSET], port, dims, length, abi)
+        )
+    return Tensor(element, dims, data, length)
+
+
+def _element(
+    number: int, what: str, port: Port, dims: Sequence[int], length: int, abi: TensorTypeAbi
+) -> ElementType:
+    types = TENSOR_TYPES[abi]
+    other = _other_numbering(number, port, dims, length, abi)
+    if number >= len(types):
+        known = ", ".join(f"{at} {each.name}" for at, each in enumerate(types))
+        raise refuse_argument(
+            f"{what} is {port.element}, but the tensor has type {number}, where there are "
+            f"{known}{other}"
+        )
+    element = types[number]
+    if element.name != port.element:
+        raise refuse_argument(
+            f"{what} is {port.element}, but the tensor is {element.name} (type {number}){other}"
+        )
+    return element
+
+
+def _check_dims(what: str, port: Port, dims: Sequence[int]) -> None:
+    fits = (
+        all(size > 0 for size in dims)
+        if port.dims is None
+        else all(dim.holds(size) for dim, size in zip(port.dims, dims, strict=True))
+    )
+    if not fits:
+        raise refuse_argument(
+            f"{what} has the shape {port.shape()}, but the tensor has {_shape(dims)}"
+        )
+
+
+def _other_numbering(
+    number: int, port: Port, dims: Sequence[int], length: int, abi: TensorTypeAbi
+) -> str:
+    other: TensorTypeAbi = 2022 if abi == 2023 else 2023
+    types = TENSOR_TYPES[other]
+    if number >= len(types):
+        return ""
+    element = types[number]
+    if element == _named(number, abi) or length != math.prod(dims) * element.size:
+        return ""
+    fits = ", just as the input takes" if element.name == port.element else ""
+    return (
+        f"; by the numbers of {other} it is {element.name}, which its {length} bytes fit{fits}: "
+        f"was the guest built for those? (--tensor-type-abi {other})"
+    )
+
+
+def _named(number: int, abi: TensorTypeAbi) -> ElementType | None:
+    types = TENSOR_TYPES[abi]
+    return types[number] if number < len(types) else None
+
+
+def _shape(dims: Sequence[int]) -> str:
+    return "x".join(map(str, dims)) or "a scalar"

@@ -1,0 +1,96 @@
+"""WASI preview 1 as a guest gets it: folders, streams, arguments; no environment, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pipeline.errors import Code, PipelineError
+from pipeline.host.command import Command
+
+if TYPE_CHECKING:
+    import wasmtime
+
+MODULE = "wasi_snapshot_preview1"
+
+
+class Exit(Exception):
+    """The guest called proc_exit."""
+
+
+def define_exit(linker: wasmtime.Linker, exits: list[int]) -> None:
+    """Define proc_exit, which adds the code to ``exits`` and raises Exit through the guest."""
+    import wasmtime
+
+    # Wasmtime's own proc_exit refuses 126 and more, and loses the number.
+    def proc_exit(code: int) -> NoReturn:
+        exits.append(code & 0xFFFFFFFF)
+        raise Exit
+
+    kind = wasmtime.FuncType([wasmtime.ValType.i32()], [])
+    linker.define_func(MODULE, "proc_exit", kind, proc_exit)
+
+
+def configure(command: Command) -> wasmtime.WasiConfig:
+    """Return what the guest sees of the system; raises PipelineError (USAGE)."""
+    import wasmtime
+
+    wasi = wasmtime.WasiConfig()
+    wasi.argv = [_text(each, "argument") for each in (command.wasm.name, *command.args)]
+    if command.inherit_stdin:
+        wasi.inherit_stdin()
+    if command.stdout is None:
+        wasi.inherit_stdout()
+    else:
+        _redirect(wasi, "stdout_file", command.stdout)
+    if command.stderr is None:
+        wasi.inherit_stderr()
+    else:
+        _redirect(wasi, "stderr_file", command.stderr)
+    names = [each.guest for each in command.dirs]
+    for each in command.dirs:
+        where = f"{each.host}::{each.guest}"
+        if not each.host.is_dir():
+            raise PipelineError(
+                Code.USAGE, "There is no such folder to give to the guest.", where=where
+            )
+        if not each.guest or names.count(each.guest) > 1:
+            raise PipelineError(
+                Code.USAGE, "Every folder of the guest needs a name of its own.", where=where
+            )
+        try:
+            wasi.preopen_dir(
+                _text(str(each.host), "path"), _text(each.guest, "path"), each.writable
+            )
+        except wasmtime.WasmtimeError:
+            raise PipelineError(
+                Code.USAGE, "The folder cannot be opened for the guest.", where=where
+            ) from None
+    return wasi
+
+
+def _redirect(wasi: wasmtime.WasiConfig, stream: str, path: Path) -> None:
+    import wasmtime
+
+    try:
+        setattr(wasi, stream, _text(str(path), "path"))
+    except wasmtime.WasmtimeError:
+        raise PipelineError(
+            Code.USAGE, "The file for the guest's output cannot be written.", where=str(path)
+        ) from None
+
+
+def _text(text: str, what: str) -> str:
+    # wasmtime would cut a text at its first NUL, and show another thing to the guest.
+    try:
+        whole = "\0" not in text and bool(text.encode() or True)
+    except UnicodeEncodeError:
+        whole = False
+    if not whole:
+        raise PipelineError(
+            Code.USAGE,
+            f"This {what} cannot be given to a guest.",
+            found=repr(text),
+            expected="UTF-8 without NUL",
+        )
+    return text

@@ -1,0 +1,169 @@
+"""`wasi-nn run` as a user meets it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.host.conftest import Ir, models  # noqa: F401 - a fixture of both rooms
+from tests.host.script import Script, write_guest
+
+ROOT = Path(__file__).parents[2]
+EXIT = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pipeline.cli.main", "run", *map(str, arguments)]
+
+
+def wasi_nn(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def guest(folder: Path, body: str, imports: str = EXIT) -> Path:
+    return write_guest(
+        folder,
+        f'(module {imports} (memory (export "memory") 1) (func (export "_start") {body}))',
+    )
+
+
+@pytest.mark.parametrize(("code", "shown"), [(0, 0), (3, 3), (126, 126), (200, 200), (256, 255)])
+def test_the_exit_code_is_the_guests(tmp_path: Path, code: int, shown: int) -> None:
+    done = wasi_nn(guest(tmp_path, f"(call $exit (i32.const {code}))"), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (shown, "")
+
+
+def test_an_error_is_told_without_a_traceback(tmp_path: Path) -> None:
+    done = wasi_nn("missing.wasm", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[usage]: The guest cannot be read.")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--dir", "a::b::c"),
+        ("--dir", ""),
+        ("--mapdir", "a"),
+        ("--seconds", "-1"),
+        ("--seconds", "soon"),
+        ("--memory", "lots"),
+        ("--tensor-type-abi", "2021"),
+    ],
+)
+def test_a_wrong_option_shows_the_usage(tmp_path: Path, options: tuple[str, str]) -> None:
+    done = wasi_nn(*options, "guest.wasm", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("spelling", [("--dir", "here::in"), ("--mapdir", "in::here")])
+@pytest.mark.parametrize("suffix", ["", "::rw"])
+def test_both_spellings_of_a_folder(tmp_path: Path, spelling: tuple[str, str], suffix: str) -> None:
+    (tmp_path / "here").mkdir()
+    imports = EXIT + (
+        '(import "wasi_snapshot_preview1" "path_create_directory" '
+        "(func $make (param i32 i32 i32) (result i32)))"
+    )
+    body = (
+        "(i32.store8 (i32.const 0) (i32.const 110)) "
+        "(call $exit (call $make (i32.const 3) (i32.const 0) (i32.const 1)))"
+    )
+    option, folder = spelling
+    done = wasi_nn(option, folder + suffix, guest(tmp_path, body, imports), cwd=tmp_path)
+    assert (done.returncode == 0) == (suffix == "::rw"), done.stderr
+    assert (tmp_path / "here" / "n").is_dir() == (suffix == "::rw")
+
+
+def test_arguments_after_the_dashes_are_the_guests(tmp_path: Path) -> None:
+    imports = EXIT + (
+        '(import "wasi_snapshot_preview1" "args_sizes_get" '
+        "(func $sizes (param i32 i32) (result i32)))"
+    )
+    body = "(drop (call $sizes (i32.const 0) (i32.const 4))) (call $exit (i32.load (i32.const 0)))"
+    done = wasi_nn(
+        "--seconds", "30", guest(tmp_path, body, imports), "--", "a", "--dir", cwd=tmp_path
+    )
+    assert done.returncode == 3, done.stderr
+
+
+def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> None:  # noqa: F811
+    script = Script()
+    script.call("load_by_name", script.put(b"net"), 3, script.room())
+    script.call("load_by_name", script.put(b"nut"), 3, script.room())
+    done = subprocess.run(
+        command(
+            *("--graph", f"net={models['add'].folder}", "--trace"),
+            write_guest(tmp_path, script.wat()),
+        ),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    lines = [line.removeprefix("wasi-nn: ") for line in done.stderr.decode().splitlines()]
+    assert [line.partition("(")[0] for line in lines[::2]] == ["load_by_name"] * 2
+    assert "there is no graph named 'nut'; the names given to this host: 'net'" in lines[1]
+
+
+def test_an_inference_that_hangs_ends_with_the_process(
+    tmp_path: Path,
+    models: dict[str, Ir],  # noqa: F811
+) -> None:
+    size = 256 * 256 * 4
+    script = Script()
+    # The data is whatever the first 256 KiB of the memory hold.
+    script.ready(models["endless"].xml, models["endless"].bin)
+    dims = script.put(b"\0\1\0\0\0\1\0\0")
+    script.call("set_input", 0, 0, script.record(dims, 2, 1, 0, size))
+    script.call("compute", 0)
+    done = wasi_nn("--seconds", "1", write_guest(tmp_path, script.wat()), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error[time-limit]: The guest was ended with its host" in done.stderr
+    assert "errno" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_an_interrupt_ends_a_busy_guest_with_130(tmp_path: Path) -> None:
+    fd_write = (
+        '(import "wasi_snapshot_preview1" "fd_write" '
+        "(func $write (param i32 i32 i32 i32) (result i32)))"
+    )
+    body = (
+        "(i32.store8 (i32.const 0) (i32.const 10)) (i32.store (i32.const 12) (i32.const 1)) "
+        "(drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16))) "
+        "(loop br 0)"
+    )
+    process = subprocess.Popen(
+        command(guest(tmp_path, body, fd_write)),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.read(1) == b"\n"
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr == b""
+
+
+def test_the_help_has_an_example() -> None:
+    done = wasi_nn("--help", cwd=ROOT)
+    assert done.returncode == 0
+    assert "--dir artifacts/squeezenet::fixture" in done.stdout

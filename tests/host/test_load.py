@@ -1,0 +1,252 @@
+"""Conformance: load, load_by_name and unload."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.host.graphs import NamedGraph
+from tests.host.conftest import Ir
+from tests.host.script import END, FILL, Script
+
+UNTOUCHED = bytes([FILL]) * 4
+Models = dict[str, Ir]
+
+
+def test_handles_count_up_from_zero(models: Models, tmp_path: Path) -> None:
+    script = Script()
+    outs = [script.room() for _ in range(12)]
+    for out in outs:
+        script.load(models["add"].xml, models["add"].bin, out)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [0] * 12
+    assert [ran.u32(out) for out in outs] == list(range(12))
+
+
+@pytest.mark.parametrize("out", [END, END - 3, -1, -4])
+def test_an_out_pointer_out_of_bounds_is_refused_before_work(
+    models: Models, tmp_path: Path, out: int
+) -> None:
+    script = Script()
+    script.load(models["add"].xml, models["add"].bin, out)
+    good = script.room()
+    script.load(models["add"].xml, models["add"].bin, good)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [1, 0]
+    assert ran.u32(good) == 0
+    assert "outside the guest's memory" in ran.messages
+
+
+@pytest.mark.parametrize(
+    ("array", "count"), [(END, 2), (END - 15, 2), (-8, 2), (0, 0x20000000), (64, -1)]
+)
+def test_a_builder_array_out_of_bounds_is_refused(tmp_path: Path, array: int, count: int) -> None:
+    script = Script()
+    out = script.room()
+    script.call("load", array, count, 0, 0, out)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [1]
+    assert ran.bytes_at(out, 4) == UNTOUCHED
+
+
+@pytest.mark.parametrize("span", [(END, 1), (END - 9, 10), (0xFFFFFFF0, 0x20), (0, 0xFFFFFFFF)])
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_part_out_of_bounds_is_refused(
+    models: Models, tmp_path: Path, span: tuple[int, int], part: int
+) -> None:
+    script = Script()
+    spans = [(script.put(each), len(each)) for each in (models["add"].xml, models["add"].bin)]
+    spans[part] = span
+    array = script.put(b"".join(struct.pack("<II", *each) for each in spans))
+    out = script.room()
+    script.call("load", array, 2, 0, 0, out)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [1]
+    assert ran.bytes_at(out, 4) == UNTOUCHED
+
+
+def test_misaligned_pointers_are_accepted(models: Models, tmp_path: Path) -> None:
+    script = Script()
+    parts = (models["add"].xml, models["add"].bin)
+    spans = b"".join(struct.pack("<II", script.put(b"?" + part) + 1, len(part)) for part in parts)
+    out = script.room(9) + 3
+    script.call("load", script.put(b"?" + spans) + 1, 2, 0, 0, out)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [0]
+    assert ran.u32(out) == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4])
+def test_openvino_needs_two_builders(models: Models, tmp_path: Path, count: int) -> None:
+    script = Script()
+    array = script.builders(*[models["add"].xml, models["add"].bin, b"", b""])
+    script.call("load", array, count, 0, 0, script.room())
+    ran = script.run(tmp_path)
+    assert ran.errnos == [1]
+    assert f"{count} came" in ran.messages
+
+
+@pytest.mark.parametrize("bad", ["garbage", "swapped", "empty", "truncated", "a path"])
+def test_bytes_that_are_no_model_give_5_and_no_handle(
+    models: Models, tmp_path: Path, bad: str
+) -> None:
+    xml, weights = models["add"].xml, models["add"].bin
+    path = str(models["add"].folder / "model.xml").encode()
+    parts = {
+        "garbage": (b"<nonsense/>", weights),
+        "swapped": (weights, xml),
+        "empty": (b"", b""),
+        "truncated": (xml, weights[:-1]),
+        "a path": (path, weights),
+    }
+    script = Script()
+    out, next_out = script.room(), script.room()
+    script.load(*parts[bad], out)
+    script.load(xml, weights, next_out)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [5, 0]
+    assert ran.bytes_at(out, 4) == UNTOUCHED
+    assert ran.u32(next_out) == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [(3, "torch"), (6, "ggml"), (7, "no encoding"), (42, "no encoding"), (-1, "no encoding")],
+)
+def test_an_encoding_without_a_backend_gives_2_and_what_to_do(
+    models: Models, tmp_path: Path, encoding: int, said: str
+) -> None:
+    script = Script()
+    out = script.room()
+    script.call("load", script.builders(b"bytes"), 1, encoding, 0, out)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [2]
+    assert said in ran.messages
+    assert ran.bytes_at(out, 4) == UNTOUCHED
+
+
+@pytest.mark.parametrize(("numbers", "errno"), [("wasmedge", 0), ("wit", 2)])
+def test_autodetect_is_5_or_6(models: Models, tmp_path: Path, numbers: str, errno: int) -> None:
+    script = Script()
+    script.call("load", script.builders(models["add"].xml, models["add"].bin), 2, 5, 0, 0)
+    assert script.run(tmp_path, encoding_numbers=numbers).errnos == [errno]
+
+
+@pytest.mark.parametrize(("target", "errno"), [(0, 0), (2, 1), (3, 0), (4, 1), (-1, 1)])
+def test_targets(models: Models, tmp_path: Path, target: int, errno: int) -> None:
+    script = Script()
+    array = script.builders(models["add"].xml, models["add"].bin)
+    script.call("load", array, 2, 0, target, script.room())
+    ran = script.run(tmp_path)
+    assert ran.errnos == [errno]
+    assert ("0 cpu" in ran.messages) == (errno == 1)
+
+
+def test_names_load_and_nothing_else_does(models: Models, tmp_path: Path) -> None:
+    folder = models["add"].folder
+    inside = f"../{folder.name}/../{folder.name}"
+    script = Script()
+    out = script.room()
+    for name in (
+        b"add",
+        b"add",
+        b"missing",
+        b"add\0",
+        inside.encode(),
+        str(folder).encode(),
+        b"",
+        b"\xff\xfe",
+        b"a" * 5000,
+    ):
+        script.call("load_by_name", script.put(name), len(name), out)
+    script.call("load_by_name", END - 1, 2, out)
+    script.call("load_by_name", script.put(b"add"), 3, END)
+    ran = script.run(tmp_path, graphs=[NamedGraph("add", folder)])
+    assert ran.errnos == [0, 0, 8, 8, 8, 8, 8, 1, 8, 1, 1]
+    assert ran.u32(out) == 1
+
+
+def test_a_named_graph_is_compiled_once(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    compiled: list[object] = []
+    real = openvino.Core.compile_model
+
+    def compile_model(core: Any, *arguments: Any) -> Any:
+        compiled.append(arguments)
+        return real(core, *arguments)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", compile_model)
+    script = Script()
+    name = script.put(b"add")
+    for _ in range(3):
+        script.call("load_by_name", name, 3, script.room())
+    assert script.run(tmp_path, graphs=[NamedGraph("add", models["add"].folder)]).errnos == [0] * 3
+    assert len(compiled) == 1
+
+
+def test_a_config_must_be_empty(models: Models, tmp_path: Path) -> None:
+    script = Script()
+    name, out = script.put(b"add"), script.room()
+    for config in (b"", b"{}", b'{"device": "GPU"}'):
+        script.call("load_by_name_with_config", name, 3, script.put(config), len(config), out)
+    script.call("load_by_name_with_config", name, 3, END, 1, out)
+    ran = script.run(tmp_path, graphs=[NamedGraph("add", models["add"].folder)])
+    assert ran.errnos == [0, 0, 6, 1]
+
+
+def test_handles_end_once_and_are_never_used_again(models: Models, tmp_path: Path) -> None:
+    script = Script()
+    script.ready(models["add"].xml, models["add"].bin)
+    script.call("init_execution_context", 0, script.room())
+    script.call("finalize_execution_context", 1)
+    script.call("finalize_execution_context", 1)
+    script.call("unload", 0)
+    script.call("unload", 0)
+    script.call("compute", 0)
+    script.call("init_execution_context", 0, script.room())
+    graph, context = script.room(), script.room()
+    script.load(models["add"].xml, models["add"].bin, graph)
+    script.call("init_execution_context", 1, context)
+    ran = script.run(tmp_path)
+    assert ran.errnos == [0, 0, 0, 0, 1, 0, 1, 1, 1, 0, 0]
+    assert (ran.u32(graph), ran.u32(context)) == (1, 2)
+
+
+def test_handles_of_one_guest_are_unknown_to_the_next(models: Models, tmp_path: Path) -> None:
+    from pipeline.host.host import Host
+    from tests.host.script import write_guest
+
+    first, second = Script(), Script()
+    first.ready(models["add"].xml, models["add"].bin)
+    second.call("compute", 0)
+    with Host() as host:
+        host.run(write_guest(tmp_path, first.wat()), stdout=tmp_path / "first")
+        outcome = host.run(write_guest(tmp_path, second.wat()), stdout=tmp_path / "second")
+    assert "was never given out" in outcome.messages[0]
+
+
+def test_the_single_calls_are_unsupported(tmp_path: Path) -> None:
+    script = Script()
+    script.call("compute_single", 0)
+    script.call("get_output_single", 0, 0, 0, 0, 0)
+    script.call("fini_single", 0)
+    assert script.run(tmp_path).errnos == [6, 6, 6]
+
+
+def test_limits_give_7(models: Models, tmp_path: Path) -> None:
+    from pipeline.host.functions import Limits
+
+    size = len(models["add"].xml) + len(models["add"].bin)
+    script = Script()
+    script.load(models["add"].xml, models["add"].bin, script.room())
+    script.load(models["add"].xml, models["add"].bin, script.room())
+    script.call("unload", 0)
+    script.load(models["add"].xml, models["add"].bin, script.room())
+    assert script.run(tmp_path, limits=Limits(graphs=1)).errnos == [0, 7, 0, 0]
+    assert script.run(tmp_path, limits=Limits(bytes=size)).errnos == [0, 7, 0, 0]
