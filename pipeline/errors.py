@@ -25,6 +25,7 @@ class Code(StrEnum):
     VERIFY = "verify"
     STORAGE = "storage"
     USAGE = "usage"
+    INTERNAL = "internal"
 
 
 class PipelineError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
@@ -16,7 +17,7 @@ from pipeline.config.load import Configs, load_project
 from pipeline.engine import state
 from pipeline.engine.reporter import Reporter
 from pipeline.engine.steps import Layout, all_steps
-from pipeline.errors import ConfigErrors, PipelineError
+from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.report.console import Console, open_console
 from pipeline.store.store import Store
 from pipeline.work.action import Action
@@ -139,6 +140,8 @@ class Engine:
             )
         except PipelineError as error:
             return TaskFailed(error.render())
+        except Exception as error:
+            return TaskFailed(_fault(action, error).render())
         return {"outcome": outcome.value}
 
     def _forget(self, task: str) -> None:
@@ -161,6 +164,17 @@ def _check_installed() -> None:
 def _made(action: Action) -> Iterator[Path]:
     for label, path in action.outputs.items():
         yield path / "report.json" if label == "evidence/" else path
+
+
+def _fault(action: Action, error: Exception) -> PipelineError:
+    """Return a fault of ours as an error like the others, with what we need to mend it."""
+    return PipelineError(
+        Code.INTERNAL,
+        f"{action.name} met a fault of the pipeline itself.",
+        found=f"{type(error).__name__}: {error}",
+        hint="Please report it with the lines below.",
+        detail="".join(traceback.format_exception(error)[-6:]),
+    )
 
 
 def _remove_outputs(action: Action) -> None:

@@ -15,10 +15,13 @@ from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job, Recipe
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from pebble import ProcessPool
 
 _OUT_OF_MEMORY = 86
 _ORPHANED = 87
+_SLACK_SECONDS = 30.0
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Workers:
         try:
             pool = pool or self._start()
             task = [recipe, replace(job, say=_silent), memory]
-            pool.schedule(_perform, args=task, timeout=seconds).result()
+            _finished(pool, task, seconds).result()
         except TimeoutError:
             raise PipelineError(
                 Code.TIME_LIMIT,
@@ -76,7 +79,7 @@ class Workers:
             ) from None
         except ProcessExpired as expired:
             raise _ended(expired.exitcode, memory) from None
-        except (BrokenProcessPool, RuntimeError) as error:
+        except BrokenProcessPool as error:
             # The next step gets a new pool; this one may have been closed by an interrupt.
             pool = None
             raise PipelineError(
@@ -96,11 +99,13 @@ class Workers:
             pool.join()
 
     def _start(self) -> ProcessPool:
+        from concurrent.futures.process import BrokenProcessPool
+
         from pebble import ProcessPool
 
         with self._guard:
             if self._closed:
-                raise RuntimeError("the workers are closed")
+                raise BrokenProcessPool("the workers are closed")
             # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
             pool = ProcessPool(
                 max_workers=1,
@@ -110,6 +115,23 @@ class Workers:
             )
             self._started.append(pool)
         return pool
+
+
+def _finished(pool: ProcessPool, task: list[object], seconds: float) -> Future[None]:
+    """Return the step's future once it is done; raises BrokenProcessPool."""
+    from concurrent.futures import wait
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        future: Future[None] = pool.schedule(_perform, args=task, timeout=seconds)
+    except RuntimeError as error:
+        raise BrokenProcessPool(str(error)) from None
+    # Waiting has an end even where the pool itself has lost the step.
+    wait([future], timeout=seconds + _SLACK_SECONDS)
+    if not future.done():
+        pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+        raise BrokenProcessPool("it neither ran nor ended")
+    return future
 
 
 def _silent(text: str) -> None:

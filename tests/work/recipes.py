@@ -28,8 +28,8 @@ def segfault(job: Job) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def divide(job: Job) -> None:
-    raise ZeroDivisionError("a fault of the recipe")
+def fault(job: Job) -> None:
+    raise RuntimeError("a fault of the recipe")
 
 
 def leave(job: Job) -> None:
