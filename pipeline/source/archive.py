@@ -2,99 +2,206 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from pipeline.errors import Code, PipelineError
 
-# What all members of an archive may come to, so that a small bomb does not run for hours.
-_LARGEST = 16 * 2**30
 _PIECE = 1 << 20
+# What all members may come to, so that a small bomb does not unpack for hours.
+_LARGEST = 16 * 2**30
+_MOST_ENTRIES = 250_000
+# Long names and extended headers are read at once: more is no name.
+_LARGEST_HEADER = 1 << 20
+_LARGEST_DIRECTORY = 16 << 20
+_KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
-def read_member(archive: Path, member: str, target: Path, *, strip: bool, limit: int) -> bool:
-    """Write one regular file of the archive to ``target``; false when it is not in there.
+@contextmanager
+def member_pieces(
+    archive: Path, member: str, *, below_top: bool, label: str
+) -> Iterator[Iterator[bytes] | None]:
+    """Yield the bytes of one regular file of a zip or tar.gz, in pieces; None when it has none.
 
-    ``strip`` ignores the single top folder of a source archive. Raises PipelineError
-    (SOURCE_ARCHIVE) when the archive is damaged, or the member larger than ``limit`` bytes.
+    ``member`` is the exact name; with ``below_top`` the one below the archive's single top folder.
+    ``label`` names the archive for people. Raises PipelineError (SOURCE_ARCHIVE) when the archive
+    is damaged or unpacks to far too much, or the member is a link or a folder; and OSError.
     """
+    with archive.open("rb") as stream:
+        start = stream.read(4)
+        stream.seek(0)
+        if start.startswith(b"PK"):
+            opened = _in_zip(stream, member, below_top, label)
+        elif start.startswith(b"\x1f\x8b"):
+            opened = _in_tar(stream, member, below_top, label)
+        else:
+            raise _refused(label, "The archive is neither a zip nor a tar.gz file.")
+        with opened as found:
+            yield found and _pieces(found, label)
+
+
+def _pieces(stream: IO[bytes], label: str) -> Iterator[bytes]:
+    while piece := _sound(stream, label):
+        yield piece
+
+
+def _sound(stream: IO[bytes], label: str) -> bytes:
+    with _damage_told(label):
+        return stream.read(_PIECE)
+
+
+@contextmanager
+def _damage_told(label: str) -> Iterator[None]:
     try:
-        if zipfile.is_zipfile(archive):
-            return _from_zip(archive, member, target, strip, limit)
-        return _from_tar(archive, member, target, strip, limit)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
-        raise _refused(archive, "The archive is damaged.", str(error)) from None
-    except (NotImplementedError, RuntimeError) as error:
-        raise _refused(archive, "The archive cannot be read.", str(error)) from None
+        yield
+    except _DAMAGE as error:
+        raise _refused(label, "The archive is damaged.", type(error).__name__) from None
+    except OSError as error:
+        # A damaged zip sends its reader to before the start of the file.
+        if error.errno != errno.EINVAL:
+            raise
+        raise _refused(label, "The archive is damaged.", "an impossible offset") from None
 
 
-def _from_zip(archive: Path, member: str, target: Path, strip: bool, limit: int) -> bool:
-    with zipfile.ZipFile(archive) as opened:
-        for info in opened.infolist():
-            if info.is_dir() or _named(info.filename, strip) != member:
+@contextmanager
+def _in_zip(
+    stream: IO[bytes], member: str, below_top: bool, label: str
+) -> Iterator[IO[bytes] | None]:
+    with _damage_told(label):
+        _check_directory(stream, label)
+        opened = zipfile.ZipFile(stream)
+    with opened:
+        if below_top:
+            member = f"{_top(next(iter(opened.namelist()), ''))}/{member}"
+        try:
+            info = opened.getinfo(member)
+        except KeyError:
+            yield None
+            return
+        # The upper half of the attributes is the Unix mode; a link would be read as its path.
+        if info.is_dir() or info.external_attr >> 28 not in (0, 8):
+            raise _refused(label, f"{member} is not a regular file.")
+        if info.compress_type not in _KINDS or info.flag_bits & 1:
+            raise _refused(label, f"{member} is encrypted or packed in an unusual way.")
+        with _damage_told(label):
+            found = opened.open(info)
+        with found:
+            yield found
+
+
+def _check_directory(stream: IO[bytes], label: str) -> None:
+    """Refuse a central directory (APPNOTE.TXT, 4.3.16) that would fill the memory."""
+    stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, stream.tell() - (1 << 16) - 22))
+    tail = stream.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < 22:
+        raise zipfile.BadZipFile("no end of the central directory")
+    (size,) = struct.unpack_from("<I", tail, at + 12)
+    # A locator before it leads to a 64-bit record: for more files than any wheel has.
+    if size > _LARGEST_DIRECTORY or tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
+        raise _refused(label, "The archive has far too many files.")
+    stream.seek(0)
+
+
+@contextmanager
+def _in_tar(
+    stream: IO[bytes], member: str, below_top: bool, label: str
+) -> Iterator[IO[bytes] | None]:
+    with gzip.open(stream) as unpacked:
+        with _damage_told(label):
+            found = _tar_member(_Bounded(unpacked, label), member, below_top, label)
+        yield found
+
+
+def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> IO[bytes] | None:
+    # It must stay open while the member is read, and has no handle of its own.
+    opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115
+    top = ""
+    for count, info in enumerate(opened):
+        if count >= _MOST_ENTRIES:
+            raise _refused(label, f"The archive has more than {_MOST_ENTRIES} files.")
+        name = info.name.removeprefix("./")
+        if below_top:
+            top = top or _top(name)
+            if not name.startswith(f"{top}/"):
                 continue
-            # The upper half of the attributes is the Unix mode; a link would be read as its path.
-            kind = info.external_attr >> 28
-            if kind not in (0, 8):
-                raise _refused(archive, f"{member} is not a regular file.")
-            with opened.open(info) as stream:
-                _copy(stream, target, limit, archive, member)
-            return True
-    return False
+            name = name.removeprefix(f"{top}/")
+        if name != member:
+            continue
+        if not info.isreg() or info.issparse():
+            raise _refused(label, f"{member} is not a regular file.")
+        return opened.extractfile(info)
+    return None
 
 
-def _from_tar(archive: Path, member: str, target: Path, strip: bool, limit: int) -> bool:
-    with (
-        gzip.open(archive) as unpacked,
-        tarfile.open(fileobj=_Bounded(unpacked, archive), mode="r|") as opened,
-    ):
-        for info in opened:
-            if _named(info.name, strip) != member:
-                continue
-            if not info.isreg():
-                raise _refused(archive, f"{member} is not a regular file.")
-            stream = opened.extractfile(info)
-            assert stream is not None
-            _copy(stream, target, limit, archive, member)
-            return True
-    return False
-
-
-def _named(name: str, strip: bool) -> str:
-    name = name.removeprefix("./")
-    return name.partition("/")[2] if strip else name
-
-
-def _copy(stream: IO[bytes], target: Path, limit: int, archive: Path, member: str) -> None:
-    done = 0
-    with target.open("wb") as writer:
-        while piece := stream.read(_PIECE):
-            done += len(piece)
-            if done > limit:
-                raise _refused(archive, f"{member} is larger than the {limit} bytes declared.")
-            writer.write(piece)
+def _top(name: str) -> str:
+    return name.partition("/")[0]
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that ends in an error after so many bytes."""
+    """A stream that refuses to be read too far, or too much of it at once."""
 
-    def __init__(self, stream: gzip.GzipFile, archive: Path) -> None:
+    def __init__(self, stream: gzip.GzipFile, label: str) -> None:
         self._stream = stream
-        self._archive = archive
-        self._left = _LARGEST
+        self._label = label
 
     def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LARGEST_HEADER + tarfile.RECORDSIZE:
+            raise _refused(self._label, "A header of the archive is far too long.")
         data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _refused(self._archive, f"The archive unpacks to more than {_LARGEST} bytes.")
+        self._check(self._stream.tell())
         return data
 
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
-def _refused(archive: Path, message: str, found: str = "") -> PipelineError:
-    return PipelineError(Code.SOURCE_ARCHIVE, message, where=archive.name, found=found)
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._check(offset)
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def _check(self, position: int) -> None:
+        if position > _LARGEST:
+            raise _refused(self._label, f"The archive unpacks to more than {_LARGEST} bytes.")
+
+
+def _refused(label: str, message: str, found: str = "") -> PipelineError:
+    return PipelineError(
+        Code.SOURCE_ARCHIVE,
+        message,
+        where=label,
+        found=found,
+        hint="Look into the archive; another release or mirror may be sound.",
+    )

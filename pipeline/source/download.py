@@ -1,147 +1,170 @@
-"""One file over HTTP: bounded, resumed, retried."""
+"""One file over HTTP: bounded, resumed where it stopped, tried again when that may help."""
 
 from __future__ import annotations
 
-import os
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 from pipeline.errors import Code, PipelineError
+from pipeline.source.transport import PATIENCE, Answer, Broken, Patience, Refused, exchange
+from pipeline.source.urls import shown
+from pipeline.source.wanted import Wanted
 
-if TYPE_CHECKING:
-    from requests import Response
-
-_ATTEMPTS = 4
-_CONNECT_SECONDS = 10.0
-_SILENCE_SECONDS = 30.0
-_WHOLE_SECONDS = 3600.0
-_LONGEST_WAIT = 20.0
-_PIECE = 1 << 18
+# The server decides whether these will pass.
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HINTS = {
+    401: "The server wants a login.",
+    403: "The server refuses it: the file may need a login.",
+    404: "The file is not there: look for its new address, or add a mirror.",
+    410: "The file is gone: look for its new address, or add a mirror.",
+}
+# An attempt that brings less than this counts as one that brought nothing.
+_GAIN = 1 << 20
+_VALIDATOR = re.compile(r"[!-~][ -~]{0,510}")
+_IDENTITY = {"Accept-Encoding": "identity"}
+
+Say = Callable[[str], None]
+T = TypeVar("T")
 
 
-class _Broken(Exception):
-    """The attempt failed in a way that another may not."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A short document: its bytes, what it is declared as, and the address that gave it."""
 
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait = wait
+    body: bytes
+    content_type: str
+    url: str
 
 
-def download(url: str, part: Path, *, limit: int, say: Callable[[str], None]) -> None:
+def download(
+    url: str, part: Path, wanted: Wanted, *, say: Say, patience: Patience = PATIENCE
+) -> None:
     """Bring the file at ``url`` into ``part``, going on from what is there already.
 
-    A dropped connection, a server error and a full queue are tried again. Raises PipelineError
-    (SOURCE_UNREACHABLE), and OSError when the disk is full. What was downloaded stays in
-    ``part`` after a failure, for the next attempt.
+    No more than ``wanted.limit`` bytes are written; whether they are the right ones is for the
+    caller to check. A dropped connection, a server's error and a full queue are tried again.
+    Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH when too much comes) and OSError,
+    such as for a full disk. What has come stays in ``part`` for the next time, unless it is of
+    no use: after a mismatch and on a full disk.
     """
-    deadline = time.monotonic() + _WHOLE_SECONDS
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return _attempt(url, part, limit, deadline, say)
-        except _Broken as broken:
-            reason = str(broken)
-            if attempt < _ATTEMPTS:
-                say(f"{reason}; trying again")
-                time.sleep(min(max(broken.wait, 0.5 * 2 ** (attempt - 1)), _LONGEST_WAIT))
-    raise _unreachable(url, f"{reason}, {_ATTEMPTS} times")
-
-
-def shown(url: str) -> str:
-    """Return an address as messages show it: without a password or a query, which may be secret.
-
-    >>> shown("https://me:secret@host.example/a.bin?token=1")
-    'https://host.example/a.bin'
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _attempt(url: str, part: Path, limit: int, deadline: float, say: Callable[[str], None]) -> None:
-    import requests
-
-    mark = part.with_name(part.name + ".etag")
-    have = part.stat().st_size if part.exists() else 0
-    etag = mark.read_text() if have and mark.exists() else ""
-    headers = {"Accept-Encoding": "identity"}
-    # Without a validator the rest of another version might be joined to what is here.
-    if have and etag:
-        headers |= {"Range": f"bytes={have}-", "If-Range": etag}
     try:
-        with requests.get(
-            url, headers=headers, stream=True, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS)
-        ) as response:
-            _check_hops(response, url)
-            resumed = response.status_code == 206 and etag != ""
-            if response.status_code == 416:
-                part.unlink()
-                raise _Broken("the server has another version now")
-            _check_status(response, url)
-            tag = response.headers.get("ETag", "")
-            mark.write_text(tag if tag and not tag.startswith("W/") else "")
-            _read(response, part, have if resumed else 0, url, limit, deadline, say)
-    except requests.RequestException as error:
-        raise _Broken(_reason(error)) from None
-    mark.unlink(missing_ok=True)
+        _persist(
+            url,
+            lambda deadline: _attempt(url, part, wanted, patience, deadline, say),
+            patience,
+            say,
+        )
+    except (OSError, PipelineError) as error:
+        if isinstance(error, OSError) or error.code is Code.SOURCE_MISMATCH:
+            discard(part)
+        raise
 
 
-def _check_hops(response: Response, url: str) -> None:
-    for hop in (*response.history, response):
-        parts = urlsplit(hop.url)
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise _unreachable(url, f"a redirect to {shown(hop.url)}, which is not https")
+def read_page(
+    url: str, *, accept: str, limit: int, say: Say, patience: Patience = PATIENCE
+) -> Page | None:
+    """Return a document of at most ``limit`` bytes, or None when the server has none there.
+
+    Raises PipelineError (SOURCE_UNREACHABLE).
+    """
+
+    def attempt(deadline: float) -> Page | None:
+        with exchange(url, {**_IDENTITY, "Accept": accept}, patience, deadline) as answer:
+            if answer.status == 404:
+                return None
+            _check_status(answer)
+            body = bytearray()
+            for piece in answer.pieces:
+                body += piece
+                if len(body) > limit:
+                    raise Refused(f"more than {limit} bytes")
+            return Page(bytes(body), answer.headers.get("Content-Type", ""), answer.url)
+
+    return _persist(url, attempt, patience, say)
 
 
-def _check_status(response: Response, url: str) -> None:
-    status = response.status_code
-    if status in _AGAIN:
-        wait = response.headers.get("Retry-After", "")
-        raise _Broken(f"status {status}", float(wait) if wait.isdecimal() else 0.0)
-    if status not in (200, 206):
-        hint = {
-            404: "The file is not there: look for its new address, or add a mirror.",
-            401: "The server wants a login.",
-            403: "The server refuses it: the file may need a login.",
-        }.get(status, "")
-        raise _unreachable(url, f"status {status} {response.reason}", hint)
+def discard(part: Path) -> None:
+    """Remove what was downloaded of a file; raises OSError."""
+    part.unlink(missing_ok=True)
+    _mark(part).unlink(missing_ok=True)
 
 
-def _read(
-    response: Response,
-    part: Path,
-    start: int,
-    url: str,
-    limit: int,
-    deadline: float,
-    say: Callable[[str], None],
+def _persist(url: str, attempt: Callable[[float], T], patience: Patience, say: Say) -> T:
+    deadline = time.monotonic() + patience.whole
+    in_vain = times = 0
+    while True:
+        times += 1
+        try:
+            return attempt(deadline)
+        except Refused as refused:
+            raise _unreachable(url, str(refused), refused.hint) from None
+        except Broken as broken:
+            in_vain = 1 if broken.gained else in_vain + 1
+            wait = max(broken.wait, patience.first_wait * 2 ** (in_vain - 1))
+            wait = min(wait, patience.longest_wait)
+            if in_vain >= patience.attempts or time.monotonic() + wait > deadline:
+                often = f", {times} times" if times > 1 else ""
+                raise _unreachable(url, f"{broken}{often}", broken.hint) from None
+            say(f"{broken}; trying again in {wait:.1f} s")
+            time.sleep(wait)
+
+
+def _attempt(
+    url: str, part: Path, wanted: Wanted, patience: Patience, deadline: float, say: Say
 ) -> None:
-    length = response.headers.get("Content-Length", "")
-    total = start + int(length) if length.isdecimal() else None
-    if total is not None and total > limit:
-        raise _too_large(url, limit, f"{total} bytes")
+    have = part.stat().st_size if part.exists() else 0
+    # Without a validator the rest of another version might be joined to what is here.
+    validator = _read_mark(part) if 0 < have <= wanted.limit else ""
+    headers = dict(_IDENTITY)
+    if validator:
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+    with exchange(url, headers, patience, deadline) as answer:
+        if validator and answer.status == 416:
+            discard(part)
+            raise Broken("the server has another version now")
+        _check_status(answer)
+        start = 0
+        if answer.status == 206:
+            if not validator or not _continues(answer, have):
+                discard(part)
+                raise Broken("the server sent another part of the file than was asked for")
+            start = have
+        _write(answer, part, start, wanted, shown(url), say)
+
+
+def _write(answer: Answer, part: Path, start: int, wanted: Wanted, where: str, say: Say) -> None:
+    total = None if answer.length is None else start + answer.length
     done = start
-    with part.open("r+b" if start else "wb") as stream:
-        stream.seek(start)
-        for piece in response.iter_content(_PIECE):
-            done += len(piece)
-            if done > limit:
-                raise _too_large(url, limit, "more")
-            if time.monotonic() > deadline:
-                raise _unreachable(url, f"not done after {_WHOLE_SECONDS:.0f} s")
-            stream.write(piece)
-            say(progress(done, total))
-        stream.flush()
-        os.fsync(stream.fileno())
-    if total is not None and done < total:
-        raise _Broken(f"the connection was dropped after {done} of {total} bytes")
+    told = ""
+    with part.open("ab" if start else "wb") as stream:
+        if not start:
+            _mark(part).write_text(_validator(answer), encoding="ascii")
+        try:
+            for piece in answer.pieces:
+                done += len(piece)
+                if max(done, total or 0) > wanted.limit:
+                    head = b"" if start else piece
+                    raise wanted.too_large(where, head, f"{total} bytes" if total else "more")
+                stream.write(piece)
+                if (text := progress(done, total)) != told:
+                    say(told := text)
+            # Some versions of the library below take a body that ends early for a whole one.
+            if total is not None and done < total:
+                raise Broken("the connection was dropped")
+        except Broken as broken:
+            broken.gained = done - start >= _GAIN
+            raise
 
 
 def progress(done: int, total: int | None) -> str:
-    """Return how far a download is.
+    """Return how far a download is, in millions of bytes.
 
     >>> progress(12_300_000, 22_800_000)
     '12.3 of 22.8 MB'
@@ -151,39 +174,54 @@ def progress(done: int, total: int | None) -> str:
     return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
 
 
-def _reason(error: Exception) -> str:
-    import requests
-
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    text = str(error)
-    if "NameResolution" in text or "Name or service" in text or "getaddrinfo" in text:
-        return "the host name could not be resolved"
-    if "Connection refused" in text:
-        return "the connection was refused"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate could not be verified"
-    if isinstance(error, (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
-        return "the connection was dropped"
-    return type(error).__name__
+def _check_status(answer: Answer) -> None:
+    told = f"status {answer.status} {answer.reason}".strip()
+    if answer.status in _AGAIN:
+        raise Broken(told, wait=_asked_wait(answer), hint="Try later, or add a mirror.")
+    if answer.status not in (200, 206):
+        raise Refused(told, _HINTS.get(answer.status, "Is the address right? Or add a mirror."))
 
 
-def _unreachable(url: str, found: str, hint: str = "") -> PipelineError:
+def _asked_wait(answer: Answer) -> float:
+    """Return the seconds of Retry-After, which is a count or a date (RFC 9110, 10.2.3)."""
+    text = answer.headers.get("Retry-After", "")
+    if text.isdecimal():
+        return float(text[:9])
+    with suppress(ValueError, TypeError, OverflowError):
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    return 0.0
+
+
+def _continues(answer: Answer, have: int) -> bool:
+    # Content-Range: bytes 100-199/200 (RFC 9110, 14.4)
+    return answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+
+
+def _validator(answer: Answer) -> str:
+    """Return what tells this version of the file from others: a strong tag, else its date."""
+    tag = answer.headers.get("ETag", "")
+    if tag.startswith("W/") or not tag:
+        tag = answer.headers.get("Last-Modified", "")
+    return tag if _VALIDATOR.fullmatch(tag) else ""
+
+
+def _mark(part: Path) -> Path:
+    return part.with_name(part.name + ".validator")
+
+
+def _read_mark(part: Path) -> str:
+    try:
+        text = _mark(part).read_text(encoding="ascii")
+    except (OSError, UnicodeError):
+        return ""
+    return text if _VALIDATOR.fullmatch(text) else ""
+
+
+def _unreachable(url: str, found: str, hint: str) -> PipelineError:
     return PipelineError(
         Code.SOURCE_UNREACHABLE,
         "The file could not be fetched.",
         where=shown(url),
         found=found,
-        hint=hint or "Is there a network, and do its proxy settings hold? Or add a mirror.",
-    )
-
-
-def _too_large(url: str, limit: int, found: str) -> PipelineError:
-    return PipelineError(
-        Code.SOURCE_MISMATCH,
-        "The server sends more than the config declares.",
-        where=shown(url),
-        expected=f"at most {limit} bytes",
-        found=found,
-        hint="If the file was changed on purpose, look at it, then correct the config.",
+        hint=hint,
     )

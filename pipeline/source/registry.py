@@ -1,184 +1,203 @@
-"""Files inside the archives of a Python package index, found through pypi-simple."""
+"""What a Python package index says of a release, asked through pypi-simple."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from email.message import Message
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
 from pipeline.errors import Code, PipelineError
-from pipeline.source.archive import read_member
-from pipeline.source.download import download
-from pipeline.source.wanted import DEFAULT_LIMIT, Wanted
-from pipeline.store.atomic import write_bytes
-from pipeline.store.digest import key_of
+from pipeline.source.download import Page, read_page
+from pipeline.source.downloads import Downloads
+from pipeline.source.urls import PypiUrl, http_fault, plain, shown
+from pipeline.source.wanted import Wanted
 
 if TYPE_CHECKING:
-    from pypi_simple import DistributionPackage
+    from pypi_simple import DistributionPackage, ProjectPage
+
+# The pages of the busiest projects have some ten million bytes.
+_LARGEST_PAGE = 32 << 20
+# The platform wheels of a release differ in what is compiled: one round of platforms is enough.
+_MOST_PLATFORM_WHEELS = 8
+_MOST_PIP_SECONDS = 60
+_JSON = "application/vnd.pypi.simple.v1+json"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SDIST = (".tar.gz", ".tgz", ".zip")
 
 
-class _Archive(msgspec.Struct, frozen=True):
-    """One archive of a release, as the index tells of it."""
+class Archive(msgspec.Struct, frozen=True):
+    """One archive of a release: its file name, and what the index says that it is."""
 
     file: str
-    url: str
     sha256: str
-    size: int | None
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        # The digest becomes a file name.
+        if not _SHA256.fullmatch(self.sha256) or (self.size or 0) < 0:
+            raise ValueError("not a digest and a size")
 
     @property
     def is_sdist(self) -> bool:
+        """Tell whether all of it lies below one top folder."""
         return not self.file.endswith(".whl")
 
+    @property
+    def wanted(self) -> Wanted:
+        """Return what the downloaded archive must be."""
+        return Wanted(self.size, {"sha256": self.sha256})
 
-def read_from_index(
-    requirement: str,
-    member: str,
-    target: Path,
-    *,
-    downloads: Path,
-    offline: bool,
-    limit: int,
-    say: Callable[[str], None],
-) -> None:
-    """Write ``member`` of a release such as ``scikit-image==0.26.0`` to ``target``.
 
-    The pure wheel is looked into first, then the source archive, then the other wheels; each is
-    downloaded once, verified by the digest that the index states, and shared by all sources.
-    Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE).
+def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
+    """Return the archives of a release with their addresses, in the order to look into them.
+
+    First the pure wheels, then the source archive, then platform wheels by file name. The index
+    is the one that pip or uv is set to. Raises PipelineError (SOURCE_UNREACHABLE).
     """
-    from filelock import FileLock
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
-    downloads.mkdir(parents=True, exist_ok=True)
-    archives: tuple[_Archive, ...] = ()
-    with FileLock(downloads / f"pypi-{key_of({'release': requirement})[:16]}.lock"):
-        archives = _archives(requirement, downloads, offline, say)
-        for archive in archives:
-            path = _archive_file(archive, requirement, downloads, offline, say)
-            if read_member(path, member, target, strip=archive.is_sdist, limit=limit):
-                return
-    raise PipelineError(
-        Code.SOURCE_ARCHIVE,
-        "No archive of the release holds the file.",
-        where=f"pypi:{requirement}#{member}",
-        found=", ".join(archive.file for archive in archives[:3]),
-        hint="Look into the archive; in a source archive the path starts below its top folder.",
-    )
-
-
-def _archives(
-    requirement: str, downloads: Path, offline: bool, say: Callable[[str], None]
-) -> tuple[_Archive, ...]:
-    # A release keeps its files: what the index said once holds for all sources of it.
-    memory = downloads / f"pypi-{key_of({'release': requirement})[:16]}.json"
-    try:
-        return msgspec.json.decode(memory.read_bytes(), type=tuple[_Archive, ...])
-    except (OSError, msgspec.MsgspecError):
-        pass
-    if offline:
-        raise _offline(f"pypi:{requirement}")
-    say("asking the package index")
-    archives = _ask(requirement)
-    write_bytes(memory, msgspec.json.encode(archives))
-    return archives
-
-
-def _ask(requirement: str) -> tuple[_Archive, ...]:
-    import requests
-    from packaging.version import InvalidVersion, Version
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
-
-    name, _, version = requirement.partition("==")
-
-    def refuse(found: str, hint: str = "") -> PipelineError:
-        return PipelineError(
-            Code.SOURCE_UNREACHABLE,
-            "The package index does not give the release.",
-            where=f"pypi:{requirement}",
-            found=found,
-            hint=hint
-            or "Is there a network? A mirror is taken from PIP_INDEX_URL or pip's config.",
+    endpoint = index_address() or PYPI_SIMPLE_ENDPOINT
+    if fault := http_fault(endpoint):
+        raise _refused(
+            url,
+            "The package index that is set cannot be asked.",
+            f"{shown(endpoint)}, which is not {fault}",
+            "Correct PIP_INDEX_URL, UV_DEFAULT_INDEX or pip's global.index-url.",
         )
+    downloads.say("asking the package index")
+    with PyPISimple(endpoint) as index:
+        page = read_page(
+            index.get_project_url(url.name),
+            accept=index.accept,
+            limit=_LARGEST_PAGE,
+            say=downloads.say,
+            patience=downloads.patience,
+        )
+    if page is None:
+        raise _refused(
+            url,
+            "The package index has no package of this name.",
+            hint="Correct the name in the config, or set another index with PIP_INDEX_URL.",
+        )
+    release = [each for each in _parsed(page, url).packages if _is(each, url.version)]
+    found = _ordered(release, endpoint)
+    if not found:
+        raise _refused(
+            url,
+            "The package index has no archive of this version that it states a sha256 of.",
+            f"{len(release)} files of the version",
+            "Correct the version in the config, or set another index with PIP_INDEX_URL.",
+        )
+    if any(package.is_yanked for package in release):
+        reason = next((each.yanked_reason for each in release if each.yanked_reason), "")
+        downloads.say(plain(f"{url.release} was yanked" + (f": {reason}" if reason else "")))
+    return found
 
-    def same(found: str | None) -> bool:
-        try:
-            return found is not None and Version(found) == Version(version)
-        except InvalidVersion:
-            return found == version
 
-    try:
-        with PyPISimple(_endpoint() or PYPI_SIMPLE_ENDPOINT) as index:
-            page = index.get_project_page(name, timeout=(10.0, 30.0))
-    except NoSuchProjectError:
-        raise refuse("no package of this name", "Correct the name in the config.") from None
-    except (requests.RequestException, ValueError) as error:
-        raise refuse(type(error).__name__) from None
-    release = [package for package in page.packages if same(package.version)]
-    archives = [
-        _Archive(package.filename, package.url, package.digests["sha256"], package.size)
-        for package in sorted(release, key=_rank)
-        if package.package_type in ("wheel", "sdist") and "sha256" in package.digests
-    ]
-    if not archives:
-        raise refuse("no archive of this version", "Correct the version in the config.")
-    return tuple(archives)
-
-
-def _rank(package: DistributionPackage) -> tuple[int, str]:
-    if package.filename.endswith("-none-any.whl"):
-        return (0, package.filename)
-    return (1 if package.package_type == "sdist" else 2, package.filename)
-
-
-def _archive_file(
-    archive: _Archive, requirement: str, downloads: Path, offline: bool, say: Callable[[str], None]
-) -> Path:
-    path = downloads / f"sha256-{archive.sha256}"
-    wanted = Wanted(archive.size, {"sha256": archive.sha256})
-    if path.exists():
-        try:
-            wanted.check(path, archive.file)
-        except PipelineError:
-            path.unlink()
-        else:
-            return path
-    if offline:
-        raise _offline(f"pypi:{requirement}")
-    part = path.with_name(path.name + ".part")
-    download(archive.url, part, limit=archive.size or DEFAULT_LIMIT, say=say)
-    try:
-        wanted.check(part, f"{archive.file} of pypi:{requirement}")
-    except PipelineError:
-        part.unlink()
-        raise
-    part.replace(path)
-    return path
+def index_address() -> str:
+    """Return the index that the user has set for pip or uv, or ''."""
+    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        if found := os.environ.get(name, "").strip():
+            # uv lets an index have a name: NAME=URL.
+            return re.sub(r"^[A-Za-z0-9_.-]+=(?=[a-z]+:)", "", found)
+    return _pips_index()
 
 
 @cache
-def _endpoint() -> str | None:
-    """Return the index that the user has set for pip or uv, if any."""
-    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
-        if found := os.environ.get(name):
-            return found
-    asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() or None
+def _pips_index() -> str:
+    # Not `config get`: that reads one file alone, and not the one of the whole machine.
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_MOST_PIP_SECONDS
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"^global\.index-url=(['\"])(.+)\1$", asked.stdout, re.MULTILINE)
+    return found[2] if found else ""
 
 
-def _offline(where: str) -> PipelineError:
+def _parsed(page: Page, url: PypiUrl) -> ProjectPage:
+    from pypi_simple import ProjectPage, UnsupportedRepoVersionError
+
+    declared = Message()
+    declared["Content-Type"] = page.content_type or "text/html"
+    try:
+        if declared.get_content_type() == _JSON:
+            return ProjectPage.from_json_data(msgspec.json.decode(page.body), page.url)
+        charset = declared.get_content_charset()
+        return ProjectPage.from_html(url.name, page.body, page.url, charset)
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        RecursionError,
+        msgspec.MsgspecError,
+        UnsupportedRepoVersionError,
+    ) as error:
+        raise _refused(
+            url,
+            "The page of the package index cannot be read.",
+            type(error).__name__,
+            "Is it the address of an index? PIP_INDEX_URL often ends in /simple.",
+        ) from None
+
+
+def _is(package: DistributionPackage, version: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    if package.version is None:
+        return False
+    try:
+        return Version(package.version) == Version(version)
+    except InvalidVersion:
+        return package.version == version
+
+
+def _ordered(release: Sequence[DistributionPackage], endpoint: str) -> dict[Archive, str]:
+    pure, source, platform = [], [], []
+    for package in sorted(release, key=lambda each: each.filename):
+        name = package.filename
+        if name.endswith("-none-any.whl"):
+            pure.append(package)
+        elif name.endswith(".whl"):
+            platform.append(package)
+        elif name.endswith(_SDIST):
+            source.append(package)
+    return {
+        Archive(package.filename, package.digests["sha256"], package.size): _with_login(
+            package.url, endpoint
+        )
+        for package in (*pure, *source, *platform[:_MOST_PLATFORM_WHEELS])
+        if _SHA256.fullmatch(package.digests.get("sha256", "")) and (package.size or 0) >= 0
+    }
+
+
+def _with_login(url: str, endpoint: str) -> str:
+    """Return the address with the index's login, if it is on the same host and has none."""
+    try:
+        parts, known = urlsplit(url), urlsplit(endpoint)
+        same = (parts.scheme, parts.hostname, parts.port) == (
+            known.scheme,
+            known.hostname,
+            known.port,
+        )
+    except ValueError:
+        return url
+    if not same or "@" in parts.netloc:
+        return url
+    return parts._replace(netloc=known.netloc).geturl()
+
+
+def _refused(url: PypiUrl, message: str, found: str = "", hint: str = "") -> PipelineError:
     return PipelineError(
-        Code.SOURCE_UNREACHABLE,
-        "The project is offline, and the file was not downloaded before.",
-        where=where,
-        hint="Set offline = false in configs/project.toml, or run once with a network.",
+        Code.SOURCE_UNREACHABLE, message, where=shown(url.text), found=found, hint=hint
     )

@@ -1,9 +1,9 @@
-"""What a file must be: the digests and the size that a config declares."""
+"""What a file must be: the digests and the size that are declared, checked as its bytes pass."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,16 @@ from pipeline.errors import Code, PipelineError
 
 # More than any model of the field, and less than what fills a disk unnoticed.
 DEFAULT_LIMIT = 4 * 2**30
-_HTML = (b"<!doctype html", b"<html")
+_ALGORITHMS = ("sha256", "sha384", "sha1")
+_PIECE = 1 << 20
+_HEAD = 256
+_HTML = (b"<!doctype html", b"<html", b"<head")
 _LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The declared size in bytes and hex digests by algorithm; either may be missing."""
+    """The declared size in bytes and the hex digests by algorithm; either may be missing."""
 
     size: int | None
     digests: Mapping[str, str]
@@ -25,38 +28,89 @@ class Wanted:
     @property
     def limit(self) -> int:
         """Return how many bytes are read at most."""
-        return self.size or DEFAULT_LIMIT
+        return DEFAULT_LIMIT if self.size is None else self.size
+
+    @property
+    def name(self) -> str:
+        """Return a file name that stands for the content: its best digest.
+
+        >>> Wanted(None, {"sha1": "0a", "sha256": "1b"}).name
+        'sha256-1b'
+        """
+        return next(f"{each}-{self.digests[each]}" for each in _ALGORITHMS if each in self.digests)
 
     def check(self, path: Path, where: str) -> None:
-        """Raise PipelineError (SOURCE_MISMATCH) unless the file is what is wanted."""
-        size = path.stat().st_size
+        """Raise PipelineError (SOURCE_MISMATCH) unless the file is what is wanted, or OSError."""
         with path.open("rb") as stream:
-            head = stream.read(256)
-        for algorithm, wanted in self.digests.items():
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, algorithm).hexdigest()
-            if found != wanted:
-                raise _mismatch(where, f"{algorithm} {wanted}", f"{algorithm} {found}", size, head)
-        if self.size is not None and size != self.size:
-            raise _mismatch(where, f"{self.size} bytes", f"{size} bytes", size, head)
+            for _ in self._checked(iter(lambda: stream.read(_PIECE), b""), where):
+                pass
+
+    def write(self, pieces: Iterable[bytes], target: Path, where: str) -> None:
+        """Write the pieces to ``target`` if they are what is wanted.
+
+        Raises PipelineError (SOURCE_MISMATCH), as soon as there are too many bytes, and OSError;
+        ``target`` then holds what came until there.
+        """
+        with target.open("wb") as stream:
+            for piece in self._checked(pieces, where):
+                stream.write(piece)
+
+    def too_large(self, where: str, head: bytes, found: str) -> PipelineError:
+        """Return the error for a file of more than ``limit`` bytes that begins with ``head``."""
+        what, hint = _told(head)
+        return PipelineError(
+            Code.SOURCE_MISMATCH,
+            what or "The file is larger than declared.",
+            where=where,
+            expected=f"at most {self.limit} bytes",
+            found=found,
+            hint=hint,
+        )
+
+    def _checked(self, pieces: Iterable[bytes], where: str) -> Iterator[bytes]:
+        hashes = {
+            each: hashlib.new(each, usedforsecurity=False) for each in {"sha256", *self.digests}
+        }
+        size = 0
+        head = b""
+        for piece in pieces:
+            head = head or piece[:_HEAD]
+            size += len(piece)
+            if size > self.limit:
+                raise self.too_large(where, head, "more")
+            for each in hashes.values():
+                each.update(piece)
+            yield piece
+        found = {each: value.hexdigest() for each, value in hashes.items()}
+        right = all(found[each] == digest for each, digest in self.digests.items())
+        if not right or self.size not in (None, size):
+            what, hint = _told(head)
+            raise PipelineError(
+                Code.SOURCE_MISMATCH,
+                what or "The file is not the one that is declared.",
+                where=where,
+                expected=_listed(self.digests, self.size),
+                found=_listed(found, size),
+                hint=hint,
+            )
 
 
-def _mismatch(where: str, expected: str, found: str, size: int, head: bytes) -> PipelineError:
-    start = head.lstrip().lower()
+def _listed(digests: Mapping[str, str], size: int | None) -> str:
+    lines = [f"{each} {digests[each]}" for each in _ALGORITHMS if each in digests]
+    return "\n".join(lines if size is None else [*lines, f"{size} bytes"])
+
+
+def _told(head: bytes) -> tuple[str, str]:
+    """Return what the file is instead, if that can be seen from its start, and what to do."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith(_HTML):
-        what = "The server sent a web page instead of the file."
-        hint = "Open the address in a browser: it may have moved, or ask for a login."
-    elif start.startswith(_LFS):
-        what = "The server sent a Git LFS pointer instead of the file."
-        hint = "Use the address of the file itself, not of its pointer."
-    else:
-        what = "The file is not the one that the config declares."
-        hint = "If it was changed on purpose, look at it, then correct the config."
-    return PipelineError(
-        Code.SOURCE_MISMATCH,
-        what,
-        where=where,
-        expected=expected,
-        found=f"{found} ({size} bytes)",
-        hint=hint,
-    )
+        return (
+            "The server sent a web page instead of the file.",
+            "Open the address in a browser: it may have moved, or ask for a login.",
+        )
+    if start.startswith(_LFS):
+        return (
+            "The server sent a Git LFS pointer instead of the file.",
+            "Use the address of the file itself, not of its pointer.",
+        )
+    return "", "If the file was changed on purpose, look at it, then correct the config."

