@@ -18,6 +18,7 @@ from pipeline.engine import state
 from pipeline.engine.reporter import Reporter
 from pipeline.engine.steps import Layout, all_steps
 from pipeline.errors import Code, ConfigErrors, PipelineError
+from pipeline.publish.stale import drop_stale
 from pipeline.report.console import Console, open_console
 from pipeline.store.store import Store
 from pipeline.work.action import Action
@@ -142,7 +143,20 @@ class Engine:
             return TaskFailed(error.render())
         except Exception as error:
             return TaskFailed(_fault(action, error).render())
+        if action.name.startswith("manifest:"):
+            self._drop_stale(action)
         return {"outcome": outcome.value}
+
+    def _drop_stale(self, manifest: Action) -> None:
+        name = manifest.name.partition(":")[2]
+        folder = self._layout.artifacts / name
+        published = [
+            path
+            for action in self._steps.values()
+            for path in action.outputs.values()
+            if path.is_relative_to(folder)
+        ]
+        drop_stale(folder, published, self._layout.step(name, "published.json"))
 
     def _forget(self, task: str) -> None:
         if task in self._steps:

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.tiny import Project, Run
+from tests.tiny import Project, Run, write_model
 
 WRONG = "0" * 64
 
@@ -186,6 +186,21 @@ def test_another_top_1_shows_the_five(project: Project) -> None:
     run = project.doit()
     assert_one_clear_error(run, "error[verify]", "expected: 1", "found:    0", "the top five")
     assert "1 case verified, 1 failed, 1 not run" in run.output
+    assert_no_longer_vouched_for(project)
+
+
+def test_an_ir_that_disagrees_with_its_source_framework(project: Project) -> None:
+    # As if the conversion had changed the network: its twin is another by half.
+    write_model(project.root / "twin.onnx", scale=0.15)
+    project.edit("relative = 1e-4", 'relative = 1e-4\nfiles = { model = "twin" }')
+    project.edit(
+        "[source.red]",
+        '[source.twin]\nurls = ["file:twin.onnx"]\nlicense = "Apache-2.0"\n\n[source.red]',
+    )
+    run = project.doit()
+    assert_one_clear_error(
+        run, "disagrees with onnxruntime", "expected: |a - b| <= 0.0001", "absolute"
+    )
     assert_no_longer_vouched_for(project)
 
 

@@ -124,6 +124,18 @@ def test_evidence_edited_by_hand_is_restored(project: Project) -> None:
     assert '"native_equal": true' in report.read_text()
 
 
+def test_a_renamed_case_leaves_nothing_of_its_old_name(project: Project) -> None:
+    project.config.write_text(project.config.read_text().replace(".red", ".rosso"))
+    note = project.folder / "a-note-of-mine.txt"
+    note.write_text("keep")
+    # The source of that name is renamed too, for the config to hold.
+    project.edit('image = "red"', 'image = "rosso"')
+    assert project.doit().returncode == 0
+    names = {path.name for path in project.folder.rglob("*")}
+    assert not [name for name in names if name.startswith("red")]
+    assert {"rosso-1x3x8x8-f32.rgb", "rosso", note.name} <= names
+
+
 def test_without_the_cache_all_is_built_again(project: Project) -> None:
     import shutil
 

@@ -1,0 +1,64 @@
+"""The manifest says what names cannot, and vouches for just what lies there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.store.digest import Digest
+from tests.tiny import Project
+
+
+def manifest(project: Project) -> dict[str, Any]:
+    return dict(json.loads((project.folder / "manifest.json").read_text()))
+
+
+def test_every_file_stands_there_with_its_size_and_digest(built: Project) -> None:
+    files = {each["path"]: each for each in manifest(built)["files"]}
+    there = {path.name for path in built.folder.iterdir() if path.is_file()}
+    assert set(files) == there - {"manifest.json"}
+    for name, each in files.items():
+        digest = Digest.of_file(built.folder / name)
+        assert (each["size"], each["sha256"]) == (digest.size, digest.sha256)
+
+
+def test_it_states_how_each_tensor_was_made(built: Project) -> None:
+    red = manifest(built)["tensors"]["red"]["x"]
+    expected = {
+        "file": "red-1x3x8x8-f32.rgb",
+        "dims": [1, 3, 8, 8],
+        "type": "f32",
+        "image": "red",
+        "resize": "opencv-linear",
+        "colour": "RGB",
+        "layout": "NCHW",
+        "range": "0-255",
+    }
+    assert red.items() >= expected.items()
+
+
+def test_sources_have_digests_and_licences_even_where_the_config_gave_none(built: Project) -> None:
+    source = manifest(built)["sources"]["red"]
+    digest = Digest.of_file(built.root / "red.png")
+    assert (source["sha256"], source["size"]) == (digest.sha256, digest.size)
+    assert source["license"] == "Apache-2.0"
+
+
+def test_the_guests_imports_are_listed_one_by_one(built: Project) -> None:
+    imports = manifest(built)["guest"]["imports"]
+    assert "wasi_ephemeral_nn.compute" in imports
+    assert imports == sorted(imports)
+
+
+def test_the_three_checks_are_told_for_each_case(built: Project) -> None:
+    for case in ("red", "blue"):
+        evidence = manifest(built)["evidence"][case]
+        assert evidence["native_equal"] is True
+        assert evidence["golden"]["outputs"]["y"]["agrees"] is True
+        assert evidence["expected"] == f"top 1 is {0 if case == 'red' else 2}"
+
+
+def test_how_to_run_it_is_told_for_each_runtime(built: Project) -> None:
+    commands = manifest(built)["run"]
+    assert commands["wasi-nn"].startswith("wasi-nn run --dir artifacts/tiny::fixture ")
+    assert "wasmtime" in commands

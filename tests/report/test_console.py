@@ -1,0 +1,114 @@
+"""A run on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.report.console import LiveConsole, PlainConsole, closing, open_console, table
+from pipeline.report.verified import Row, verified_rows
+
+ROWS = [
+    Row("squeezenet", "cat", "= native", "opencv within 3.8e-06", "285 Egyptian cat (0.454)"),
+    Row("tiny", "x", "= native", "onnxruntime within 0.0e+00", "0 (1.000)"),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_the_live_console_and_a_pipe_the_plain_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(open_console(Terminal()), LiveConsole)
+    assert isinstance(open_console(io.StringIO()), PlainConsole)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(open_console(Terminal()), PlainConsole)
+
+
+def test_plain_lines_count_and_can_be_grepped() -> None:
+    stream = io.StringIO()
+    console = PlainConsole(stream)
+    console.started("ir:x", "", 3)
+    console.progress("ir:x", "1.0 of 2.0 MB")
+    console.finished("ir:x", "built", 1.25)
+    console.current("tensor:x.a")
+    console.failed("verify:x.a", "error[verify]: No.")
+    assert stream.getvalue().splitlines() == [
+        "[  1/  3] ir:x built in 1.2 s",
+        "[  3/  3] verify:x.a FAILED",
+        "error[verify]: No.",
+    ]
+
+
+def test_a_long_step_says_now_and_then_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pipeline.report.console.time.monotonic", lambda: now[0])
+    stream = io.StringIO()
+    console = PlainConsole(stream)
+    console.started("source:x.a", "", 1)
+    for _ in range(12):
+        now[0] += 1
+        console.progress("source:x.a", f"{now[0] - 100:.0f} MB")
+    assert [line.strip() for line in stream.getvalue().splitlines()] == [
+        "source:x.a: 5 MB",
+        "source:x.a: 10 MB",
+    ]
+
+
+@pytest.mark.parametrize("colour", ["NO_COLOR", "FORCE_COLOR"])
+def test_the_live_console_ends_with_the_table(monkeypatch: pytest.MonkeyPatch, colour: str) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv(colour, "1")
+    stream = Terminal()
+    console = open_console(stream)
+    console.started("ir:x", "onnx to OpenVINO IR", 2)
+    console.progress("ir:x", "half [of] it")
+    console.finished("ir:x", "built", 1.0)
+    console.started("verify:x.a", "", 2)
+    console.failed("verify:x.a", "error[verify]: [red] is no markup")
+    console.summary(ROWS, {"verify:x.a": "error[verify]: [red] is no markup"}, {})
+    shown = stream.getvalue()
+    assert "Egyptian cat" in shown
+    assert "[red] is no markup" in shown
+    assert "2 cases verified, 1 failed, 0 not run" in shown
+    assert ("\x1b[31m" in shown) is (colour == "FORCE_COLOR")
+
+
+def test_the_plain_table_is_aligned() -> None:
+    lines = table(ROWS)
+    assert lines[1].startswith("fixture     case  sandbox")
+    assert len({line.index("= native") for line in lines if "= native" in line}) == 1
+    assert table([]) == []
+
+
+def test_the_closing_lines_name_what_failed_and_what_it_kept_from_running() -> None:
+    failed = {"ir:x": "error[model]: No.\n  where: x"}
+    lines = closing([], failed, {"verify:x.a": "ir:x"})
+    assert lines == [
+        "FAILED ir:x: error[model]: No.",
+        "not run verify:x.a, which needs ir:x",
+        "0 cases verified, 1 failed, 1 not run",
+    ]
+    assert closing(ROWS[:1], {}, {}) == ["1 case verified"]
+
+
+def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "squeezenet" / "evidence" / "cat" / "report.json"
+    path.parent.mkdir(parents=True)
+    outputs = {"prob": {"max_absolute": 3.8e-6}, "other": {"max_absolute": 1e-9}}
+    report = {
+        "case": "cat",
+        "native_equal": True,
+        "golden": {"executor": "opencv", "outputs": outputs},
+        "top": [{"index": 285, "label": "Egyptian cat, moggy", "value": 0.4538}],
+    }
+    path.write_text(json.dumps(report))
+    assert verified_rows([path]) == ROWS[:1]
