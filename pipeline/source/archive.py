@@ -137,7 +137,7 @@ def _in_tar(
 
 def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> IO[bytes] | None:
     # It must stay open while the member is read, and has no handle of its own.
-    opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115
+    opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed by who reads it
     top = ""
     for count, info in enumerate(opened):
         if count >= _MOST_ENTRIES:
@@ -174,7 +174,7 @@ class _Bounded(io.RawIOBase):
         self._check(self._stream.tell())
         return data
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # typeshed wants a Buffer, of 3.12
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)

@@ -101,7 +101,7 @@ def test_arguments_after_the_dashes_are_the_guests(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
 
 
-def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> None:  # noqa: F811
+def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> None:  # noqa: F811 - a fixture
     script = Script()
     script.call("load_by_name", script.put(b"net"), 3, script.room())
     script.call("load_by_name", script.put(b"nut"), 3, script.room())
@@ -123,7 +123,7 @@ def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> Non
 
 def test_an_inference_that_hangs_ends_with_the_process(
     tmp_path: Path,
-    models: dict[str, Ir],  # noqa: F811
+    models: dict[str, Ir],  # noqa: F811 - a fixture
 ) -> None:
     size = 256 * 256 * 4
     script = Script()

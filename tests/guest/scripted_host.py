@@ -79,7 +79,7 @@ class ScriptedHost:
             exports = linker.instantiate(store, module).exports(store)
             code = 0
             try:
-                exports["_start"](store)  # type: ignore[operator]
+                exports["_start"](store)  # type: ignore[operator] # a function
             except wasmtime.ExitTrap as ended:
                 code = ended.code
         return Ended(code, *(path.read_text(errors="replace") for path in (stdout, stderr)))

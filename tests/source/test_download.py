@@ -221,7 +221,7 @@ def test_an_endless_body_ends_at_the_declared_size(
     whole_write = Path.open
 
     def watched(path: Path, *arguments: str, **named: object) -> object:
-        stream = whole_write(path, *arguments, **named)  # type: ignore[call-overload]
+        stream = whole_write(path, *arguments, **named)  # type: ignore[call-overload] # passed on
         if path == get.part:
             write = stream.write
 
@@ -340,7 +340,7 @@ def test_a_redirect_away_from_https_is_not_followed(
 
     def watched(host: str, *arguments: object, **named: object) -> object:
         resolved.append(host)
-        return resolve(host, *arguments, **named)  # type: ignore[arg-type]
+        return resolve(host, *arguments, **named)  # type: ignore[arg-type] # passed on
 
     monkeypatch.setattr(socket, "getaddrinfo", watched)
     error = get.fails(site.put("/a", status(302, {"Location": target})))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy
 import pytest
 
 from pipeline.config.schema import Expect
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
 
-PROB = {"prob": numpy.array([[0.1, 0.7, 0.2]], numpy.float32)}
+Outputs = dict[str, Any]
+PROB: Outputs = {"prob": numpy.array([[0.1, 0.7, 0.2]], numpy.float32)}
 LABELS = ("ant", "bee", "cat")
 
 
-def messages(expect: Expect, outputs: dict[str, object] = PROB) -> list[str]:  # type: ignore[assignment]
+def messages(expect: Expect, outputs: Outputs = PROB) -> list[str]:
     return [error.render() for error in shortfalls(expect, outputs, LABELS, "x: cat")]
 
 
@@ -33,7 +36,7 @@ def test_the_right_class_with_another_value_is_not_enough() -> None:
 
 
 def test_a_nan_is_neither_the_top_nor_within() -> None:
-    outputs: dict[str, object] = {"prob": numpy.array([numpy.nan, 0.7])}
+    outputs: Outputs = {"prob": numpy.array([numpy.nan, 0.7])}
     assert messages(Expect(top1=1, value=0.7, within=0.01), outputs) == []
     outputs = {"prob": numpy.array([numpy.nan, numpy.nan])}
     assert messages(Expect(top1=0, value=0.7, within=0.01), outputs)
@@ -41,8 +44,8 @@ def test_a_nan_is_neither_the_top_nor_within() -> None:
 
 def test_the_strongest_come_in_any_order_of_an_average() -> None:
     notes = {"note": numpy.array([[[0.9, 0.0, 0.8, 0.1], [0.7, 0.2, 0.8, 0.1]]])}
-    assert messages(Expect(output="note", average=1, strongest=(2, 0)), notes) == []  # type: ignore[arg-type]
-    (told,) = messages(Expect(output="note", average=1, strongest=(1, 0)), notes)  # type: ignore[arg-type]
+    assert messages(Expect(output="note", average=1, strongest=(2, 0)), notes) == []
+    (told,) = messages(Expect(output="note", average=1, strongest=(1, 0)), notes)
     assert "expected: 0, 1" in told
     assert "found:    0, 2" in told
 
