@@ -12,6 +12,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.atomic import aside, replace
@@ -44,22 +45,23 @@ class Builder:
         self._temporary = store.folder / "tmp"
         self._swept = False
 
-    def key(self, action: Action) -> str:
-        """Return the action's key: recipe version, tools, parameters and input digests.
+    def parts(self, action: Action) -> dict[str, Any]:
+        """Return what the key is a hash of: recipe, tools, parameters and input digests.
 
         Raises PipelineError when an input is not there.
         """
-        inputs = {label: self._input_digest(action, label) for label in action.inputs}
-        return key_of(
-            {
-                "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
-                "version": action.version,
-                "tools": {tool: tool_version(tool) for tool in action.tools},
-                "parameters": dict(action.parameters),
-                "inputs": inputs,
-                "outputs": {label: path.name for label, path in action.outputs.items()},
-            }
-        )
+        return {
+            "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
+            "version": action.version,
+            "tools": {tool: tool_version(tool) for tool in action.tools},
+            "parameters": dict(action.parameters),
+            "inputs": {label: self._input_digest(action, label) for label in action.inputs},
+            "outputs": {label: path.name for label, path in action.outputs.items()},
+        }
+
+    def key(self, action: Action) -> str:
+        """Return the SHA-256 of the action's parts; raises PipelineError as they do."""
+        return key_of(self.parts(action))
 
     def is_current(self, action: Action) -> bool:
         """Tell whether every output is what the action's present key gave."""
