@@ -14,7 +14,7 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from pipeline.config.load import Configs, load_project
-from pipeline.engine import state
+from pipeline.engine import remembered, state
 from pipeline.engine.reporter import Reporter
 from pipeline.engine.steps import Layout, all_steps
 from pipeline.errors import Code, ConfigErrors, PipelineError
@@ -22,13 +22,44 @@ from pipeline.publish.stale import drop_stale
 from pipeline.report.console import Console, open_console
 from pipeline.store.store import Store
 from pipeline.work.action import Action
-from pipeline.work.build import Builder
+from pipeline.work.build import Builder, tool_version
 from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
 
 _NAME = "wasi-nn-pipeline"
 _WORKERS = 2
 _THREADS = 4
+
+
+class _Project:
+    """What the configs say: the steps by name, where they keep things, who makes which file."""
+
+    def __init__(self, configs: Configs) -> None:
+        self.configs = configs
+        self.layout = Layout(configs)
+        self.steps: Mapping[str, Action] = {action.name: action for action in all_steps(configs)}
+        self._makers = {
+            path: action.name for action in self.steps.values() for path in _made(action)
+        }
+
+    def default(self) -> list[str]:
+        """Return the tasks of a plain run."""
+        fixtures = self.configs.fixtures.items()
+        return [f"manifest:{name}" for name, fixture in fixtures if fixture.default]
+
+    def needed(self, action: Action) -> list[str]:
+        """Return the steps that come before this one."""
+        makers = self._makers
+        made_by = {makers[path] for path in action.inputs.values() if path in makers}
+        return sorted(made_by | set(action.after))
+
+    def shown(self, action: Action) -> list[str]:
+        """Return the targets as doit lists them."""
+        root = self.configs.root
+        return [
+            str(path.relative_to(root) if path.is_relative_to(root) else path)
+            for path in action.outputs.values()
+        ]
 
 
 class Engine:
@@ -39,20 +70,23 @@ class Engine:
     """
 
     def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stamp = remembered.stamp_of(root)
+        self._place = remembered.place_of(root)
+        self._recalled = remembered.recall(root, self._place, self._stamp) if self._place else None
+        self._found_current: set[str] = set()
+        self._executed = False
+        if self._recalled is None:
+            _ = self._project
+        state.forget_with(self._forget)
+
+    @cached_property
+    def _project(self) -> _Project:
         try:
-            self._configs: Configs = load_project(root)
-            self._steps: Mapping[str, Action] = {
-                action.name: action for action in all_steps(self._configs)
-            }
+            return _Project(load_project(self._root))
         except (ConfigErrors, PipelineError) as error:
             print(error.render(), file=sys.stderr)
             raise SystemExit(1) from None
-        self._layout = Layout(self._configs)
-        self._makers = {
-            path: action.name for action in self._steps.values() for path in _made(action)
-        }
-        self._found_current: set[str] = set()
-        state.forget_with(self._forget)
 
     @cached_property
     def console(self) -> Console:
@@ -66,17 +100,20 @@ class Engine:
 
     @cached_property
     def _builder(self) -> Builder:
-        return Builder(Store(self._layout.cache), self.workers)
+        return Builder(Store(self._project.layout.cache), self.workers)
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
         end_all()
-        self.workers.close()
-        self._builder.close()
+        if "workers" in self.__dict__:
+            self.workers.close()
+        if "_builder" in self.__dict__:
+            if not self._executed:
+                self._remember()
+            self._builder.close()
 
     def settings(self) -> dict[str, Any]:
         """Return DOIT_CONFIG."""
-        fixtures = self._configs.fixtures.items()
         _check_installed()
         return {
             "backend": "wasi-nn",
@@ -85,82 +122,125 @@ class Engine:
             "num_process": _THREADS,
             "par_type": "thread",
             "continue": True,
-            "default_tasks": [f"manifest:{name}" for name, f in fixtures if f.default],
+            "default_tasks": self._recalled.default if self._recalled else self._project.default(),
         }
 
     def tasks(self, kind: str) -> Iterator[dict[str, Any]]:
         """Yield the doit tasks of one kind, such as ``source``."""
-        for name, action in self._steps.items():
-            basename, _, rest = name.partition(":")
+        steps = self._recalled.steps if self._recalled else self._steps(set())
+        for step in steps:
+            basename, _, rest = step.name.partition(":")
             if basename == kind:
-                yield self._task(action, rest)
+                yield self._task(step, rest)
 
     def evidence(self) -> dict[str, Path]:
         """Return where each verification keeps its report, by task name."""
         return {
             name: action.outputs["evidence/"] / "report.json"
-            for name, action in self._steps.items()
+            for name, action in self._project.steps.items()
             if name.startswith("verify:")
         }
 
-    def _task(self, action: Action, name: str) -> dict[str, Any]:
-        made_by = {self._makers[path] for path in action.inputs.values() if path in self._makers}
+    def _steps(self, current: set[str]) -> list[remembered.Step]:
+        project = self._project
+        return [
+            remembered.Step(
+                name, action.title, project.shown(action), project.needed(action), name in current
+            )
+            for name, action in project.steps.items()
+        ]
+
+    def _task(self, step: remembered.Step, name: str) -> dict[str, Any]:
         return {
             "name": name,
-            "doc": action.title,
-            "actions": [(self._execute, [action])],
+            "doc": step.title,
+            "actions": [(self._execute, [step.name])],
             # No file_dep: doit would keep a second truth beside the records, by MD5 and mtime.
-            "uptodate": [(self._is_current, [action])],
-            "task_dep": sorted(made_by | set(action.after)),
-            "targets": [self._shown(path) for path in action.outputs.values()],
-            "clean": [(_remove_outputs, [action])],
+            "uptodate": [True if step.current else (self._is_current, [step.name])],
+            "task_dep": step.task_dep,
+            "targets": step.targets,
+            "clean": [(self._clean, [step.name])],
             # doit's capture swaps sys.stdout for all threads at once.
             "io": {"capture": False},
         }
 
-    def _shown(self, path: Path) -> str:
-        root = self._configs.root
-        return str(path.relative_to(root) if path.is_relative_to(root) else path)
-
-    def _is_current(self, action: Action) -> bool:
+    def _is_current(self, name: str) -> bool:
         try:
-            current = self._builder.is_current(action)
+            current = self._builder.is_current(self._project.steps[name])
         except PipelineError:
             return False  # Running it tells the error, at its place.
         if current:
-            self._found_current.add(action.name)
+            self._found_current.add(name)
         return current
 
-    def _execute(self, action: Action) -> TaskFailed | dict[str, str]:
+    def _execute(self, name: str) -> TaskFailed | dict[str, str]:
+        self._executed = True
+        action = self._project.steps[name]
         try:
             outcome = self._builder.build(
                 action,
-                lambda text: self.console.progress(action.name, text),
+                lambda text: self.console.progress(name, text),
                 # doit runs a current step only when it was asked to, with `-a`.
-                anew=action.name in self._found_current,
+                anew=name in self._found_current or self._was_current(name),
             )
         except PipelineError as error:
             return TaskFailed(error.render())
         except Exception as error:
             return TaskFailed(_fault(action, error).render())
-        if action.name.startswith("manifest:"):
+        if name.startswith("manifest:"):
             self._drop_stale(action)
         return {"outcome": outcome.value}
 
+    def _was_current(self, name: str) -> bool:
+        return self._recalled is not None and any(
+            step.current for step in self._recalled.steps if step.name == name
+        )
+
     def _drop_stale(self, manifest: Action) -> None:
+        project = self._project
         name = manifest.name.partition(":")[2]
-        folder = self._layout.artifacts / name
+        folder = project.layout.artifacts / name
         published = [
             path
-            for action in self._steps.values()
+            for action in project.steps.values()
             for path in action.outputs.values()
             if path.is_relative_to(folder)
         ]
-        drop_stale(folder, published, self._layout.step(name, "published.json"))
+        drop_stale(folder, published, project.layout.step(name, "published.json"))
 
     def _forget(self, task: str) -> None:
-        if task in self._steps:
-            self._builder.forget(self._steps[task])
+        remembered.forget(self._place)
+        if task in self._project.steps:
+            self._builder.forget(self._project.steps[task])
+
+    def _clean(self, name: str) -> None:
+        action = self._project.steps[name]
+        for path in (*action.withdraws, *action.outputs.values()):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _remember(self) -> None:
+        """Keep what this run saw, once it found everything that it looked at up to date."""
+        known = self._builder.store.known
+        if self._recalled or self._place is None or not self._stamp or known.unsure:
+            return
+        project = self._project
+        needed = {name: project.needed(action) for name, action in project.steps.items()}
+        current = remembered.settled(self._found_current, needed)
+        tools = {tool for action in project.steps.values() for tool in action.tools}
+        remembered.remember(
+            self._place,
+            remembered.Remembered(
+                root=str(self._root),
+                stamp=self._stamp,
+                default=project.default(),
+                steps=self._steps(current),
+                tools={tool: tool_version(tool) for tool in sorted(tools)},
+                files=known.seen,
+            ),
+        )
 
 
 def _check_installed() -> None:
@@ -189,11 +269,3 @@ def _fault(action: Action, error: Exception) -> PipelineError:
         hint="Please report it with the lines below.",
         detail="".join(traceback.format_exception(error)[-6:]),
     )
-
-
-def _remove_outputs(action: Action) -> None:
-    for path in (*action.withdraws, *action.outputs.values()):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ class Reporter:
             if name not in seen:
                 seen.add(name)
                 waiting += [*tasks[name].task_dep, *tasks[name].setup_tasks]
-        self._total = sum(1 for name in seen if tasks[name].actions)
+        self._total = sum(1 for name in seen if not tasks[name].has_subtask)
         signal.signal(signal.SIGTERM, _interrupt)
 
     def get_status(self, task: Any) -> None:
@@ -54,13 +54,13 @@ class Reporter:
 
     def execute_task(self, task: Any) -> None:
         """A step starts."""
-        if task.actions:
+        if not task.has_subtask:
             self._started[task.name] = time.monotonic()
             self._engine.console.started(task.name, task.doc or "", self._total)
 
     def add_success(self, task: Any) -> None:
         """A step ended well."""
-        if task.actions:
+        if not task.has_subtask:
             self._ran += 1
             self._reached.append(task.name)
             seconds = time.monotonic() - self._started[task.name]
@@ -68,7 +68,7 @@ class Reporter:
 
     def skip_uptodate(self, task: Any) -> None:
         """A step had nothing to do."""
-        if task.actions:
+        if not task.has_subtask:
             self._reached.append(task.name)
             if self._ran or self._started:
                 self._engine.console.current(task.name)

@@ -13,7 +13,7 @@ from pipeline.store.digest import Digest
 
 # A file changed within the clock tick of its ctime looks unchanged: such a version is not
 # remembered. Linux ticks at 1 to 10 ms, FAT at 2 s for mtime, which ctime makes up for.
-_TICK_NS = 50_000_000
+TICK_NS = 50_000_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -26,27 +26,33 @@ class KnownDigests:
     """Digests by path and file version: inode, size, mtime_ns and ctime_ns.
 
     Safe in threads and with several processes on one database. What it holds can always be had
-    again from the files, so a corrupt database is moved aside and begun anew.
+    again from the files, so a corrupt database is moved aside and begun anew. ``seen`` holds the
+    version of each file as it was asked for; ``unsure`` tells that one was changing meanwhile.
     """
 
     def __init__(self, database: Path) -> None:
         self._database = database
         self._guard = threading.Lock()
+        self.seen: dict[str, str] = {}
+        self.unsure = False
         self._connection = self._open()
 
     def digest(self, path: Path) -> Digest:
         """Return the digest of the file's bytes as they are now; raises OSError."""
         path = path.absolute()
+        name = str(path)
         status = path.stat()
-        version = _version(status)
-        known = self._look_up(str(path), version)
-        if known is not None:
-            return known
-        settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _TICK_NS
-        digest = Digest.of_file(path)
-        if settled and _version(path.stat()) == version:
-            self._remember(str(path), version, digest)
-        return digest
+        version = version_of(status)
+        known = self._look_up(name, version)
+        if known is None:
+            settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > TICK_NS
+            known = Digest.of_file(path)
+            if not settled or version_of(path.stat()) != version:
+                self.unsure = True
+                return known
+            self._remember(name, version, known)
+        self.seen[name] = version
+        return known
 
     def close(self) -> None:
         """Close the database."""
@@ -113,5 +119,6 @@ class KnownDigests:
                 part.replace(wreck.with_name(wreck.name + suffix))
 
 
-def _version(status: os.stat_result) -> str:
+def version_of(status: os.stat_result) -> str:
+    """Return what tells one version of a file from the next."""
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

@@ -40,7 +40,7 @@ class Builder:
     """Builds actions over one store, with one pool of workers."""
 
     def __init__(self, store: Store, workers: Workers) -> None:
-        self._store = store
+        self.store = store
         self._workers = workers
         self._temporary = store.folder / "tmp"
         self._swept = False
@@ -67,7 +67,7 @@ class Builder:
         """Tell whether every output is what the action's present key gave."""
         if not all(path.exists() for path in action.inputs.values()):
             return False
-        record = self._store.records.get(self.key(action))
+        record = self.store.records.get(self.key(action))
         return record is not None and self._holds(action, record)
 
     def build(self, action: Action, say: Callable[[str], None], *, anew: bool = False) -> Outcome:
@@ -78,8 +78,8 @@ class Builder:
         """
         with _storage_errors(action):
             key = self.key(action)
-            with self._store.lock(key, say):
-                record = None if anew else self._store.records.get(key)
+            with self.store.lock(key, say):
+                record = None if anew else self.store.records.get(key)
                 if record is not None and self._holds(action, record):
                     return Outcome.CURRENT
                 if record is not None and self._restore(action, record):
@@ -90,18 +90,18 @@ class Builder:
     def forget(self, action: Action) -> None:
         """Drop the record of the action's present key, so that it is run again."""
         with suppress(PipelineError):
-            self._store.records.drop(self.key(action))
+            self.store.records.drop(self.key(action))
 
     def close(self) -> None:
         """Remove what steps that were interrupted have left, and close the store."""
         for folder in self._temporary.glob(f"{os.getpid()}-*"):
             shutil.rmtree(folder, ignore_errors=True)
-        self._store.close()
+        self.store.close()
 
     def _input_digest(self, action: Action, label: str) -> str:
         path = action.inputs[label]
         try:
-            return self._store.known.digest(path).sha256
+            return self.store.known.digest(path).sha256
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
@@ -116,7 +116,7 @@ class Builder:
         if targets is None:
             return False
         try:
-            return all(self._store.known.digest(path) == digest for path, digest in targets)
+            return all(self.store.known.digest(path) == digest for path, digest in targets)
         except OSError:
             return False
 
@@ -129,7 +129,7 @@ class Builder:
                 (folder / str(number), path, digest)
                 for number, (path, digest) in enumerate(targets)
             ]
-            if not all(self._store.objects.fetch(digest, part) for part, _, digest in parts):
+            if not all(self.store.objects.fetch(digest, part) for part, _, digest in parts):
                 return False
             self._withdraw(action)
             for part, path, _ in parts:
@@ -167,7 +167,7 @@ class Builder:
             }
             self._publish(action, files, digests)
         seconds = time.monotonic() - started
-        self._store.records.put(key, Record(action=action.name, outputs=digests, seconds=seconds))
+        self.store.records.put(key, Record(action=action.name, outputs=digests, seconds=seconds))
 
     def _publish(
         self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
@@ -178,7 +178,7 @@ class Builder:
                 shutil.rmtree(target)
             for name, path in members.items():
                 if action.restorable:
-                    self._store.objects.put(path, digests[label][name])
+                    self.store.objects.put(path, digests[label][name])
                 with aside(target / name if name else target) as part:
                     copy(path, part)
 

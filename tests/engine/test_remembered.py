@@ -1,0 +1,119 @@
+"""A run with nothing to do is remembered, and no change goes unseen for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import remembered
+from tests.tiny import Project
+
+
+@pytest.fixture
+def settled(project: Project) -> Project:
+    """Return the project after runs that found nothing to do, the last of which was brief."""
+    for _ in range(2):
+        run = project.doit()
+        assert run.output.startswith("nothing to do")
+    assert memory(project).exists()
+    return project
+
+
+def memory(project: Project) -> Path:
+    place = remembered.place_of(project.root)
+    assert place is not None
+    return place
+
+
+def test_what_is_remembered_is_used(settled: Project) -> None:
+    place = memory(settled)
+    stamp = remembered.stamp_of(settled.root)
+    recalled = remembered.recall(settled.root, place, stamp)
+    assert recalled is not None
+    assert all(step.current for step in recalled.steps)
+    before = settled.doit().output
+    place.unlink()
+    assert settled.doit().output == before
+
+
+def test_a_target_edited_with_the_same_size_and_time_is_restored(settled: Project) -> None:
+    xml = settled.folder / "tiny.xml"
+    before, times = xml.read_bytes(), xml.stat()
+    xml.write_bytes(before.swapcase())
+    os.utime(xml, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "ir:tiny" in settled.doit().steps("restored")
+    assert xml.read_bytes() == before
+
+
+def test_an_edited_config_is_read(settled: Project) -> None:
+    settled.edit("mean = [10, 20, 30]", "mean = [10, 20, 31]")
+    assert "ir:tiny" in settled.doit().steps("built")
+
+
+def test_a_broken_config_is_told(settled: Project) -> None:
+    settled.edit('precision = "f32"', 'precision = "f33"')
+    run = settled.doit()
+    assert run.returncode == 1
+    assert "configs/fixtures/tiny.toml:" in run.output
+
+
+def test_a_new_fixture_is_built(settled: Project) -> None:
+    other = settled.config.with_name("other.toml")
+    other.write_text(settled.config.read_text())
+    assert "manifest:other" in settled.doit().steps("built")
+
+
+def test_a_deleted_source_is_an_error(settled: Project) -> None:
+    (settled.root / "red.png").unlink()
+    run = settled.doit()
+    assert run.returncode == 1
+    assert "red.png" in run.output
+
+
+def test_always_runs_every_step(settled: Project) -> None:
+    run = settled.doit("-a", "tensor:tiny.red")
+    assert "tensor:tiny.red" in run.steps("built")
+
+
+def test_a_forgotten_step_is_run_again(settled: Project) -> None:
+    assert settled.doit("forget", "tensor:tiny.red").returncode == 0
+    assert settled.doit().steps("built") == {"tensor:tiny.red"}
+
+
+def test_cleaned_targets_come_back(settled: Project) -> None:
+    assert settled.doit("clean", "tensor:tiny.red").returncode == 0
+    run = settled.doit()
+    assert "tensor:tiny.red" in run.steps("restored")
+
+
+def test_what_cannot_be_read_is_no_memory(settled: Project) -> None:
+    memory(settled).write_bytes(b"\xff garbage")
+    assert settled.doit().output.startswith("nothing to do")
+
+
+def test_a_config_that_was_just_written_is_not_vouched_for(settled: Project) -> None:
+    assert remembered.stamp_of(settled.root)
+    settled.config.write_text(settled.config.read_text())
+    assert remembered.stamp_of(settled.root) == ""
+
+
+def test_another_tool_version_is_noticed(settled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamp = remembered.stamp_of(settled.root)
+    assert remembered.recall(settled.root, memory(settled), stamp)
+    monkeypatch.setattr(remembered, "tool_version", lambda tool: "0")
+    assert remembered.recall(settled.root, memory(settled), stamp) is None
+
+
+def test_changed_code_of_the_pipeline_is_noticed(
+    settled: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "step.py").write_text("one")
+    monkeypatch.setattr(remembered, "_PACKAGE", code)
+    monkeypatch.setattr(remembered, "TICK_NS", -(10**18))
+    before = remembered.stamp_of(settled.root)
+    (code / "step.py").write_text("two")
+    assert remembered.stamp_of(settled.root) not in ("", before)
