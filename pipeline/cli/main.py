@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 from pipeline.cli import run
 from pipeline.errors import PipelineError
@@ -21,8 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
     parser = argparse.ArgumentParser(
         prog="wasi-nn",
-        description="Runs and inspects what wasi-nn guests and hosts are tested with.",
+        description="Runs wasi-nn guests in a sandbox, served by OpenVINO.",
     )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
@@ -39,6 +41,19 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     return code
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, default=argparse.SUPPRESS, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(version("wasi-nn-pipeline"))
+        parser.exit()
 
 
 def _told(error: PipelineError) -> int:

@@ -34,7 +34,8 @@ example:
   and shows each of its calls.
 
 exit code:
-  the guest's own (255 for any above), or 1 for an error, which is told on stderr.
+  the guest's own (255 for any above), 1 for an error, which is told on stderr, or 2 for a
+  command line that cannot be read.
 """
 
 
@@ -108,7 +109,7 @@ def add_parser(subparsers: Any) -> None:
         help="the linear memory that the guest may have, in KiB, MiB or GiB (default: 1 GiB)",
     )
     parser.add_argument(
-        "--fuel", type=int, metavar="N", help="the instructions that the guest may take, roughly"
+        "--fuel", type=_count, metavar="N", help="the instructions that the guest may take, roughly"
     )
     parser.add_argument("--trace", action="store_true", help="show each wasi-nn call on stderr")
     parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="the guest")
@@ -224,6 +225,12 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= threading.TIMEOUT_MAX - _GRACE_SECONDS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
 
 
 def _memory(text: str) -> int:

@@ -15,10 +15,11 @@ from doit.exceptions import TaskFailed
 
 from pipeline.config.load import Configs, load_project
 from pipeline.engine import remembered, state
+from pipeline.engine.declared import declared_at
 from pipeline.engine.reporter import Reporter
 from pipeline.engine.steps import Layout, all_steps
 from pipeline.errors import Code, ConfigErrors, PipelineError
-from pipeline.publish.stale import drop_stale
+from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, open_console
 from pipeline.store.store import Store
 from pipeline.work.action import Action
@@ -184,11 +185,12 @@ class Engine:
                 anew=name in self._found_current or self._was_current(name),
             )
         except PipelineError as error:
+            place = declared_at(self._root, name)
+            error.where = f"{error.where}; declared in {place}" if error.where else place
             return TaskFailed(error.render())
         except Exception as error:
             return TaskFailed(_fault(action, error).render())
-        if name.startswith("manifest:"):
-            self._drop_stale(action)
+        self._note_published(action)
         return {"outcome": outcome.value}
 
     def _was_current(self, name: str) -> bool:
@@ -196,17 +198,21 @@ class Engine:
             step.current for step in self._recalled.steps if step.name == name
         )
 
-    def _drop_stale(self, manifest: Action) -> None:
+    def _note_published(self, action: Action) -> None:
+        """Note what a step has put into a fixture's folder; with the manifest, drop the rest."""
         project = self._project
-        name = manifest.name.partition(":")[2]
-        folder = project.layout.artifacts / name
-        published = [
-            path
-            for action in project.steps.values()
-            for path in action.outputs.values()
-            if path.is_relative_to(folder)
-        ]
-        drop_stale(folder, published, project.layout.step(name, "published.json"))
+        kind, _, rest = action.name.partition(":")
+        fixture = rest.partition(".")[0]
+        folder = project.layout.artifacts / fixture
+        memory = project.layout.step(fixture, "published")
+
+        def inside(action: Action) -> list[Path]:
+            return [path for path in action.outputs.values() if path.is_relative_to(folder)]
+
+        if published := inside(action):
+            note_published(folder, published, memory)
+        if kind == "manifest":
+            drop_stale(folder, [p for a in project.steps.values() for p in inside(a)], memory)
 
     def _forget(self, task: str) -> None:
         remembered.forget(self._place)

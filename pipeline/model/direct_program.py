@@ -11,7 +11,10 @@ from openvino.preprocess import PrePostProcessor
 
 def main(order: dict[str, Any]) -> None:
     """Convert ``order["model"]`` to ``order["xml"]``."""
-    model = openvino.convert_model(order["model"])
+    try:
+        model = openvino.convert_model(order["model"])
+    except Exception as error:  # Whatever its front ends raise; a traceback of theirs helps nobody.
+        sys.exit(str(error))
     inputs = order["inputs"]
     ports = {name: port for port in model.inputs for name in port.names}
     names = ", ".join(sorted(ports))

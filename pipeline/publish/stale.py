@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote, unquote
 
-from pipeline.store.atomic import write_bytes
+
+def note_published(folder: Path, paths: Iterable[Path], memory: Path) -> None:
+    """Note that files and folders below ``folder`` were published, so that they can be dropped.
+
+    ``memory`` is a folder with an empty file for each, so that steps can note at the same time.
+    """
+    memory.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        (memory / quote(path.relative_to(folder).as_posix(), safe="")).touch()
 
 
 def drop_stale(folder: Path, published: Iterable[Path], memory: Path) -> list[Path]:
-    """Remove what was published before and no longer is; return what was removed.
+    """Remove what was ever noted in ``memory`` and is not ``published``; return what it was.
 
-    ``published`` are files and folders below ``folder``; ``memory`` keeps their names for the
-    next time. What a person has put into the folder was never published, and stays.
+    What a person has put into the folder was never noted, and stays.
     """
-    names = sorted(path.relative_to(folder).as_posix() for path in published)
+    names = {quote(path.relative_to(folder).as_posix(), safe="") for path in published}
     try:
-        before = json.loads(memory.read_bytes())
-    except (OSError, ValueError):
-        before = []
-    stale = [folder / name for name in before if name not in names]
-    for path in stale:
+        notes = sorted(note for note in memory.iterdir() if note.name not in names)
+    except OSError:
+        return []
+    stale = [folder / unquote(note.name) for note in notes]
+    for note, path in zip(notes, stale, strict=True):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            path.unlink(missing_ok=True)
-    if names != before:
-        write_bytes(memory, json.dumps(names).encode() + b"\n")
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+        note.unlink(missing_ok=True)
     return stale

@@ -154,6 +154,8 @@ def test_an_interrupt_ends_a_busy_guest_with_130(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Started from a background shell it would ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
     assert process.stdout.read(1) == b"\n"
@@ -167,3 +169,10 @@ def test_the_help_has_an_example() -> None:
     done = wasi_nn("--help", cwd=ROOT)
     assert done.returncode == 0
     assert "--dir artifacts/squeezenet::fixture" in done.stdout
+
+
+@pytest.mark.parametrize("fuel", ["-1", "0", "much"])
+def test_fuel_is_a_positive_whole_number(tmp_path: Path, fuel: str) -> None:
+    done = wasi_nn(f"--fuel={fuel}", "guest.wasm", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is not a positive whole number" in done.stderr

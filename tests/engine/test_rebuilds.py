@@ -179,3 +179,19 @@ def test_a_step_can_be_asked_for_by_its_target(project: Project) -> None:
     (project.folder / "tiny.xml").unlink()
     run = project.doit("artifacts/tiny/tiny.xml")
     assert run.steps("restored") == {"ir:tiny"}
+
+
+def test_a_file_of_a_config_that_never_held_goes_too(project: Project) -> None:
+    project.edit("shape = [1, 3, 8, 8]", "shape = [1, 3, 9, 9]")
+    wrong = project.folder / "red-1x3x9x9-f32.rgb"
+    assert project.doit().returncode == 1
+    assert wrong.exists()
+    project.edit("shape = [1, 3, 9, 9]", "shape = [1, 3, 8, 8]")
+    assert project.doit().returncode == 0
+    assert not wrong.exists()
+
+
+def test_a_step_that_fails_names_the_line_that_declared_it(project: Project) -> None:
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    line = project.config.read_text().splitlines().index("[expect.red]") + 1
+    assert f"declared in configs/fixtures/tiny.toml:{line}" in project.doit().output
