@@ -80,7 +80,20 @@ class PipelineError(Exception):
             if text and name != "detail":
                 lines.append(f"  {name + ':':<9} {text}".replace("\n", "\n" + " " * 12))
         lines += [f"  | {line}" for line in self.detail.splitlines()]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    r"""Return a text with everything written out that would steer a terminal.
+
+    Errors quote guests, models and servers, which may be hostile.
+
+    >>> printable("a\x1b[2J\tb\n")
+    'a\\x1b[2J\tb\n'
+    """
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text
+    )
 
 
 def _rebuild(code: Code, message: str, fields: dict[str, str]) -> PipelineError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import traceback
@@ -72,6 +73,7 @@ class Engine:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._process = os.getpid()
         self._stamp = remembered.stamp_of(root)
         self._place = remembered.place_of(root)
         self._recalled = remembered.recall(root, self._place, self._stamp) if self._place else None
@@ -176,6 +178,8 @@ class Engine:
 
     def _execute(self, name: str) -> TaskFailed | dict[str, str]:
         self._executed = True
+        if os.getpid() != self._process:
+            return TaskFailed(_forked().render())
         action = self._project.steps[name]
         try:
             outcome = self._builder.build(
@@ -247,6 +251,15 @@ class Engine:
                 files=known.seen,
             ),
         )
+
+
+def _forked() -> PipelineError:
+    # A fork of this process has no threads that would serve its workers and locks.
+    return PipelineError(
+        Code.USAGE,
+        "The steps do not run in processes that doit forks.",
+        hint="Leave out `-P process`; steps that need one have a worker process of their own.",
+    )
 
 
 def _check_installed() -> None:

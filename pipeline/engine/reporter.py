@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from pipeline.report.console import Console
+from pipeline.report.console import Console, hush
 from pipeline.report.verified import verified_rows
 
 
@@ -106,13 +106,20 @@ class Reporter:
             raise SystemExit(130 if isinstance(cause, KeyboardInterrupt) else cause.code)
         if not self._ran and not self._failed:
             if self._reached:
-                print(f"nothing to do: {len(self._reached)} steps are up to date")
+                _print(f"nothing to do: {len(self._reached)} steps are up to date")
             return
         reports = self._engine.evidence()
         rows = verified_rows([reports[name] for name in self._reached if name in reports])
         self._engine.console.summary(rows, self._failed, self._blocked)
         if self._failed:
             raise SystemExit(1)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        hush(sys.stdout)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -26,7 +26,8 @@ class Command:
 
     ``seconds`` are of wall time, compiling included; ``memory`` is in bytes. ``stdout`` and
     ``stderr`` are files that are written anew, or this process's own where there is none; stdin is
-    empty unless ``inherit_stdin``. ``fuel`` bounds the number of instructions, where given.
+    empty unless ``inherit_stdin``. ``fuel`` bounds the number of instructions, where given, and
+    ``disk`` the bytes by which writable folders, stdout and stderr may grow.
     """
 
     wasm: Path
@@ -38,6 +39,7 @@ class Command:
     stderr: Path | None = None
     inherit_stdin: bool = False
     fuel: int | None = None
+    disk: int | None = None
 
     def check(self) -> None:
         """Raise PipelineError (USAGE) for limits that make no sense."""

@@ -89,6 +89,16 @@ def too_late(command: Command) -> PipelineError:
     )
 
 
+def too_large(command: Command) -> PipelineError:
+    """Return the error of a guest that wrote more than it may."""
+    return PipelineError(
+        Code.STORAGE,
+        "The guest was ended, since it wrote more than it may.",
+        where=str(command.wasm),
+        expected=f"at most {command.disk} bytes in its folders and on its streams together",
+    )
+
+
 def is_full(used: int, allowed: int) -> bool:
     """Tell whether a guest's memory has so little room left that an allocation may have failed.
 

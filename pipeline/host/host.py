@@ -100,6 +100,7 @@ class Host:
         seconds: float = 60.0,
         memory: int = 1 << 30,
         fuel: int | None = None,
+        disk: int | None = None,
         stdout: Path | None = None,
         stderr: Path | None = None,
         inherit_stdin: bool = False,
@@ -108,8 +109,9 @@ class Host:
         """Run a WASI command with these arguments, folders, named graphs and limits.
 
         ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or this process's own
-        where there is none. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS before the
-        guest runs; TIME_LIMIT, MEMORY_LIMIT and GUEST_FAILED when it does not end by itself.
+        where there is none; ``disk`` limits the bytes that it writes, if given. Raises
+        PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT,
+        MEMORY_LIMIT, STORAGE and GUEST_FAILED when it does not end by itself.
         """
         command = Command(
             wasm=wasm,
@@ -121,6 +123,7 @@ class Host:
             stderr=stderr,
             inherit_stdin=inherit_stdin,
             fuel=fuel,
+            disk=disk,
         )
         command.check()
         messages = _Messages(self._say)

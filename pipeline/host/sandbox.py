@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.errors import PipelineError
 from pipeline.host.command import Command
 from pipeline.host.deadline import Deadline
-from pipeline.host.failure import TABLE_ELEMENTS, TABLES, failure, too_late
+from pipeline.host.failure import TABLE_ELEMENTS, TABLES, failure, too_large, too_late
 from pipeline.host.program import check_imports, load_program
+from pipeline.host.quota import Quota
 from pipeline.host.wasi import MODULE, Exit, configure, define_exit
 
 if TYPE_CHECKING:
@@ -50,8 +52,8 @@ def run_command(
     """Run a guest that imports ``functions``, each with its number of i32 parameters.
 
     ``interrupt`` is called from another thread when the time is over. Raises PipelineError: USAGE,
-    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT and GUEST_FAILED
-    (a trap) when it does not end by itself.
+    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (it
+    wrote too much) and GUEST_FAILED (a trap) when it does not end by itself.
     """
     import wasmtime
 
@@ -64,11 +66,23 @@ def run_command(
 
         store = wasmtime.Store(engine)
         store.set_epoch_deadline(1)
-        with Deadline(command.seconds, stop) as deadline:
+        places = [each.host for each in command.dirs if each.writable]
+        places += [stream for stream in (command.stdout, command.stderr) if stream]
+        with (
+            Deadline(command.seconds, stop) as deadline,
+            Quota(places, command.disk, stop) as quota,
+        ):
             try:
-                return _run(command, engine, store, module_name, functions, deadline)
+                ended = _run(command, engine, store, module_name, functions, deadline)
+            except PipelineError:
+                if quota.exceeded:
+                    raise too_large(command) from None
+                raise
             finally:
                 store.close()
+            if quota.check():
+                raise too_large(command)
+            return ended
 
 
 def _run(

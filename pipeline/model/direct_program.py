@@ -11,10 +11,7 @@ from openvino.preprocess import PrePostProcessor
 
 def main(order: dict[str, Any]) -> None:
     """Convert ``order["model"]`` to ``order["xml"]``."""
-    try:
-        model = openvino.convert_model(order["model"])
-    except Exception as error:  # Whatever its front ends raise; a traceback of theirs helps nobody.
-        sys.exit(str(error))
+    model = openvino.convert_model(order["model"])
     inputs = order["inputs"]
     ports = {name: port for port in model.inputs for name in port.names}
     names = ", ".join(sorted(ports))
@@ -47,4 +44,7 @@ def _with_mean_and_scale(model: Model, inputs: dict[str, Any]) -> Model:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    try:
+        main(json.loads(sys.argv[1]))
+    except Exception as error:  # Whatever its front ends raise; a traceback of theirs helps nobody.
+        sys.exit(str(error))

@@ -111,7 +111,15 @@ class PlainConsole:
 
     def _print(self, text: str) -> None:
         with self._guard:
-            print(text, file=self._stream, flush=True)
+            try:
+                print(text, file=self._stream, flush=True)
+            except BrokenPipeError:
+                hush(self._stream)
+
+
+def hush(stream: TextIO) -> None:
+    """Lead a stream nowhere: its reader has enough, as in `doit | head`, and the run goes on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class LiveConsole:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from pipeline.errors import printable
+
 
 @dataclass(frozen=True)
 class Row:
@@ -20,7 +22,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """Return the row's cells, in the order of HEADINGS."""
-        return astuple(self)
+        return tuple(printable(cell) for cell in astuple(self))
 
 
 HEADINGS = ("fixture", "case", "sandbox", "source framework", "came out")

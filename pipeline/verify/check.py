@@ -24,6 +24,9 @@ from pipeline.verify.native import infer_natively
 from pipeline.work.action import Job
 from pipeline.work.limits import byte_count
 
+# What a guest may print, and write beside its outputs.
+_SPARE_BYTES = 64 << 20
+
 
 def verify(job: Job) -> None:
     """Recipe: run one case of a fixture in the sandbox and check what comes out.
@@ -43,9 +46,9 @@ def verify(job: Job) -> None:
     seconds: dict[str, float] = {}
 
     started = time.perf_counter()
-    _run_guest(job, run, case, folder)
-    seconds["guest"] = time.perf_counter() - started
     sizes = [_size(port) for port in interface.outputs]
+    _run_guest(job, run, case, folder, sum(sizes) + _SPARE_BYTES)
+    seconds["guest"] = time.perf_counter() - started
     _check_written(folder, files, sizes, where)
 
     started = time.perf_counter()
@@ -96,7 +99,7 @@ def verify(job: Job) -> None:
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
-def _run_guest(job: Job, run: GuestRun, case: str, out: Path) -> None:
+def _run_guest(job: Job, run: GuestRun, case: str, out: Path, disk: int) -> None:
     stdout, stderr = job.scratch / "stdout", job.scratch / "stderr"
     fixture = job.inputs["descriptor"].parent
     with Host() as host:
@@ -109,6 +112,7 @@ def _run_guest(job: Job, run: GuestRun, case: str, out: Path) -> None:
             ),
             seconds=run.seconds,
             memory=byte_count(run.memory),
+            disk=disk,
             stdout=stdout,
             stderr=stderr,
         )
@@ -233,7 +237,6 @@ def _array(path: Path, port: Port) -> Any:
 
 
 def _size(port: Port) -> int:
-
     return output_spec(port).size
 
 

@@ -23,6 +23,19 @@ from pipeline.store.store import Store
 from pipeline.work.action import Action, Job, Place
 from pipeline.work.pool import Workers
 
+_FULL = "Free some disk space; nothing was left half-written."
+_IN_THE_WAY = "Something else lies where a target belongs: move it away."
+_HINTS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EACCES: "Give yourself the right to write there.",
+    errno.EROFS: "The file system is read-only: work in another folder.",
+}
+
 WORKER_MEMORY = 4 * 2**30
 
 Files = dict[str, dict[str, Path]]
@@ -132,6 +145,9 @@ class Builder:
             if not all(self.store.objects.fetch(digest, part) for part, _, digest in parts):
                 return False
             self._withdraw(action)
+            for label, target in action.outputs.items():
+                if label.endswith("/"):
+                    _clear(target)
             for part, path, _ in parts:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace(part, path)
@@ -174,8 +190,8 @@ class Builder:
     ) -> None:
         for label, members in files.items():
             target = action.outputs[label]
-            if label.endswith("/") and target.exists():
-                shutil.rmtree(target)
+            if label.endswith("/"):
+                _clear(target)
             for name, path in members.items():
                 if action.restorable:
                     self.store.objects.put(path, digests[label][name])
@@ -197,6 +213,14 @@ class Builder:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Make way for a folder's new files; what a link leads to is not ours to remove."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
 
 
 def _sweep(parent: Path) -> None:
@@ -257,13 +281,14 @@ def _storage_errors(action: Action) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        full = _HINTS.get(error.errno or 0) is _FULL
         raise PipelineError(
             Code.STORAGE,
             f"{action.name} could not write its files."
             if full
             else f"{action.name} could not read or write a file.",
-            where=str(error.filename or ""),
+            # Of a rename, the second is the target that the user knows.
+            where=str(error.filename2 or error.filename or ""),
             found=error.strerror or str(error),
-            hint="Free some disk space; nothing was left half-written." if full else "",
+            hint=_HINTS.get(error.errno or 0, ""),
         ) from None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.tiny import Project, Run, write_model
+from tests.tiny import ROOT, Project, Run, write_model
 
 WRONG = "0" * 64
 
@@ -163,6 +168,22 @@ BROKEN = {
         "if (f) { fwrite(z, 4, 3, f); fclose(f); } } return 0; }",
         ("differs from the native inference",),
     ),
+    "writes without end": (
+        "#include <stdio.h>\nstatic char b[1 << 20];\n"
+        'int main(void) { FILE *f = fopen("out/huge", "wb"); '
+        "for (;;) if (fwrite(b, 1, sizeof b, f) < sizeof b) return 1; }",
+        ("error[storage]", "wrote more than it may"),
+    ),
+    "steers the terminal": (
+        '#include <stdio.h>\nint main(void) { fputs("\\x1b[2Jevil\\n", stderr); return 3; }',
+        (r"| \x1b[2Jevil",),
+    ),
+    "leads out of its folder": (
+        "#include <unistd.h>\n"
+        'int main(void) { symlink("/etc/hostname", "out/red-1x3-f32.raw"); '
+        'symlink("../fixture/red-1x3x8x8-f32.rgb", "out/red-1x3-f32.raw"); return 0; }',
+        ("did not write its output",),
+    ),
     "imports more than it may": (
         '__attribute__((import_module("env"), import_name("launch"))) int launch(void);\n'
         "int main(void) { return launch(); }",
@@ -241,3 +262,51 @@ def test_an_unknown_task(project: Project) -> None:
     run = project.doit("verify:nothing")
     assert run.returncode != 0
     assert "Traceback" not in run.output
+
+
+def test_a_folder_where_a_target_belongs(project: Project) -> None:
+    xml = project.folder / "tiny.xml"
+    xml.unlink()
+    xml.mkdir()
+    (xml / "mine.txt").write_text("mine")
+    assert_one_clear_error(project.doit(), "error[storage]", str(xml), "move it away")
+    assert (xml / "mine.txt").exists()
+
+
+def test_what_a_link_in_place_of_a_target_leads_to_stays(project: Project) -> None:
+    precious = project.root / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("precious")
+    (project.folder / "tiny.bin").unlink()
+    (project.folder / "tiny.bin").symlink_to(precious / "file")
+    shutil.rmtree(project.folder / "evidence/red")
+    (project.folder / "evidence/red").symlink_to(precious)
+    assert project.doit().returncode == 0
+    assert [path.name for path in precious.iterdir()] == ["file"]
+    assert (precious / "file").read_text() == "precious"
+    assert not (project.folder / "tiny.bin").is_symlink()
+    assert not (project.folder / "evidence/red").is_symlink()
+
+
+def test_steps_in_forked_processes_are_refused(project: Project) -> None:
+    project.edit("[10, 20, 30]", "[10, 20, 31]")
+    run = project.doit("-P", "process", "-n", "2")
+    assert_one_clear_error(run, "error[usage]", "Leave out `-P process`")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no head")
+@pytest.mark.parametrize("change", [True, False])
+def test_a_reader_that_has_enough_stops_nothing(project: Project, change: bool) -> None:
+    if change:
+        project.edit("[10, 20, 30]", "[10, 20, 31]")
+    command = f"{shlex.quote(sys.executable)} -m doit | head -c 1"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert project.doit().output.startswith("nothing to do")
