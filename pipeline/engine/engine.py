@@ -182,6 +182,7 @@ class Engine:
             return TaskFailed(_forked().render())
         action = self._project.steps[name]
         try:
+            self._note_published(action)
             outcome = self._builder.build(
                 action,
                 lambda text: self.console.progress(name, text),
@@ -194,7 +195,6 @@ class Engine:
             return TaskFailed(error.render())
         except Exception as error:
             return TaskFailed(_fault(action, error).render())
-        self._note_published(action)
         return {"outcome": outcome.value}
 
     def _was_current(self, name: str) -> bool:
@@ -203,7 +203,10 @@ class Engine:
         )
 
     def _note_published(self, action: Action) -> None:
-        """Note what a step has put into a fixture's folder; with the manifest, drop the rest."""
+        """Note what a step puts into a fixture's folder; before the manifest, drop the rest.
+
+        All of it before the step itself: of a step that has ended, nothing is left to be done.
+        """
         project = self._project
         kind, _, rest = action.name.partition(":")
         fixture = rest.partition(".")[0]

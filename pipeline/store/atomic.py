@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+
+Aside = Callable[[Path], AbstractContextManager[Path]]
+"""A way to write a file that appears whole or not at all, such as :func:`aside`."""
 
 
 @contextmanager

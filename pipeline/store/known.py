@@ -27,12 +27,15 @@ class KnownDigests:
 
     Safe in threads and with several processes on one database. What it holds can always be had
     again from the files, so a corrupt database is moved aside and begun anew. ``seen`` holds the
-    version of each file as it was asked for; ``unsure`` tells that one was changing meanwhile.
+    version of each file and folder as it was asked for; ``unsure`` tells that one was changing
+    meanwhile.
     """
 
     def __init__(self, database: Path) -> None:
         self._database = database
         self._guard = threading.Lock()
+        self._closed = False
+        self._writable = True
         self.seen: dict[str, str] = {}
         self.unsure = False
         self._connection = self._open()
@@ -45,7 +48,7 @@ class KnownDigests:
         version = version_of(status)
         known = self._look_up(name, version)
         if known is None:
-            settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > TICK_NS
+            settled = _settled(status)
             known = Digest.of_file(path)
             if not settled or version_of(path.stat()) != version:
                 self.unsure = True
@@ -54,9 +57,16 @@ class KnownDigests:
         self.seen[name] = version
         return known
 
+    def watch(self, folder: Path) -> None:
+        """See a folder, whose version changes with the names in it; raises OSError."""
+        status = folder.stat()
+        self.unsure |= not _settled(status)
+        self.seen[str(folder.absolute())] = version_of(status)
+
     def close(self) -> None:
         """Close the database."""
         with self._guard:
+            self._closed = True
             self._connection.close()
 
     def _look_up(self, path: str, version: str) -> Digest | None:
@@ -65,32 +75,38 @@ class KnownDigests:
             with self._guard:
                 row = self._connection.execute(query, (path, version)).fetchone()
             return Digest(row[0], row[1]) if row else None
+        except sqlite3.OperationalError:
+            return None  # Locked: the file is read instead.
         except (sqlite3.DatabaseError, ValueError, TypeError):
             self._begin_anew()
             return None
 
     def _remember(self, path: str, version: str, digest: Digest) -> None:
         row = (path, version, digest.sha256, digest.size)
+        if not self._writable:
+            return
         try:
             with self._guard:
                 self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
         except sqlite3.OperationalError:
-            pass  # Locked or read-only: the file is read again next time, nothing is lost.
+            # Locked, read-only or full: files are read again next time, nothing is lost. Another
+            # try for each file would wait for each as long.
+            self._writable = False
         except sqlite3.DatabaseError:
             self._begin_anew()
 
     def _open(self) -> sqlite3.Connection:
         try:
             self._database.parent.mkdir(parents=True, exist_ok=True)
-            connection = self._connect(str(self._database))
-        except sqlite3.OperationalError:
+            try:
+                return self._connect(str(self._database))
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._move_aside()
+                return self._connect(str(self._database))
+        except (OSError, sqlite3.DatabaseError):
             return self._connect(":memory:")
-        except OSError:
-            return self._connect(":memory:")
-        except sqlite3.DatabaseError:
-            self._move_aside()
-            connection = self._connect(str(self._database))
-        return connection
 
     def _connect(self, name: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -103,9 +119,15 @@ class KnownDigests:
 
     def _begin_anew(self) -> None:
         with self._guard:
+            if self._closed:
+                return
             self._connection.close()
-            self._move_aside()
-            self._connection = self._open()
+            try:
+                self._move_aside()
+            except OSError:
+                self._connection = self._connect(":memory:")
+            else:
+                self._connection = self._open()
 
     def _move_aside(self) -> None:
         wreck = self._database.with_name(f"{self._database.name}.corrupt-{time.time_ns()}")
@@ -117,6 +139,10 @@ class KnownDigests:
             part = self._database.with_name(self._database.name + suffix)
             if part.exists():
                 part.replace(wreck.with_name(wreck.name + suffix))
+
+
+def _settled(status: os.stat_result) -> bool:
+    return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > TICK_NS
 
 
 def version_of(status: os.stat_result) -> str:

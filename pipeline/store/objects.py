@@ -7,15 +7,16 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.store.atomic import aside
+from pipeline.store.atomic import Aside, aside
 from pipeline.store.digest import Digest
 
 
 class Objects:
     """Files by digest, in ``<folder>/<first two digits>/<sha256>``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, aside: Aside = aside) -> None:
         self._folder = folder
+        self._aside = aside
 
     def path(self, digest: Digest) -> Path:
         """Return where the object lies, whether or not it is there."""
@@ -26,7 +27,7 @@ class Objects:
         place = self.path(digest)
         if place.exists() and place.stat().st_size == digest.size:
             return
-        with aside(place) as part:
+        with self._aside(place) as part:
             copy(source, part)
 
     def fetch(self, digest: Digest, target: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.store.atomic import write_bytes
+from pipeline.store.atomic import Aside, aside
 from pipeline.store.digest import Digest
 
 
@@ -25,8 +25,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Records:
     """Records by key, in ``<folder>/<first two digits>/<key>``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, aside: Aside = aside) -> None:
         self._folder = folder
+        self._aside = aside
 
     def get(self, key: str) -> Record | None:
         """Return the record, or None; one that cannot be read is dropped."""
@@ -41,7 +42,8 @@ class Records:
 
     def put(self, key: str, record: Record) -> None:
         """Keep a record; raises OSError."""
-        write_bytes(self._place(key), msgspec.json.encode(record))
+        with self._aside(self._place(key)) as part:
+            part.write_bytes(msgspec.json.encode(record))
 
     def drop(self, key: str) -> None:
         """Forget a record; fine if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from pipeline.store.known import KnownDigests
 from pipeline.store.objects import Objects
 from pipeline.store.records import Records
+from pipeline.store.temporary import Temporary
+
+_SAY_SECONDS = 1.0
 
 
 class Store:
@@ -17,30 +21,39 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.known = KnownDigests(folder / "digests.sqlite")
-        self.objects = Objects(folder / "cas")
-        self.records = Records(folder / "ac")
+        self.temporary = Temporary(folder / "tmp")
+        self.objects = Objects(folder / "cas", self.temporary.aside)
+        self.records = Records(folder / "ac", self.temporary.aside)
+        self._closed = False
 
     @contextmanager
     def lock(self, name: str, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold the lock ``name`` among all processes; ``say`` tells when it has to be waited for.
+        """Hold the lock ``name`` among all processes; ``say`` tells while it is waited for.
 
-        The lock goes with the process that holds it, however that ends.
+        The lock goes with the process that holds it, however that ends. Raises OSError, also when
+        the store is closed meanwhile.
         """
         from filelock import FileLock, Timeout
 
         place = self.folder / "locks" / f"{name}.lock"
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            say("waiting for another run that builds the same")
-            lock.acquire()
+        patience = 0.0
+        while not lock.is_locked:
+            if self._closed:
+                raise FileNotFoundError(errno.ENOENT, "The run has ended", str(place))
+            try:
+                lock.acquire(timeout=patience)
+            except Timeout:
+                say("waiting for another run that builds the same")
+                patience = _SAY_SECONDS
         try:
             yield
         finally:
             lock.release()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database and remove what was temporary."""
+        self._closed = True
+        self.temporary.close()
         self.known.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +10,9 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.store.atomic import aside, replace
 from pipeline.store.digest import Digest, key_of
 from pipeline.store.objects import copy
 from pipeline.store.records import Record
@@ -55,8 +52,6 @@ class Builder:
     def __init__(self, store: Store, workers: Workers) -> None:
         self.store = store
         self._workers = workers
-        self._temporary = store.folder / "tmp"
-        self._swept = False
 
     def parts(self, action: Action) -> dict[str, Any]:
         """Return what the key is a hash of: recipe, tools, parameters and input digests.
@@ -106,9 +101,7 @@ class Builder:
             self.store.records.drop(self.key(action))
 
     def close(self) -> None:
-        """Remove what steps that were interrupted have left, and close the store."""
-        for folder in self._temporary.glob(f"{os.getpid()}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        """Close the store, and with it remove what steps that were interrupted have left."""
         self.store.close()
 
     def _input_digest(self, action: Action, label: str) -> str:
@@ -129,15 +122,27 @@ class Builder:
         if targets is None:
             return False
         try:
-            return all(self.store.known.digest(path) == digest for path, digest in targets)
+            return self._alone(action, record) and all(
+                self.store.known.digest(path) == digest for path, digest in targets
+            )
         except OSError:
             return False
+
+    def _alone(self, action: Action, record: Record) -> bool:
+        """Tell whether the folders hold nothing beside what is recorded."""
+        for label, path in action.outputs.items():
+            if label.endswith("/"):
+                for folder in (path, *(entry for entry in path.rglob("*") if entry.is_dir())):
+                    self.store.known.watch(folder)
+                if not _members(path).keys() <= record.outputs[label].keys():
+                    return False
+        return True
 
     def _restore(self, action: Action, record: Record) -> bool:
         targets = _targets(action, record)
         if targets is None or not action.restorable:
             return False
-        with self._private_folder() as folder:
+        with self.store.temporary.folder() as folder:
             parts = [
                 (folder / str(number), path, digest)
                 for number, (path, digest) in enumerate(targets)
@@ -149,15 +154,14 @@ class Builder:
                 if label.endswith("/"):
                     _clear(target)
             for part, path, _ in parts:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                replace(part, path)
+                self.store.temporary.place(part, path)
         return True
 
     def _run(self, action: Action, key: str, say: Callable[[str], None]) -> None:
         started = time.monotonic()
         # Whatever comes of it, what the voucher says is no longer what is asked for.
         self._withdraw(action)
-        with self._private_folder() as folder:
+        with self.store.temporary.folder() as folder:
             (folder / "scratch").mkdir()
             outputs = {}
             for label, target in action.outputs.items():
@@ -177,6 +181,12 @@ class Builder:
             else:
                 action.recipe(job)
             files = _written(action, outputs)
+            if self.key(action) != key:
+                raise PipelineError(
+                    Code.STORAGE,
+                    f"An input of {action.name} changed while the step read it.",
+                    hint="Run doit again; what came of both versions was dropped.",
+                )
             digests = {
                 label: {name: Digest.of_file(path) for name, path in members.items()}
                 for label, members in files.items()
@@ -195,24 +205,12 @@ class Builder:
             for name, path in members.items():
                 if action.restorable:
                     self.store.objects.put(path, digests[label][name])
-                with aside(target / name if name else target) as part:
+                with self.store.temporary.aside(target / name if name else target) as part:
                     copy(path, part)
 
     def _withdraw(self, action: Action) -> None:
         for voucher in action.withdraws:
             voucher.unlink(missing_ok=True)
-
-    @contextmanager
-    def _private_folder(self) -> Iterator[Path]:
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        if not self._swept:
-            self._swept = True
-            _sweep(self._temporary)
-        folder = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=self._temporary))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:
@@ -221,16 +219,6 @@ def _clear(folder: Path) -> None:
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what runs that were killed have left in the folder."""
-    import psutil
-
-    for folder in parent.iterdir():
-        owner = folder.name.partition("-")[0]
-        if not owner.isdecimal() or not psutil.pid_exists(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
@@ -259,12 +247,16 @@ def _targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None
     ]
 
 
+def _members(folder: Path) -> dict[str, Path]:
+    found = (entry for entry in sorted(folder.rglob("*")) if entry.is_file())
+    return {entry.relative_to(folder).as_posix(): entry for entry in found}
+
+
 def _written(action: Action, outputs: Mapping[str, Path]) -> Files:
     files: Files = {}
     for label, path in outputs.items():
         if label.endswith("/"):
-            found = (entry for entry in sorted(path.rglob("*")) if entry.is_file())
-            files[label] = {entry.relative_to(path).as_posix(): entry for entry in found}
+            files[label] = _members(path)
         elif path.is_file():
             files[label] = {"": path}
         else:

@@ -34,7 +34,7 @@ def start(project: Project) -> subprocess.Popen[str]:
     )
     temporary = project.root / "artifacts/.cache/tmp"
     for _ in range(600):
-        if temporary.exists() and list(temporary.glob("*/out/evidence/*")):
+        if temporary.exists() and list(temporary.glob("*/*/out/evidence/*")):
             time.sleep(1.5)
             return process
         time.sleep(0.1)

@@ -136,6 +136,8 @@ def test_a_failed_recipe_leaves_the_old_target_and_nothing_else(
         builder.build(replace(action, recipe=recipes.refuse), said)
     assert target(action).read_text() == "ABC"
     assert [path.name for path in target(action).parent.iterdir()] == ["out.txt"]
+    assert list((tmp_path / "cache" / "tmp").glob("*/*")) == []
+    builder.close()
     assert list((tmp_path / "cache" / "tmp").iterdir()) == []
 
 
