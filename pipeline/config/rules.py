@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from urllib.parse import urlsplit
 
 from pipeline.config.addresses import path_fault
 from pipeline.config.case_rules import (
@@ -14,11 +15,12 @@ from pipeline.config.case_rules import (
 )
 from pipeline.config.finding import Finding, Known
 from pipeline.config.model_rules import check_golden, check_model
-from pipeline.config.schema import Fixture, Guest, Project
+from pipeline.config.schema import Fixture, Guest, Project, RemoteCache
 from pipeline.config.source_rules import check_references, check_sources
 from pipeline.config.wording import Path, dotted, quoted
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SEPARATOR = re.compile(r"[/\\]")
 
 
@@ -62,7 +64,7 @@ def guest_findings(
 def project_findings(project: Project, broken: Collection[Path] = frozenset()) -> list[Finding]:
     """Return what is wrong with the project's settings."""
     folders = {("cache",): project.cache, ("toolchains",): project.toolchains}
-    return [
+    findings = [
         Finding(
             where,
             "The folder is not a plain path.",
@@ -72,6 +74,41 @@ def project_findings(project: Project, broken: Collection[Path] = frozenset()) -
         for where, path in folders.items()
         if where not in broken and (not path.isprintable() or ".." in _SEPARATOR.split(path))
     ]
+    return findings + _remote_findings(project.remote, broken)
+
+
+def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> list[Finding]:
+    if remote is None or ("remote", "url") in broken:
+        return []
+    parts = urlsplit(remote.url)
+    findings = []
+    if not parts.scheme or not (parts.netloc or parts.path):
+        findings.append(
+            Finding(
+                ("remote", "url"),
+                "This is not the address of a cache.",
+                expected="https://…, http://…, s3://… or gs://…",
+                found=quoted(remote.url),
+            )
+        )
+    if parts.username or parts.password:
+        findings.append(
+            Finding(
+                ("remote", "url"),
+                "A password does not belong into a config.",
+                hint="Put a token into an environment variable and name that in token_env.",
+            )
+        )
+    if remote.token_env and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        findings.append(
+            Finding(
+                ("remote", "token_env"),
+                "The token would travel in clear.",
+                expected="an address with https:",
+                found=quoted(remote.url),
+            )
+        )
+    return findings
 
 
 def name_fault(name: str) -> str:

@@ -269,6 +269,26 @@ class Guest(_Table, frozen=True):
     """The wall time of the build, in seconds."""
 
 
+class RemoteCache(_Table, frozen=True):
+    """A cache that machines share: what one has built, another restores.
+
+    ``url`` is ``https://…`` or ``http://…`` (Bazel's layout: /ac/ and /cas/), or a place that
+    fsspec knows, such as ``s3://bucket/folder``. Objects are checked against their digests; records
+    are believed as far as the server is trusted, or, with ``secret_env``, its writers.
+    """
+
+    url: Text
+    """Where the cache is: https://…, http://…, s3://… or gs://…."""
+    write: bool = False
+    """Whether what is built here is put there."""
+    token_env: str = ""
+    """The environment variable with the bearer token for https:."""
+    secret_env: str = ""
+    """The environment variable with the secret that records are signed with and checked by."""
+    seconds: Seconds = 30.0
+    """How long an answer is waited for; large objects get a second more for each MiB."""
+
+
 class Project(_Table, frozen=True):
     """Settings of the whole project; folders are relative to it.
 
@@ -282,3 +302,5 @@ class Project(_Table, frozen=True):
     """The folder of the isolated environments and the compiler's cache."""
     offline: bool = False
     """Whether nothing may be fetched."""
+    remote: RemoteCache | None = None
+    """A cache that is shared with other machines."""

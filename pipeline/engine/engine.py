@@ -19,10 +19,10 @@ from pipeline.engine import remembered, state
 from pipeline.engine.declared import declared_at
 from pipeline.engine.reporter import Reporter
 from pipeline.engine.steps import Layout, all_steps
+from pipeline.engine.storage import check_environment, open_store
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, open_console
-from pipeline.store.store import Store
 from pipeline.work.action import Action
 from pipeline.work.build import Builder, tool_version
 from pipeline.work.pool import Workers
@@ -76,7 +76,7 @@ class Engine:
         self._process = os.getpid()
         self._stamp = remembered.stamp_of(root)
         self._place = remembered.place_of(root)
-        self._recalled = remembered.recall(root, self._place, self._stamp) if self._place else None
+        self._recalled = remembered.recall(root, self._place, self._stamp)
         self._found_current: set[str] = set()
         self._executed = False
         if self._recalled is None:
@@ -86,7 +86,9 @@ class Engine:
     @cached_property
     def _project(self) -> _Project:
         try:
-            return _Project(load_project(self._root))
+            configs = load_project(self._root)
+            check_environment(configs.project)
+            return _Project(configs)
         except (ConfigErrors, PipelineError) as error:
             print(error.render(), file=sys.stderr)
             raise SystemExit(1) from None
@@ -103,7 +105,9 @@ class Engine:
 
     @cached_property
     def _builder(self) -> Builder:
-        return Builder(Store(self._project.layout.cache), self.workers)
+        return Builder(
+            open_store(self._project.layout, self._project.configs.project), self.workers
+        )
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
@@ -237,7 +241,7 @@ class Engine:
     def _remember(self) -> None:
         """Keep what this run saw, once it found everything that it looked at up to date."""
         known = self._builder.store.known
-        if self._recalled or self._place is None or not self._stamp or known.unsure:
+        if self._recalled or not self._stamp or known.unsure:
             return
         project = self._project
         needed = {name: project.needed(action) for name, action in project.steps.items()}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -68,16 +67,9 @@ def stamp_of(root: Path) -> str:
     return Digest.of_bytes("\n".join(lines).encode(errors="surrogateescape")).sha256
 
 
-def place_of(root: Path) -> Path | None:
-    """Return where a project's memory lies, or None when its settings cannot be read."""
-    try:
-        settings = tomllib.loads((root / "configs" / "project.toml").read_text())
-        cache = root / str(settings.get("cache", "artifacts/.cache"))
-    except FileNotFoundError:
-        cache = root / "artifacts/.cache"
-    except (OSError, ValueError):
-        return None
-    return cache / "remembered" / Digest.of_bytes(os.fsencode(root)).sha256[:16]
+def place_of(root: Path) -> Path:
+    """Return where a project's memory lies."""
+    return root / "artifacts" / ".steps" / "remembered"
 
 
 def recall(root: Path, place: Path, stamp: str) -> Remembered | None:
@@ -106,11 +98,10 @@ def remember(place: Path, remembered: Remembered) -> None:
         write_bytes(place, msgspec.msgpack.encode(remembered))
 
 
-def forget(place: Path | None) -> None:
+def forget(place: Path) -> None:
     """Drop what is remembered."""
-    if place is not None:
-        with suppress(OSError):
-            place.unlink()
+    with suppress(OSError):
+        place.unlink()
 
 
 def settled(current: Iterable[str], needed: Mapping[str, Iterable[str]]) -> set[str]:

@@ -17,7 +17,12 @@ from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
 from pipeline.tensor.make import make_tensor
 from pipeline.tensor.spec import TensorSpec, file_name
-from pipeline.toolchain.locked import MODEL_OPTIMIZER, environment_folder, make_environment
+from pipeline.toolchain.locked import (
+    MODEL_OPTIMIZER,
+    Environment,
+    environment_folder,
+    make_environment,
+)
 from pipeline.verify.check import verify
 from pipeline.verify.descriptor import describe
 from pipeline.verify.executors import PACKAGES
@@ -37,22 +42,34 @@ class Layout:
         self.root = configs.root
         self.artifacts = configs.root / "artifacts"
         self.cache = configs.root / configs.project.cache
+        # Not in the cache, which projects may share: these are targets of this project alone.
+        self.local = self.artifacts / ".steps"
         self.toolchains = configs.root / configs.project.toolchains
+        self.offline = configs.project.offline
         self.lock = configs.root / "configs" / "toolchains" / "mo.lock"
 
     def source(self, fixture: str, name: str, source: Source) -> Path:
         """Return where a fetched file lies; its suffix is that of its first address."""
         first = source.urls[0]
         path = first.partition("#")[2] or urlsplit(first).path
-        return self.cache / "sources" / fixture / (name + PurePosixPath(path).suffix)
+        return self.local / fixture / "sources" / (name + PurePosixPath(path).suffix)
 
-    def environment(self) -> Path:
-        """Return the folder of Model Optimizer's locked environment."""
-        return environment_folder(MODEL_OPTIMIZER, self.lock, self.toolchains)
+    def environment(self) -> Environment:
+        """Return Model Optimizer's locked environment."""
+        return Environment(
+            toolchain=MODEL_OPTIMIZER.name,
+            lock=self.lock,
+            folder=environment_folder(MODEL_OPTIMIZER, self.lock, self.toolchains),
+            offline=self.offline,
+        )
+
+    def stamp(self) -> Path:
+        """Return the file that tells which environment Model Optimizer runs in."""
+        return self.step("toolchains", f"{MODEL_OPTIMIZER.name}.json")
 
     def step(self, fixture: str, name: str) -> Path:
         """Return where a file lies that passes from step to step, but is not published."""
-        return self.cache / "steps" / fixture / name
+        return self.local / fixture / name
 
 
 def all_steps(configs: Configs) -> tuple[Action, ...]:
@@ -60,25 +77,23 @@ def all_steps(configs: Configs) -> tuple[Action, ...]:
     layout = Layout(configs)
     steps: list[Action] = []
     if any(fixture.model.framework == "caffe" for fixture in configs.fixtures.values()):
-        steps.append(_toolchain(layout, configs.project.offline))
+        steps.append(_toolchain(layout))
     steps += _guests(layout, configs)
     for name, fixture in configs.fixtures.items():
         steps += _FixtureSteps(layout, configs, name, fixture).all()
     return tuple(steps)
 
 
-def _toolchain(layout: Layout, offline: bool) -> Action:
-    environment = layout.environment()
+def _toolchain(layout: Layout) -> Action:
     return Action(
         name=f"toolchain:{MODEL_OPTIMIZER.name}",
         title="an isolated environment from a hash-locked requirements file",
         recipe=make_environment,
         version=1,
         inputs={"lock": layout.lock},
-        outputs={"stamp": environment / "environment.json"},
+        outputs={"stamp": layout.stamp()},
         parameters={"toolchain": MODEL_OPTIMIZER.name},
-        means={"environment": environment, "offline": offline},
-        restorable=False,
+        means={"environment": layout.environment()},
     )
 
 
@@ -174,7 +189,6 @@ class _FixtureSteps:
                 "offline": self._configs.project.offline,
                 "root": self._layout.root,
             },
-            restorable=False,
             withdraws=(self._manifest,),
         )
 
@@ -184,9 +198,8 @@ class _FixtureSteps:
         means: dict[str, object] = {}
         tools: tuple[str, ...] = ("openvino",)
         if model.framework == "caffe":
-            environment = self._layout.environment()
-            inputs["stamp"] = environment / "environment.json"
-            means["environment"] = environment
+            inputs["stamp"] = self._layout.stamp()
+            means["environment"] = self._layout.environment()
         return Action(
             name=f"ir:{self._name}",
             title=f"{model.framework} to OpenVINO IR, {model.precision}",
@@ -312,7 +325,7 @@ class _FixtureSteps:
         inputs["interface"] = self._interface
         inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
         if fixture.model.framework == "caffe":
-            inputs["toolchain.mo"] = self._layout.environment() / "environment.json"
+            inputs["toolchain.mo"] = self._layout.stamp()
         tensors = {
             case: {
                 given: {

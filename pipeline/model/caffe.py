@@ -20,13 +20,6 @@ def convert_caffe(request: Request, folder: Path) -> Path:
     shutil.copyfile(request.files["weights"], weights)
     shutil.copyfile(request.files["topology"], topology)
     python = python_of(request.environment)
-    if not python.exists():
-        raise PipelineError(
-            Code.TOOLCHAIN,
-            "The locked environment of Model Optimizer is damaged.",
-            where=str(request.environment),
-            hint="Delete that folder and run doit again.",
-        )
     finished = run_process(
         [
             *(python, "-W", "ignore", "-m", "openvino.tools.mo"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -15,6 +16,7 @@ from pipeline.model.canonical import canonical_xml, weights_size
 from pipeline.model.direct import convert_onnx, convert_tensorflow
 from pipeline.model.interface import read_interface
 from pipeline.model.request import Converter, Interface, Request
+from pipeline.toolchain.locked import Environment, require
 from pipeline.work.action import Job
 
 CONVERTERS: Mapping[str, Converter] = {
@@ -28,19 +30,20 @@ def convert(job: Job) -> None:
     """Recipe: convert a model.
 
     Inputs: the model's files under their framework's names, and ``stamp`` of the toolchain where
-    there is one. Outputs: ``xml``, ``bin``, the same again as ``alias.xml`` and ``alias.bin``,
-    and ``interface`` (JSON). Parameters: ``name``, ``model`` (the config's table) and
-    ``seconds``. Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT).
+    there is one; then ``means`` has its ``environment``. Outputs: ``xml``, ``bin``, the same
+    again as ``alias.xml`` and ``alias.bin``, and ``interface`` (JSON). Parameters: ``name``,
+    ``model`` (the config's table) and ``seconds``. Raises PipelineError (MODEL, TOOLCHAIN,
+    TIME_LIMIT).
     """
     model = msgspec.convert(job.parameters["model"], Model)
-    environment = job.means.get("environment")
+    environment = _environment(job)
     request = Request(
         name=str(job.parameters["name"]),
         files={label: path for label, path in job.inputs.items() if label in model.files},
         inputs=model.inputs,
         half=model.precision == "f16",
         seconds=float(str(job.parameters["seconds"])),
-        environment=Path(str(environment)) if environment else None,
+        environment=environment,
     )
     raw = CONVERTERS[model.framework](request, job.scratch)
     xml = canonical_xml(raw.read_bytes())
@@ -64,6 +67,15 @@ def convert(job: Job) -> None:
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     shutil.copyfile(job.outputs["xml"], job.outputs["alias.xml"])
     shutil.copyfile(job.outputs["bin"], job.outputs["alias.bin"])
+
+
+def _environment(job: Job) -> Path | None:
+    """Return the converter's environment, which is made here if a stamp is all there is of it."""
+    if "stamp" not in job.inputs:
+        return None
+    environment = cast("Environment", job.means["environment"])
+    require(environment, job.inputs["stamp"].read_bytes(), job.scratch)
+    return environment.folder
 
 
 def _check_inputs(interface: Interface, model: Model, name: str) -> None:

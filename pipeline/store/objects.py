@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from pipeline.store.atomic import Aside, aside
@@ -29,6 +29,10 @@ class Objects:
             return
         with self._aside(place) as part:
             copy(source, part)
+
+    def receive(self, digest: Digest) -> AbstractContextManager[Path]:
+        """Yield a path to write the object to; it is kept when the block ends well."""
+        return self._aside(self.path(digest))
 
     def fetch(self, digest: Digest, target: Path) -> bool:
         """Write the object to ``target``; a missing or corrupt one is dropped and gives false."""

@@ -7,24 +7,55 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.store.digest import Digest
 from pipeline.store.known import KnownDigests
 from pipeline.store.objects import Objects
-from pipeline.store.records import Records
+from pipeline.store.records import Record, Records
+from pipeline.store.shared import Shared
 from pipeline.store.temporary import Temporary
 
 _SAY_SECONDS = 1.0
 
 
 class Store:
-    """The cache folder. Everything in it can be had again, so it may be deleted at any time."""
+    """The cache folder, with a remote cache behind it where there is one.
 
-    def __init__(self, folder: Path) -> None:
+    Everything in it can be had again, so it may be deleted at any time.
+    """
+
+    def __init__(self, folder: Path, shared: Shared | None = None) -> None:
         self.folder = folder
+        self.shared = shared
         self.known = KnownDigests(folder / "digests.sqlite")
         self.temporary = Temporary(folder / "tmp")
         self.objects = Objects(folder / "cas", self.temporary.aside)
         self.records = Records(folder / "ac", self.temporary.aside)
         self._closed = False
+
+    def recall(self, key: str) -> Record | None:
+        """Return what a key gave, here or elsewhere; raises OSError."""
+        record = self.records.get(key)
+        if record is None and self.shared is not None:
+            record = self.shared.record(key)
+            if record is not None:
+                self.records.put(key, record)
+        return record
+
+    def fetch(self, digest: Digest, target: Path) -> bool:
+        """Write an object to ``target``, from here or elsewhere; false if nobody has it."""
+        if self.objects.fetch(digest, target):
+            return True
+        return (
+            self.shared is not None
+            and self.shared.obtain(digest, self.objects)
+            and self.objects.fetch(digest, target)
+        )
+
+    def keep(self, key: str, record: Record, *, share: bool) -> None:
+        """Keep what a key gave, once its objects are kept; raises OSError."""
+        self.records.put(key, record)
+        if share and self.shared is not None:
+            self.shared.offer(key, record, self.objects)
 
     @contextmanager
     def lock(self, name: str, say: Callable[[str], None]) -> Iterator[None]:

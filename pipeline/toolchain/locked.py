@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import cast
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest
@@ -17,6 +18,7 @@ from pipeline.work.action import Job
 from pipeline.work.process import run_process
 
 _INSTALL_SECONDS = 900.0
+_STAMP = "environment.json"
 
 
 @dataclass(frozen=True)
@@ -44,30 +46,73 @@ def python_of(environment: Path) -> Path:
 
 
 def make_environment(job: Job) -> None:
-    """Recipe: make the environment of a toolchain and write the stamp that vouches for it.
+    """Recipe: write the stamp of a toolchain's environment, which is made where it is missing.
 
     The input ``lock`` is a requirements file with hashes; the output ``stamp`` is JSON with the
-    lock's SHA-256 and the Python version. Only wheels are installed, so nothing that was
-    downloaded runs while it is made. Raises PipelineError (TOOLCHAIN) when no Python fits, or
-    when the packages cannot be had.
+    lock's SHA-256 and the Python version. Means: ``environment``, an Environment. Raises
+    PipelineError (TOOLCHAIN) when no Python fits, or when the packages cannot be had.
     """
-    toolchain = TOOLCHAINS[str(job.parameters["toolchain"])]
-    lock = job.inputs["lock"]
-    target = Path(str(job.means["environment"]))
-    offline = bool(job.means.get("offline"))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        job.say("looking for a Python")
-        interpreter = _fitting_python(toolchain, job.scratch, offline)
-        job.say(f"installing into an environment of its own, on Python {interpreter.version}")
-        _install(toolchain, interpreter, lock, part / "env", job.scratch, offline)
-        shutil.rmtree(target, ignore_errors=True)
-        (part / "env").replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    stamp = {"lock": Digest.of_file(lock).sha256, "python": interpreter.version}
-    job.outputs["stamp"].write_text(json.dumps(stamp, sort_keys=True) + "\n")
+    environment = cast("Environment", job.means["environment"])
+    job.outputs["stamp"].write_bytes(ready(environment, job.scratch, job.say))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """A toolchain's environment: of which lock file, and in which folder."""
+
+    toolchain: str
+    lock: Path
+    folder: Path
+    offline: bool
+
+
+def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -> bytes:
+    """Return the stamp of an environment that stands; it is made where it does not.
+
+    Only wheels are installed, so nothing that was downloaded runs while it is made. Among all
+    processes one makes it, and the others wait. Raises PipelineError (TOOLCHAIN).
+    """
+    from filelock import FileLock
+
+    folder = environment.folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if python_of(folder).exists() and (folder / _STAMP).exists():
+            return (folder / _STAMP).read_bytes()
+        part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            toolchain = TOOLCHAINS[environment.toolchain]
+            say("looking for a Python")
+            interpreter = _fitting_python(toolchain, scratch, environment.offline)
+            say(f"installing into an environment of its own, on Python {interpreter.version}")
+            made = part / "env"
+            _install(toolchain, interpreter, environment.lock, made, scratch, environment.offline)
+            lock = Digest.of_file(environment.lock).sha256
+            stamp = {"lock": lock, "python": interpreter.version}
+            (made / _STAMP).write_text(json.dumps(stamp, sort_keys=True) + "\n")
+            shutil.rmtree(folder, ignore_errors=True)
+            made.replace(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return (folder / _STAMP).read_bytes()
+
+
+def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
+    """Make sure that the environment stands and is the one of ``stamp``.
+
+    A stamp may come from another machine, whose Python this one does not have: what is made here
+    would then be another thing under the same key. Raises PipelineError (TOOLCHAIN).
+    """
+    found = ready(environment, scratch, lambda _: None)
+    if found != stamp:
+        raise PipelineError(
+            Code.TOOLCHAIN,
+            f"The toolchain {environment.toolchain} is not the one that its stamp says.",
+            where=str(environment.folder),
+            expected=stamp.decode(errors="replace").strip(),
+            found=found.decode(errors="replace").strip(),
+            hint="Install that Python and delete the folder, or build without the remote cache.",
+        )
 
 
 def _fitting_python(toolchain: Toolchain, scratch: Path, offline: bool) -> Interpreter:

@@ -87,7 +87,7 @@ class Builder:
         with _storage_errors(action):
             key = self.key(action)
             with self.store.lock(key, say):
-                record = None if anew else self.store.records.get(key)
+                record = None if anew else self.store.recall(key)
                 if record is not None and self._holds(action, record):
                     return Outcome.CURRENT
                 if record is not None and self._restore(action, record):
@@ -147,7 +147,7 @@ class Builder:
                 (folder / str(number), path, digest)
                 for number, (path, digest) in enumerate(targets)
             ]
-            if not all(self.store.objects.fetch(digest, part) for part, _, digest in parts):
+            if not all(self.store.fetch(digest, part) for part, _, digest in parts):
                 return False
             self._withdraw(action)
             for label, target in action.outputs.items():
@@ -193,7 +193,8 @@ class Builder:
             }
             self._publish(action, files, digests)
         seconds = time.monotonic() - started
-        self.store.records.put(key, Record(action=action.name, outputs=digests, seconds=seconds))
+        record = Record(action=action.name, outputs=digests, seconds=seconds)
+        self.store.keep(key, record, share=action.restorable)
 
     def _publish(
         self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
@@ -238,7 +239,10 @@ def tool_version(package: str) -> str:
 
 def _targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
     """Return each recorded file's path and digest, or None when the record has other outputs."""
-    if set(record.outputs) != set(action.outputs):
+    if set(record.outputs) != set(action.outputs) or not all(
+        "" not in members if label.endswith("/") else set(members) == {""}
+        for label, members in record.outputs.items()
+    ):
         return None
     return [
         (action.outputs[label] / name if name else action.outputs[label], digest)

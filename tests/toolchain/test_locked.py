@@ -12,9 +12,11 @@ from pipeline.errors import Code, PipelineError
 from pipeline.toolchain import locked
 from pipeline.toolchain.locked import (
     MODEL_OPTIMIZER,
+    Environment,
     environment_folder,
     make_environment,
     python_of,
+    require,
 )
 from pipeline.work.action import Job
 from pipeline.work.process import run_process
@@ -29,7 +31,11 @@ def job(folder: Path, lock: Path, *, offline: bool = False) -> Job:
         inputs={"lock": lock},
         outputs={"stamp": folder / "environment.json"},
         parameters={"toolchain": "mo"},
-        means={"environment": folder / "env", "offline": offline},
+        means={
+            "environment": Environment(
+                toolchain="mo", lock=lock, folder=folder / "env", offline=offline
+            )
+        },
         scratch=folder / "scratch",
     )
 
@@ -87,6 +93,22 @@ def test_the_environment_runs_apart_from_ours(tmp_path: Path) -> None:
     make_environment(job(tmp_path, lock))
     stamp = json.loads((tmp_path / "environment.json").read_text())
     assert stamp["python"] in MODEL_OPTIMIZER.pythons
+    require(
+        Environment(toolchain="mo", lock=lock, folder=tmp_path / "env", offline=True),
+        (tmp_path / "environment.json").read_bytes(),
+        tmp_path,
+    )
     program = "import defusedxml, importlib.util as u; print(u.find_spec('openvino'))"
     finished = run_process([python_of(tmp_path / "env"), "-c", program], seconds=60, cwd=tmp_path)
     assert finished.output.strip() == "None"
+
+
+def test_an_environment_of_another_python_is_refused(tmp_path: Path) -> None:
+    environment = Environment(toolchain="mo", lock=LOCK, folder=tmp_path / "env", offline=True)
+    python_of(environment.folder).parent.mkdir(parents=True)
+    python_of(environment.folder).touch()
+    (environment.folder / "environment.json").write_text('{"python": "3.11"}')
+    with pytest.raises(PipelineError) as caught:
+        require(environment, b'{"python": "3.10"}', tmp_path)
+    assert caught.value.code is Code.TOOLCHAIN
+    assert ("3.10" in caught.value.expected, "3.11" in caught.value.found) == (True, True)

@@ -1,0 +1,54 @@
+"""The store that a project's settings ask for."""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.config.schema import Project, RemoteCache
+from pipeline.engine.steps import Layout
+from pipeline.errors import Code, PipelineError
+from pipeline.store.remote import Remote
+from pipeline.store.shared import Shared
+from pipeline.store.store import Store
+
+
+def open_store(layout: Layout, project: Project) -> Store:
+    """Return the cache folder, with the remote cache behind it if there is one.
+
+    Raises PipelineError (CONFIG) for a secret that the environment does not have.
+    """
+    remote = project.remote
+    if remote is None or project.offline:
+        return Store(layout.cache)
+    secret = _variable(remote.secret_env) if remote.secret_env else ""
+    return Store(layout.cache, Shared(_open(remote), write=remote.write, secret=secret.encode()))
+
+
+def check_environment(project: Project) -> None:
+    """Raise PipelineError (CONFIG) where the remote cache lacks a variable, before any work."""
+    if project.remote is not None and not project.offline:
+        for name in filter(None, (project.remote.token_env, project.remote.secret_env)):
+            _variable(name)
+
+
+def _open(remote: RemoteCache) -> Remote:
+    if remote.url.startswith(("http://", "https://")):
+        from pipeline.store.http_remote import HttpRemote
+
+        token = _variable(remote.token_env) if remote.token_env else None
+        return HttpRemote(remote.url, token=token, seconds=remote.seconds)
+    from pipeline.store.bucket_remote import BucketRemote
+
+    return BucketRemote(remote.url)
+
+
+def _variable(name: str) -> str:
+    found = os.environ.get(name, "")
+    if not found:
+        raise PipelineError(
+            Code.CONFIG,
+            f"The remote cache needs the environment variable {name}.",
+            where="configs/project.toml",
+            hint="Set it, or take the key out of [remote].",
+        )
+    return found

@@ -1,0 +1,95 @@
+"""The same layout in a bucket, or any other place that fsspec knows, such as ``s3://``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Code, PipelineError
+from pipeline.store.digest import Digest
+from pipeline.store.remote import MOST_RECORD_BYTES, RemoteFault
+
+
+class BucketRemote:
+    """A folder of an fsspec file system; credentials are those that its library finds."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        try:
+            from fsspec.core import url_to_fs
+
+            filesystem, self._root = url_to_fs(self._url)
+        except ImportError:
+            raise PipelineError(
+                Code.CONFIG,
+                "The remote cache needs a package that is not installed.",
+                where=self._url,
+                hint="pip install 'wasi-nn-pipeline[buckets]'",
+            ) from None
+        except ValueError as error:
+            raise PipelineError(
+                Code.CONFIG, "The remote cache has no such place.", where=url, found=str(error)
+            ) from None
+        self._filesystem: Any = filesystem
+
+    def describe(self) -> str:
+        """Return the address."""
+        return self._url
+
+    def get_record(self, key: str) -> bytes | None:
+        """Return the record's bytes, or None."""
+        with _faults():
+            path = f"{self._root}/ac/{key}"
+            try:
+                with self._filesystem.open(path, "rb") as stream:
+                    data = bytes(stream.read(MOST_RECORD_BYTES + 1))
+            except FileNotFoundError:
+                return None
+            if len(data) > MOST_RECORD_BYTES:
+                raise RemoteFault("it sends more bytes than asked for")
+            return data
+
+    def put_record(self, key: str, data: bytes) -> None:
+        """Keep a record."""
+        with _faults():
+            self._filesystem.makedirs(f"{self._root}/ac", exist_ok=True)
+            self._filesystem.pipe_file(f"{self._root}/ac/{key}", data)
+
+    def get_object(self, digest: Digest, target: Path) -> bool:
+        """Write the object's bytes to ``target``, or return False."""
+        with _faults():
+            path = self._object(digest)
+            try:
+                found = self._filesystem.info(path)["size"]
+            except FileNotFoundError:
+                return False
+            if found != digest.size:
+                raise RemoteFault("it has another object of that name")
+            self._filesystem.get_file(path, str(target))
+            return True
+
+    def put_object(self, digest: Digest, source: Path) -> None:
+        """Keep an object, unless it is there already."""
+        with _faults():
+            path = self._object(digest)
+            if not self._filesystem.exists(path):
+                self._filesystem.makedirs(f"{self._root}/cas", exist_ok=True)
+                self._filesystem.put_file(str(source), path)
+
+    def _object(self, digest: Digest) -> str:
+        return f"{self._root}/cas/{digest.sha256}"
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (RemoteFault, PipelineError):
+        raise
+    except PermissionError:
+        raise RemoteFault("it refuses us", final=True) from None
+    except Exception as error:
+        # Each file system has errors of its own; none of them may stop a build.
+        raise RemoteFault(f"{type(error).__name__}: {str(error)[:200]}") from None

@@ -1,0 +1,137 @@
+"""What is shared with other machines: a remote cache that can slow a build, never break it."""
+
+from __future__ import annotations
+
+import hmac
+import sys
+import threading
+from pathlib import PurePosixPath
+
+import msgspec
+
+from pipeline.errors import printable
+from pipeline.store.digest import Digest, canonical_json
+from pipeline.store.objects import Objects
+from pipeline.store.records import Record
+from pipeline.store.remote import Remote, RemoteFault
+
+_MOST_FAULTS = 3
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record as it travels: with the key that it belongs to, and who vouches for both."""
+
+    key: str
+    record: Record
+    mac: str
+
+
+class Shared:
+    """A remote cache that is asked until it has failed a few times, and never believed.
+
+    Objects are checked against their digest. A record says what a key gave: it is bound to its
+    key, and with a ``secret`` (HMAC-SHA256) only one that was made by someone who has it counts.
+    """
+
+    def __init__(self, remote: Remote, *, write: bool, secret: bytes = b"") -> None:
+        self._remote = remote
+        self._write = write
+        self._secret = secret
+        self._faults = 0
+        self._guard = threading.Lock()
+
+    def record(self, key: str) -> Record | None:
+        """Return what the remote cache says that a key gave, if it can be used."""
+        if not self._asked():
+            return None
+        try:
+            data = self._remote.get_record(key)
+            if data is None:
+                return None
+            envelope = msgspec.json.decode(data, type=_Envelope)
+            self._check(key, envelope)
+        except RemoteFault as fault:
+            self._failed(fault)
+            return None
+        except (msgspec.MsgspecError, ValueError):
+            self._failed(RemoteFault("it has a record that cannot be read"))
+            return None
+        return envelope.record
+
+    def obtain(self, digest: Digest, objects: Objects) -> bool:
+        """Bring an object into the store, if the remote cache has it and it is what it says."""
+        if not self._asked():
+            return False
+        try:
+            with objects.receive(digest) as part:
+                if not self._remote.get_object(digest, part):
+                    raise _Missing
+                if Digest.of_file(part) != digest:
+                    raise RemoteFault("it sends other bytes than their digest says")
+        except _Missing:
+            return False
+        except RemoteFault as fault:
+            self._failed(fault)
+            return False
+        return True
+
+    def offer(self, key: str, record: Record, objects: Objects) -> None:
+        """Give away what a key gave: the objects first, since a record promises them."""
+        if not self._write or not self._asked():
+            return
+        try:
+            for members in record.outputs.values():
+                for digest in members.values():
+                    self._remote.put_object(digest, objects.path(digest))
+            envelope = _Envelope(key=key, record=record, mac=self._mac(key, record))
+            self._remote.put_record(key, msgspec.json.encode(envelope))
+        except RemoteFault as fault:
+            self._failed(fault)
+        except OSError:
+            return  # An object went meanwhile: another run tidies up.
+
+    def _check(self, key: str, envelope: _Envelope) -> None:
+        if envelope.key != key:
+            raise RemoteFault("it has another key's record in this one's place")
+        if self._secret and not hmac.compare_digest(envelope.mac, self._mac(key, envelope.record)):
+            raise RemoteFault("it has a record that nobody vouches for who knows the secret")
+        for members in envelope.record.outputs.values():
+            for name in members:
+                parts = PurePosixPath(name).parts
+                if name and (not confined(name) or not parts):
+                    raise RemoteFault("it has a record with a path that leads elsewhere")
+
+    def _mac(self, key: str, record: Record) -> str:
+        if not self._secret:
+            return ""
+        said = canonical_json({"key": key, "record": msgspec.to_builtins(record)})
+        return hmac.new(self._secret, said, "sha256").hexdigest()
+
+    def _asked(self) -> bool:
+        return self._faults < _MOST_FAULTS
+
+    def _failed(self, fault: RemoteFault) -> None:
+        with self._guard:
+            first, given_up = self._faults == 0, not self._asked()
+            self._faults = _MOST_FAULTS if fault.final else self._faults + 1
+            if given_up or not (first or not self._asked()):
+                return
+        rest = "" if self._asked() else "; it is left alone for the rest of this run"
+        print(
+            f"warning: the remote cache {self._remote.describe()}: {printable(str(fault))}{rest}.",
+            file=sys.stderr,
+        )
+
+
+class _Missing(Exception):
+    """The remote cache does not have it, which is no fault."""
+
+
+def confined(name: str) -> bool:
+    r"""Tell whether a relative path stays where it begins, on every system.
+
+    >>> [confined(each) for each in ("a/b", "../a", "/a", "a/../b", "c:a", "a\\b", "")]
+    [True, False, False, False, False, False, False]
+    """
+    parts = name.split("/")
+    return all(part not in ("", ".", "..") for part in parts) and not set(name) & set("\\:\0")
