@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -72,6 +73,7 @@ class Functions:
         limits = limits or Limits()
         self._catalogue = catalogue
         self._say = say
+        self.succeeded: Counter[str] = Counter()
         self._trace = trace
         self._tensor_type_abi: TensorTypeAbi = tensor_type_abi
         self._encodings = ENCODINGS[encoding_numbers]
@@ -100,6 +102,7 @@ class Functions:
         values = [unsigned(argument) for argument in arguments]
         started = time.perf_counter()
         errno, message = self._answer(name, guest, values)
+        self.succeeded[name] += errno is Errno.SUCCESS
         if message:
             self._say(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
         if self._trace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,12 +35,14 @@ class Outcome:
     ``exit_code`` is what it gave to proc_exit, 0 without. ``seconds`` are of wall time, compiling
     included. ``memory`` is the size of its memory in bytes, which never shrinks. ``messages`` tell
     each call that was answered with an errno, the last thousand of them; with ``trace`` each call.
+    ``succeeded`` counts the calls that were not, by function.
     """
 
     exit_code: int
     seconds: float
     memory: int
     messages: tuple[str, ...]
+    succeeded: Mapping[str, int]
 
 
 class Host:
@@ -150,6 +152,7 @@ class Host:
             seconds=time.perf_counter() - started,
             memory=ended.memory,
             messages=messages.last(_KEPT_MESSAGES),
+            succeeded=dict(functions.succeeded),
         )
 
 

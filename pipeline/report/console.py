@@ -141,9 +141,9 @@ class LiveConsole:
         self._console = RichConsole(file=stream, highlight=False)
         self._running = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[said]}"),
+            TextColumn("{task.fields[said]}", style="dim", markup=False),
             console=self._console,
         )
         self._all = Progress(
@@ -190,6 +190,7 @@ class LiveConsole:
     ) -> None:
         """Print the table, the failures' first lines, and a closing line."""
         from rich.table import Table
+        from rich.text import Text
 
         self.close()
         if rows:
@@ -197,7 +198,7 @@ class LiveConsole:
             for heading in HEADINGS:
                 shown.add_column(heading)
             for row in rows:
-                shown.add_row(*row.cells())
+                shown.add_row(*(Text(cell) for cell in row.cells()))
             self._console.print(shown)
         for line in closing(rows, failed, blocked):
             self._console.print(line, markup=False, style="red" if failed else "green")

@@ -32,6 +32,8 @@ def verified_rows(reports: Iterable[Path]) -> list[Row]:
     """Return a row for each report (``artifacts/<fixture>/evidence/<case>/report.json``)."""
     rows = []
     for path in reports:
+        if not path.exists():
+            continue  # Its step, or a later one, has told why.
         report = json.loads(path.read_bytes())
         golden = report["golden"]
         largest = max(each["max_absolute"] for each in golden["outputs"].values())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 import sys
 import threading
 import time
@@ -45,6 +47,9 @@ class KnownDigests:
         path = path.absolute()
         name = str(path)
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # Reading a pipe would wait for ever.
+            raise OSError(errno.EINVAL, "It is not a file", name)
         version = version_of(status)
         known = self._look_up(name, version)
         if known is None:

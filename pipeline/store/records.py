@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Records:
-    """Records by key, in ``<folder>/<first two digits>/<key>``."""
+    """Records by key, in ``<folder>/<first two digits>/<key>``: a SHA-256, a newline, JSON."""
 
     def __init__(self, folder: Path, aside: Aside = aside) -> None:
         self._folder = folder
@@ -33,7 +34,10 @@ class Records:
         """Return the record, or None; one that cannot be read is dropped."""
         place = self._place(key)
         try:
-            return msgspec.json.decode(place.read_bytes(), type=Record)
+            sha256, _, data = place.read_bytes().partition(b"\n")
+            if Digest.of_bytes(data).sha256.encode() != sha256:
+                raise ValueError("the record is damaged")
+            return msgspec.json.decode(data, type=Record)
         except FileNotFoundError:
             return None
         except (msgspec.MsgspecError, OSError, ValueError):
@@ -43,12 +47,17 @@ class Records:
     def put(self, key: str, record: Record) -> None:
         """Keep a record; raises OSError."""
         with self._aside(self._place(key)) as part:
-            part.write_bytes(msgspec.json.encode(record))
+            data = msgspec.json.encode(record)
+            part.write_bytes(Digest.of_bytes(data).sha256.encode() + b"\n" + data)
 
     def drop(self, key: str) -> None:
         """Forget a record; fine if there is none."""
+        place = self._place(key)
         with suppress(OSError):
-            self._place(key).unlink()
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
 
     def _place(self, key: str) -> Path:
         return self._folder / key[:2] / key

@@ -12,20 +12,17 @@ import msgspec
 
 from pipeline.config.schema import Expect, Golden, GuestRun, ModelInput
 from pipeline.errors import Code, PipelineError
-from pipeline.host.host import Host, Preopen
 from pipeline.model.request import Interface, Port
 from pipeline.store.digest import Digest
+from pipeline.store.objects import copy
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.executors import EXECUTORS, PACKAGES
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
 from pipeline.verify.native import infer_natively
+from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.work.action import Job
-from pipeline.work.limits import byte_count
-
-# What a guest may print, and write beside its outputs.
-_SPARE_BYTES = 64 << 20
 
 
 def verify(job: Job) -> None:
@@ -46,10 +43,10 @@ def verify(job: Job) -> None:
     seconds: dict[str, float] = {}
 
     started = time.perf_counter()
-    sizes = [_size(port) for port in interface.outputs]
-    _run_guest(job, run, case, folder, sum(sizes) + _SPARE_BYTES)
+    given = [path for label, path in job.inputs.items() if _is_given(label)]
+    sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
+    out = infer_in_sandbox(job.inputs["guest"], given, case, run, sizes, job.scratch, where)
     seconds["guest"] = time.perf_counter() - started
-    _check_written(folder, files, sizes, where)
 
     started = time.perf_counter()
     native = job.scratch / "native"
@@ -60,11 +57,11 @@ def verify(job: Job) -> None:
     ]
     infer_natively(job.inputs["xml"], tensors, [native / f for f in files], run.seconds)
     seconds["native"] = time.perf_counter() - started
-    failures = _unequal(folder, native, files, where)
+    failures = _unequal(out, native, files, where)
 
     started = time.perf_counter()
     outputs = {
-        port.name: _array(folder / file, port)
+        port.name: _array(out / file, port)
         for port, file in zip(interface.outputs, files, strict=True)
     }
     inputs = {
@@ -92,60 +89,17 @@ def verify(job: Job) -> None:
             for index, value in ranking(judged, expect.average)[:5]
         ),
         expected=_expected(expect),
-        outputs={file: Digest.of_file(folder / file).sha256 for file in files},
+        outputs={file: Digest.of_file(out / file).sha256 for file in files},
         seconds={name: round(value, 4) for name, value in seconds.items()},
         machine=_machine(),
     )
+    for file in files:
+        copy(out / file, folder / file)
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
-def _run_guest(job: Job, run: GuestRun, case: str, out: Path, disk: int) -> None:
-    stdout, stderr = job.scratch / "stdout", job.scratch / "stderr"
-    fixture = job.inputs["descriptor"].parent
-    with Host() as host:
-        outcome = host.run(
-            job.inputs["guest"],
-            args=(case,),
-            dirs=(
-                Preopen(host=fixture, guest="fixture"),
-                Preopen(host=out, guest="out", writable=True),
-            ),
-            seconds=run.seconds,
-            memory=byte_count(run.memory),
-            disk=disk,
-            stdout=stdout,
-            stderr=stderr,
-        )
-    if outcome.exit_code != 0:
-        limit = byte_count(run.memory)
-        hint = "See the guest's own lines, and the host's, below."
-        if outcome.memory > 0.9 * limit:
-            used = f"{outcome.memory // 2**20} of the {run.memory} of memory"
-            hint = f"The guest had taken {used} that the config allows it."
-        said = stderr.read_bytes()[-4000:].decode(errors="replace")
-        raise PipelineError(
-            Code.GUEST_FAILED,
-            f"The guest {run.program} failed on case {case}.",
-            where=str(job.parameters["where"]),
-            expected="exit code 0",
-            found=f"exit code {outcome.exit_code}",
-            hint=hint,
-            detail="\n".join([*said.splitlines()[-8:], *outcome.messages[-8:]]),
-        )
-
-
-def _check_written(folder: Path, files: Sequence[str], sizes: Sequence[int], where: str) -> None:
-    for file, size in zip(files, sizes, strict=True):
-        path = folder / file
-        found = path.stat().st_size if path.is_file() and not path.is_symlink() else None
-        if found != size:
-            raise PipelineError(
-                Code.VERIFY,
-                f"The guest did not write its output {file} in full.",
-                where=where,
-                expected=f"{size} bytes",
-                found="no file" if found is None else f"{found} bytes",
-            )
+def _is_given(label: str) -> bool:
+    return label in ("descriptor", "xml", "bin") or label.startswith("tensor.")
 
 
 def _unequal(ours: Path, native: Path, files: Sequence[str], where: str) -> list[PipelineError]:

@@ -216,7 +216,7 @@ class Builder:
 
 def _clear(folder: Path) -> None:
     """Make way for a folder's new files; what a link leads to is not ours to remove."""
-    if folder.is_symlink():
+    if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
@@ -261,7 +261,7 @@ def _written(action: Action, outputs: Mapping[str, Path]) -> Files:
     for label, path in outputs.items():
         if label.endswith("/"):
             files[label] = _members(path)
-        elif path.is_file():
+        elif path.is_file() and not path.is_symlink():
             files[label] = {"": path}
         else:
             raise PipelineError(

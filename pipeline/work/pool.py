@@ -7,16 +7,19 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import LifoQueue
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job, Recipe
+from pipeline.work.last_resort import TOO_LATE
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    import psutil
     from pebble import ProcessPool
 
 _OUT_OF_MEMORY = 86
@@ -158,11 +161,22 @@ def _supervise(parent: int) -> None:
     myself = psutil.Process()
     while True:
         time.sleep(0.1)
-        if _watch.limit and myself.memory_info().rss > _watch.limit:
+        if _watch.limit and _resident(myself) > _watch.limit:
             os._exit(_OUT_OF_MEMORY)
         # After a kill -9 of the parent nobody else would end this process.
         if os.getppid() != parent and os.name != "nt":
             os._exit(_ORPHANED)
+
+
+def _resident(process: psutil.Process) -> int:
+    """Return the resident bytes of a process and of all that it has started."""
+    import psutil
+
+    total = int(process.memory_info().rss)
+    for child in process.children(recursive=True):
+        with suppress(psutil.Error):
+            total += int(child.memory_info().rss)
+    return total
 
 
 def _ended(exitcode: int, memory: int) -> PipelineError:
@@ -172,6 +186,12 @@ def _ended(exitcode: int, memory: int) -> PipelineError:
             "The step was ended, since it used more memory than its limit.",
             expected=f"at most {memory // 2**20} MiB resident",
             hint="Raise the memory limit in the config if the step really needs more.",
+        )
+    if exitcode == TOO_LATE:
+        return PipelineError(
+            Code.TIME_LIMIT,
+            "The step was ended, since a call of it did not return within its time limit.",
+            hint="A guest that sleeps or a model that takes too long: raise the limit if need be.",
         )
     if exitcode < 0:
         name = signal.Signals(-exitcode).name

@@ -147,6 +147,11 @@ def test_a_guest_that_does_not_compile(project: Project) -> None:
     assert_one_clear_error(run, "error[guest-build]", f"guests/classify/classify.c:{line}")
 
 
+# A guest that does all that it should, and then more.
+_INFER = (ROOT / "guests/classify/classify.c").read_text().replace(
+    "int main(", "#include <unistd.h>\nint more(void);\nint inferred("
+) + "\nint main(int n, char **a) { int code = inferred(n, a); return code ? code : more(); }\n"
+
 BROKEN = {
     "traps": ("int main(void) { __builtin_trap(); }", ("guest-failed", "unreachable")),
     "loops for ever": (
@@ -162,9 +167,9 @@ BROKEN = {
     "fails": ("int main(void) { return 7; }", ("guest-failed", "exit code 7")),
     "writes nothing": ("int main(void) { return 0; }", ("did not write its output",)),
     "writes zeros": (
-        "#include <stdio.h>\n"
-        'int main(void) { float z[3] = {0}; const char *n[] = {"out/red-1x3-f32.raw", '
-        '"out/blue-1x3-f32.raw"}; for (int i = 0; i < 2; i++) { FILE *f = fopen(n[i], "wb"); '
+        _INFER + "int more(void) { float z[3] = {0}; "
+        'const char *n[] = {"out/red-1x3-f32.raw", "out/blue-1x3-f32.raw"}; '
+        'for (int i = 0; i < 2; i++) { FILE *f = fopen(n[i], "r+b"); '
         "if (f) { fwrite(z, 4, 3, f); fclose(f); } } return 0; }",
         ("differs from the native inference",),
     ),
@@ -177,6 +182,35 @@ BROKEN = {
     "steers the terminal": (
         '#include <stdio.h>\nint main(void) { fputs("\\x1b[2Jevil\\n", stderr); return 3; }',
         (r"| \x1b[2Jevil",),
+    ),
+    "leads its report elsewhere": (
+        _INFER + 'int more(void) { return symlink("../../../../precious", "out/report.json"); }',
+        ("wrote more than its outputs", "also 'report.json'"),
+    ),
+    "has one file under two names": (
+        _INFER + 'int more(void) { return link("out/red-1x3-f32.raw", "out/blue.raw"); }',
+        ("one file under several names",),
+    ),
+    "writes a file more": (
+        _INFER + r'int more(void) { fclose(fopen("out/a\x1b[2J", "w")); return 0; }',
+        ("wrote more than its outputs", r"also 'a\x1b[2J'"),
+    ),
+    "knows the answer": (
+        "#include <stdio.h>\n#include <string.h>\n"
+        "int main(int n, char **a) { const unsigned char w[2][12] = {RED, BLUE}; char p[64]; "
+        'snprintf(p, 64, "out/%s-1x3-f32.raw", a[1]); FILE *f = fopen(p, "wb"); '
+        'fwrite(w[strcmp(a[1], "red") != 0], 1, 12, f); fclose(f); return 0; }',
+        ("without a single compute",),
+    ),
+    "copies the answer of an earlier run": (
+        "#include <stdio.h>\n"
+        'int main(void) { FILE *f = fopen("fixture/evidence/red/red-1x3-f32.raw", "rb"); '
+        "return f ? 0 : 44; }",
+        ("exit code 44",),
+    ),
+    "sleeps": (
+        "#include <unistd.h>\nint main(void) { sleep(1000); return 0; }",
+        ("error[time-limit]",),
     ),
     "leads out of its folder": (
         "#include <unistd.h>\n"
@@ -195,6 +229,9 @@ BROKEN = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_guest_that(project: Project, how: str) -> None:
     source, words = BROKEN[how]
+    for name, case in (("RED", "red"), ("BLUE", "blue")):
+        answer = (project.folder / f"evidence/{case}/{case}-1x3-f32.raw").read_bytes()
+        source = source.replace(name, "{" + ",".join(map(str, answer)) + "}")
     (project.root / "guests/classify/classify.c").write_text(source)
     project.edit("seconds = 20", "seconds = 2")
     assert_one_clear_error(project.doit(), *words)

@@ -1,0 +1,130 @@
+"""A case run in the sandbox: the guest gets what is declared, and must leave its outputs alone."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pipeline.config.schema import GuestRun
+from pipeline.errors import Code, PipelineError
+from pipeline.host.host import Host, Outcome, Preopen
+from pipeline.store.objects import copy
+from pipeline.work.last_resort import ended_after
+from pipeline.work.limits import byte_count
+
+# What a guest may print, and write beside its outputs.
+_SPARE_BYTES = 64 << 20
+_TAIL_BYTES = 4000
+_TAIL_LINES = 8
+_LINE = 200
+_NAMES = 5
+# Time for a host to end by itself, before the process is ended with it.
+_GRACE_SECONDS = 10.0
+
+
+def infer_in_sandbox(
+    guest: Path,
+    given: Iterable[Path],
+    case: str,
+    run: GuestRun,
+    outputs: Mapping[str, int],
+    scratch: Path,
+    where: str,
+) -> Path:
+    """Run a guest on ``case`` and return the folder with the files that it wrote.
+
+    ``given`` are the files that it sees as ``fixture``, and it sees nothing else: not what an
+    earlier run has written. ``outputs`` are the files that it must leave in ``out``, with their
+    sizes in bytes; anything else there, or a link in place of one, is refused, since whatever
+    reads it later would follow it. Raises PipelineError (GUEST_FAILED, VERIFY, and those of
+    ``Host.run``).
+    """
+    fixture, out = scratch / "fixture", scratch / "out"
+    fixture.mkdir()
+    out.mkdir()
+    for path in given:
+        copy(path, fixture / path.name)
+    streams = [scratch / "stdout", scratch / "stderr"]
+    with Host() as host, ended_after(run.seconds + _GRACE_SECONDS):
+        outcome = host.run(
+            guest,
+            args=(case,),
+            dirs=(
+                Preopen(host=fixture, guest="fixture"),
+                Preopen(host=out, guest="out", writable=True),
+            ),
+            seconds=run.seconds,
+            memory=byte_count(run.memory),
+            disk=sum(outputs.values()) + _SPARE_BYTES,
+            stdout=streams[0],
+            stderr=streams[1],
+        )
+    if outcome.exit_code != 0:
+        raise _failed(outcome, run, case, streams[1], where)
+    _check_left(out, outputs, where)
+    for name in ("compute", "get_output"):
+        if not outcome.succeeded.get(name):
+            raise PipelineError(
+                Code.VERIFY,
+                f"The guest wrote outputs without a single {name}.",
+                where=where,
+                expected=f"what the host gave it, by {name}",
+                hint="It must infer, not copy what is expected.",
+            )
+    return out
+
+
+def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str) -> PipelineError:
+    hint = "See the guest's own lines, and the host's, below."
+    if outcome.memory > 0.9 * byte_count(run.memory):
+        used = f"{outcome.memory // 2**20} of the {run.memory} of memory"
+        hint = f"The guest had taken {used} that the config allows it."
+    with stderr.open("rb") as stream:
+        stream.seek(max(0, stderr.stat().st_size - _TAIL_BYTES))
+        said = stream.read(_TAIL_BYTES).decode(errors="replace").splitlines()
+    lines = [*said[-_TAIL_LINES:], *outcome.messages[-_TAIL_LINES:]]
+    return PipelineError(
+        Code.GUEST_FAILED,
+        f"The guest {run.program} failed on case {case}.",
+        where=where,
+        expected="exit code 0",
+        found=f"exit code {outcome.exit_code}",
+        hint=hint,
+        detail="\n".join(line[:_LINE] for line in lines),
+    )
+
+
+def _check_left(out: Path, outputs: Mapping[str, int], where: str) -> None:
+    for file, size in outputs.items():
+        found = _bytes_of(out / file)
+        if found != f"{size} bytes":
+            raise PipelineError(
+                Code.VERIFY,
+                f"The guest did not write its output {file} in full.",
+                where=where,
+                expected=f"{size} bytes",
+                found=found,
+            )
+    others = sorted(entry.name for entry in out.iterdir() if entry.name not in outputs)
+    if others:
+        named = ", ".join(ascii(name) for name in others[:_NAMES])
+        raise PipelineError(
+            Code.VERIFY,
+            "The guest wrote more than its outputs.",
+            where=where,
+            expected=", ".join(outputs),
+            found=f"also {named}" + (f" and {len(others) - _NAMES} more" * (len(others) > _NAMES)),
+        )
+
+
+def _bytes_of(path: Path) -> str:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return "no file"
+    if not stat.S_ISREG(status.st_mode):
+        return "a link or folder"
+    if status.st_nlink != 1:
+        return "one file under several names"
+    return f"{status.st_size} bytes"
