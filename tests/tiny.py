@@ -116,6 +116,15 @@ class Project:
         file.write_text(text.replace(old, new, 1))
 
 
+def published(project: Project) -> dict[str, bytes]:
+    """Return every file of the fixture's folder by its path, and its bytes."""
+    return {
+        path.relative_to(project.folder).as_posix(): path.read_bytes()
+        for path in sorted(project.folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 def make_project(root: Path, toolchains: Path) -> Project:
     """Write the project; ``toolchains`` is shared, since the first compile takes long."""
     (root / "configs" / "fixtures").mkdir(parents=True)
