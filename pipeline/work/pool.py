@@ -25,13 +25,21 @@ if TYPE_CHECKING:
 _OUT_OF_MEMORY = 86
 _ORPHANED = 87
 _SLACK_SECONDS = 30.0
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """The step that this worker is busy with, and its memory limit in bytes."""
+
+    limit: int
 
 
 @dataclass
 class _Watch:
-    """The memory limit of the step that this worker is busy with, in bytes; 0 is none."""
+    """What the watching thread looks at."""
 
-    limit: int = 0
+    step: _Step | None = None
 
 
 _watch = _Watch()
@@ -70,9 +78,17 @@ class Workers:
 
         pool = self._free.get()
         try:
-            pool = pool or self._start()
             task = [recipe, replace(job, say=_silent), memory]
-            _finished(pool, task, seconds).result()
+            for _ in range(_ATTEMPTS):
+                try:
+                    pool = pool or self._start()
+                    return _finished(pool, task, seconds).result()
+                except BrokenProcessPool as error:
+                    # Its worker ended between two steps, so this one has not begun.
+                    pool, lost = None, error
+            raise PipelineError(
+                Code.WORKER, "The worker process of this step was lost.", found=str(lost)
+            )
         except TimeoutError:
             raise PipelineError(
                 Code.TIME_LIMIT,
@@ -82,12 +98,6 @@ class Workers:
             ) from None
         except ProcessExpired as expired:
             raise _ended(expired.exitcode, memory) from None
-        except BrokenProcessPool as error:
-            # The next step gets a new pool; this one may have been closed by an interrupt.
-            pool = None
-            raise PipelineError(
-                Code.WORKER, "The worker process of this step was lost.", found=str(error)
-            ) from None
         finally:
             self._free.put(pool)
 
@@ -133,7 +143,11 @@ def _finished(pool: ProcessPool, task: list[object], seconds: float) -> Future[N
     wait([future], timeout=seconds + _SLACK_SECONDS)
     if not future.done():
         pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
-        raise BrokenProcessPool("it neither ran nor ended")
+        raise PipelineError(
+            Code.WORKER,
+            "The worker process of this step was lost.",
+            found="it neither ran nor ended",
+        )
     return future
 
 
@@ -142,11 +156,11 @@ def _silent(text: str) -> None:
 
 
 def _perform(recipe: Recipe, job: Job, memory: int) -> None:
-    _watch.limit = memory
+    _watch.step = _Step(memory)
     try:
         recipe(job)
     finally:
-        _watch.limit = 0
+        _watch.step = None
 
 
 def _enter(parent: int) -> None:
@@ -161,7 +175,9 @@ def _supervise(parent: int) -> None:
     myself = psutil.Process()
     while True:
         time.sleep(0.1)
-        if _watch.limit and _resident(myself) > _watch.limit:
+        step = _watch.step
+        # Looking takes a while: the step may have ended meanwhile, and another begun.
+        if step and _resident(myself) > step.limit and _watch.step is step:
             os._exit(_OUT_OF_MEMORY)
         # After a kill -9 of the parent nobody else would end this process.
         if os.getppid() != parent and os.name != "nt":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job
+from pipeline.work.process import run_process
 
 
 def shout(job: Job) -> None:
@@ -40,6 +42,19 @@ def eat(job: Job) -> None:
     hoard = []
     while True:
         hoard.append(bytearray(os.urandom(16) * 2**20))
+
+
+def eat_in_a_child(job: Job) -> None:
+    code = "import os; hoard = []\nwhile True: hoard.append(bytearray(os.urandom(16) * 2**20))"
+    run_process([sys.executable, "-c", code], seconds=60, cwd=job.scratch)
+
+
+def nap(job: Job) -> None:
+    time.sleep(0.002)
+
+
+def tell_pid(job: Job) -> None:
+    job.outputs["out"].write_text(str(os.getpid()))
 
 
 def write_nothing(job: Job) -> None:

@@ -45,6 +45,7 @@ def job(folder: Path) -> Job:
         (recipes.segfault, 30, 2**32, Code.WORKER, "SIGSEGV"),
         (recipes.leave, 30, 2**32, Code.WORKER, "exit status 3"),
         (recipes.eat, 60, 400 * 2**20, Code.MEMORY_LIMIT, "memory"),
+        (recipes.eat_in_a_child, 60, 400 * 2**20, Code.MEMORY_LIMIT, "memory"),
     ],
 )
 def test_each_way_to_end_has_a_name_and_the_next_step_runs(
@@ -89,12 +90,23 @@ def test_a_worker_that_dies_while_idle_costs_nothing(tmp_path: Path) -> None:
         # Not waited for: that would take its exit status from the pool.
         while idle in started():
             time.sleep(0.05)
-        for _ in range(3):
-            with contextlib.suppress(PipelineError):
-                pool.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
-                break
-        else:
-            pytest.fail("no step runs any more")
+        pool.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
+
+
+def test_steps_that_end_while_they_are_looked_at_are_not_taken_for_large(tmp_path: Path) -> None:
+    with Workers(1) as pool:
+        for _ in range(200):
+            pool.run(recipes.nap, job(tmp_path), seconds=60, memory=2**30)
+        assert len(set(pids(pool, tmp_path))) == 1
+
+
+def pids(pool: Workers, folder: Path) -> list[int]:
+    """Return the process that each of a few steps ran in."""
+    found = []
+    for _ in range(3):
+        pool.run(recipes.tell_pid, job(folder), seconds=60, memory=2**30)
+        found.append(int((folder / "out").read_text()))
+    return found
 
 
 def test_a_recipes_own_fault_is_not_taken_for_the_workers(workers: Workers, tmp_path: Path) -> None:
