@@ -1,0 +1,66 @@
+"""`doit run`, which can also be one shard of a run that several machines share."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+from doit.cmd_run import Run as DoitRun
+from doit.control import TaskControl
+
+from pipeline.engine.shard import Shard, chosen
+from pipeline.errors import PipelineError
+
+_SHARD = {
+    "section": "spreading",
+    "name": "shard",
+    "long": "shard",
+    "type": str,
+    "default": "",
+    "help": "i/n: run the part i of n, counted from 1, of the fixtures of this run. Every machine "
+    "that has the same configs splits them in the same way; with a remote cache they share the "
+    "steps that several fixtures need.",
+}
+
+
+class Run(DoitRun):  # type: ignore[misc] # doit has no types
+    """doit's own command with more options; doit finds it by its entry point."""
+
+    name = "run"
+    cmd_options = (*DoitRun.cmd_options, _SHARD)
+
+    def execute(self, params: Any, args: list[str]) -> int:
+        """Run the tasks, and return the exit code: 1 for an error, which is told on stderr."""
+        try:
+            self._shard = Shard.parse(params["shard"]) if params["shard"] else None
+            return int(super().execute(params, args))
+        except PipelineError as error:
+            print(error.render(), file=sys.stderr)
+            return 1
+
+    # doit passes the options that the signature names, so it has to be that of its own method.
+    @functools.wraps(DoitRun._execute)
+    def _execute(self, **options: Any) -> int:
+        if self._shard is not None:
+            self.sel_tasks = self._selected(self._shard)
+            if not self.sel_tasks:
+                print(f"nothing to do: shard {self._shard} has none of the fixtures")
+                return 0
+        return int(super()._execute(**options))
+
+    def _selected(self, shard: Shard) -> list[str]:
+        control = TaskControl(self.task_list)
+        control.process(self.sel_tasks)
+        named = [leaf for name in control.selected_tasks for leaf in _leaves(control.tasks, name)]
+        for task in control.tasks.values():
+            # Once these are set, doit takes nothing that is named after the task.
+            task.options = None
+        every = [task.name for task in self.task_list if not task.has_subtask]
+        default = self.loader.load_doit_config()["default_tasks"]
+        return chosen(shard, dict.fromkeys(named), every, default)
+
+
+def _leaves(tasks: dict[str, Any], name: str) -> list[str]:
+    task = tasks[name]
+    return [each for each in task.task_dep if tasks[each].subtask_of == name] or [name]
