@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
+from pipeline.engine.interrupts import raise_interrupts
 from pipeline.report.console import Console, hush
 from pipeline.report.verified import verified_rows
 
@@ -47,7 +46,7 @@ class Reporter:
                 seen.add(name)
                 waiting += [*tasks[name].task_dep, *tasks[name].setup_tasks]
         self._total = sum(1 for name in seen if not tasks[name].has_subtask)
-        signal.signal(signal.SIGTERM, _interrupt)
+        raise_interrupts()
 
     def get_status(self, task: Any) -> None:
         """A step is about to be checked."""
@@ -120,7 +119,3 @@ def _print(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         hush(sys.stdout)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,220 @@
+"""kill -9 and SIGTERM at named points of every step; the next runs end as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults import kill_program
+from tests.faults.variants import DAMAGED, EDITED, STEPS, damage, edit_for
+from tests.tiny import ROOT, Project, Run
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+# Of every step; the others are common to all of them.
+OF_EVERY_STEP = ("write", "rename", "record")
+OF_ANY_STEP = ("withdraw", "written", "sync", "keep")
+OF_A_RESTORE = ("fetch", "place")
+# Those of a fixture's folder.
+PUBLISHING = ("tensor:tiny.red", "ir:tiny", "fixture:tiny", "verify:tiny.red", "manifest:tiny")
+ONLY_IN = {"clear": "verify:tiny.red", "drop": "manifest:tiny"}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill to come: at a point of a step that builds anew, or restores what it made before."""
+
+    step: str
+    point: str
+    number: signal.Signals
+    restores: bool = False
+
+
+class Killing:
+    """A project whose runs are killed, and a log of where they were."""
+
+    def __init__(self, project: Project, chance: random.Random) -> None:
+        self.project = project
+        self.token = uuid.uuid4().hex
+        self.log = project.root.with_name(f"{project.root.name}.log")
+        self.log.touch()
+        self._chance = chance
+        self._variant = 0
+
+    def passages(self) -> Counter[str]:
+        """Return how often a run was killed at each point of each step."""
+        return Counter(self.log.read_text().splitlines())
+
+    def kill(self, kill: Kill) -> None:
+        """Run the step until it was killed at the point."""
+        place = f"{kill.step} {kill.point}"
+        before = self.passages()[place]
+        # A later passage may not come, or a step build what it should restore, since its record
+        # was never written: then that run heals the project, and the next one gets there.
+        for nth in (self._chance.randint(1, 3), 1, 1, 1):
+            if kill.restores:
+                damage(self.project, kill.step)
+            else:
+                self._variant += 1
+                edit_for(self.project, kill.step, self._variant)
+            run = self._run(kill, nth)
+            assert "Traceback" not in run.output, (kill, run.output)
+            self._assert_a_manifest_vouches_for_what_is_there()
+            if self.passages()[place] > before:
+                code = {signal.SIGKILL: -9, signal.SIGTERM: 143}[kill.number]
+                assert run.returncode == code, (kill, run.output)
+                return
+            assert run.returncode == 0, (kill, run.output)
+        pytest.fail(f"no run came to {kill}")
+
+    def orphans(self) -> list[str]:
+        """Return the processes that are left of all runs, once they had time to notice."""
+        for _ in range(50):
+            left = [p for p in psutil.process_iter() if self._is_ours(p)]
+            if not left:
+                break
+            time.sleep(0.1)
+        return [str(process) for process in left]
+
+    def _run(self, kill: Kill, nth: int) -> Run:
+        program = Path(kill_program.__file__)
+        point = [kill.step, kill.point, str(nth), str(int(kill.number)), str(self.log)]
+        done = subprocess.run(
+            [sys.executable, program, *point, kill.step],
+            cwd=self.project.root,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "FAULTS": self.token},
+        )
+        return Run(done.returncode, done.stdout + done.stderr)
+
+    def _assert_a_manifest_vouches_for_what_is_there(self) -> None:
+        manifest = self.project.folder / "manifest.json"
+        if manifest.exists() and manifest.read_bytes() != DAMAGED:
+            for file in json.loads(manifest.read_bytes())["files"]:
+                data = (self.project.folder / file["path"]).read_bytes()
+                assert data == DAMAGED or sha256(data).hexdigest() == file["sha256"], file
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("FAULTS") == self.token
+        except psutil.Error:
+            return False
+
+
+def planned(chance: random.Random) -> list[list[Kill]]:
+    """Return every kill, one with each signal, in one list for each step."""
+    kills = []
+    for when in ("before", "after"):
+        for number in SIGNALS:
+            for name in OF_EVERY_STEP:
+                kills += [Kill(step, f"{when} {name}", number) for step in STEPS]
+            for name in OF_ANY_STEP:
+                kills.append(Kill(chance.choice(STEPS), f"{when} {name}", number))
+            for name in OF_A_RESTORE:
+                kills.append(Kill(chance.choice(STEPS), f"{when} {name}", number, restores=True))
+            kills.append(Kill(chance.choice(PUBLISHING), f"{when} note", number))
+            for name, step in ONLY_IN.items():
+                kills.append(Kill(step, f"{when} {name}", number))
+    chance.shuffle(kills)
+    # A run that has to bring all other steps up to date first takes longest.
+    return [[kill for kill in kills if kill.step == step] for step in chance.sample(STEPS, 7)]
+
+
+def state(project: Project) -> dict[str, bytes]:
+    """Return the fixture's files, with the seconds that something took left out."""
+    return {
+        path.relative_to(project.folder).as_posix(): re.sub(
+            rb'"(guest|native|golden)": [\d.e-]+', rb'"\1": 0', path.read_bytes()
+        )
+        for path in project.folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def copy_of(project: Project, root: Path) -> Project:
+    shutil.copytree(project.root, root)
+    return Project(root)
+
+
+def assert_nothing_is_left_over(project: Project) -> None:
+    left = [path for path in project.root.rglob("*") if re.search(r"\.part|corrupt", path.name)]
+    assert left == []
+    assert list((project.root / "artifacts/.cache/tmp").iterdir()) == []
+
+
+def assert_nothing_to_do(project: Project) -> None:
+    assert project.doit().output.startswith("nothing to do")
+
+
+@pytest.mark.heavy
+def test_runs_that_are_killed_end_equal_to_undisturbed_ones(built: Project, tmp_path: Path) -> None:
+    seed = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(2**32)))
+    print(f"FAULTS_SEED={seed}")
+    chance = random.Random(seed)
+    plans = planned(chance)
+    killings = [
+        Killing(copy_of(built, tmp_path / name), random.Random(chance.random()))
+        for name in ("ein Projekt", "noch ein Projekt")
+    ]
+
+    def end_all(killing: Killing, plan: list[list[Kill]]) -> None:
+        for kill in (kill for kills in plan for kill in kills):
+            killing.kill(kill)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(end_all, killings, (plans[::2], plans[1::2])))
+
+    hits = killings[0].passages() + killings[1].passages()
+    points = Counter[str]()
+    for place, count in hits.items():
+        points[place.partition(" ")[2]] += count
+    for point, count in sorted(points.items()):
+        print(f"{count:>4} killed {point}")
+    named = {f"{when} {name}" for when in ("before", "after") for name in kill_program.FUNCTIONS}
+    assert {point for point in named if points[point] < 2} == set()
+    every = {
+        f"{step} {w} {n}" for step in STEPS for w in ("before", "after") for n in OF_EVERY_STEP
+    }
+    assert {place for place in every if hits[place] < 2} == set()
+    assert hits.total() >= 50
+
+    for killing in killings:
+        battered = killing.project
+        assert killing.orphans() == []
+        # What was being built when the last kill came…
+        undisturbed = copy_of(built, battered.root.with_name(f"{battered.root.name}, in Ruhe"))
+        for name in EDITED:
+            shutil.copy(battered.root / name, undisturbed.root / name)
+        for project in (battered, undisturbed):
+            run = project.doit()
+            assert run.returncode == 0, run.output
+        assert state(battered) == state(undisturbed)
+        assert_nothing_is_left_over(battered)
+        assert_nothing_to_do(battered)
+        # …and what had been built before all of them.
+        for name in EDITED:
+            shutil.copy(built.root / name, battered.root / name)
+        run = battered.doit()
+        assert run.returncode == 0, run.output
+        assert run.steps("built") == set()
+        assert state(battered) == state(built)
+        assert_nothing_is_left_over(battered)
+        assert_nothing_to_do(battered)
+        assert killing.orphans() == []
