@@ -73,13 +73,13 @@ class Killing:
                 self._variant += 1
                 edit_for(self.project, kill.step, self._variant)
             run = self._run(kill, nth)
-            assert "Traceback" not in run.output, (kill, run.output)
+            assert "Traceback" not in run.output, f"{kill}\n{run.output}"
             self._assert_a_manifest_vouches_for_what_is_there()
             if self.passages()[place] > before:
                 code = {signal.SIGKILL: -9, signal.SIGTERM: 143}[kill.number]
-                assert run.returncode == code, (kill, run.output)
+                assert run.returncode == code, f"{kill}\n{run.output}"
                 return
-            assert run.returncode == 0, (kill, run.output)
+            assert run.returncode == 0, f"{kill}\n{run.output}"
         pytest.fail(f"no run came to {kill}")
 
     def orphans(self) -> list[str]:

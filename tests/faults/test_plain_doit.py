@@ -5,27 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.twins import Twin, twins, until
-
-
-@contextmanager
-def ended(*processes: subprocess.Popen[str]) -> Iterator[None]:
-    """Leave nothing running, whatever comes."""
-    try:
-        yield
-    finally:
-        for process in processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+from tests.faults.twins import Twin, ended, twins, until
 
 
 def settled(twin: Twin, *arguments: str) -> None:
