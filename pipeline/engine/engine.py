@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -14,54 +15,28 @@ from typing import Any
 
 from doit.exceptions import TaskFailed
 
-from pipeline.config.load import Configs, load_project
+from pipeline.config.load import load_project
 from pipeline.engine import remembered, state
 from pipeline.engine.declared import declared_at
+from pipeline.engine.present import announce
+from pipeline.engine.project import Project
 from pipeline.engine.reporter import Reporter
-from pipeline.engine.steps import Layout, all_steps
 from pipeline.engine.storage import check_environment, open_store
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, open_console
+from pipeline.report.events import EventLog, StepFailed, StepFinished, StepProgress
+from pipeline.store.history import Failed, History
 from pipeline.work.action import Action
-from pipeline.work.build import Builder, tool_version
+from pipeline.work.build import Builder, Outcome, tool_version
+from pipeline.work.plan import Foresight, Planned
 from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
 
 _NAME = "wasi-nn-pipeline"
 _WORKERS = 2
 _THREADS = 4
-
-
-class _Project:
-    """What the configs say: the steps by name, where they keep things, who makes which file."""
-
-    def __init__(self, configs: Configs) -> None:
-        self.configs = configs
-        self.layout = Layout(configs)
-        self.steps: Mapping[str, Action] = {action.name: action for action in all_steps(configs)}
-        self._makers = {
-            path: action.name for action in self.steps.values() for path in _made(action)
-        }
-
-    def default(self) -> list[str]:
-        """Return the tasks of a plain run."""
-        fixtures = self.configs.fixtures.items()
-        return [f"manifest:{name}" for name, fixture in fixtures if fixture.default]
-
-    def needed(self, action: Action) -> list[str]:
-        """Return the steps that come before this one."""
-        makers = self._makers
-        made_by = {makers[path] for path in action.inputs.values() if path in makers}
-        return sorted(made_by | set(action.after))
-
-    def shown(self, action: Action) -> list[str]:
-        """Return the targets as doit lists them."""
-        root = self.configs.root
-        return [
-            str(path.relative_to(root) if path.is_relative_to(root) else path)
-            for path in action.outputs.values()
-        ]
+_SAY_SECONDS = 1.0
 
 
 class Engine:
@@ -79,16 +54,19 @@ class Engine:
         self._recalled = remembered.recall(root, self._place, self._stamp)
         self._found_current: set[str] = set()
         self._executed = False
+        self._said: dict[str, float] = {}
+        self.events = EventLog(root / "artifacts" / ".steps" / "events")
         if self._recalled is None:
             _ = self._project
         state.forget_with(self._forget)
+        announce(self)
 
     @cached_property
-    def _project(self) -> _Project:
+    def _project(self) -> Project:
         try:
             configs = load_project(self._root)
             check_environment(configs.project)
-            return _Project(configs)
+            return Project(configs)
         except (ConfigErrors, PipelineError) as error:
             print(error.render(), file=sys.stderr)
             raise SystemExit(1) from None
@@ -105,9 +83,25 @@ class Engine:
 
     @cached_property
     def _builder(self) -> Builder:
-        return Builder(
-            open_store(self._project.layout, self._project.configs.project), self.workers
-        )
+        store = open_store(self._project.layout, self._project.configs.project)
+        return Builder(store, self.workers, self.history)
+
+    @cached_property
+    def history(self) -> History:
+        """How each step was last made, and how it last failed."""
+        return History(self._project.layout.step("history", ""))
+
+    def selected(self, names: Sequence[str]) -> list[Action]:
+        """Return the named steps and all that they need; see Project.selected."""
+        return self._project.selected(names)
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        """Return the steps that are meant, without what they need; see Project.named."""
+        return self._project.named(names)
+
+    def foresee(self, actions: Sequence[Action]) -> list[Planned]:
+        """Return what a run would do with these steps."""
+        return Foresight(self._builder, self.history).plan(actions)
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
@@ -115,7 +109,7 @@ class Engine:
         if "workers" in self.__dict__:
             self.workers.close()
         if "_builder" in self.__dict__:
-            if not self._executed:
+            if self._found_current and not self._executed:
                 self._remember()
             self._builder.close()
 
@@ -189,17 +183,61 @@ class Engine:
             self._note_published(action)
             outcome = self._builder.build(
                 action,
-                lambda text: self.console.progress(name, text),
+                lambda text: self._progress(name, text),
                 # doit runs a current step only when it was asked to, with `-a`.
                 anew=name in self._found_current or self._was_current(name),
             )
         except PipelineError as error:
             place = declared_at(self._root, name)
             error.where = f"{error.where}; declared in {place}" if error.where else place
-            return TaskFailed(error.render())
+            return self._failed(name, error)
         except Exception as error:
-            return TaskFailed(_fault(action, error).render())
+            return self._failed(name, _fault(action, error))
+        return self._finished(name, outcome)
+
+    def _finished(self, name: str, outcome: Outcome) -> dict[str, str]:
+        made = self.history.made(name)
+        record = self._builder.store.records.get(made.key) if made else None
+        if made is not None and record is not None:
+            outputs = {
+                f"{label}{member}": digest.sha256
+                for label, members in record.outputs.items()
+                for member, digest in members.items()
+            }
+            self.events.write(
+                StepFinished(
+                    step=name,
+                    outcome=outcome.value,
+                    seconds=made.seconds,
+                    key=made.key,
+                    outputs=outputs,
+                )
+            )
         return {"outcome": outcome.value}
+
+    def _progress(self, name: str, text: str) -> None:
+        self.console.progress(name, text)
+        now = time.monotonic()
+        if now - self._said.get(name, 0.0) >= _SAY_SECONDS:
+            self._said[name] = now
+            self.events.write(StepProgress(step=name, text=text))
+
+    def _failed(self, name: str, error: PipelineError) -> TaskFailed:
+        self.events.write(
+            StepFailed(
+                step=name,
+                code=error.code.value,
+                message=error.message,
+                where=error.where,
+                expected=error.expected,
+                found=error.found,
+                hint=error.hint,
+                detail=error.detail,
+            )
+        )
+        failed = Failed(code=error.code.value, message=error.message, when=time.time())
+        self.history.note_failed(name, failed)
+        return TaskFailed(error.render())
 
     def _was_current(self, name: str) -> bool:
         return self._recalled is not None and any(
@@ -279,11 +317,6 @@ def _check_installed() -> None:
             file=sys.stderr,
         )
         raise SystemExit(1) from None
-
-
-def _made(action: Action) -> Iterator[Path]:
-    for label, path in action.outputs.items():
-        yield path / "report.json" if label == "evidence/" else path
 
 
 def _fault(action: Action, error: Exception) -> PipelineError:

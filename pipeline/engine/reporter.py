@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import signal
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.engine.interrupts import raise_interrupts
 from pipeline.report.console import Console, hush
+from pipeline.report.events import (
+    VERSION,
+    EventLog,
+    RunFinished,
+    RunStarted,
+    StepBlocked,
+    StepStarted,
+)
 from pipeline.report.verified import verified_rows
 
 
 class _Engine(Protocol):
     @property
     def console(self) -> Console: ...
+    @property
+    def events(self) -> EventLog: ...
     def close(self) -> None: ...
     def evidence(self) -> dict[str, Path]: ...
 
@@ -36,6 +50,7 @@ class Reporter:
         self._failed: dict[str, str] = {}
         self._blocked: dict[str, str] = {}
         self._total = 0
+        self._begun = time.monotonic()
 
     def initialize(self, tasks: dict[str, Any], selected_tasks: list[str]) -> None:
         """Count the steps that the run may reach."""
@@ -47,6 +62,17 @@ class Reporter:
                 waiting += [*tasks[name].task_dep, *tasks[name].setup_tasks]
         self._total = sum(1 for name in seen if not tasks[name].has_subtask)
         raise_interrupts()
+        self._begun = time.monotonic()
+        self._engine.events.write(
+            RunStarted(
+                version=VERSION,
+                arguments=sys.argv[1:],
+                steps=self._total,
+                pipeline=version("wasi-nn-pipeline"),
+                python=platform.python_version(),
+                process=os.getpid(),
+            )
+        )
 
     def get_status(self, task: Any) -> None:
         """A step is about to be checked."""
@@ -56,6 +82,7 @@ class Reporter:
         if not task.has_subtask:
             self._started[task.name] = time.monotonic()
             self._engine.console.started(task.name, task.doc or "", self._total)
+            self._engine.events.write(StepStarted(step=task.name))
 
     def add_success(self, task: Any) -> None:
         """A step ended well."""
@@ -79,6 +106,7 @@ class Reporter:
         """A step failed, or was blocked by one that did."""
         if type(fail).__name__ == "UnmetDependency":
             self._blocked[task.name] = fail.message
+            self._engine.events.write(StepBlocked(step=task.name, reason=fail.message))
             return
         text = fail.get_msg().rstrip()
         self._failed[task.name] = text
@@ -99,19 +127,37 @@ class Reporter:
         """Close the workers and say how the run ended."""
         cause = sys.exc_info()[1]
         self._engine.close()
+        code = self._exit_code(cause)
+        self._engine.events.write(
+            RunFinished(
+                exit_code=code,
+                interrupted=isinstance(cause, (KeyboardInterrupt, SystemExit)),
+                seconds=time.monotonic() - self._begun,
+                current=len(self._reached) - self._ran,
+                ran=self._ran,
+                failed=len(self._failed),
+                blocked=len(self._blocked),
+            )
+        )
+        self._engine.events.close()
         if isinstance(cause, (KeyboardInterrupt, SystemExit)):
             self._engine.console.close()
             print("interrupted; finished steps are kept, nothing is half-written", file=sys.stderr)
-            raise SystemExit(130 if isinstance(cause, KeyboardInterrupt) else cause.code)
-        if not self._ran and not self._failed:
-            if self._reached:
-                _print(f"nothing to do: {len(self._reached)} steps are up to date")
-            return
-        reports = self._engine.evidence()
-        rows = verified_rows([reports[name] for name in self._reached if name in reports])
-        self._engine.console.summary(rows, self._failed, self._blocked)
-        if self._failed:
-            raise SystemExit(1)
+        elif self._ran or self._failed:
+            reports = self._engine.evidence()
+            rows = verified_rows([reports[name] for name in self._reached if name in reports])
+            self._engine.console.summary(rows, self._failed, self._blocked)
+        elif self._reached:
+            _print(f"nothing to do: {len(self._reached)} steps are up to date")
+        if code:
+            raise SystemExit(code)
+
+    def _exit_code(self, cause: BaseException | None) -> int:
+        if isinstance(cause, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        if isinstance(cause, SystemExit):
+            return int(cause.code or 0)
+        return 1 if self._failed else 0
 
 
 def _print(text: str) -> None:

@@ -33,12 +33,17 @@ class Store:
         self._closed = False
 
     def recall(self, key: str) -> Record | None:
-        """Return what a key gave, here or elsewhere; raises OSError."""
+        """Return what a key gave, here or elsewhere, and keep it here; raises OSError."""
+        record = self.records.get(key)
+        if record is None and (record := self.peek(key)) is not None:
+            self.records.put(key, record)
+        return record
+
+    def peek(self, key: str) -> Record | None:
+        """Return what a key gave, here or elsewhere."""
         record = self.records.get(key)
         if record is None and self.shared is not None:
             record = self.shared.record(key)
-            if record is not None:
-                self.records.put(key, record)
         return record
 
     def fetch(self, digest: Digest, target: Path) -> bool:

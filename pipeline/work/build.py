@@ -10,10 +10,12 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest, key_of
+from pipeline.store.history import History, Made
 from pipeline.store.objects import copy
 from pipeline.store.records import Record
 from pipeline.store.store import Store
@@ -49,21 +51,30 @@ class Outcome(Enum):
 class Builder:
     """Builds actions over one store, with one pool of workers."""
 
-    def __init__(self, store: Store, workers: Workers) -> None:
+    def __init__(self, store: Store, workers: Workers, history: History | None = None) -> None:
         self.store = store
         self._workers = workers
+        self._history = history
 
-    def parts(self, action: Action) -> dict[str, Any]:
+    def parts(
+        self, action: Action, foreseen: Mapping[Path, Digest] = MappingProxyType({})
+    ) -> dict[str, Any]:
         """Return what the key is a hash of: recipe, tools, parameters and input digests.
 
-        Raises PipelineError when an input is not there.
+        ``foreseen`` are the digests that inputs would have; all others are looked at. Raises
+        PipelineError when an input is not there.
         """
         return {
             "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
             "version": action.version,
             "tools": {tool: tool_version(tool) for tool in action.tools},
             "parameters": dict(action.parameters),
-            "inputs": {label: self._input_digest(action, label) for label in action.inputs},
+            "inputs": {
+                label: foreseen[path].sha256
+                if path in foreseen
+                else self._input_digest(action, label)
+                for label, path in action.inputs.items()
+            },
             "outputs": {label: path.name for label, path in action.outputs.items()},
         }
 
@@ -76,7 +87,7 @@ class Builder:
         if not all(path.exists() for path in action.inputs.values()):
             return False
         record = self.store.records.get(self.key(action))
-        return record is not None and self._holds(action, record)
+        return record is not None and self.holds(action, record)
 
     def build(self, action: Action, say: Callable[[str], None], *, anew: bool = False) -> Outcome:
         """Bring the outputs up to date, or leave them as they were and raise PipelineError.
@@ -85,15 +96,26 @@ class Builder:
         whatever is there.
         """
         with _storage_errors(action):
-            key = self.key(action)
+            parts = self.parts(action)
+            key = key_of(parts)
             with self.store.lock(key, say):
                 record = None if anew else self.store.recall(key)
-                if record is not None and self._holds(action, record):
-                    return Outcome.CURRENT
-                if record is not None and self._restore(action, record):
-                    return Outcome.RESTORED
-                self._run(action, key, say)
-                return Outcome.BUILT
+                if record is not None and self.holds(action, record):
+                    outcome = Outcome.CURRENT
+                elif record is not None and self._restore(action, record):
+                    outcome = Outcome.RESTORED
+                else:
+                    outcome, record = Outcome.BUILT, self._run(action, key, say)
+                if self._history is not None:
+                    made = Made(
+                        key=key,
+                        parts=parts,
+                        outcome=outcome.value,
+                        seconds=record.seconds,
+                        when=time.time(),
+                    )
+                    self._history.note_made(action.name, made)
+                return outcome
 
     def forget(self, action: Action) -> None:
         """Drop the record of the action's present key, so that it is run again."""
@@ -117,16 +139,26 @@ class Builder:
                 hint="Put the file there, or correct the path in the config.",
             ) from None
 
-    def _holds(self, action: Action, record: Record) -> bool:
-        targets = _targets(action, record)
-        if targets is None:
+    def holds(self, action: Action, record: Record) -> bool:
+        """Tell whether the targets are what the record says, and nothing beside."""
+        recorded = targets(action, record)
+        if recorded is None:
             return False
         try:
             return self._alone(action, record) and all(
-                self.store.known.digest(path) == digest for path, digest in targets
+                self.store.known.digest(path) == digest for path, digest in recorded
             )
         except OSError:
             return False
+
+    def restorable(self, action: Action, record: Record) -> bool:
+        """Tell whether the outputs would be copied from the store, as far as can be seen."""
+        recorded = targets(action, record)
+        if recorded is None or not action.restorable:
+            return False
+        return self.store.shared is not None or all(
+            self.store.objects.path(digest).exists() for _, digest in recorded
+        )
 
     def _alone(self, action: Action, record: Record) -> bool:
         """Tell whether the folders hold nothing beside what is recorded."""
@@ -139,13 +171,13 @@ class Builder:
         return True
 
     def _restore(self, action: Action, record: Record) -> bool:
-        targets = _targets(action, record)
-        if targets is None or not action.restorable:
+        recorded = targets(action, record)
+        if recorded is None or not action.restorable:
             return False
         with self.store.temporary.folder() as folder:
             parts = [
                 (folder / str(number), path, digest)
-                for number, (path, digest) in enumerate(targets)
+                for number, (path, digest) in enumerate(recorded)
             ]
             if not all(self.store.fetch(digest, part) for part, _, digest in parts):
                 return False
@@ -157,7 +189,7 @@ class Builder:
                 self.store.temporary.place(part, path)
         return True
 
-    def _run(self, action: Action, key: str, say: Callable[[str], None]) -> None:
+    def _run(self, action: Action, key: str, say: Callable[[str], None]) -> Record:
         started = time.monotonic()
         # Whatever comes of it, what the voucher says is no longer what is asked for.
         self._withdraw(action)
@@ -195,6 +227,7 @@ class Builder:
         seconds = time.monotonic() - started
         record = Record(action=action.name, outputs=digests, seconds=seconds)
         self.store.keep(key, record, share=action.restorable)
+        return record
 
     def _publish(
         self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
@@ -237,7 +270,7 @@ def tool_version(package: str) -> str:
         ) from None
 
 
-def _targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
+def targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
     """Return each recorded file's path and digest, or None when the record has other outputs."""
     if set(record.outputs) != set(action.outputs) or not all(
         "" not in members if label.endswith("/") else set(members) == {""}

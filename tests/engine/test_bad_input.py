@@ -233,7 +233,8 @@ def test_a_guest_that(project: Project, how: str) -> None:
         answer = (project.folder / f"evidence/{case}/{case}-1x3-f32.raw").read_bytes()
         source = source.replace(name, "{" + ",".join(map(str, answer)) + "}")
     (project.root / "guests/classify/classify.c").write_text(source)
-    project.edit("seconds = 20", "seconds = 2")
+    if "time-limit" in words[0]:
+        project.edit("seconds = 20", "seconds = 2")
     assert_one_clear_error(project.doit(), *words)
     assert_nothing_half_written(project)
     assert_no_longer_vouched_for(project)

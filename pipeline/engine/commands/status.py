@@ -1,0 +1,87 @@
+"""`doit status`: each fixture and its steps, as they stand now."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import msgspec
+from doit.cmd_base import DoitCmdBase
+
+from pipeline.engine.commands.told import JSON_OPTION, told
+from pipeline.engine.engine import Engine
+from pipeline.work.action import Action
+from pipeline.work.plan import Intent, Planned
+
+
+class _Step(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    state: str
+    made: str | None
+    seconds: float | None
+    key: str | None
+    bytes: int
+    error: str | None
+
+
+class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
+    """The command; doit asks for a class."""
+
+    doc_purpose = "show every step: current, stale, missing or failed, and when it was made"
+    doc_usage = "[TASK ...]"
+    doc_description = (
+        "Nothing is run; all fixtures are shown, not only those of a plain run. As JSON: version, "
+        "and steps: name, state, made (ISO 8601), seconds and key of the last time that it was "
+        "made here, bytes of its targets, and error, when failing was the last that happened."
+    )
+    cmd_options = (JSON_OPTION,)
+
+    def _execute(self, as_json: bool, pos_args: list[str]) -> int:
+        return told(lambda engine: _status(engine, pos_args, as_json))
+
+
+def _status(engine: Engine, names: list[str], as_json: bool) -> int:
+    actions = engine.selected(names or ["*"])
+    steps = [
+        _step(engine, action, planned)
+        for action, planned in zip(actions, engine.foresee(actions), strict=True)
+    ]
+    if as_json:
+        text = msgspec.json.format(msgspec.json.encode({"version": 1, "steps": steps}))
+        sys.stdout.write(text.decode() + "\n")
+        return 0
+    width = max(len(step.name) for step in steps)
+    for step in steps:
+        size = f"{step.bytes / 2**20:.2f} MiB" if step.bytes else ""
+        line = f"{step.state:<8} {step.name:<{width}} {size:>12}  {step.made or '':<20}"
+        print(f"{line} {step.error or ''}".rstrip())
+    return 0
+
+
+def _step(engine: Engine, action: Action, planned: Planned) -> _Step:
+    made = engine.history.made(action.name)
+    failed = engine.history.failed(action.name)
+    there = [path for path in action.outputs.values() if path.exists()]
+    state = "stale" if len(there) == len(action.outputs) else "missing"
+    if planned.intent is Intent.CURRENT:
+        state, failed = "current", None
+    elif failed is not None:
+        state = "failed"
+    return _Step(
+        name=action.name,
+        state=state,
+        made=None if made is None else _time(made.when),
+        seconds=None if made is None else made.seconds,
+        key=None if made is None else made.key,
+        bytes=sum(
+            file.stat().st_size
+            for path in there
+            for file in ([path] if path.is_file() else path.rglob("*"))
+            if file.is_file()
+        ),
+        error=None if failed is None else f"{failed.code}: {failed.message}",
+    )
+
+
+def _time(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,86 @@
+"""What the configs say: every step, what it needs, and which ones a name means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline.config.load import Configs
+from pipeline.engine.steps import Layout, all_steps
+from pipeline.errors import Code, PipelineError
+from pipeline.work.action import Action
+
+
+class Project:
+    """What the configs say: the steps by name, where they keep things, who makes which file."""
+
+    def __init__(self, configs: Configs) -> None:
+        self.configs = configs
+        self.layout = Layout(configs)
+        self.steps: Mapping[str, Action] = {action.name: action for action in all_steps(configs)}
+        self._makers = {
+            path: action.name for action in self.steps.values() for path in _made(action)
+        }
+
+    def default(self) -> list[str]:
+        """Return the tasks of a plain run."""
+        fixtures = self.configs.fixtures.items()
+        return [f"manifest:{name}" for name, fixture in fixtures if fixture.default]
+
+    def needed(self, action: Action) -> list[str]:
+        """Return the steps that come before this one."""
+        makers = self._makers
+        made_by = {makers[path] for path in action.inputs.values() if path in makers}
+        return sorted(made_by | set(action.after))
+
+    def shown(self, action: Action) -> list[str]:
+        """Return the targets as doit lists them."""
+        root = self.configs.root
+        return [
+            str(path.relative_to(root) if path.is_relative_to(root) else path)
+            for path in action.outputs.values()
+        ]
+
+    def selected(self, names: Sequence[str]) -> list[Action]:
+        """Return the named steps and all that they need, in the order in which data flows.
+
+        A name may be a step, a kind (``ir``), a fixture, or a pattern with ``*``; none stands for
+        what a plain run builds. Raises PipelineError (USAGE).
+        """
+        steps = self.steps
+        wanted = set(self.named(names)) if names else set(self.default())
+        for name in reversed(list(steps)):
+            if name in wanted:
+                wanted.update(self.needed(steps[name]))
+        return [action for name, action in steps.items() if name in wanted]
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        """Return the steps that are meant, without what they need; raises PipelineError."""
+        steps = self.steps
+        found = {step for name in names for step in _matching(name, steps)}
+        return [step for step in steps if step in found]
+
+
+def _matching(name: str, steps: Mapping[str, Action]) -> set[str]:
+    found = {
+        step
+        for step in steps
+        if fnmatchcase(step, name)
+        or step.partition(":")[0] == name
+        or step.partition(":")[2].partition(".")[0] == name
+    }
+    if not found:
+        close = get_close_matches(name, steps, n=3)
+        raise PipelineError(
+            Code.USAGE,
+            f"There is no step {name!r}.",
+            hint=f"Did you mean {', '.join(close)}?" if close else "`doit list --all` names them.",
+        )
+    return found
+
+
+def _made(action: Action) -> Iterator[Path]:
+    for label, path in action.outputs.items():
+        yield path / "report.json" if label == "evidence/" else path

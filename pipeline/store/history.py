@@ -1,0 +1,77 @@
+"""What each step of a project was last made from, and how it last failed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from pipeline.store.atomic import Aside, aside
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """How a step was last brought up to date.
+
+    ``parts`` is what its ``key`` is a hash of, ``seconds`` how long its recipe took when it ran,
+    ``when`` the time of its end in seconds since 1970.
+    """
+
+    key: str
+    parts: dict[str, Any]
+    outcome: str
+    seconds: float
+    when: float
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a step failed, since which it has not been made."""
+
+    code: str
+    message: str
+    when: float
+
+
+class History:
+    """Two small files for each step, in a folder of the project. All of it may be deleted."""
+
+    def __init__(self, folder: Path, aside: Aside = aside) -> None:
+        self._folder = folder
+        self._aside = aside
+
+    def made(self, step: str) -> Made | None:
+        """Return how the step was last made here, or None."""
+        return _read(self._place(step, "made"), Made)
+
+    def failed(self, step: str) -> Failed | None:
+        """Return how the step failed when it was last tried, or None."""
+        return _read(self._place(step, "failed"), Failed)
+
+    def note_made(self, step: str, made: Made) -> None:
+        """Keep how the step was made; what cannot be written is not kept."""
+        with suppress(OSError):
+            self._write(self._place(step, "made"), made)
+            self._place(step, "failed").unlink(missing_ok=True)
+
+    def note_failed(self, step: str, failed: Failed) -> None:
+        """Keep how the step failed; what cannot be written is not kept."""
+        with suppress(OSError):
+            self._write(self._place(step, "failed"), failed)
+
+    def _write(self, place: Path, value: msgspec.Struct) -> None:
+        with self._aside(place) as part:
+            part.write_bytes(msgspec.json.encode(value))
+
+    def _place(self, step: str, what: str) -> Path:
+        return self._folder / f"{quote(step, safe='')}.{what}.json"
+
+
+def _read(place: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError):
+        return None

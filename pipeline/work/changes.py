@@ -1,0 +1,69 @@
+"""What differs between the parts of two keys, named so that a person knows what to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.store.digest import canonical_json
+
+_MISSING = object()
+_NAMES = {"inputs": "input", "tools": "tool", "parameters": "parameter", "outputs": "output name"}
+_SHORT = 12
+
+
+@dataclass(frozen=True)
+class Change:
+    """One part that differs: what it is, and its old and new value; '' for none."""
+
+    what: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.old or 'none'} → {self.new or 'none'}"
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return what differs between the parts of two keys, nested tables path by path.
+
+    >>> [str(each) for each in changes(
+    ...     {"version": 1, "parameters": {"tensor": {"mean": [1, 2]}}},
+    ...     {"version": 1, "parameters": {"tensor": {"mean": [1, 3]}}})]
+    ['parameter tensor.mean: [1, 2] → [1, 3]']
+    """
+    return list(_changes((), _plain(old), _plain(new)))
+
+
+def _plain(parts: Mapping[str, Any]) -> object:
+    # As they were hashed: without tuples and such, which JSON does not tell from lists.
+    return json.loads(canonical_json(parts))
+
+
+def _changes(path: tuple[str, ...], old: object, new: object) -> Iterator[Change]:
+    if old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in (*old, *(key for key in new if key not in old)):
+            yield from _changes((*path, key), old.get(key, _MISSING), new.get(key, _MISSING))
+        return
+    yield Change(_named(path), _shown(path, old), _shown(path, new))
+
+
+def _named(path: Sequence[str]) -> str:
+    kind, *rest = path
+    if kind == "recipe":
+        return "the recipe"
+    if kind == "version":
+        return "the recipe's version"
+    return " ".join([_NAMES.get(kind, kind), ".".join(rest)]).strip()
+
+
+def _shown(path: Sequence[str], value: object) -> str:
+    if value is _MISSING:
+        return ""
+    if path[0] == "inputs":
+        return f"sha256 {str(value)[:_SHORT]}…"
+    return str(value)

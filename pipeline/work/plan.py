@@ -1,0 +1,106 @@
+"""What a run would do, found out without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.store.digest import Digest, key_of
+from pipeline.store.history import History
+from pipeline.store.records import Record
+from pipeline.work.action import Action
+from pipeline.work.build import Builder, targets
+from pipeline.work.changes import changes
+
+
+class Intent(Enum):
+    """What a run would do with a step."""
+
+    CURRENT = "current"
+    RESTORE = "restore"
+    RUN = "run"
+    DEPENDS = "depends"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would do with a step, why, and how long it took the last time, if known."""
+
+    name: str
+    intent: Intent
+    reasons: tuple[str, ...]
+    seconds: float | None
+
+
+class Foresight:
+    """Follows the actions in the order in which data flows; runs and writes nothing.
+
+    What an earlier action would give is known when it would be restored, and unknown when it
+    would run: then those after it depend on what comes out.
+    """
+
+    def __init__(self, builder: Builder, history: History) -> None:
+        self._builder = builder
+        self._history = history
+        self._foreseen: dict[Path, Digest] = {}
+        self._unknown: dict[Path, str] = {}
+
+    def plan(self, actions: Iterable[Action]) -> list[Planned]:
+        """Return what a run would do with each."""
+        return [self._next(action) for action in actions]
+
+    def _next(self, action: Action) -> Planned:
+        made = self._history.made(action.name)
+        seconds = made.seconds if made else None
+        awaited = {self._unknown[path] for path in action.inputs.values() if path in self._unknown}
+        if awaited:
+            self._expect(action, None)
+            reasons = [f"its input comes from {name}, which would run" for name in sorted(awaited)]
+            return Planned(action.name, Intent.DEPENDS, tuple(reasons), seconds)
+        try:
+            parts = self._builder.parts(action, self._foreseen)
+        except PipelineError as error:
+            self._expect(action, None)
+            return Planned(action.name, Intent.RUN, (error.message,), seconds)
+        record = self._builder.store.peek(key_of(parts))
+        if record is not None and self._builder.holds(action, record):
+            self._expect(action, record)
+            return Planned(action.name, Intent.CURRENT, (), seconds)
+        reasons = [str(change) for change in changes(made.parts, parts)] if made else []
+        if not reasons:
+            reasons = self._about(action, record) if record else []
+        if not reasons:
+            reasons = ["it was never made here" if made is None else "its record is gone"]
+        if record is not None and self._builder.restorable(action, record):
+            self._expect(action, record)
+            return Planned(action.name, Intent.RESTORE, tuple(reasons), 0.0)
+        self._expect(action, None)
+        return Planned(action.name, Intent.RUN, tuple(reasons), seconds)
+
+    def _expect(self, action: Action, record: Record | None) -> None:
+        """Note what the step's outputs would be."""
+        if record is not None:
+            for path, digest in targets(action, record) or ():
+                self._foreseen[path] = digest
+            return
+        for label, path in action.outputs.items():
+            made = path / "report.json" if label.endswith("/") else path
+            self._unknown[made] = action.name
+
+    def _about(self, action: Action, record: Record) -> list[str]:
+        reasons = []
+        for path, digest in targets(action, record) or ():
+            try:
+                found = self._builder.store.known.digest(path)
+            except FileNotFoundError:
+                reasons.append(f"target {path.name} is missing")
+            except OSError as error:
+                reasons.append(f"target {path.name} cannot be read: {error.strerror}")
+            else:
+                if found != digest:
+                    old, new = digest.sha256[:12], found.sha256[:12]
+                    reasons.append(f"target {path.name} was changed: sha256 {old}… → {new}…")
+        return reasons or ["its folder holds more than it gave"]
