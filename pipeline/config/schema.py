@@ -300,6 +300,8 @@ class Project(_Table, frozen=True):
     """The folder of downloads, objects and records."""
     toolchains: Text = "artifacts/.cache/toolchains"
     """The folder of the isolated environments and the compiler's cache."""
+    cache_limit: Bytes = "20 GiB"
+    """The size that `doit gc` brings the cache folder down to."""
     offline: bool = False
     """Whether nothing may be fetched."""
     remote: RemoteCache | None = None

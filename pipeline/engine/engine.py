@@ -26,9 +26,11 @@ from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, open_console
 from pipeline.report.events import EventLog, StepFailed, StepFinished, StepProgress
+from pipeline.store.collect import Collected, collect, note_roots
 from pipeline.store.history import Failed, History
 from pipeline.work.action import Action
 from pipeline.work.build import Builder, Outcome, tool_version
+from pipeline.work.limits import byte_count
 from pipeline.work.plan import Foresight, Planned
 from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
@@ -99,6 +101,16 @@ class Engine:
         """Return the steps that are meant, without what they need; see Project.named."""
         return self._project.named(names)
 
+    def collect(self, limit: int | None, *, dry: bool) -> Collected:
+        """Bring the cache down to ``limit`` bytes, or to the project's own limit."""
+        self._note_roots()
+        most = byte_count(self._project.configs.project.cache_limit) if limit is None else limit
+        return collect(self._builder.store, most, dry=dry)
+
+    def _note_roots(self) -> None:
+        made = (self.history.made(name) for name in self._project.steps)
+        note_roots(self._builder.store, self._root, {each.key for each in made if each})
+
     def foresee(self, actions: Sequence[Action]) -> list[Planned]:
         """Return what a run would do with these steps."""
         return Foresight(self._builder, self.history).plan(actions)
@@ -111,6 +123,8 @@ class Engine:
         if "_builder" in self.__dict__:
             if self._found_current and not self._executed:
                 self._remember()
+            if self._found_current or self._executed:
+                self._note_roots()
             self._builder.close()
 
     def settings(self) -> dict[str, Any]:

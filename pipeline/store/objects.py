@@ -26,6 +26,7 @@ class Objects:
         """Keep a copy of ``source``, whose digest was just taken; raises OSError."""
         place = self.path(digest)
         if place.exists() and place.stat().st_size == digest.size:
+            _touch(place)
             return
         with self._aside(place) as part:
             copy(source, part)
@@ -41,10 +42,17 @@ class Objects:
             return False
         copy(place, target)
         if Digest.of_file(target) == digest:
+            _touch(place)
             return True
         with suppress(OSError):
             place.unlink()
         return False
+
+
+def _touch(place: Path) -> None:
+    # When it was last used: file systems seldom keep that themselves.
+    with suppress(OSError):
+        os.utime(place)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ class Records:
 
     def get(self, key: str) -> Record | None:
         """Return the record, or None; one that cannot be read is dropped."""
-        place = self._place(key)
+        place = self.place(key)
         try:
             sha256, _, data = place.read_bytes().partition(b"\n")
             if Digest.of_bytes(data).sha256.encode() != sha256:
@@ -46,18 +47,24 @@ class Records:
 
     def put(self, key: str, record: Record) -> None:
         """Keep a record; raises OSError."""
-        with self._aside(self._place(key)) as part:
+        with self._aside(self.place(key)) as part:
             data = msgspec.json.encode(record)
             part.write_bytes(Digest.of_bytes(data).sha256.encode() + b"\n" + data)
 
+    def touch(self, key: str) -> None:
+        """Note that the record was used."""
+        with suppress(OSError):
+            os.utime(self.place(key))
+
     def drop(self, key: str) -> None:
         """Forget a record; fine if there is none."""
-        place = self._place(key)
+        place = self.place(key)
         with suppress(OSError):
             if place.is_dir() and not place.is_symlink():
                 shutil.rmtree(place)
             else:
                 place.unlink()
 
-    def _place(self, key: str) -> Path:
+    def place(self, key: str) -> Path:
+        """Return where the record lies, whether or not it is there."""
         return self._folder / key[:2] / key

@@ -35,7 +35,9 @@ class Store:
     def recall(self, key: str) -> Record | None:
         """Return what a key gave, here or elsewhere, and keep it here; raises OSError."""
         record = self.records.get(key)
-        if record is None and (record := self.peek(key)) is not None:
+        if record is not None:
+            self.records.touch(key)
+        elif (record := self.peek(key)) is not None:
             self.records.put(key, record)
         return record
 
