@@ -22,6 +22,7 @@ class Code(StrEnum):
     TIME_LIMIT = "time-limit"
     MEMORY_LIMIT = "memory-limit"
     WORKER = "worker"
+    CLUSTER = "cluster"
     VERIFY = "verify"
     STORAGE = "storage"
     USAGE = "usage"

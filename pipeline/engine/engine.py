@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doit.exceptions import TaskFailed
 
@@ -28,12 +28,16 @@ from pipeline.report.console import Console, open_console
 from pipeline.report.events import EventLog, StepFailed, StepFinished, StepProgress
 from pipeline.store.collect import Collected, collect, note_roots
 from pipeline.store.history import Failed, History
-from pipeline.work.action import Action
+from pipeline.store.store import Store
+from pipeline.work.action import Action, Place
 from pipeline.work.build import Builder, Outcome, tool_version
 from pipeline.work.limits import byte_count
 from pipeline.work.plan import Foresight, Planned
 from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
+
+if TYPE_CHECKING:
+    from pipeline.work.cluster import Cluster
 
 _NAME = "wasi-nn-pipeline"
 _WORKERS = 2
@@ -58,6 +62,7 @@ class Engine:
         self._executed = False
         self._said: dict[str, float] = {}
         self.events = EventLog(root / "artifacts" / ".steps" / "events")
+        self._cluster: Cluster | None = None
         if self._recalled is None:
             _ = self._project
         state.forget_with(self._forget)
@@ -84,9 +89,12 @@ class Engine:
         return Workers(_WORKERS)
 
     @cached_property
+    def _store(self) -> Store:
+        return open_store(self._project.layout, self._project.configs.project)
+
+    @cached_property
     def _builder(self) -> Builder:
-        store = open_store(self._project.layout, self._project.configs.project)
-        return Builder(store, self.workers, self.history)
+        return Builder(self._store, self._cluster or self.workers, self.history)
 
     @cached_property
     def history(self) -> History:
@@ -115,9 +123,24 @@ class Engine:
         """Return what a run would do with these steps."""
         return Foresight(self._builder, self.history).plan(actions)
 
+    def spread(self, address: str) -> int:
+        """Let the steps that need a process run on a Dask cluster; return how many at once.
+
+        Raises PipelineError (CLUSTER) when the cluster cannot be used.
+        """
+        from pipeline.work.cluster import Cluster
+
+        steps = self._project.steps.values()
+        tools = {tool for step in steps if step.place is Place.WORKER for tool in step.tools}
+        digest = self._store.known.digest
+        self._cluster = Cluster(address, digest=digest, tools=tools, local=self.workers)
+        return self._cluster.threads()
+
     def close(self) -> None:
         """End the workers and every step that is still running."""
         end_all()
+        if self._cluster is not None:
+            self._cluster.close()
         if "workers" in self.__dict__:
             self.workers.close()
         if "_builder" in self.__dict__:

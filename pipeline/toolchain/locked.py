@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import cast
@@ -64,6 +64,14 @@ class Environment:
     lock: Path
     folder: Path
     offline: bool
+
+    def files(self) -> Mapping[str, Path]:
+        """Return the lock file, from which the environment can be made on another machine."""
+        return {"lock": self.lock}
+
+    def moved(self, files: Mapping[str, Path], folder: Path) -> Environment:
+        """Return the environment of the same lock file on another machine, below ``folder``."""
+        return replace(self, lock=files["lock"], folder=folder / self.folder.name)
 
 
 def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -> bytes:

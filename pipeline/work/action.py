@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 
 class Place(Enum):
@@ -17,6 +18,17 @@ class Place(Enum):
 
 def _silent(text: str) -> None:
     """Tell nobody."""
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A value of ``means`` that names things of this machine, and can name its like on another."""
+
+    def files(self) -> Mapping[str, Path]:
+        """Return the files of this machine that the other one needs."""
+
+    def moved(self, files: Mapping[str, Path], folder: Path) -> object:
+        """Return what it is there: with copies of ``files``, and ``folder`` for what is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from pipeline.store.objects import copy
 from pipeline.store.records import Record
 from pipeline.store.store import Store
 from pipeline.work.action import Action, Job, Place
-from pipeline.work.pool import Workers
+from pipeline.work.executor import Executor, Inline
 
 _FULL = "Free some disk space; nothing was left half-written."
 _IN_THE_WAY = "Something else lies where a target belongs: move it away."
@@ -49,11 +49,11 @@ class Outcome(Enum):
 
 
 class Builder:
-    """Builds actions over one store, with one pool of workers."""
+    """Builds actions over one store; ``workers`` runs those that need a process of their own."""
 
-    def __init__(self, store: Store, workers: Workers, history: History | None = None) -> None:
+    def __init__(self, store: Store, workers: Executor, history: History | None = None) -> None:
         self.store = store
-        self._workers = workers
+        self._executors: Mapping[Place, Executor] = {Place.THREAD: Inline(), Place.WORKER: workers}
         self._history = history
 
     def parts(
@@ -208,10 +208,9 @@ class Builder:
                 scratch=folder / "scratch",
                 say=say,
             )
-            if action.place is Place.WORKER:
-                self._workers.run(action.recipe, job, seconds=action.seconds, memory=WORKER_MEMORY)
-            else:
-                action.recipe(job)
+            self._executors[action.place].run(
+                action.recipe, job, seconds=action.seconds, memory=WORKER_MEMORY, tools=action.tools
+            )
             files = _written(action, outputs)
             if self.key(action) != key:
                 raise PipelineError(

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import LifoQueue
@@ -67,7 +68,9 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, recipe: Recipe, job: Job, *, seconds: float, memory: int) -> None:
+    def run(
+        self, recipe: Recipe, job: Job, *, seconds: float, memory: int, tools: Sequence[str] = ()
+    ) -> None:
         """Run one step in a worker and wait for it; ``memory`` is resident bytes.
 
         Raises what the recipe raised, or PipelineError: TIME_LIMIT, MEMORY_LIMIT, WORKER.

@@ -6,6 +6,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job
@@ -66,3 +69,42 @@ def write_folder(job: Job) -> None:
     (folder / "deep").mkdir()
     (folder / "deep" / "a.txt").write_text("a")
     (folder / "b.txt").write_text(str(job.parameters["b"]))
+
+
+def tell_place(job: Job) -> None:
+    paths = [str(path) for _, path in sorted(job.inputs.items())]
+    job.outputs["out"].write_text("\n".join([str(os.getppid()), str(job.scratch), *paths]))
+
+
+def mark_and_wait(job: Job) -> None:
+    """Add a line to a log that only tests have, then wait until they say go."""
+    folder = Path(str(job.parameters["folder"]))
+    with (folder / "log").open("a") as log:
+        log.write(f"{job.parameters['name']} {os.getppid()} {os.getpid()}\n")
+    while not (folder / "go").exists():
+        time.sleep(0.05)
+    shout(job)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something of this machine that a step reads, and that another machine can have too."""
+
+    file: Path
+
+    def files(self) -> Mapping[str, Path]:
+        return {"kept": self.file}
+
+    def moved(self, files: Mapping[str, Path], folder: Path) -> Kept:
+        return replace(self, file=files["kept"])
+
+
+def read_kept(job: Job) -> None:
+    kept = job.means["kept"]
+    assert isinstance(kept, Kept)
+    job.outputs["out"].write_text(f"{kept.file}\n{kept.file.read_text()}")
+
+
+def end_parent(job: Job) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)

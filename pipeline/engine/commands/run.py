@@ -1,4 +1,4 @@
-"""`doit run`, which can also be one shard of a run that several machines share."""
+"""`doit run`, which can also be one shard of a run, or have a cluster do the work."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 from doit.cmd_run import Run as DoitRun
 from doit.control import TaskControl
 
+from pipeline.engine.present import present
 from pipeline.engine.shard import Shard, chosen
-from pipeline.errors import PipelineError
+from pipeline.errors import Code, PipelineError
 
+# A thread of this process waits for each step that a cluster runs.
+_MOST_AT_ONCE = 64
 _SHARD = {
     "section": "spreading",
     "name": "shard",
@@ -22,18 +25,31 @@ _SHARD = {
     "that has the same configs splits them in the same way; with a remote cache they share the "
     "steps that several fixtures need.",
 }
+_CLUSTER = {
+    "section": "spreading",
+    "name": "cluster",
+    "long": "cluster",
+    "type": str,
+    "default": "",
+    "help": "tcp://SCHEDULER:PORT: run conversions, tensors and verifications on the workers of a "
+    "Dask cluster. They need this pipeline and its packages, of the same versions, and no shared "
+    "folder; what they read and write is sent to them and back.",
+}
 
 
 class Run(DoitRun):  # type: ignore[misc] # doit has no types
     """doit's own command with more options; doit finds it by its entry point."""
 
     name = "run"
-    cmd_options = (*DoitRun.cmd_options, _SHARD)
+    cmd_options = (*DoitRun.cmd_options, _SHARD, _CLUSTER)
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the tasks, and return the exit code: 1 for an error, which is told on stderr."""
         try:
             self._shard = Shard.parse(params["shard"]) if params["shard"] else None
+            self._cluster = params["cluster"]
+            # doit itself asks in this way whether an option was given.
+            self._counted = "num_process" in params._non_default_keys
             return int(super().execute(params, args))
         except PipelineError as error:
             print(error.render(), file=sys.stderr)
@@ -47,7 +63,24 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
             if not self.sel_tasks:
                 print(f"nothing to do: shard {self._shard} has none of the fixtures")
                 return 0
+        if self._cluster:
+            at_once = self._spread(self._cluster)
+            if not self._counted:
+                options["num_process"] = max(options["num_process"], min(at_once, _MOST_AT_ONCE))
         return int(super()._execute(**options))
+
+    def _spread(self, address: str) -> int:
+        try:
+            engine = present()
+        except IndexError:
+            raise PipelineError(
+                Code.USAGE, "The tasks of this dodo.py are none that a cluster could run."
+            ) from None
+        try:
+            return engine.spread(address)
+        except PipelineError:
+            engine.close()
+            raise
 
     def _selected(self, shard: Shard) -> list[str]:
         control = TaskControl(self.task_list)
@@ -57,7 +90,7 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
             # Once these are set, doit takes nothing that is named after the task.
             task.options = None
         every = [task.name for task in self.task_list if not task.has_subtask]
-        default = self.loader.load_doit_config()["default_tasks"]
+        default = self.loader.load_doit_config().get("default_tasks", every)
         return chosen(shard, dict.fromkeys(named), every, default)
 
 

@@ -1,0 +1,97 @@
+"""What a client and a worker of a cluster say to each other: values alone, no bytes of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.store.digest import Digest, key_of
+
+_PACKAGE = Path(__file__).parents[1]
+_OURS = "wasi-nn-pipeline, its code"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that a step needs: its digest, its name, and which files it shares a folder with.
+
+    An xml finds its bin beside it: files of one ``folder`` here are in one folder there.
+    """
+
+    folder: int
+    name: str
+    digest: Digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One step: which recipe, on what, within which limits.
+
+    ``recipe`` is ``module:name``. ``kept`` has the files of each portable value of ``means``.
+    ``versions`` are those that the worker must have too.
+    """
+
+    recipe: str
+    parameters: Mapping[str, object]
+    means: Mapping[str, object]
+    inputs: Mapping[str, Sent]
+    kept: Mapping[str, Mapping[str, Sent]]
+    outputs: Mapping[str, str]
+    seconds: float
+    memory: int
+    versions: Mapping[str, str]
+
+    def digests(self) -> set[Digest]:
+        """Return what the worker must hold before it can begin."""
+        files = [*self.inputs.values()]
+        for each in self.kept.values():
+            files += each.values()
+        return {sent.digest for sent in files}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What became of an order at the worker with this address.
+
+    Either it lacks something, or an error ended the step, or the outputs are there: by label and
+    path inside the output, which is empty for a file.
+    """
+
+    address: str
+    lacking: tuple[Digest, ...] = ()
+    error: Exception | None = None
+    outputs: Mapping[str, Mapping[str, Digest]] = field(default_factory=dict)
+
+
+def versions(tools: Iterable[str]) -> dict[str, str]:
+    """Return what decides what a step makes here: the tools' versions, and our own code's hash."""
+    found = {}
+    for tool in tools:
+        try:
+            found[tool] = version(tool)
+        except PackageNotFoundError:
+            found[tool] = "none"
+    return {**found, _OURS: _code()}
+
+
+def check_versions(expected: Mapping[str, str], found: Mapping[str, str], address: str) -> None:
+    """Raise PipelineError (CLUSTER) where a worker would make something else than we would."""
+    for tool, wanted in expected.items():
+        if found.get(tool) != wanted:
+            raise PipelineError(
+                Code.CLUSTER,
+                "A worker of the cluster has other tools than this machine, so it is refused.",
+                where=address,
+                expected=f"{tool} {wanted}",
+                found=f"{tool} {found.get(tool, 'none')}",
+                hint="Install the same versions on every worker, and restart it.",
+            )
+
+
+def _code() -> str:
+    files = sorted(_PACKAGE.rglob("*.py"))
+    digests = {path.relative_to(_PACKAGE).as_posix(): Digest.of_file(path).sha256 for path in files}
+    return key_of(digests)[:12]

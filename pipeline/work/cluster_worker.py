@@ -1,0 +1,216 @@
+"""What runs in the processes of a Dask cluster: a step in a supervised process, and its files.
+
+A worker keeps the files of its steps by digest in the folder that Dask gives it and removes after
+it. What is made once for a machine, such as a locked environment, lies in ``WASI_NN_TOOLCHAINS``
+or ``~/.cache/wasi-nn-pipeline/toolchains``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import multiprocessing.process
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipeline.store.digest import Digest
+from pipeline.store.objects import Objects
+from pipeline.work.action import Job, Portable, Recipe
+from pipeline.work.cluster_order import Answer, Order, Sent, check_versions, versions
+from pipeline.work.pool import Workers
+
+_LOOK_SECONDS = 0.25
+_idle: LifoQueue[Workers] = LifoQueue()
+# What was loaded may be older than what lies on disk.
+_LOADED = versions(())
+
+
+class _Damaged(Exception):
+    """An object was not what its name says, and has been dropped."""
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__()
+        self.digest = digest
+
+
+def perform(order: Order) -> Answer:
+    """Run a step, as a task of Dask."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    address = str(worker.address)
+    try:
+        found = versions(order.versions)
+        check_versions(order.versions, found, address)
+        check_versions(order.versions, found | _LOADED, address)
+        objects = _objects(worker)
+        if lacking := _lacking(objects, order.digests()):
+            return Answer(address=address, lacking=tuple(lacking))
+        with TemporaryDirectory(dir=_folder(worker), prefix="step-") as name:
+            job = _laid_out(order, objects, Path(name))
+            with _ended_with_its_task(worker) as workers:
+                workers.run(_recipe(order.recipe), job, seconds=order.seconds, memory=order.memory)
+            return Answer(address=address, outputs=_kept(job.outputs, objects))
+    except _Damaged as damaged:
+        return Answer(address=address, lacking=(damaged.digest,))
+    except Exception as error:
+        # As a value, since Dask would log it as a fault of its own.
+        return Answer(address=address, error=error)
+
+
+async def versions_here(tools: Iterable[str]) -> dict[str, str]:
+    """Return the versions that this worker has."""
+    return await asyncio.to_thread(lambda: versions(tools) | _LOADED)
+
+
+async def lacking(digests: Iterable[Digest], dask_worker: Any) -> list[Digest]:
+    """Return those of the digests that this worker does not hold."""
+    return await asyncio.to_thread(_lacking, _objects(dask_worker), digests)
+
+
+async def receive(
+    name: str, digest: Digest, offset: int, piece: bytes, dask_worker: Any
+) -> bool | None:
+    """Take a piece of an object; with the last, tell whether its bytes are those of the digest."""
+    return await asyncio.to_thread(_receive, dask_worker, name, digest, offset, piece)
+
+
+async def read(digest: Digest, offset: int, count: int, dask_worker: Any) -> bytes:
+    """Return a piece of an object; raises OSError."""
+    return await asyncio.to_thread(_read, _objects(dask_worker).path(digest), offset, count)
+
+
+def _folder(worker: Any) -> Path:
+    folder = Path(worker.local_directory) / "wasi-nn"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _objects(worker: Any) -> Objects:
+    return Objects(_folder(worker) / "cas")
+
+
+def _lacking(objects: Objects, digests: Iterable[Digest]) -> list[Digest]:
+    return [digest for digest in digests if not objects.path(digest).exists()]
+
+
+def _receive(worker: Any, name: str, digest: Digest, offset: int, piece: bytes) -> bool | None:
+    part = _folder(worker) / f"{name}.part"
+    with part.open("r+b" if offset else "wb") as stream:
+        stream.seek(offset)
+        stream.write(piece)
+    if offset + len(piece) < digest.size:
+        return None
+    try:
+        if Digest.of_file(part) != digest:
+            return False
+        _objects(worker).put(part, digest)
+        return True
+    finally:
+        part.unlink()
+
+
+def _read(path: Path, offset: int, count: int) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        return stream.read(count)
+
+
+def _laid_out(order: Order, objects: Objects, folder: Path) -> Job:
+    inputs = _placed(order.inputs, objects, folder / "in")
+    means = dict(order.means)
+    for label, files in order.kept.items():
+        value = means[label]
+        assert isinstance(value, Portable)
+        placed = _placed(files, objects, folder / "means" / label)
+        means[label] = value.moved(placed, _toolchains())
+    outputs = {}
+    for number, (label, name) in enumerate(order.outputs.items()):
+        outputs[label] = folder / "out" / str(number) / name
+        made = outputs[label] if label.endswith("/") else outputs[label].parent
+        made.mkdir(parents=True)
+    (folder / "scratch").mkdir()
+    return Job(
+        inputs=inputs,
+        outputs=outputs,
+        parameters=order.parameters,
+        means=means,
+        scratch=folder / "scratch",
+    )
+
+
+def _placed(files: Mapping[str, Sent], objects: Objects, folder: Path) -> dict[str, Path]:
+    """Write each object out under its name; every one is verified as it is read."""
+    placed = {}
+    for label, sent in files.items():
+        placed[label] = folder / str(sent.folder) / sent.name
+        placed[label].parent.mkdir(parents=True, exist_ok=True)
+        if not objects.fetch(sent.digest, placed[label]):
+            raise _Damaged(sent.digest)
+    return placed
+
+
+def _kept(outputs: Mapping[str, Path], objects: Objects) -> dict[str, dict[str, Digest]]:
+    kept: dict[str, dict[str, Digest]] = {}
+    for label, path in outputs.items():
+        kept[label] = {}
+        files = sorted(path.rglob("*")) if label.endswith("/") else [path]
+        for file in files:
+            if file.is_file() and not file.is_symlink():
+                digest = Digest.of_file(file)
+                objects.put(file, digest)
+                kept[label][file.relative_to(path).as_posix() if file != path else ""] = digest
+    return kept
+
+
+def _toolchains() -> Path:
+    named = os.environ.get("WASI_NN_TOOLCHAINS")
+    return Path(named) if named else Path.home() / ".cache" / "wasi-nn-pipeline" / "toolchains"
+
+
+def _recipe(name: str) -> Recipe:
+    module, _, path = name.partition(":")
+    recipe: Recipe = getattr(importlib.import_module(module), path)
+    return recipe
+
+
+@contextmanager
+def _ended_with_its_task(worker: Any) -> Iterator[Workers]:
+    """Yield a supervised process, which is ended once nobody wants the task's result any more.
+
+    Dask cannot interrupt a task: it tells its worker that the client has cancelled it, or is gone,
+    and goes on.
+    """
+    # Dask's nanny starts its workers as daemons, which multiprocessing lets have no children.
+    # Ours end by themselves when their parent does.
+    multiprocessing.process.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    try:
+        workers = _idle.get_nowait()
+    except Empty:
+        workers = Workers(1)
+    task = worker.state.tasks.get(worker.get_current_task())
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(_LOOK_SECONDS):
+            if task is None or task.state != "executing":
+                workers.close()
+                return
+
+    watch = threading.Thread(target=look, daemon=True)
+    watch.start()
+    try:
+        yield workers
+    finally:
+        done.set()
+        watch.join()
+        if task is not None and task.state == "executing":
+            _idle.put(workers)
+        else:
+            workers.close()

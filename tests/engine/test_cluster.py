@@ -1,0 +1,90 @@
+"""A whole run on a Dask cluster is the run that it is without one, also when a worker is killed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.tiny import Project
+from tests.work.clusters import local_cluster, pids
+
+pytest.importorskip("distributed")
+
+# Long enough to be killed in, on any machine.
+BUSY = """
+#undef main
+int main(int argc, char **argv) {
+    for (volatile unsigned i = 0; i < 4000000000u; i++);
+    return honest(argc, argv);
+}
+"""
+
+
+def published(project: Project) -> dict[str, bytes]:
+    """Return the files of the fixture but those that tell of the machine and of time."""
+    return {
+        path.relative_to(project.folder).as_posix(): path.read_bytes()
+        for path in project.folder.rglob("*")
+        if path.is_file() and path.name not in ("report.json", "manifest.json")
+    }
+
+
+def test_a_run_whose_worker_is_killed_ends_as_an_undisturbed_one(
+    project: Project, tmp_path: Path
+) -> None:
+    guest = project.root / "guests/classify/classify.c"
+    guest.write_text("#define main honest\n" + guest.read_text() + BUSY)
+    project.edit("seconds = 20", "seconds = 200")
+    shutil.rmtree(project.root / "artifacts")
+    undisturbed = Project(tmp_path / "undisturbed")
+    shutil.copytree(project.root, undisturbed.root)
+
+    with local_cluster(tmp_path / "dask") as cluster:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "doit", "--cluster", cluster.scheduler_address],
+            cwd=project.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        killed = busy_worker(cluster, process)
+        assert killed in pids(cluster)
+        psutil.Process(killed).kill()
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        steps = re.findall(r"^\[.*\] (\S+) built", output, re.M)
+        assert len(steps) == len(set(steps)) == 11
+        assert "nothing to do" in project.doit("--cluster", cluster.scheduler_address).output
+    run = undisturbed.doit()
+    assert run.returncode == 0, run.output
+    assert published(project) == published(undisturbed)
+    assert "nothing to do" in project.doit().output
+
+
+def busy_worker(cluster: object, process: subprocess.Popen[str]) -> int:
+    """Return the process id of a worker in which a guest has been running for a while."""
+    for _ in range(1200):
+        for nanny in cluster.workers.values():  # type: ignore[attr-defined] # Dask has few types
+            folder = Path(str(nanny.worker_dir)) / "wasi-nn"
+            if list(folder.glob("step-*/scratch/*")) and list(folder.glob("step-*/out/0/red")):
+                time.sleep(1)
+                return int(nanny.pid)
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail(f"the guest did not start: {process.communicate()[0]}")
+
+
+def test_a_cluster_that_is_not_there_ends_the_run_with_1(built: Project) -> None:
+    run = built.doit("run", "--cluster", "tcp://127.0.0.1:1")
+    assert run.returncode == 1
+    assert run.output.startswith("error[cluster]: The cluster's scheduler cannot be reached.")
+    assert "Traceback" not in run.output
