@@ -87,6 +87,9 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if python_of(folder).exists() and (folder / _STAMP).exists():
             return (folder / _STAMP).read_bytes()
+        # Whoever made these held the lock, so it was killed.
+        for left in folder.parent.glob(f".{folder.name}.*"):
+            shutil.rmtree(left, ignore_errors=True)
         part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             toolchain = TOOLCHAINS[environment.toolchain]

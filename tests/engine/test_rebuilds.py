@@ -124,6 +124,16 @@ def test_evidence_edited_by_hand_is_restored(project: Project) -> None:
     assert '"native_equal": true' in report.read_text()
 
 
+@pytest.mark.parametrize("remembered", [False, True])
+def test_what_someone_put_into_the_evidence_goes(project: Project, remembered: bool) -> None:
+    for _ in range(2 if remembered else 0):
+        assert_nothing_to_do(project.doit())
+    foreign = project.folder / "evidence/red/foreign.raw"
+    foreign.touch()
+    assert project.doit().steps("restored") >= {"verify:tiny.red"}
+    assert not foreign.exists()
+
+
 def test_a_renamed_case_leaves_nothing_of_its_old_name(project: Project) -> None:
     project.config.write_text(project.config.read_text().replace(".red", ".rosso"))
     note = project.folder / "a-note-of-mine.txt"

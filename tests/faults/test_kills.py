@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from tests.faults import kill_program
+from tests.faults.twins import until
 from tests.faults.variants import DAMAGED, EDITED, STEPS, damage, edit_for
 from tests.tiny import ROOT, Project, Run
 
@@ -72,7 +73,7 @@ class Killing:
             else:
                 self._variant += 1
                 edit_for(self.project, kill.step, self._variant)
-            run = self._run(kill, nth)
+            run = self.run(kill, nth)
             assert "Traceback" not in run.output, f"{kill}\n{run.output}"
             self._assert_a_manifest_vouches_for_what_is_there()
             if self.passages()[place] > before:
@@ -85,13 +86,18 @@ class Killing:
     def orphans(self) -> list[str]:
         """Return the processes that are left of all runs, once they had time to notice."""
         for _ in range(50):
-            left = [p for p in psutil.process_iter() if self._is_ours(p)]
+            left = self.processes("")
             if not left:
                 break
             time.sleep(0.1)
         return [str(process) for process in left]
 
-    def _run(self, kill: Kill, nth: int) -> Run:
+    def processes(self, word: str) -> list[psutil.Process]:
+        """Return the processes of this project's runs whose command line has a word."""
+        return [p for p in psutil.process_iter() if self._is_ours(p, word)]
+
+    def run(self, kill: Kill, nth: int) -> Run:
+        """Run the step, to be killed at the n-th passage of the point."""
         program = Path(kill_program.__file__)
         point = [kill.step, kill.point, str(nth), str(int(kill.number)), str(self.log)]
         done = subprocess.run(
@@ -111,9 +117,12 @@ class Killing:
                 data = (self.project.folder / file["path"]).read_bytes()
                 assert data == DAMAGED or sha256(data).hexdigest() == file["sha256"], file
 
-    def _is_ours(self, process: psutil.Process) -> bool:
+    def _is_ours(self, process: psutil.Process, word: str) -> bool:
         try:
-            return process.environ().get("FAULTS") == self.token
+            # A compiler has an environment of its own, but works in a folder of the project.
+            ours = process.environ().get("FAULTS") == self.token
+            ours = ours or process.cwd().startswith(f"{self.project.root}/")
+            return ours and word in " ".join(process.cmdline())
         except psutil.Error:
             return False
 
@@ -218,3 +227,48 @@ def test_runs_that_are_killed_end_equal_to_undisturbed_ones(built: Project, tmp_
         assert_nothing_is_left_over(battered)
         assert_nothing_to_do(battered)
         assert killing.orphans() == []
+
+
+@pytest.mark.parametrize("point", ["after note", "before drop", "after drop", "after record"])
+def test_what_a_killed_run_no_longer_publishes_goes_with_the_next(
+    project: Project, point: str
+) -> None:
+    project.config.write_text(project.config.read_text().replace(".red", ".rosso"))
+    project.edit('image = "red"', 'image = "rosso"')
+    killing = Killing(project, random.Random(0))
+    run = killing.run(Kill("manifest:tiny", point, signal.SIGKILL), 1)
+    assert run.returncode == -signal.SIGKILL, run.output
+    assert project.doit().returncode == 0
+    names = [path.name for path in project.folder.rglob("*")]
+    assert [name for name in names if name.startswith("red")] == []
+
+
+def test_what_was_published_before_a_kill_is_known_as_such(project: Project) -> None:
+    project.edit("shape = [1, 3, 8, 8]", "shape = [1, 3, 9, 9]")
+    killing = Killing(project, random.Random(0))
+    run = killing.run(Kill("tensor:tiny.red", "after record", signal.SIGKILL), 1)
+    assert run.returncode == -signal.SIGKILL, run.output
+    wrong = project.folder / "red-1x3x9x9-f32.rgb"
+    assert wrong.exists()
+    # It is up to date now, so nothing is done for it any more…
+    assert "tensor:tiny.red" not in project.doit().steps("built")
+    project.edit("shape = [1, 3, 9, 9]", "shape = [1, 3, 8, 8]")
+    assert project.doit().returncode == 0
+    # …but that it is ours was known before it was there.
+    assert not wrong.exists()
+
+
+def test_a_compiler_ends_with_the_run_that_is_killed(project: Project, tmp_path: Path) -> None:
+    # Without its cache the compiler builds its C library, which takes long.
+    project.config.parents[1].joinpath("project.toml").write_text(
+        f"toolchains = {str(tmp_path / 'toolchains')!r}\n"
+    )
+    edit_for(project, "guest:classify", 1)
+    killing = Killing(project, random.Random(0))
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(killing.run, Kill("guest:classify", "never", signal.SIGKILL), 1)
+        until(lambda: len(killing.processes("zig")) > 1, "the compiler's own children")
+        (engine,) = killing.processes("kill_program.py")
+        engine.kill()
+        assert run.result().returncode == -signal.SIGKILL
+    assert killing.orphans() == []
