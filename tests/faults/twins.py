@@ -33,7 +33,8 @@ def task_ir():
 """
 _OURS = """\
 from pathlib import Path
-from pipeline.engine import engine as room
+from pipeline.engine import project
+from pipeline.engine import Engine
 from pipeline.store.digest import Digest
 from tests.faults.graphs import GRAPHS
 
@@ -43,9 +44,9 @@ def counted(path, real=Digest.of_file):
     return real(path)
 
 Digest.of_file = counted
-assert room.all_steps
-room.all_steps = lambda configs: GRAPHS["GRAPH"](configs.root)
-engine = room.Engine(Path(__file__).parent)
+assert project.all_steps
+project.all_steps = lambda configs: GRAPHS["GRAPH"](configs.root)
+engine = Engine(Path(__file__).parent)
 DOIT_CONFIG = {**engine.settings(), "default_tasks": ["ir"]}
 
 def task_ir():
