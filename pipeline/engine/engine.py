@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from pipeline.work.cluster import Cluster
 
 _NAME = "wasi-nn-pipeline"
-_WORKERS = 2
+# A conversion holds its worker while it waits for a process of its own, which has the processor.
+_WORKERS = max(2, os.cpu_count() or 1)
 _THREADS = 4
 _SAY_SECONDS = 1.0
 

@@ -8,42 +8,36 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import LifoQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job, Recipe
 from pipeline.work.last_resort import TOO_LATE
+from pipeline.work.supervised import OUT_OF_MEMORY, OVERDUE, enter, perform
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    import psutil
     from pebble import ProcessPool
 
-_OUT_OF_MEMORY = 86
-_ORPHANED = 87
+_START_SECONDS = 120.0
 _SLACK_SECONDS = 30.0
+_LOOK_SECONDS = 0.5
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """The step that this worker is busy with, and its memory limit in bytes."""
-
-    limit: int
-
-
 @dataclass
-class _Watch:
-    """What the watching thread looks at."""
+class _Worker:
+    """A pool of one process, and the id of that process where it is known."""
 
-    step: _Step | None = None
+    pool: ProcessPool
+    pid: int | None = None
 
 
-_watch = _Watch()
+class _Vanished(Exception):
+    """A worker ended as if all were well, in the middle of a step."""
 
 
 class Workers:
@@ -52,10 +46,13 @@ class Workers:
     ``with Workers(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, method: Literal["spawn", "forkserver"] = "spawn") -> None:
+        # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
+        self.method = method
+        self._context = multiprocessing.get_context(method)
         # One pool for each worker: workers of one pool share a channel, on which an idle one
         # that waits for a minute takes the others down with it.
-        self._free: LifoQueue[ProcessPool | None] = LifoQueue()
+        self._free: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(count):
             self._free.put(None)
         self._started: list[ProcessPool] = []
@@ -79,30 +76,27 @@ class Workers:
 
         from pebble import ProcessExpired
 
-        pool = self._free.get()
+        worker = self._free.get()
         try:
-            task = [recipe, replace(job, say=_silent), memory]
+            task = [recipe, replace(job, say=_silent), seconds, memory]
             for _ in range(_ATTEMPTS):
                 try:
-                    pool = pool or self._start()
-                    return _finished(pool, task, seconds).result()
+                    worker = worker or _Worker(self._start())
+                    worker.pid = worker.pid or _pid(worker.pool)
+                    return _finished(worker.pool, worker.pid, task, seconds).result()
                 except BrokenProcessPool as error:
                     # Its worker ended between two steps, so this one has not begun.
-                    pool, lost = None, error
+                    worker, lost = None, error
             raise PipelineError(
                 Code.WORKER, "The worker process of this step was lost.", found=str(lost)
             )
-        except TimeoutError:
-            raise PipelineError(
-                Code.TIME_LIMIT,
-                "The step was ended, since it ran longer than its time limit.",
-                expected=f"at most {seconds:g} s",
-                hint="Raise the limit in the config if the step is merely slow.",
-            ) from None
-        except ProcessExpired as expired:
-            raise _ended(expired.exitcode, memory) from None
+        except (TimeoutError, ProcessExpired, _Vanished) as end:
+            # The pool has another process by now, or soon.
+            if worker is not None:
+                worker.pid = None
+            raise _told(end, seconds, memory) from None
         finally:
-            self._free.put(pool)
+            self._free.put(worker)
 
     def close(self) -> None:
         """End every worker, also those that are busy."""
@@ -122,35 +116,51 @@ class Workers:
         with self._guard:
             if self._closed:
                 raise BrokenProcessPool("the workers are closed")
-            # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
-            pool = ProcessPool(
-                max_workers=1,
-                initializer=_enter,
-                initargs=[os.getpid()],
-                context=multiprocessing.get_context("spawn"),
-            )
+            pool = ProcessPool(max_workers=1, initializer=enter, context=self._context)
             self._started.append(pool)
         return pool
 
 
-def _finished(pool: ProcessPool, task: list[object], seconds: float) -> Future[None]:
-    """Return the step's future once it is done; raises BrokenProcessPool."""
+def _pid(pool: ProcessPool) -> int:
+    """Return the id of the pool's process, once it stands; raises BrokenProcessPool."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    from pebble import ProcessExpired
+
+    try:
+        found: int = pool.schedule(os.getpid).result(_START_SECONDS)
+    except (RuntimeError, ProcessExpired, TimeoutError) as error:
+        raise BrokenProcessPool(str(error)) from None
+    return found
+
+
+def _finished(pool: ProcessPool, pid: int, task: list[object], seconds: float) -> Future[None]:
+    """Return the step's future once it is done; raises BrokenProcessPool and _Vanished."""
     from concurrent.futures import wait
     from concurrent.futures.process import BrokenProcessPool
 
+    import psutil
+
+    # The worker ends itself in time; this is for one that cannot, and waiting has an end even
+    # where the pool itself has lost the step.
+    late = seconds + _SLACK_SECONDS / 10
+    until = time.monotonic() + seconds + _SLACK_SECONDS
     try:
-        future: Future[None] = pool.schedule(_perform, args=task, timeout=seconds)
+        future: Future[None] = pool.schedule(perform, args=task, timeout=late)
     except RuntimeError as error:
         raise BrokenProcessPool(str(error)) from None
-    # Waiting has an end even where the pool itself has lost the step.
-    wait([future], timeout=seconds + _SLACK_SECONDS)
-    if not future.done():
-        pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
-        raise PipelineError(
-            Code.WORKER,
-            "The worker process of this step was lost.",
-            found="it neither ran nor ended",
-        )
+    while not wait([future], timeout=_LOOK_SECONDS).done:
+        # The pool does not tell of a process that ended with 0. Of any other it does, in a while.
+        if not psutil.pid_exists(pid) and not wait([future], timeout=_LOOK_SECONDS).done:
+            future.cancel()
+            raise _Vanished
+        if time.monotonic() > until:
+            pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
+            raise PipelineError(
+                Code.WORKER,
+                "The worker process of this step was lost.",
+                found="it neither ran nor ended",
+            )
     return future
 
 
@@ -158,48 +168,17 @@ def _silent(text: str) -> None:
     """Tell nobody: progress does not leave a worker."""
 
 
-def _perform(recipe: Recipe, job: Job, memory: int) -> None:
-    _watch.step = _Step(memory)
-    try:
-        recipe(job)
-    finally:
-        _watch.step = None
-
-
-def _enter(parent: int) -> None:
-    # The parent decides what Ctrl-C means; a worker that died of it would be called a crash.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_supervise, args=(parent,), daemon=True).start()
-
-
-def _supervise(parent: int) -> None:
-    import psutil
-
-    myself = psutil.Process()
-    while True:
-        time.sleep(0.1)
-        step = _watch.step
-        # Looking takes a while: the step may have ended meanwhile, and another begun.
-        if step and _resident(myself) > step.limit and _watch.step is step:
-            os._exit(_OUT_OF_MEMORY)
-        # After a kill -9 of the parent nobody else would end this process.
-        if os.getppid() != parent and os.name != "nt":
-            os._exit(_ORPHANED)
-
-
-def _resident(process: psutil.Process) -> int:
-    """Return the resident bytes of a process and of all that it has started."""
-    import psutil
-
-    total = int(process.memory_info().rss)
-    for child in process.children(recursive=True):
-        with suppress(psutil.Error):
-            total += int(child.memory_info().rss)
-    return total
-
-
-def _ended(exitcode: int, memory: int) -> PipelineError:
-    if exitcode == _OUT_OF_MEMORY:
+def _told(end: Exception, seconds: float, memory: int) -> PipelineError:
+    """Return the error for the way in which a worker ended."""
+    exitcode = getattr(end, "exitcode", 0)
+    if isinstance(end, TimeoutError) or exitcode == OVERDUE:
+        return PipelineError(
+            Code.TIME_LIMIT,
+            "The step was ended, since it ran longer than its time limit.",
+            expected=f"at most {seconds:g} s",
+            hint="Raise the limit in the config if the step is merely slow.",
+        )
+    if exitcode == OUT_OF_MEMORY:
         return PipelineError(
             Code.MEMORY_LIMIT,
             "The step was ended, since it used more memory than its limit.",
@@ -213,11 +192,19 @@ def _ended(exitcode: int, memory: int) -> PipelineError:
             hint="A guest that sleeps or a model that takes too long: raise the limit if need be.",
         )
     if exitcode < 0:
-        name = signal.Signals(-exitcode).name
         hint = "SIGKILL often means that the machine ran out of memory." if -exitcode == 9 else ""
         return PipelineError(
-            Code.WORKER, f"The worker process of this step was ended by {name}.", hint=hint
+            Code.WORKER,
+            f"The worker process of this step was ended by {_signal_name(-exitcode)}.",
+            hint=hint,
         )
     return PipelineError(
         Code.WORKER, f"The worker process of this step ended with exit status {exitcode}."
     )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

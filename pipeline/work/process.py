@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 
 _TAIL = 64 * 1024
+_LAST_SECONDS = 2.0
 _TETHER = Path(__file__).with_name("tether_program.py")
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
@@ -99,14 +100,23 @@ def _tether() -> tuple[str, ...]:
 
 
 def end_tree(pid: int) -> None:
-    """End a process of ours and all its descendants; fine if they are gone already."""
+    """End a process of ours and all its descendants; they are gone when this returns.
+
+    Fine if they are gone already. A process that cannot be ended is waited for two seconds.
+    """
     import psutil
 
     with contextlib.suppress(psutil.Error):
-        family = psutil.Process(pid)
-        for child in [*family.children(recursive=True), family]:
+        top = psutil.Process(pid)
+        # Stopped, it starts no further child while they are looked for.
+        with contextlib.suppress(psutil.Error, AttributeError):
+            top.suspend()
+        family = [*top.children(recursive=True), top]
+        for member in family:
             with contextlib.suppress(psutil.Error):
-                child.kill()
+                member.kill()
+        # Our own child stays a zombie until its Popen is waited for.
+        psutil.wait_procs(family[:-1], timeout=_LAST_SECONDS)
 
 
 def end_all() -> None:

@@ -20,10 +20,10 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def start(project: Project) -> subprocess.Popen[str]:
+def start(project: Project, *options: str) -> subprocess.Popen[str]:
     """Start a run and wait until a guest that loops for ever runs in a worker."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "doit"],
+        [sys.executable, "-m", "doit", *options],
         cwd=project.root,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

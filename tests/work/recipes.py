@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,7 +32,53 @@ def hang(job: Job) -> None:
 
 
 def segfault(job: Job) -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
+    ctypes.string_at(0)
+
+
+def abort(job: Job) -> None:
+    os.abort()
+
+
+def die(job: Job) -> None:
+    os.kill(os.getpid(), int(str(job.parameters["signal"])))
+    time.sleep(600)
+
+
+def leave_quietly(job: Job) -> None:
+    os._exit(0)
+
+
+def ask_to_end(job: Job) -> None:
+    sys.exit("enough")
+
+
+class Unpicklable(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+class Unloadable(Exception):
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one + two)
+
+
+def raise_unpicklable(job: Job) -> None:
+    raise Unpicklable("it holds a lock")
+
+
+def raise_unloadable(job: Job) -> None:
+    raise Unloadable("two ", "arguments")
+
+
+def hang_with_family(job: Job) -> None:
+    code = (
+        "import pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "pathlib.Path('pid').write_text(str(child.pid))\n"
+        "time.sleep(600)\n"
+    )
+    run_process([sys.executable, "-c", code], seconds=600, cwd=job.scratch)
 
 
 def fault(job: Job) -> None:

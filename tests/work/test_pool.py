@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,9 +23,11 @@ from pipeline.work.pool import Workers
 from tests.work import recipes
 
 
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    with Workers(1) as pool:
+@pytest.fixture(scope="module", params=["spawn", "forkserver"])
+def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+    if request.param not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system has no forkserver")
+    with Workers(1, request.param) as pool:
         yield pool
 
 
@@ -43,7 +51,12 @@ def job(folder: Path) -> Job:
         (recipes.refuse, 30, 2**32, Code.TENSOR, "It cannot be."),
         (recipes.hang, 1.5, 2**32, Code.TIME_LIMIT, "time limit"),
         (recipes.segfault, 30, 2**32, Code.WORKER, "SIGSEGV"),
+        (recipes.abort, 30, 2**32, Code.WORKER, "SIGABRT"),
         (recipes.leave, 30, 2**32, Code.WORKER, "exit status 3"),
+        (recipes.leave_quietly, 300, 2**32, Code.WORKER, "exit status 0"),
+        (recipes.ask_to_end, 30, 2**32, Code.WORKER, "SystemExit: enough"),
+        (recipes.raise_unpicklable, 30, 2**32, Code.INTERNAL, "Unpicklable: it holds a lock"),
+        (recipes.raise_unloadable, 30, 2**32, Code.INTERNAL, "Unloadable: two arguments"),
         (recipes.eat, 60, 400 * 2**20, Code.MEMORY_LIMIT, "memory"),
         (recipes.eat_in_a_child, 60, 400 * 2**20, Code.MEMORY_LIMIT, "memory"),
     ],
@@ -63,6 +76,75 @@ def test_each_way_to_end_has_a_name_and_the_next_step_runs(
     assert word in caught.value.render()
     workers.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
     assert (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(signal.SIGKILL, "SIGKILL"), (signal.SIGTERM, "SIGTERM"), (40, "signal 40")],
+)
+def test_a_worker_that_is_killed_from_outside_names_the_signal(
+    workers: Workers, tmp_path: Path, number: int, name: str
+) -> None:
+    step = replace(job(tmp_path), parameters={"signal": number})
+    with pytest.raises(PipelineError) as caught:
+        workers.run(recipes.die, step, seconds=60, memory=2**32)
+    assert caught.value.code is Code.WORKER
+    assert caught.value.message.endswith(f"was ended by {name}.")
+
+
+def test_one_poisoned_step_among_many_fails_alone(tmp_path: Path) -> None:
+    poison = [recipes.segfault, recipes.leave_quietly, recipes.refuse]
+    several = [recipes.shout, *poison, recipes.shout, recipes.shout, recipes.shout]
+    with Workers(2) as pool, ThreadPoolExecutor(4) as threads:
+        futures = []
+        for number, recipe in enumerate(several):
+            (tmp_path / str(number)).mkdir()
+            step = job(tmp_path / str(number))
+            futures.append(threads.submit(pool.run, recipe, step, seconds=60, memory=2**32))
+        failed = [future.exception(timeout=120) is not None for future in futures]
+    assert failed == [recipe in poison for recipe in several]
+
+
+def test_a_step_that_is_ended_takes_its_processes_with_it(workers: Workers, tmp_path: Path) -> None:
+    with pytest.raises(PipelineError) as caught:
+        workers.run(recipes.hang_with_family, job(tmp_path), seconds=3, memory=2**32)
+    assert caught.value.code is Code.TIME_LIMIT
+    gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_worker_ends_with_the_process_that_started_it(workers: Workers, tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys\n"
+        "from pipeline.work.pool import Workers\n"
+        "from tests.work import recipes\n"
+        "from tests.work.test_pool import job\n"
+        "if __name__ == '__main__':\n"
+        "    workers, folder = Workers(1, sys.argv[1]), pathlib.Path(sys.argv[2])\n"
+        "    workers.run(recipes.tell_pid, job(folder), seconds=60, memory=2**32)\n"
+        "    print('told', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, workers.method, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"told\n"
+    parent.kill()
+    parent.communicate()
+    gone(int((tmp_path / "out").read_text()))
+
+
+def gone(pid: int) -> None:
+    """Wait until a process has ended."""
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.1)
+    pytest.fail("it is still alive")
 
 
 def test_a_hanging_step_ends_in_time_while_another_worker_is_idle(tmp_path: Path) -> None:
