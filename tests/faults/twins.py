@@ -96,6 +96,8 @@ class Twin:
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             start_new_session=True,
+            # Started from a background shell it would ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def doit(self, *arguments: str) -> Run:
