@@ -100,7 +100,7 @@ class Engine:
     @cached_property
     def history(self) -> History:
         """How each step was last made, and how it last failed."""
-        return History(self._project.layout.step("history", ""))
+        return History(self._project.layout.step("history", ""), self._store.temporary.aside)
 
     def selected(self, names: Sequence[str]) -> list[Action]:
         """Return the named steps and all that they need; see Project.selected."""
@@ -333,6 +333,7 @@ class Engine:
                 tools={tool: tool_version(tool) for tool in sorted(tools)},
                 files=known.seen,
             ),
+            self._store.temporary.aside,
         )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import PipelineError
-from pipeline.store.atomic import write_bytes
+from pipeline.store.atomic import Aside
 from pipeline.store.digest import Digest
 from pipeline.store.known import TICK_NS, version_of
 from pipeline.work.build import tool_version
@@ -92,10 +92,10 @@ def recall(root: Path, place: Path, stamp: str) -> Remembered | None:
     return remembered
 
 
-def remember(place: Path, remembered: Remembered) -> None:
+def remember(place: Path, remembered: Remembered, aside: Aside) -> None:
     """Keep it; where that cannot be written, nothing is lost but time."""
-    with suppress(OSError):
-        write_bytes(place, msgspec.msgpack.encode(remembered))
+    with suppress(OSError), aside(place) as part:
+        part.write_bytes(msgspec.msgpack.encode(remembered))
 
 
 def forget(place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,7 +36,11 @@ def write_member(url: PypiUrl, wanted: Wanted, target: Path, downloads: Download
         if _write_kept(url, wanted, target, downloads):
             return
         archives = ask(url, downloads)
-        write_bytes(_memory(url, downloads), msgspec.json.encode(tuple(archives)))
+        memory = _memory(url, downloads)
+        # Whoever wrote these held this lock, so it was killed.
+        for left in memory.parent.glob(f".{glob.escape(memory.name)}.*.part"):
+            left.unlink(missing_ok=True)
+        write_bytes(memory, msgspec.json.encode(tuple(archives)))
         for archive, address in archives.items():
             if fault := http_fault(address):
                 raise _refused(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.store.atomic import write_bytes
 from pipeline.store.digest import Digest
 from pipeline.store.store import Store
 
@@ -50,7 +49,8 @@ def note_roots(store: Store, project: Path, keys: Collection[str]) -> None:
     place = _roots(store) / f"{Digest.of_bytes(str(project).encode()).sha256[:16]}.json"
     with suppress(OSError):
         if not place.exists() or place.read_bytes() != data:
-            write_bytes(place, data)
+            with store.temporary.aside(place) as part:
+                part.write_bytes(data)
 
 
 def collect(store: Store, limit: int, *, dry: bool = False) -> Collected:

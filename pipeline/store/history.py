@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from pipeline.store.atomic import Aside, aside
+from pipeline.store.atomic import Aside
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -39,7 +39,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 class History:
     """Two small files for each step, in a folder of the project. All of it may be deleted."""
 
-    def __init__(self, folder: Path, aside: Aside = aside) -> None:
+    def __init__(self, folder: Path, aside: Aside) -> None:
         self._folder = folder
         self._aside = aside
 
