@@ -7,7 +7,8 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -111,14 +112,36 @@ class Engine:
         return self._project.named(names)
 
     def collect(self, limit: int | None, *, dry: bool) -> Collected:
-        """Bring the cache down to ``limit`` bytes, or to the project's own limit."""
-        self._note_roots()
-        most = byte_count(self._project.configs.project.cache_limit) if limit is None else limit
-        return collect(self._builder.store, most, dry=dry)
+        """Bring the cache down to ``limit`` bytes, or to the project's own limit.
 
-    def _note_roots(self) -> None:
+        Raises PipelineError (STORAGE).
+        """
+        store, project = self._builder.store, self._project
+        # As the configs are now, which need not be how they were when something was last made.
+        self._note_roots(each.key for each in self.foresee(list(project.steps.values())))
+        most = byte_count(project.configs.project.cache_limit) if limit is None else limit
+        try:
+            return collect(store, most, self._say_waiting, dry=dry)
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                "The cache cannot be collected.",
+                where=str(error.filename or store.folder),
+                found=error.strerror or str(error),
+            ) from None
+
+    def _say_waiting(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def _note_roots(self, more: Iterable[str | None]) -> None:
         made = (self.history.made(name) for name in self._project.steps)
-        note_roots(self._builder.store, self._root, {each.key for each in made if each})
+        keys = {each.key for each in made if each} | {key for key in more if key}
+        note_roots(self._builder.store, self._root, keys)
+
+    def _keys_found(self) -> Iterator[str]:
+        for name in self._found_current:
+            with suppress(PipelineError):
+                yield self._builder.key(self._project.steps[name])
 
     def foresee(self, actions: Sequence[Action]) -> list[Planned]:
         """Return what a run would do with these steps."""
@@ -148,7 +171,7 @@ class Engine:
             if self._found_current and not self._executed:
                 self._remember()
             if self._found_current or self._executed:
-                self._note_roots()
+                self._note_roots(self._keys_found())
             self._builder.close()
 
     def settings(self) -> dict[str, Any]:

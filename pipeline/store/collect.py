@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
-from collections.abc import Collection, Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from pipeline.store.digest import Digest
+from pipeline.store.digest import key_of
 from pipeline.store.store import Store
 
-# What a running build has just put, or is about to refer to, is younger than this.
+# What is younger stays, as does what was used since the oldest run began that is still alive.
 YOUNG_SECONDS = 600.0
+# From here it cannot be seen whether a project of another machine is still there.
+ELSEWHERE_SECONDS = 30 * 86400.0
 
 
 class Roots(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys that a project's steps have now; ``project`` is its folder."""
+    """The keys that a project's steps have now; ``project`` is its folder on ``host``."""
 
+    host: str
     project: str
     keys: list[str]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of the cache that may go: its size in bytes, and when it was last used."""
+    """A file of the cache that may go: its size in bytes, and when it was last used.
+
+    Of a ``record`` the name is the key.
+    """
 
     path: Path
     size: int
     used: float
+    record: bool
 
 
 @dataclass(frozen=True)
@@ -44,28 +54,35 @@ class Collected:
 
 def note_roots(store: Store, project: Path, keys: Collection[str]) -> None:
     """Note which keys a project refers to, so that no other project's collection drops them."""
-    roots = Roots(project=str(project), keys=sorted(keys))
+    roots = Roots(host=platform.node(), project=str(project), keys=sorted(keys))
     data = msgspec.json.encode(roots)
-    place = _roots(store) / f"{Digest.of_bytes(str(project).encode()).sha256[:16]}.json"
+    place = _roots(store) / f"{key_of({'host': roots.host, 'project': roots.project})[:16]}.json"
     with suppress(OSError):
-        if not place.exists() or place.read_bytes() != data:
+        if place.exists() and place.read_bytes() == data:
+            os.utime(place)
+        else:
             with store.temporary.aside(place) as part:
                 part.write_bytes(data)
 
 
-def collect(store: Store, limit: int, *, dry: bool = False) -> Collected:
+def collect(
+    store: Store, limit: int, say: Callable[[str], None] = lambda _: None, *, dry: bool = False
+) -> Collected:
     """Remove files until at most ``limit`` bytes remain; raises OSError.
 
-    Kept in any case: what the noted projects refer to, as long as their folder is there, and what
-    is younger than ten minutes, since a build may be about to refer to it. Every file is removed
-    by itself and none is needed for another to be read, so the work may be broken off at any
-    moment; whatever is missing then is built again.
+    Kept in any case: what the noted projects refer to, as long as their folder is there; what was
+    used since the oldest run began that is still alive, or in the last ten minutes; and what is
+    used while this looks on. Every file is removed by itself and none is needed for another to be
+    read, so the work may be broken off at any moment; whatever is missing then is built again.
+    ``say`` tells while another collection is waited for.
     """
-    with store.lock("collect", lambda _: None):
-        kept = _kept(store)
+    waiting = "waiting for another collection"
+    with store.lock("collect", lambda _: say(waiting)), store.temporary.folder() as bin_:
+        oldest = store.temporary.sweep() - YOUNG_SECONDS
         entries = list(_entries(store.folder))
+        used = [entry.path.name for entry in entries if entry.record and entry.used > oldest]
+        kept = _kept(store, [*used, *_rooted(store, dry)])
         total = sum(entry.size for entry in entries)
-        oldest = time.time() - YOUNG_SECONDS
         files = freed = 0
         for entry in sorted(entries, key=lambda entry: entry.used):
             wreck = ".corrupt-" in entry.path.name
@@ -73,30 +90,59 @@ def collect(store: Store, limit: int, *, dry: bool = False) -> Collected:
                 continue
             if entry.path in kept:
                 continue
-            if not dry:
-                with suppress(FileNotFoundError):
-                    entry.path.unlink()
+            if not dry and not _removed(entry, bin_):
+                continue
             files, freed = files + 1, freed + entry.size
         return Collected(files=files, bytes=freed, remaining=total - freed)
 
 
-def _kept(store: Store) -> set[Path]:
-    """Return the files that some project refers to."""
-    kept = set()
+def _removed(entry: Entry, bin_: Path) -> bool:
+    """Remove a file, unless it was used since it was listed or may not be removed.
+
+    It is out of the way before that is asked: whoever uses it from then on finds it missing and
+    makes it again, whoever did before has marked it.
+    """
+    gone = bin_ / uuid.uuid4().hex
+    try:
+        entry.path.rename(gone)
+        if gone.stat().st_mtime <= entry.used:
+            gone.unlink()
+            return True
+        gone.replace(entry.path)
+    except OSError:
+        pass
+    return False
+
+
+def _rooted(store: Store, dry: bool) -> Iterator[str]:
+    """Yield the keys that some project refers to."""
     for place in _roots(store).glob("*.json"):
         try:
             roots = msgspec.json.decode(place.read_bytes(), type=Roots)
+            used = place.stat().st_mtime
         except (OSError, msgspec.MsgspecError):
             continue
-        if not (Path(roots.project) / "dodo.py").exists():
+        if _is_there(roots, used):
+            yield from roots.keys
+        elif not dry:
             place.unlink(missing_ok=True)
-            continue
-        for key in roots.keys:
-            kept.add(store.records.place(key))
-            record = store.records.get(key)
-            for members in record.outputs.values() if record else ():
-                kept.update(store.objects.path(digest) for digest in members.values())
+
+
+def _kept(store: Store, keys: Iterable[str]) -> set[Path]:
+    """Return the records of these keys, and the objects that they name."""
+    kept = set()
+    for key in keys:
+        kept.add(store.records.place(key))
+        record = store.records.get(key)
+        for members in record.outputs.values() if record else ():
+            kept.update(store.objects.path(digest) for digest in members.values())
     return kept
+
+
+def _is_there(roots: Roots, used: float) -> bool:
+    if roots.host != platform.node():
+        return time.time() - used < ELSEWHERE_SECONDS
+    return (Path(roots.project) / "dodo.py").exists()
 
 
 def _entries(folder: Path) -> Iterator[Entry]:
@@ -109,8 +155,10 @@ def _entries(folder: Path) -> Iterator[Entry]:
     for path in places:
         with suppress(OSError):
             status = path.lstat()
-            if path.is_file():
-                yield Entry(path, status.st_size, status.st_mtime)
+            # A lock that is held must keep its name, or two would hold it.
+            if path.is_file() and path.suffix != ".lock":
+                record = path.parent.parent == folder / "ac"
+                yield Entry(path, status.st_size, status.st_mtime, record)
 
 
 def _roots(store: Store) -> Path:

@@ -25,8 +25,7 @@ class Objects:
     def put(self, source: Path, digest: Digest) -> None:
         """Keep a copy of ``source``, whose digest was just taken; raises OSError."""
         place = self.path(digest)
-        if place.exists() and place.stat().st_size == digest.size:
-            _touch(place)
+        if touch(place) and _size(place) == digest.size:
             return
         with self._aside(place) as part:
             copy(source, part)
@@ -38,21 +37,38 @@ class Objects:
     def fetch(self, digest: Digest, target: Path) -> bool:
         """Write the object to ``target``; a missing or corrupt one is dropped and gives false."""
         place = self.path(digest)
-        if not place.exists():
+        # First of all: a collection spares what was used since it looked.
+        if not touch(place):
             return False
-        copy(place, target)
+        try:
+            copy(place, target)
+        except FileNotFoundError:
+            if place.exists():
+                raise
+            return False
         if Digest.of_file(target) == digest:
-            _touch(place)
             return True
         with suppress(OSError):
             place.unlink()
         return False
 
 
-def _touch(place: Path) -> None:
-    # When it was last used: file systems seldom keep that themselves.
-    with suppress(OSError):
+def touch(place: Path) -> bool:
+    """Note that a file was used, which file systems seldom do; false if there is none."""
+    try:
         os.utime(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return place.exists()  # Another user's, in a shared cache.
+    return True
+
+
+def _size(place: Path) -> int | None:
+    try:
+        return place.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def copy(source: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 
 from pipeline.store.atomic import Aside, aside
 from pipeline.store.digest import Digest
+from pipeline.store.objects import touch
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +51,9 @@ class Records:
             data = msgspec.json.encode(record)
             part.write_bytes(Digest.of_bytes(data).sha256.encode() + b"\n" + data)
 
-    def touch(self, key: str) -> None:
-        """Note that the record was used."""
-        with suppress(OSError):
-            os.utime(self.place(key))
+    def touch(self, key: str) -> bool:
+        """Note that the record was used; false if there is none."""
+        return touch(self.place(key))
 
     def drop(self, key: str) -> None:
         """Forget a record; fine if there is none."""

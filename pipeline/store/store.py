@@ -34,10 +34,8 @@ class Store:
 
     def recall(self, key: str) -> Record | None:
         """Return what a key gave, here or elsewhere, and keep it here; raises OSError."""
-        record = self.records.get(key)
-        if record is not None:
-            self.records.touch(key)
-        elif (record := self.peek(key)) is not None:
+        record = self.peek(key)
+        if record is not None and not self.records.touch(key):
             self.records.put(key, record)
         return record
 

@@ -6,6 +6,7 @@ import errno
 import glob
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +30,8 @@ class Temporary:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._guard = threading.Lock()
-        self._token = uuid.uuid4().hex
+        # When the run began, then what makes it the only one of that name.
+        self._token = f"{time.time_ns()}-{uuid.uuid4().hex}"
         self._lock: BaseFileLock | None = None
         self._closed = False
 
@@ -67,12 +69,23 @@ class Temporary:
                 raise
             self._place_beside(part, target)
 
-    def sweep(self) -> None:
-        """Remove what runs that were killed have left."""
-        with suppress(OSError):
-            for token in {entry.name.removesuffix(".lock") for entry in self._folder.iterdir()}:
-                if token != self._token:
-                    self._is_dead(token)
+    def sweep(self) -> float:
+        """Remove what runs that were killed have left.
+
+        Returns when the oldest run began that is still alive, in seconds since 1970.
+        """
+        oldest = time.time()
+        try:
+            tokens = {entry.name.removesuffix(".lock") for entry in self._folder.iterdir()}
+        except OSError:
+            return oldest
+        for token in tokens - {self._token}:
+            dead = False
+            with suppress(OSError):
+                dead = self._is_dead(token)
+            if not dead:
+                oldest = min(oldest, _begun(token))
+        return oldest
 
     def close(self) -> None:
         """Remove this run's folder, also from under steps that were interrupted."""
@@ -138,3 +151,8 @@ class Temporary:
 
     def _place_of_lock(self, token: str) -> Path:
         return self._folder / f"{token}.lock"
+
+
+def _begun(token: str) -> float:
+    nanoseconds = token.partition("-")[0]
+    return int(nanoseconds) / 1e9 if nanoseconds.isdecimal() else 0.0

@@ -27,9 +27,13 @@ class Intent(Enum):
 
 @dataclass(frozen=True)
 class Planned:
-    """What a run would do with a step, why, and how long it took the last time, if known."""
+    """What a run would do with a step, why, and how long it took the last time, if known.
+
+    ``key`` is the step's present key, or None where that depends on what has yet to be made.
+    """
 
     name: str
+    key: str | None
     intent: Intent
     reasons: tuple[str, ...]
     seconds: float | None
@@ -59,16 +63,17 @@ class Foresight:
         if awaited:
             self._expect(action, None)
             reasons = [f"its input comes from {name}, which would run" for name in sorted(awaited)]
-            return Planned(action.name, Intent.DEPENDS, tuple(reasons), seconds)
+            return Planned(action.name, None, Intent.DEPENDS, tuple(reasons), seconds)
         try:
             parts = self._builder.parts(action, self._foreseen)
         except PipelineError as error:
             self._expect(action, None)
-            return Planned(action.name, Intent.RUN, (error.message,), seconds)
-        record = self._builder.store.peek(key_of(parts))
+            return Planned(action.name, None, Intent.RUN, (error.message,), seconds)
+        key = key_of(parts)
+        record = self._builder.store.peek(key)
         if record is not None and self._builder.holds(action, record):
             self._expect(action, record)
-            return Planned(action.name, Intent.CURRENT, (), seconds)
+            return Planned(action.name, key, Intent.CURRENT, (), seconds)
         reasons = [str(change) for change in changes(made.parts, parts)] if made else []
         if not reasons:
             reasons = self._about(action, record) if record else []
@@ -76,9 +81,9 @@ class Foresight:
             reasons = ["it was never made here" if made is None else "its record is gone"]
         if record is not None and self._builder.restorable(action, record):
             self._expect(action, record)
-            return Planned(action.name, Intent.RESTORE, tuple(reasons), 0.0)
+            return Planned(action.name, key, Intent.RESTORE, tuple(reasons), 0.0)
         self._expect(action, None)
-        return Planned(action.name, Intent.RUN, tuple(reasons), seconds)
+        return Planned(action.name, key, Intent.RUN, tuple(reasons), seconds)
 
     def _expect(self, action: Action, record: Record | None) -> None:
         """Note what the step's outputs would be."""

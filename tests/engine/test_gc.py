@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.tiny import Project
+from tests.tiny import ROOT, Project
 
 
 def age(project: Project) -> None:
@@ -72,3 +76,73 @@ def test_it_runs_beside_builds(project: Project) -> None:
             future.result()
     assert project.doit().returncode == 0
     assert project.doit().output.startswith("nothing to do")
+
+
+def start(project: Project) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "doit", "gc", "--limit", "1 KiB"],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_what_the_configs_ask_for_stays_without_a_history(project: Project) -> None:
+    before = kept(project)
+    shutil.rmtree(project.root / "artifacts/.steps/history")
+    shutil.rmtree(project.root / "artifacts/.cache/roots")
+    age(project)
+    assert project.doit("gc", "--limit", "1 KiB").returncode == 0
+    assert kept(project) == before
+
+
+def test_what_the_configs_ask_for_again_stays(project: Project) -> None:
+    before = kept(project)
+    project.edit("mean = [10, 20, 30]", "mean = [10, 20, 37]")
+    assert project.doit().returncode == 0
+    project.edit("mean = [10, 20, 37]", "mean = [10, 20, 30]")
+    age(project)
+    assert project.doit("gc", "--limit", "1 KiB").returncode == 0
+    assert kept(project) >= before
+    assert project.doit().steps("built") == set()
+
+
+def test_a_killed_collection_costs_nothing(project: Project) -> None:
+    before = kept(project)
+    stray = project.root / "artifacts/.cache/cas/00"
+    stray.mkdir(exist_ok=True)
+    fell_midway = False
+    for tenth in range(3, 12):
+        strays = [stray / f"{number:064}" for number in range(2000)]
+        for path in strays:
+            path.write_bytes(b"x")
+            os.utime(path, (1, 1))
+        age(project)
+        process = start(project)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and strays[tenth * 100].exists():
+            assert time.monotonic() < deadline
+        process.kill()
+        process.wait(30)
+        left = sum(path.exists() for path in strays)
+        fell_midway |= 0 < left < len(strays)
+        assert before <= kept(project)
+    assert fell_midway
+    assert project.doit("gc", "--limit", "1 KiB").returncode == 0
+    assert kept(project) == before
+    assert list((project.root / "artifacts/.cache/tmp").iterdir()) == []
+
+
+def test_several_at_once_remove_each_file_once(project: Project) -> None:
+    before = kept(project)
+    stray = project.root / "artifacts/.cache/cas/00"
+    stray.mkdir(exist_ok=True)
+    for number in range(300):
+        (stray / f"{number:064}").write_bytes(b"x")
+    age(project)
+    with ThreadPoolExecutor(3) as threads:
+        runs = list(threads.map(lambda _: project.doit("gc", "--limit", "1 KiB"), range(3)))
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    removed = [int(run.output.split("removed ")[1].split()[0]) for run in runs]
+    assert sum(removed) == 300
+    assert kept(project) == before

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.store import collect as collecting
 from pipeline.store.collect import YOUNG_SECONDS, Collected, collect, note_roots
 from pipeline.store.digest import Digest
+from pipeline.store.objects import copy
 from pipeline.store.records import Record
 from pipeline.store.store import Store
 
@@ -119,4 +121,80 @@ def test_wrecks_and_old_downloads_go(store: Store, tmp_path: Path) -> None:
 
 def test_a_record_that_lost_its_object_is_harmless(store: Store, tmp_path: Path) -> None:
     store.objects.path(digest_of(KEYS[0])).unlink()
+    assert not store.fetch(digest_of(KEYS[0]), tmp_path / "target")
+
+
+def test_a_young_record_keeps_its_old_object(store: Store) -> None:
+    store.recall(KEYS[2])
+    collect(store, 0)
+    assert left(store) == "c"
+
+
+def test_what_is_used_while_it_looks_on_stays(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = collecting._kept
+
+    def build(store: Store, keys: Iterable[str]) -> set[Path]:
+        (tmp_path / "source").write_bytes(KEYS[4].encode() * SIZE)
+        store.objects.put(tmp_path / "source", digest_of(KEYS[4]))
+        store.recall(KEYS[4])
+        return listed(store, keys)
+
+    monkeypatch.setattr(collecting, "_kept", build)
+    collect(store, 0)
+    assert left(store) == "e"
+
+
+def test_what_a_long_run_has_used_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.time_ns() - int(2 * YOUNG_SECONDS * 1e9) - 350 * 10**9
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.store.temporary.time.time_ns", lambda: began)
+        building = Store(store.folder)
+    with building.temporary.folder():
+        collect(store, 0)
+        assert left(store) == "abcdef"
+    building.close()
+    collect(store, 0)
+    assert left(store) == ""
+
+
+def test_what_another_machine_refers_to_stays_for_a_while(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("platform.node", lambda: "elsewhere")
+        note_roots(store, tmp_path / "not here", [KEYS[3]])
+    collect(store, 0)
+    assert left(store) == "d"
+    (roots,) = (store.folder / "roots").iterdir()
+    os.utime(roots, (1, 1))
+    collect(store, 0)
+    assert left(store) == ""
+
+
+def test_the_lock_of_a_download_stays(store: Store) -> None:
+    lock = store.folder / "downloads" / "model.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    os.utime(lock, (1, 1))
+    collect(store, 0)
+    assert lock.exists()
+
+
+def test_nothing_is_left_of_the_work(store: Store) -> None:
+    collect(store, 0)
+    assert [path for path in (store.folder / "tmp").rglob("*") if path.suffix != ".lock"] == [
+        store.folder / "tmp" / store.temporary._token
+    ]
+
+
+def test_an_object_that_goes_as_it_is_fetched_is_missing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(source: Path, target: Path) -> None:
+        source.unlink()
+        copy(source, target)
+
+    monkeypatch.setattr("pipeline.store.objects.copy", late)
     assert not store.fetch(digest_of(KEYS[0]), tmp_path / "target")
