@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from pipeline.report.events import (
     Event,
     EventLog,
@@ -18,6 +20,7 @@ from pipeline.report.events import (
 )
 from pipeline.store.digest import Digest
 from tests.engine.test_interrupts import LOOP, start
+from tests.store.servers import free_port
 from tests.tiny import Project
 
 
@@ -73,6 +76,24 @@ def test_a_killed_run_leaves_whole_lines(project: Project) -> None:
     events = last(project)
     assert isinstance(events[0], RunStarted)
     assert not any(isinstance(event, RunFinished) for event in events)
+
+
+def test_no_secret_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CACHE_TOKEN", "a-token-of-ours")
+    monkeypatch.setenv("CACHE_SECRET", "a-secret-of-ours")
+    settings = project.root / "configs/project.toml"
+    settings.write_text(
+        f'{settings.read_text()}[remote]\nurl = "http://127.0.0.1:{free_port()}"\nwrite = true\n'
+        'token_env = "CACHE_TOKEN"\nsecret_env = "CACHE_SECRET"\n'
+    )
+    project.edit("mean = [10, 20, 30]", "mean = [10, 20, 37]")
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    run = project.doit()
+    assert "the remote cache http://127.0.0.1" in run.output
+    assert any(isinstance(event, StepFailed) for event in last(project))
+    told = {path: path.read_bytes() for path in (project.root / "artifacts").rglob("*.*json")}
+    assert logs(project)[-1] in told
+    assert [path for path, data in told.items() if b"-of-ours" in data] == []
 
 
 def test_an_interrupted_run_says_so(project: Project) -> None:

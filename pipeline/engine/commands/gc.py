@@ -36,7 +36,8 @@ class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_usage = ""
     doc_description = (
         "What the steps of this project, or of others that share the cache, refer to is kept, and "
-        "what is younger than ten minutes. Safe beside running builds."
+        "what was used in the last ten minutes or since the oldest run began that is still going. "
+        "Safe beside running builds, and to break off."
     )
     cmd_options = _OPTIONS
 
