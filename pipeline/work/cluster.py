@@ -11,6 +11,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -265,7 +266,7 @@ class Cluster:
 
 def _connected(address: str) -> Any:
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise PipelineError(
             Code.CLUSTER,
@@ -276,11 +277,40 @@ def _connected(address: str) -> Any:
     for name in [*logging.root.manager.loggerDict, "distributed"]:
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    # Asked before a client is made: one that cannot connect hangs in its end.
+    ours, theirs = version("distributed"), _scheduler_version(address)
+    if ours != theirs:
+        raise PipelineError(
+            Code.CLUSTER,
+            "The cluster's scheduler has another version of Dask.",
+            where=address,
+            expected=f"distributed {ours}",
+            found=f"distributed {theirs}",
+            hint="Install the same version on both sides.",
+        )
+    connect: Any = distributed.Client
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            connect: Any = Client
-            client = connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+            return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except Exception as error:
+        raise _unusable(error) from None
+
+
+def _scheduler_version(address: str) -> str:
+    from distributed import Security
+    from distributed.core import rpc
+
+    security: Any = Security
+    call: Any = rpc
+
+    async def ask() -> Any:
+        arguments = security().get_connection_args("client")
+        async with call(address, timeout=_CONNECT_SECONDS, connection_args=arguments) as scheduler:
+            return await scheduler.versions(packages=[])
+
+    try:
+        told = asyncio.run(asyncio.wait_for(ask(), 2 * _CONNECT_SECONDS))
     except Exception as error:
         raise PipelineError(
             Code.CLUSTER,
@@ -290,22 +320,9 @@ def _connected(address: str) -> Any:
             hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.5:8786.",
         ) from None
     try:
-        told = client.get_versions()
-        ours, theirs = (told[side]["packages"]["distributed"] for side in ("client", "scheduler"))
-    except Exception as error:
-        client.close()
+        return str(told["packages"]["distributed"])
+    except (KeyError, TypeError) as error:
         raise _unusable(error) from None
-    if ours != theirs:
-        client.close()
-        raise PipelineError(
-            Code.CLUSTER,
-            "The cluster's scheduler has another version of Dask.",
-            where=address,
-            expected=f"distributed {ours}",
-            found=f"distributed {theirs}",
-            hint="Install the same version on both sides.",
-        )
-    return client
 
 
 def _unusable(error: Exception) -> PipelineError:

@@ -267,7 +267,9 @@ def test_a_scheduler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPa
     assert caught.value.where == address
 
 
-@pytest.mark.parametrize("address", ["x", "tcp://", "ftp://127.0.0.1:1", "tcp://[:1", "nonsense:x"])
+@pytest.mark.parametrize(
+    "address", ["x", "tcp://", "tls://127.0.0.1:1", "ftp://127.0.0.1:1", "tcp://[:1", "nonsense:x"]
+)
 def test_what_is_no_address_is_one_error(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr("pipeline.work.cluster._CONNECT_SECONDS", 1)
     with pytest.raises(PipelineError) as caught:
