@@ -113,29 +113,31 @@ def test_a_step_that_is_ended_takes_its_processes_with_it(workers: Workers, tmp_
     gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_worker_ends_with_the_process_that_started_it(workers: Workers, tmp_path: Path) -> None:
+def test_a_busy_worker_ends_with_the_process_that_started_it(
+    workers: Workers, tmp_path: Path
+) -> None:
     program = (
         "import pathlib, sys\n"
+        "from dataclasses import replace\n"
         "from pipeline.work.pool import Workers\n"
         "from tests.work import recipes\n"
         "from tests.work.test_pool import job\n"
         "if __name__ == '__main__':\n"
         "    workers, folder = Workers(1, sys.argv[1]), pathlib.Path(sys.argv[2])\n"
-        "    workers.run(recipes.tell_pid, job(folder), seconds=60, memory=2**32)\n"
-        "    print('told', flush=True)\n"
-        "    sys.stdin.read()\n"
+        "    step = replace(job(folder), parameters={'name': 'x', 'folder': sys.argv[2]})\n"
+        "    workers.run(recipes.mark_and_wait, step, seconds=600, memory=2**32)\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, workers.method, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
     )
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == b"told\n"
+    log = tmp_path / "log"
+    while not (log.exists() and log.read_text().endswith("\n")):
+        assert parent.poll() is None
+        time.sleep(0.1)
     parent.kill()
-    parent.communicate()
-    gone(int((tmp_path / "out").read_text()))
+    parent.wait()
+    gone(int(log.read_text().split()[2]))
 
 
 def gone(pid: int) -> None:
