@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.config.load import load_project
-from pipeline.engine.steps import Layout, all_steps
+from pipeline.engine.layout import Layout
+from pipeline.engine.steps import all_steps
 from pipeline.store.digest import Digest
 from pipeline.store.records import Record
 from pipeline.store.store import Store

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from pipeline.config.finding import Finding, Known
-from pipeline.config.schema import Expect, Fixture, GuestRun, Tensor
+from pipeline.config.schema import Expect, Fixture, GuestRun
 from pipeline.config.tensor_rules import CHANNELS, check_tensor
+from pipeline.config.tensor_tables import Tensor
 from pipeline.config.wording import Path, closest, compared, did_you_mean, dotted, listing, quoted
 
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

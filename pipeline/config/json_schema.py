@@ -1,7 +1,7 @@
 """The JSON Schema of the configs, for editors: ``python -m pipeline.config.json_schema``.
 
-It is generated from the classes of ``schema.py`` and kept in ``configs/schema``. A config names
-its schema with a first line such as ``#:schema ../schema/fixture.schema.json``.
+It is generated from the tables that ``schema.py`` names, and kept in ``configs/schema``. A config
+names its schema with a first line such as ``#:schema ../schema/fixture.schema.json``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from pipeline.config import schema
 from pipeline.config.key_docs import key_docs
 from pipeline.config.schema import Fixture, Guest, Project
+from pipeline.config.tables import Table
 from pipeline.store.atomic import write_bytes
 
 _TABLES: Mapping[str, type[msgspec.Struct]] = {
@@ -62,7 +62,8 @@ def _schema(name: str, table: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _documented(name: str, table: dict[str, Any]) -> dict[str, Any]:
     """Return a table's schema with the documentation of the table and of each key."""
-    docs = key_docs(getattr(schema, name))
+    [kind] = (kind for kind in Table.__subclasses__() if kind.__name__ == name)
+    docs = key_docs(kind)
     properties = {
         key: {**value, "description": _joined(docs[key], value.get("description"))}
         for key, value in table["properties"].items()

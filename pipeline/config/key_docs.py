@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Mapping
 from functools import cache
 
 import msgspec
 
-from pipeline.config import schema
-
 
 def key_docs(table: type[msgspec.Struct]) -> Mapping[str, str]:
     """Return the documentation of every documented key of a table of the schema.
 
-    >>> key_docs(schema.Source)["size"]
+    >>> from pipeline.config.schema import Source
+    >>> key_docs(Source)["size"]
     'The size of the file in bytes.'
     """
-    return _all_docs().get(table.__name__, {})
+    return _all_docs(table.__module__).get(table.__name__, {})
 
 
 @cache
-def _all_docs() -> Mapping[str, Mapping[str, str]]:
-    module = ast.parse(inspect.getsource(schema))
+def _all_docs(name: str) -> Mapping[str, Mapping[str, str]]:
+    module = ast.parse(inspect.getsource(sys.modules[name]))
     classes = (node for node in module.body if isinstance(node, ast.ClassDef))
     return {node.name: dict(_documented(node)) for node in classes}
 

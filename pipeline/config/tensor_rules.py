@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pipeline.config.finding import Finding
-from pipeline.config.schema import Tensor
+from pipeline.config.tensor_tables import Tensor
 
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
 _OF_IMAGES = ("colour", "layout", "resize", "range")

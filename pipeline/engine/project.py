@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline.config.load import Configs
-from pipeline.engine.steps import Layout, all_steps
+from pipeline.engine.layout import Layout
+from pipeline.engine.steps import all_steps
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Action
 

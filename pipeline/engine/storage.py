@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pipeline.config.schema import Project, RemoteCache
-from pipeline.engine.steps import Layout
+from pipeline.engine.layout import Layout
 from pipeline.errors import Code, PipelineError
 from pipeline.store.remote import Remote
 from pipeline.store.shared import Shared

@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from pipeline.config.schema import Model
+from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError
 from pipeline.model.caffe import convert_caffe
 from pipeline.model.canonical import canonical_xml, weights_size

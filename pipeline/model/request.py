@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from pipeline.config.schema import ModelInput
+from pipeline.config.model_tables import ModelInput
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.schema import Crop, Tensor
+from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:

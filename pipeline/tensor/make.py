@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import msgspec
 
-from pipeline.config.schema import Tensor
 from pipeline.config.tensor_rules import check_tensor
+from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.image import image_tensor, typed
 from pipeline.tensor.signal import synthesise

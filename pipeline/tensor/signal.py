@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config.schema import Signal
+from pipeline.config.tensor_tables import Signal
 
 # The steps of 16-bit PCM. They are coarser than the last digit of any machine's sine by eleven
 # orders of magnitude, so that digit cannot show.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from pipeline.config.case_rules import sanitised
-from pipeline.config.schema import ElementType
+from pipeline.config.tensor_tables import ElementType
 from pipeline.errors import Code, PipelineError
 
 _BYTES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i32": 4, "i64": 8}

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.config.schema import Expect, Golden, GuestRun, ModelInput
+from pipeline.config.model_tables import Golden, ModelInput
+from pipeline.config.schema import Expect, GuestRun
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface, Port
 from pipeline.store.digest import Digest

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.config.schema import Crop, Tensor
+from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.image import decode, image_tensor, scaled, typed
 

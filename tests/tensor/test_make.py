@@ -10,7 +10,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from pipeline.config.schema import Signal, Tensor
+from pipeline.config.tensor_tables import Signal, Tensor
 from pipeline.errors import PipelineError
 from pipeline.tensor.make import make_tensor
 from pipeline.tensor.signal import synthesise

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import ElementType
+from pipeline.config.tensor_tables import ElementType
 from pipeline.errors import PipelineError
 from pipeline.tensor.spec import TensorSpec, file_name, parse_file_name
 

@@ -1,0 +1,288 @@
+"""The steps of one fixture, in the order in which data flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.config.load import Configs
+from pipeline.config.schema import Fixture, Source
+from pipeline.config.tensor_tables import Tensor
+from pipeline.engine.layout import Layout
+from pipeline.model.convert import convert
+from pipeline.publish.manifest import write_manifest
+from pipeline.source.fetch import fetch
+from pipeline.tensor.make import make_tensor
+from pipeline.tensor.spec import TensorSpec, file_name
+from pipeline.verify.check import verify
+from pipeline.verify.descriptor import describe
+from pipeline.verify.executors import PACKAGES
+from pipeline.work.action import Action, Place
+
+_TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "ziglang", "wasmtime")
+_CONVERT_SECONDS = 900.0
+_TENSOR_SECONDS = 120.0
+# Beyond the guest's own limit: the native run, the golden run, and starting a worker.
+_VERIFY_SLACK_SECONDS = 300.0
+
+
+class FixtureSteps:
+    """The steps of one fixture."""
+
+    def __init__(self, layout: Layout, configs: Configs, name: str, fixture: Fixture) -> None:
+        self._layout = layout
+        self._configs = configs
+        self._name = name
+        self._fixture = fixture
+        self._folder = layout.artifacts / name
+        self._manifest = self._folder / "manifest.json"
+        self._interface = layout.step(name, "interface.json")
+        self._sources = {
+            label: layout.source(name, label, source) for label, source in fixture.source.items()
+        }
+        self._tensors = {
+            case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
+            for case, inputs in fixture.tensor.items()
+        }
+
+    def all(self) -> list[Action]:
+        """Return them in the order in which data flows."""
+        return [
+            *(self._source(label, source) for label, source in self._fixture.source.items()),
+            self._ir(),
+            *(
+                self._tensor(case, given, tensor)
+                for case, inputs in self._fixture.tensor.items()
+                for given, tensor in inputs.items()
+            ),
+            self._descriptor(),
+            *(self._verify(case) for case in self._fixture.tensor),
+            self._publish(),
+        ]
+
+    def _source(self, label: str, source: Source) -> Action:
+        urls = source.urls
+        local = [url.removeprefix("file:") for url in urls if url.startswith("file:")]
+        unpinned = not (source.sha256 or source.sha384 or source.sha1)
+        return Action(
+            name=f"source:{self._name}.{label}",
+            title=f"{urls[0]}",
+            recipe=fetch,
+            version=1,
+            # A file of the project without a digest is its own truth: its content is the key.
+            inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
+            outputs={"file": self._sources[label]},
+            parameters={
+                "name": f"{self._name}.{label}",
+                "sha256": source.sha256,
+                "sha384": source.sha384,
+                "sha1": source.sha1,
+                "size": source.size,
+            },
+            means={
+                "urls": urls,
+                "downloads": self._layout.cache / "downloads",
+                "offline": self._configs.project.offline,
+                "root": self._layout.root,
+            },
+            withdraws=(self._manifest,),
+        )
+
+    def _ir(self) -> Action:
+        model = self._fixture.model
+        inputs = {label: self._sources[source] for label, source in model.files.items()}
+        means: dict[str, object] = {}
+        tools: tuple[str, ...] = ("openvino",)
+        if model.framework == "caffe":
+            inputs["stamp"] = self._layout.stamp()
+            means["environment"] = self._layout.environment()
+        return Action(
+            name=f"ir:{self._name}",
+            title=f"{model.framework} to OpenVINO IR, {model.precision}",
+            recipe=convert,
+            version=1,
+            inputs=inputs,
+            outputs={
+                "xml": self._folder / f"{self._name}.xml",
+                "bin": self._folder / f"{self._name}.bin",
+                "alias.xml": self._folder / "model.xml",
+                "alias.bin": self._folder / "model.bin",
+                "interface": self._interface,
+            },
+            parameters={
+                "name": self._name,
+                "model": _plain(model),
+                "seconds": _CONVERT_SECONDS,
+            },
+            means=means,
+            tools=tools,
+            place=Place.WORKER,
+            seconds=_CONVERT_SECONDS + 60,
+            withdraws=(self._manifest,),
+        )
+
+    def _tensor(self, case: str, given: str, tensor: Tensor) -> Action:
+        several = len(self._fixture.model.inputs) > 1
+        return Action(
+            name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
+            title=self._tensor_name(case, given),
+            recipe=make_tensor,
+            version=1,
+            inputs={"image": self._sources[tensor.image]} if tensor.image else {},
+            outputs={"tensor": self._tensors[case][given]},
+            parameters={
+                "name": f"{self._name}: tensor.{case}.{given}",
+                "dims": list(self._fixture.model.inputs[given].shape),
+                "tensor": _plain(tensor),
+            },
+            tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
+            place=Place.WORKER,
+            seconds=_TENSOR_SECONDS,
+            withdraws=(self._manifest,),
+        )
+
+    def _descriptor(self) -> Action:
+        program = self._fixture.guest.program
+        return Action(
+            name=f"fixture:{self._name}",
+            title="fixture.txt, and the guest beside it",
+            recipe=describe,
+            version=1,
+            inputs={
+                "interface": self._interface,
+                "guest": self._layout.step("guests", f"{program}.wasm"),
+            },
+            outputs={
+                "descriptor": self._folder / "fixture.txt",
+                "guest": self._folder / f"{program}.wasm",
+            },
+            parameters={
+                "files": [f"{self._name}.xml", f"{self._name}.bin"],
+                "cases": {
+                    case: {given: path.name for given, path in inputs.items()}
+                    for case, inputs in self._tensors.items()
+                },
+            },
+            withdraws=(self._manifest,),
+        )
+
+    def _verify(self, case: str) -> Action:
+        fixture = self._fixture
+        expect = fixture.expect[case]
+        golden = fixture.golden.files or fixture.model.files
+        inputs = {
+            **self._published(),
+            **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
+            **{f"golden.{label}": self._sources[source] for label, source in golden.items()},
+            "interface": self._interface,
+        }
+        if expect.labels:
+            inputs["labels"] = self._sources[expect.labels]
+        return Action(
+            name=f"verify:{self._name}.{case}",
+            title="sandbox = native, agrees with the source framework, gives what is expected",
+            recipe=verify,
+            version=1,
+            inputs=inputs,
+            outputs={"evidence/": self._folder / "evidence" / case},
+            parameters={
+                "case": case,
+                "where": f"{self._name}: {case}",
+                "guest": _plain(fixture.guest),
+                "golden": _plain(fixture.golden),
+                "inputs": {name: _plain(given) for name, given in fixture.model.inputs.items()},
+                "expect": _plain(expect),
+            },
+            tools=("openvino", "wasmtime", "numpy", PACKAGES[fixture.golden.executor]),
+            place=Place.WORKER,
+            seconds=2 * fixture.guest.seconds + _VERIFY_SLACK_SECONDS,
+            withdraws=(self._manifest,),
+        )
+
+    def _publish(self) -> Action:
+        fixture = self._fixture
+        program = fixture.guest.program
+        published = {
+            **self._published(),
+            "alias.xml": self._folder / "model.xml",
+            "alias.bin": self._folder / "model.bin",
+            **{
+                f"tensor.{case}.{given}": path
+                for case, inputs in self._tensors.items()
+                for given, path in inputs.items()
+            },
+        }
+        inputs = {f"file.{path.name}": path for path in published.values()}
+        inputs |= {f"source.{label}": path for label, path in self._sources.items()}
+        inputs |= {
+            f"evidence.{case}": self._folder / "evidence" / case / "report.json"
+            for case in fixture.tensor
+        }
+        inputs["interface"] = self._interface
+        inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
+        if fixture.model.framework == "caffe":
+            inputs["toolchain.mo"] = self._layout.stamp()
+        tensors = {
+            case: {
+                given: {
+                    "file": self._tensors[case][given].name,
+                    "dims": list(fixture.model.inputs[given].shape),
+                    **_plain(tensor),
+                }
+                for given, tensor in cases.items()
+            }
+            for case, cases in fixture.tensor.items()
+        }
+        guest = self._configs.guests[program]
+        return Action(
+            name=f"manifest:{self._name}",
+            title="manifest.json, once all of its cases are verified",
+            recipe=write_manifest,
+            version=1,
+            inputs=inputs,
+            outputs={"manifest": self._manifest},
+            parameters={
+                "tools": list(_TOOLS),
+                "declared": {
+                    "name": self._name,
+                    "description": fixture.description,
+                    "sources": {name: _plain(source) for name, source in fixture.source.items()},
+                    "model": _plain(fixture.model),
+                    "tensors": tensors,
+                    "guest": {"language": guest.language, **_plain(fixture.guest)},
+                    "golden": _plain(fixture.golden),
+                    "expect": {case: _plain(expect) for case, expect in fixture.expect.items()},
+                },
+            },
+            tools=_TOOLS,
+        )
+
+    def _published(self) -> dict[str, Path]:
+        return {
+            "xml": self._folder / f"{self._name}.xml",
+            "bin": self._folder / f"{self._name}.bin",
+            "guest": self._folder / f"{self._fixture.guest.program}.wasm",
+            "descriptor": self._folder / "fixture.txt",
+        }
+
+    def _tensor_name(self, case: str, given: str) -> str:
+        tensor = self._fixture.tensor[case][given]
+        inputs = self._fixture.model.inputs
+        spec = TensorSpec(
+            dims=inputs[given].shape,
+            type=tensor.type,
+            colour=tensor.colour,
+            layout=tensor.layout,
+        )
+        # A fixture's only tensor is `tensor-…`, as the field has always named it.
+        alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
+        return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
+
+
+def _plain(value: msgspec.Struct) -> dict[str, Any]:
+    """Return a config's table as plain data, without what it leaves out."""
+    plain: Mapping[str, Any] = msgspec.to_builtins(value)
+    return {name: item for name, item in plain.items() if item not in (None, (), [], {}, "")}

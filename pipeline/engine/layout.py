@@ -1,0 +1,47 @@
+"""Where the project keeps what."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from pipeline.config.load import Configs
+from pipeline.config.schema import Source
+from pipeline.toolchain.locked import MODEL_OPTIMIZER, Environment, environment_folder
+
+
+class Layout:
+    """Every path that a step reads or writes."""
+
+    def __init__(self, configs: Configs) -> None:
+        self.root = configs.root
+        self.artifacts = configs.root / "artifacts"
+        self.cache = configs.root / configs.project.cache
+        # Not in the cache, which projects may share: these are targets of this project alone.
+        self.local = self.artifacts / ".steps"
+        self.toolchains = configs.root / configs.project.toolchains
+        self.offline = configs.project.offline
+        self.lock = configs.root / "configs" / "toolchains" / "mo.lock"
+
+    def source(self, fixture: str, name: str, source: Source) -> Path:
+        """Return where a fetched file lies; its suffix is that of its first address."""
+        first = source.urls[0]
+        path = first.partition("#")[2] or urlsplit(first).path
+        return self.local / fixture / "sources" / (name + PurePosixPath(path).suffix)
+
+    def environment(self) -> Environment:
+        """Return Model Optimizer's locked environment."""
+        return Environment(
+            toolchain=MODEL_OPTIMIZER.name,
+            lock=self.lock,
+            folder=environment_folder(MODEL_OPTIMIZER, self.lock, self.toolchains),
+            offline=self.offline,
+        )
+
+    def stamp(self) -> Path:
+        """Return the file that tells which environment Model Optimizer runs in."""
+        return self.step("toolchains", f"{MODEL_OPTIMIZER.name}.json")
+
+    def step(self, fixture: str, name: str) -> Path:
+        """Return where a file lies that passes from step to step, but is not published."""
+        return self.local / fixture / name
