@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pipeline.config.addresses import path_fault
 from pipeline.config.finding import Finding, Known
-from pipeline.config.model_tables import Model, ModelInput
+from pipeline.config.input_rules import check_input
+from pipeline.config.model_tables import ExecutorName, Framework, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
 
-_OWNERS = {"caffe": "Caffe", "onnx": "ONNX", "tensorflow": "TensorFlow"}
-_FILES = {"caffe": ("topology", "weights"), "onnx": ("model",)}
-_READS = {"opencv": "caffe", "onnxruntime": "onnx"}
-# A guest's memory has 32-bit addresses, and an element has up to 4 bytes in the common types.
-_MOST_ELEMENTS = 2**30
+_OWNERS: Mapping[Framework, str] = {
+    "caffe": "Caffe",
+    "kaldi": "Kaldi",
+    "mxnet": "MXNet",
+    "onnx": "ONNX",
+    "paddle": "Paddle",
+    "pytorch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "tflite": "TFLite",
+}
+# What a framework's files are called; where it saves in several forms, one of them is given.
+_FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
+    "caffe": (("topology", "weights"),),
+    "kaldi": (("model",),),
+    "mxnet": (("symbol", "params"),),
+    "onnx": (("model",),),
+    "paddle": (("model", "params"),),
+    "pytorch": (("weights",), ("torchscript",), ("exported",)),
+    "tensorflow": (("graph",), ("saved_model.pb",)),
+    "tflite": (("model",),),
+}
+# Beside the first file lie others, under the relative paths that it knows them by.
+_WITH_PATHS = ("onnx", "tensorflow")
+_READS: Mapping[ExecutorName, Framework] = {
+    "litert": "tflite",
+    "mxnet": "mxnet",
+    "numpy": "kaldi",
+    "onnxruntime": "onnx",
+    "opencv": "caffe",
+    "paddle": "paddle",
+    "tensorflow": "tensorflow",
+    "torch": "pytorch",
+}
 
 
 def check_model(model: Model, knows: Known) -> Iterator[Finding]:
     """Yield what is wrong with the model's files and inputs."""
     yield from _model_files(model, knows)
     for name, given in model.inputs.items():
-        yield from _model_input(("model", "inputs", name), given, knows)
+        yield from check_input(("model", "inputs", name), given, knows)
 
 
 def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
@@ -30,8 +58,8 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     golden, framework = fixture.golden, fixture.model.framework
     if golden.files:
         if knows("golden", "executor") and knows("golden", "files"):
-            files = _FILES[_READS[golden.executor]]
-            yield from _exactly(("golden", "files"), golden.executor, golden.files, files)
+            twin = _READS[golden.executor]
+            yield from _files(("golden", "files"), twin, golden.executor, golden.files)
         if knows("model", "inputs"):
             for name in golden.inputs:
                 if name not in fixture.model.inputs:
@@ -76,20 +104,34 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
     path = ("model", "files")
     if not knows("model", "framework") or not knows(*path):
         return
-    owner = _OWNERS[model.framework]
-    if model.framework != "tensorflow":
-        yield from _exactly(path, owner, model.files, _FILES[model.framework])
-    elif "graph" in model.files:
-        yield from _exactly(path, "A frozen graph", model.files, ("graph",))
-    elif "saved_model.pb" in model.files:
-        yield from _saved_model(path, model.files)
-    else:
+    yield from _files(path, model.framework, _OWNERS[model.framework], model.files)
+    if not knows("model", "architecture"):
+        return
+    if "weights" in model.files and model.framework == "pytorch" and model.architecture is None:
         yield Finding(
-            path,
-            "TensorFlow needs a frozen graph or a SavedModel.",
-            "graph, or saved_model.pb and the other paths in the SavedModel's folder",
-            listing(model.files),
+            ("model", "architecture"),
+            "A state dict holds weights alone, and no architecture is named.",
+            "mobilenet_v2, or package.module:callable",
+            hint="Name the module that the weights belong to, or give TorchScript.",
         )
+    elif model.architecture is not None and "weights" not in model.files:
+        message = "An architecture belongs to a PyTorch state dict, and there is none."
+        yield Finding(("model", "architecture"), message, hint="Remove the key.")
+
+
+def _files(
+    path: Path, framework: Framework, owner: str, given: Mapping[str, str]
+) -> Iterator[Finding]:
+    forms = _FORMS[framework]
+    form = next((form for form in forms if form[0] in given), forms[0] if len(forms) == 1 else None)
+    if form is None:
+        first = " or ".join(each[0] for each in forms)
+        message = f"{owner} needs one of its forms of model."
+        yield Finding(path, message, first, listing(given))
+    elif framework in _WITH_PATHS and form[0] in given and form[0] != "graph":
+        yield from _paths(path, [file for file in given if file != "model"])
+    else:
+        yield from _exactly(path, owner, given, form)
 
 
 def _exactly(
@@ -108,18 +150,18 @@ def _exactly(
         yield Finding((*path, name), message, listing(wanted), listing(given))
 
 
-def _saved_model(path: Path, files: Iterable[str]) -> Iterator[Finding]:
+def _paths(path: Path, files: Iterable[str]) -> Iterator[Finding]:
     taken: dict[str, str] = {}
     for file in files:
         folded = file.casefold()
         if fault := path_fault(file):
-            message = "A path in a SavedModel must stay inside its folder."
+            message = "A path beside the model must stay inside its folder."
             yield Finding((*path, file), message, fault, quoted(file))
             continue
         # Some file systems hold 'A' and 'a' to be one, none a file that is a folder too.
         clash = next((other for other in taken if _overlap(folded, other)), None)
         if clash is not None:
-            message = "Two paths in a SavedModel cannot both be files."
+            message = "Two paths beside the model cannot both be files."
             yield Finding(
                 (*path, file), message, found=f"{quoted(taken[clash])} and {quoted(file)}"
             )
@@ -128,32 +170,3 @@ def _saved_model(path: Path, files: Iterable[str]) -> Iterator[Finding]:
 
 def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(other + "/") or other.startswith(one + "/")
-
-
-def _model_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
-    shape = (*path, "shape")
-    if knows.whole(*shape) and math.prod(given.shape) > _MOST_ELEMENTS:
-        message = "The input is larger than the memory of any guest."
-        found = "x".join(map(str, given.shape))
-        yield Finding(shape, message, "at most 2^30 elements", found)
-    if not knows(*shape, "1"):
-        return
-    for key, values in (("mean", given.mean), ("scale", given.scale)):
-        if not values or not knows(*path, key):
-            continue
-        if len(given.shape) < 2:
-            message = f"The {key} is per channel, and an input of one axis has no channels."
-            yield Finding((*path, key), message, "a shape such as [1, 3, 224, 224]")
-        elif len(values) != given.shape[1]:
-            values_text, channels = _count(len(values), "value"), _count(given.shape[1], "channel")
-            yield Finding(
-                (*path, key),
-                f"The {key} has {values_text} for {channels}.",
-                str(given.shape[1]),
-                str(len(values)),
-                "The channels are axis 1 of the shape; give one value for each.",
-            )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -6,32 +6,60 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.config.tables import Number, Positive, Shape, Table, Tolerance
+from pipeline.config.tables import Count, Number, Positive, Shape, Table, Text, Tolerance
 
-Framework = Literal["caffe", "onnx", "tensorflow"]
+Framework = Literal["caffe", "kaldi", "mxnet", "onnx", "paddle", "pytorch", "tensorflow", "tflite"]
+ExecutorName = Literal[
+    "litert", "mxnet", "numpy", "onnxruntime", "opencv", "paddle", "tensorflow", "torch"
+]
+PortType = Literal["f16", "f32", "f64", "u8", "i8", "i32", "i64"]
+Axes = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[NCDHW]{1,5}(?!\n)$", description="a layout such as 'NCHW'"),
+]
 
 
 class ModelInput(Table, frozen=True):
-    """One input of the model: its fixed shape, and what is subtracted and divided inside the IR.
+    """One input of the IR: its shape and type, and what is done to it inside the IR.
 
-    ``mean`` and ``scale`` are per channel, in the order of the channels that the model expects:
-    ``(x - mean) / scale``. The channels are axis 1; an input of one axis has none.
+    ``shape`` is that of the tensor, in the order of ``layout``. The channels are the axis C of
+    ``model_layout``, or axis 1; an input of one axis has none. They are reversed first, then
+    ``(x - mean) / scale`` per channel, in the order of the channels that the model expects.
     """
 
     shape: Shape
-    """The fixed size of every axis, such as [1, 3, 227, 227]."""
+    """The size of every axis of the tensor, such as [1, 3, 227, 227]."""
+    bounds: tuple[tuple[Count, Count], ...] = ()
+    """The least and the greatest size of every axis, for an IR that takes other shapes too."""
+    type: PortType | None = None
+    """The element type that the IR takes, where that is not the model's own."""
+    layout: Axes | None = None
+    """The order of the axes of the tensor, where that is not the model's own."""
+    model_layout: Axes | None = None
+    """The order of the axes that the model was made with."""
+    reverse_channels: bool = False
+    """Whether the IR reverses the channels, RGB to BGR or back."""
     mean: tuple[Number, ...] = ()
     """What the IR subtracts from each channel."""
     scale: tuple[Positive, ...] = ()
     """What the IR then divides each channel by."""
 
 
+class ModelOutput(Table, frozen=True):
+    """One output of the IR: any tensor of the model; what comes after the last is cut off."""
+
+    type: PortType | None = None
+    """The element type that the IR gives, where that is not the model's own."""
+
+
 class Model(Table, frozen=True):
     """The model and how it becomes OpenVINO IR.
 
-    ``files`` maps what the framework calls a file to a source: Caffe ``weights`` and
-    ``topology``; ONNX ``model``; TensorFlow ``graph`` (a frozen graph), or the paths inside a
-    SavedModel folder, such as ``saved_model.pb``.
+    ``files`` maps what the framework calls a file to a source: Caffe ``topology`` and
+    ``weights``; Kaldi ``model``; MXNet ``symbol`` and ``params``; ONNX ``model``, and the paths of
+    its external data beside it; Paddle ``model`` and ``params``; PyTorch ``weights`` (a state
+    dict, with an ``architecture``), ``torchscript`` or ``exported``; TensorFlow ``graph`` (a frozen
+    graph), or the paths inside a SavedModel folder, such as ``saved_model.pb``; TFLite ``model``.
     """
 
     framework: Framework
@@ -42,6 +70,10 @@ class Model(Table, frozen=True):
     """The inputs of the model, each under its own name."""
     precision: Literal["f32", "f16"]
     """The element type of the weights in the IR."""
+    outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
+    """The outputs of the IR, where those are not the model's own."""
+    architecture: Text | None = None
+    """The PyTorch module that a state dict belongs to: mobilenet_v2, or package.module:callable."""
 
 
 class Golden(Table, frozen=True):
@@ -52,8 +84,8 @@ class Golden(Table, frozen=True):
     ``inputs`` and ``outputs`` then map the IR's names to the twin's.
     """
 
-    executor: Literal["opencv", "onnxruntime"]
-    """The runtime that runs the source model: opencv reads Caffe, onnxruntime reads ONNX."""
+    executor: ExecutorName
+    """The runtime that runs the source model; opencv reads Caffe, litert TFLite, numpy Kaldi."""
     absolute: Tolerance
     """The absolute part of the tolerance."""
     relative: Tolerance

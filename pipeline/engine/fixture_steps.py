@@ -12,6 +12,8 @@ from pipeline.config.load import Configs
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.tensor_tables import Tensor
 from pipeline.engine.layout import Layout
+from pipeline.engine.tools import tool
+from pipeline.model.convert import TOOLCHAINS as CONVERTER_TOOLCHAINS
 from pipeline.model.convert import convert
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
@@ -19,7 +21,7 @@ from pipeline.tensor.make import make_tensor
 from pipeline.tensor.spec import TensorSpec, file_name
 from pipeline.verify.check import verify
 from pipeline.verify.descriptor import describe
-from pipeline.verify.executors import PACKAGES
+from pipeline.verify.executors import EXECUTORS
 from pipeline.work.action import Action, Place
 
 _TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "ziglang", "wasmtime")
@@ -40,6 +42,9 @@ class FixtureSteps:
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
         self._interface = layout.step(name, "interface.json")
+        executor = EXECUTORS[fixture.golden.executor]
+        self._converter = tool("converter", CONVERTER_TOOLCHAINS.get(fixture.model.framework))
+        self._executor = tool("executor", executor.toolchain, executor.package)
         self._sources = {
             label: layout.source(name, label, source) for label, source in fixture.source.items()
         }
@@ -47,6 +52,11 @@ class FixtureSteps:
             case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
             for case, inputs in fixture.tensor.items()
         }
+
+    def toolchains(self) -> set[str]:
+        """Return the locked environments that the steps need."""
+        tools = (self._converter, self._executor)
+        return {tool.toolchain for tool in tools if tool.toolchain}
 
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
@@ -93,18 +103,15 @@ class FixtureSteps:
 
     def _ir(self) -> Action:
         model = self._fixture.model
-        inputs = {label: self._sources[source] for label, source in model.files.items()}
-        means: dict[str, object] = {}
-        tools: tuple[str, ...] = ("openvino",)
-        if model.framework == "caffe":
-            inputs["stamp"] = self._layout.stamp()
-            means["environment"] = self._layout.environment()
         return Action(
             name=f"ir:{self._name}",
             title=f"{model.framework} to OpenVINO IR, {model.precision}",
             recipe=convert,
-            version=1,
-            inputs=inputs,
+            version=2,
+            inputs={
+                **{label: self._sources[source] for label, source in model.files.items()},
+                **self._converter.inputs(self._layout),
+            },
             outputs={
                 "xml": self._folder / f"{self._name}.xml",
                 "bin": self._folder / f"{self._name}.bin",
@@ -117,8 +124,8 @@ class FixtureSteps:
                 "model": _plain(model),
                 "seconds": _CONVERT_SECONDS,
             },
-            means=means,
-            tools=tools,
+            means=self._converter.means(self._layout),
+            tools=("openvino", *self._converter.packages),
             place=Place.WORKER,
             seconds=_CONVERT_SECONDS + 60,
             withdraws=(self._manifest,),
@@ -178,6 +185,7 @@ class FixtureSteps:
             **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
             **{f"golden.{label}": self._sources[source] for label, source in golden.items()},
             "interface": self._interface,
+            **self._executor.inputs(self._layout),
         }
         if expect.labels:
             inputs["labels"] = self._sources[expect.labels]
@@ -193,10 +201,11 @@ class FixtureSteps:
                 "where": f"{self._name}: {case}",
                 "guest": _plain(fixture.guest),
                 "golden": _plain(fixture.golden),
-                "inputs": {name: _plain(given) for name, given in fixture.model.inputs.items()},
+                "model": _plain(fixture.model),
                 "expect": _plain(expect),
             },
-            tools=("openvino", "wasmtime", "numpy", PACKAGES[fixture.golden.executor]),
+            means=self._executor.means(self._layout),
+            tools=("openvino", "wasmtime", "numpy", *self._executor.packages),
             place=Place.WORKER,
             seconds=2 * fixture.guest.seconds + _VERIFY_SLACK_SECONDS,
             withdraws=(self._manifest,),
@@ -223,8 +232,7 @@ class FixtureSteps:
         }
         inputs["interface"] = self._interface
         inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
-        if fixture.model.framework == "caffe":
-            inputs["toolchain.mo"] = self._layout.stamp()
+        inputs |= {f"toolchain.{name}": self._layout.stamp(name) for name in self.toolchains()}
         tensors = {
             case: {
                 given: {

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pipeline.config.load import Configs
 from pipeline.config.schema import Source
-from pipeline.toolchain.locked import MODEL_OPTIMIZER, Environment, environment_folder
+from pipeline.toolchain.locked import TOOLCHAINS, Environment, environment_folder
 
 
 class Layout:
@@ -21,7 +21,7 @@ class Layout:
         self.local = self.artifacts / ".steps"
         self.toolchains = configs.root / configs.project.toolchains
         self.offline = configs.project.offline
-        self.lock = configs.root / "configs" / "toolchains" / "mo.lock"
+        self._locks = configs.root / "configs" / "toolchains"
 
     def source(self, fixture: str, name: str, source: Source) -> Path:
         """Return where a fetched file lies; its suffix is that of its first address."""
@@ -29,18 +29,23 @@ class Layout:
         path = first.partition("#")[2] or urlsplit(first).path
         return self.local / fixture / "sources" / (name + PurePosixPath(path).suffix)
 
-    def environment(self) -> Environment:
-        """Return Model Optimizer's locked environment."""
+    def lock(self, toolchain: str) -> Path:
+        """Return the requirements file of a toolchain."""
+        return self._locks / f"{toolchain}.lock"
+
+    def environment(self, toolchain: str) -> Environment:
+        """Return a toolchain's locked environment."""
+        lock = self.lock(toolchain)
         return Environment(
-            toolchain=MODEL_OPTIMIZER.name,
-            lock=self.lock,
-            folder=environment_folder(MODEL_OPTIMIZER, self.lock, self.toolchains),
+            toolchain=toolchain,
+            lock=lock,
+            folder=environment_folder(TOOLCHAINS[toolchain], lock, self.toolchains),
             offline=self.offline,
         )
 
-    def stamp(self) -> Path:
-        """Return the file that tells which environment Model Optimizer runs in."""
-        return self.step("toolchains", f"{MODEL_OPTIMIZER.name}.json")
+    def stamp(self, toolchain: str) -> Path:
+        """Return the file that tells which environment a toolchain runs in."""
+        return self.step("toolchains", f"{toolchain}.json")
 
     def step(self, fixture: str, name: str) -> Path:
         """Return where a file lies that passes from step to step, but is not published."""

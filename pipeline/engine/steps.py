@@ -8,7 +8,7 @@ from pipeline.config.load import Configs
 from pipeline.engine.fixture_steps import FixtureSteps
 from pipeline.engine.layout import Layout
 from pipeline.guest.build import compile_guest
-from pipeline.toolchain.locked import MODEL_OPTIMIZER, make_environment
+from pipeline.toolchain.locked import make_environment
 from pipeline.work.action import Action
 
 
@@ -16,24 +16,25 @@ def all_steps(configs: Configs) -> tuple[Action, ...]:
     """Return every action of every fixture."""
     layout = Layout(configs)
     steps: list[Action] = []
-    if any(fixture.model.framework == "caffe" for fixture in configs.fixtures.values()):
-        steps.append(_toolchain(layout))
+    fixtures = [FixtureSteps(layout, configs, *named) for named in configs.fixtures.items()]
+    needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
+    steps += [_toolchain(layout, name) for name in sorted(needed)]
     steps += _guests(layout, configs)
-    for name, fixture in configs.fixtures.items():
-        steps += FixtureSteps(layout, configs, name, fixture).all()
+    for fixture in fixtures:
+        steps += fixture.all()
     return tuple(steps)
 
 
-def _toolchain(layout: Layout) -> Action:
+def _toolchain(layout: Layout, name: str) -> Action:
     return Action(
-        name=f"toolchain:{MODEL_OPTIMIZER.name}",
+        name=f"toolchain:{name}",
         title="an isolated environment from a hash-locked requirements file",
         recipe=make_environment,
         version=1,
-        inputs={"lock": layout.lock},
-        outputs={"stamp": layout.stamp()},
-        parameters={"toolchain": MODEL_OPTIMIZER.name},
-        means={"environment": layout.environment()},
+        inputs={"lock": layout.lock(name)},
+        outputs={"stamp": layout.stamp(name)},
+        parameters={"toolchain": name},
+        means={"environment": layout.environment(name)},
     )
 
 

@@ -1,70 +1,93 @@
-"""ONNX and TensorFlow to IR: OpenVINO's own converter, in a fresh process for each model."""
+"""ONNX, Paddle, TensorFlow, TFLite and PyTorch to IR: OpenVINO's converter, in a fresh process."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import sys
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+
+import msgspec
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Request
 from pipeline.work.process import run_process
 
-_PROGRAM = Path(__file__).with_name("direct_program.py")
+PROGRAMS = Path(__file__).with_name("programs")
 
 
 def convert_onnx(request: Request, folder: Path) -> Path:
-    """Convert an ONNX file."""
-    model = folder / f"{request.name}.onnx"
-    shutil.copyfile(request.files["model"], model)
-    return _convert(request, folder, model)
+    """Convert an ONNX file (``model``), with its external data beside it."""
+    place_files(request.files, folder, {"model": f"{request.name}.onnx"})
+    return _convert(request, folder, f"{request.name}.onnx")
+
+
+def convert_paddle(request: Request, folder: Path) -> Path:
+    """Convert a Paddle inference model (``model``) and its weights (``params``)."""
+    names = {"model": f"{request.name}.pdmodel", "params": f"{request.name}.pdiparams"}
+    place_files(request.files, folder, names)
+    return _convert(request, folder, names["model"])
+
+
+def convert_pytorch(request: Request, folder: Path) -> Path:
+    """Convert a state dict (``weights``), TorchScript, or an exported program."""
+    return _convert(request, folder, request.name, program="convert_pytorch.py")
 
 
 def convert_tensorflow(request: Request, folder: Path) -> Path:
     """Convert a frozen graph (``graph``), or a SavedModel folder made of its files."""
     if set(request.files) == {"graph"}:
-        model = folder / f"{request.name}.pb"
-        shutil.copyfile(request.files["graph"], model)
-        return _convert(request, folder, model)
-    model = folder / request.name
-    for member, path in request.files.items():
-        place = model.joinpath(*PurePosixPath(member).parts)
+        place_files(request.files, folder, {"graph": f"{request.name}.pb"})
+        return _convert(request, folder, f"{request.name}.pb")
+    place_files(request.files, folder / request.name, {})
+    return _convert(request, folder, request.name)
+
+
+def convert_tflite(request: Request, folder: Path) -> Path:
+    """Convert a TFLite file (``model``)."""
+    place_files(request.files, folder, {"model": f"{request.name}.tflite"})
+    return _convert(request, folder, f"{request.name}.tflite")
+
+
+def place_files(files: Mapping[str, Path], folder: Path, names: Mapping[str, str]) -> None:
+    """Copy files into a folder: under the name of their label, or the label, a relative path."""
+    for label, path in files.items():
+        place = folder.joinpath(*PurePosixPath(names.get(label, label)).parts)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
-    return _convert(request, folder, model)
 
 
-def _convert(request: Request, folder: Path, model: Path) -> Path:
+def _convert(request: Request, folder: Path, model: str, program: str = "convert_file.py") -> Path:
     xml = folder / "out" / f"{request.name}.xml"
     xml.parent.mkdir()
     order = {
-        "model": model.name,
+        "model": model,
+        "files": {label: str(path.absolute()) for label, path in request.files.items()},
+        "architecture": request.model.architecture,
+        "inputs": msgspec.to_builtins(request.model.inputs),
+        "outputs": msgspec.to_builtins(request.model.outputs),
         "xml": f"out/{xml.name}",
         "half": request.half,
-        "inputs": {
-            name: {"shape": given.shape, "mean": given.mean, "scale": given.scale}
-            for name, given in request.inputs.items()
-        },
     }
     kept = ("SYSTEMROOT", "PATH", "LD_LIBRARY_PATH")
     finished = run_process(
         # -s -P and not -I, which would also ignore the hash seed.
-        [sys.executable, "-s", "-P", _PROGRAM, json.dumps(order)],
+        [request.python, "-s", "-P", PROGRAMS / program, json.dumps(order)],
         seconds=request.seconds,
         cwd=folder,
         env={
             **{name: os.environ[name] for name in kept if name in os.environ},
             "HOME": str(folder),
             "PYTHONHASHSEED": "0",
+            "PYTHONPATH": str(PROGRAMS),
             "LC_ALL": "C.UTF-8",
         },
     )
     if finished.returncode != 0 or not xml.exists():
         raise PipelineError(
             Code.MODEL,
-            f"OpenVINO could not convert {model.name}.",
+            f"OpenVINO could not convert {model}.",
             where=request.name,
             found=f"exit status {finished.returncode}",
             hint="See its own last lines below.",

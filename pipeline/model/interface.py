@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.model_tables import ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface, Port
 
 
-def read_interface(xml: Path) -> Interface:
-    """Read an IR with OpenVINO and return its inputs and outputs.
+def read_interface(xml: Path, inputs: Mapping[str, ModelInput]) -> Interface:
+    """Read an IR with OpenVINO and return its inputs and outputs, for the shapes of ``inputs``.
 
-    Raises PipelineError (MODEL) when it does not load, or when a shape is not fixed.
+    Raises PipelineError (MODEL) when it does not load, has no such input, or when a shape cannot
+    be had or is not fixed by those of the inputs.
     """
     import openvino
 
@@ -25,14 +28,41 @@ def read_interface(xml: Path) -> Interface:
             hint="Its xml and bin may not belong together.",
             detail=str(error)[-800:],
         ) from None
+    for name, given in inputs.items():
+        _check(name, given, model, xml.stem)
+    model.reshape({name: openvino.PartialShape(given.shape) for name, given in inputs.items()})
     return Interface(
         inputs=tuple(_port(port, xml.name) for port in model.inputs),
         outputs=tuple(_port(port, xml.name) for port in model.outputs),
     )
 
 
+def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
+    import openvino
+
+    port = next((port for port in model.inputs if name in _names(port)), None)
+    if port is None:
+        raise PipelineError(
+            Code.MODEL,
+            f"The model {title} has no input {name!r}.",
+            found=", ".join(_names(port)[0] for port in model.inputs),
+            hint="Use one of these names under [model.inputs].",
+        )
+    if not port.partial_shape.compatible(openvino.PartialShape(given.shape)):
+        raise PipelineError(
+            Code.MODEL,
+            f"Input {name!r} of {title} came out with another shape.",
+            expected="x".join(map(str, given.shape)),
+            found=str(port.partial_shape),
+        )
+
+
+def _names(port: Any) -> tuple[str, ...]:
+    return tuple(sorted(port.names)) or (port.node.friendly_name,)
+
+
 def _port(port: Any, file: str) -> Port:
-    names = tuple(sorted(port.names)) or (port.node.friendly_name,)
+    names = _names(port)
     if port.partial_shape.is_dynamic:
         raise PipelineError(
             Code.MODEL,

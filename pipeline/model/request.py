@@ -9,23 +9,26 @@ from typing import Protocol
 
 import msgspec
 
-from pipeline.config.model_tables import ModelInput
+from pipeline.config.model_tables import Model
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One conversion: the framework's files, the fixed inputs, and the precision of the weights.
+    """One conversion of ``model``, whose ``files`` are paths under the framework's own names.
 
-    ``files`` maps the framework's own names (``weights``, ``saved_model.pb``…) to paths.
-    ``environment`` is the locked environment of the converter, where it needs one.
+    ``python`` is the interpreter that has the converter; ``seconds`` is its wall time.
     """
 
     name: str
+    model: Model
     files: Mapping[str, Path]
-    inputs: Mapping[str, ModelInput]
-    half: bool
+    python: Path
     seconds: float
-    environment: Path | None
+
+    @property
+    def half(self) -> bool:
+        """Whether the weights become f16."""
+        return self.model.precision == "f16"
 
 
 class Converter(Protocol):
@@ -40,7 +43,7 @@ class Converter(Protocol):
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
-    """One input or output of an IR: its names, fixed shape and element type."""
+    """One input or output of an IR: its names, element type, and shape as the config fixes it."""
 
     name: str
     names: tuple[str, ...]

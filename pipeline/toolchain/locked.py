@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import cast
@@ -23,15 +25,29 @@ _STAMP = "environment.json"
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A tool that lives apart: its name, and the Python versions it runs on, best first."""
+    """A tool that lives apart: its name, and the Python versions it runs on, best first.
+
+    ``package`` is one that is used as it is installed beside us, where it is.
+    """
 
     name: str
     pythons: tuple[str, ...]
+    package: str | None = None
 
 
-# The last release that reads Caffe. Its protobuf has a compiled build only up to Python 3.10.
-MODEL_OPTIMIZER = Toolchain("mo", ("3.10", "3.11", "3.12"))
-TOOLCHAINS: Mapping[str, Toolchain] = {MODEL_OPTIMIZER.name: MODEL_OPTIMIZER}
+_RECENT = ("3.12", "3.11", "3.13")
+TOOLCHAINS: Mapping[str, Toolchain] = {
+    toolchain.name: toolchain
+    for toolchain in (
+        # Its protobuf has a compiled build only up to Python 3.10.
+        Toolchain("mo", ("3.10", "3.11", "3.12")),
+        Toolchain("mo-mxnet", ("3.10", "3.9")),
+        Toolchain("paddle", _RECENT),
+        Toolchain("tensorflow", _RECENT),
+        # Its builds differ in what they compute with, and weigh gigabytes.
+        Toolchain("torch", _RECENT, package="torch"),
+    )
+}
 
 
 def environment_folder(toolchain: Toolchain, lock: Path, folder: Path) -> Path:
@@ -43,6 +59,25 @@ def python_of(environment: Path) -> Path:
     """Return the interpreter inside an environment."""
     parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return environment.joinpath(*parts)
+
+
+def installed(toolchain: Toolchain) -> bool:
+    """Return whether the toolchain's package is beside us, which makes an environment needless."""
+    return toolchain.package is not None and find_spec(toolchain.package) is not None
+
+
+def python_for(job: Job, tool: str) -> Path:
+    """Return the interpreter of a step's tool, such as its ``converter``: ours, if it lives here.
+
+    Else the input ``<tool>.stamp`` and the means ``<tool>.environment`` say which environment it
+    lives in; that is made if a stamp is all there is of it. Raises PipelineError (TOOLCHAIN).
+    """
+    stamp = job.inputs.get(f"{tool}.stamp")
+    if stamp is None:
+        return Path(sys.executable)
+    environment = cast("Environment", job.means[f"{tool}.environment"])
+    require(environment, stamp.read_bytes(), job.scratch)
+    return python_of(environment.folder)
 
 
 def make_environment(job: Job) -> None:

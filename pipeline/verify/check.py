@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pipeline.config.model_tables import Golden, ModelInput
 from pipeline.config.schema import Expect, GuestRun
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface, Port
 from pipeline.store.digest import Digest
 from pipeline.store.objects import copy
 from pipeline.verify import evidence
-from pipeline.verify.compare import Difference, compare
 from pipeline.verify.descriptor import output_files, output_spec
-from pipeline.verify.executors import EXECUTORS, PACKAGES
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
+from pipeline.verify.golden import ask_golden, disagreements
 from pipeline.verify.native import infer_natively
 from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.work.action import Job
@@ -72,9 +70,9 @@ def verify(job: Job) -> None:
     inputs = {
         port.name: _array(path, port) for port, path in zip(interface.inputs, tensors, strict=True)
     }
-    golden = _golden(job, interface, inputs, outputs)
+    golden = ask_golden(job, interface, inputs, outputs)
     seconds["golden"] = time.perf_counter() - started
-    failures += _disagreements(golden, where)
+    failures += disagreements(golden, where)
 
     expect = msgspec.convert(job.parameters["expect"], Expect)
     labels = read_labels(job.inputs["labels"].read_text()) if "labels" in job.inputs else ()
@@ -119,65 +117,6 @@ def _unequal(ours: Path, native: Path, files: Sequence[str], where: str) -> list
         )
         for file in files
         if (ours / file).read_bytes() != (native / file).read_bytes()
-    ]
-
-
-def _golden(
-    job: Job, interface: Interface, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> evidence.Golden:
-    import numpy
-
-    golden = msgspec.convert(job.parameters["golden"], Golden)
-    given = msgspec.convert(job.parameters["inputs"], dict[str, ModelInput])
-    prefix = "golden."
-    files = {
-        label.removeprefix(prefix): path
-        for label, path in job.inputs.items()
-        if label.startswith(prefix)
-    }
-    fed = {}
-    for port in interface.inputs:
-        name = next(name for name in port.names if name in given)
-        array, spec = inputs[port.name], given[name]
-        channels = (1, -1) + (1,) * (array.ndim - 2)
-        # The IR does this inside; the source model does not.
-        if spec.mean:
-            array = array - numpy.array(spec.mean, numpy.float32).reshape(channels)
-        if spec.scale:
-            array = array / numpy.array(spec.scale, numpy.float32).reshape(channels)
-        fed[golden.inputs.get(name, name)] = array
-    names = [golden.outputs.get(name, name) for name in outputs]
-    theirs = EXECUTORS[golden.executor](files, fed, names)
-    return evidence.Golden(
-        executor=golden.executor,
-        version=_version(PACKAGES[golden.executor]),
-        absolute=golden.absolute,
-        relative=golden.relative,
-        outputs={
-            name: compare(ours, other, absolute=golden.absolute, relative=golden.relative)
-            for (name, ours), other in zip(outputs.items(), theirs, strict=True)
-        },
-    )
-
-
-def _disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
-    def found(difference: Difference) -> str:
-        return difference.note or (
-            f"a difference of {difference.max_absolute:.3g} absolute, "
-            f"{difference.max_relative:.3g} relative, cosine {difference.cosine:.6f}"
-        )
-
-    return [
-        PipelineError(
-            Code.VERIFY,
-            f"Output {name} of the IR disagrees with {golden.executor} on the source model.",
-            where=where,
-            expected=f"|a - b| <= {golden.absolute:g} + {golden.relative:g} × |b|",
-            found=found(difference),
-            hint="The conversion changed the model: check inputs, mean, scale and precision.",
-        )
-        for name, difference in golden.outputs.items()
-        if not difference.agrees
     ]
 
 

@@ -23,14 +23,20 @@ ONNX = (
     ('{ weights = "weights", topology = "topology" }', '{ model = "weights" }'),
     ('"opencv"\n', '"onnxruntime"\n'),
 )
+TWIN = ('executor = "opencv"', 'executor = "onnxruntime"\nfiles = { model = "topology" }')
 TENSORFLOW = (
     ('framework = "caffe"', 'framework = "tensorflow"'),
     ('{ weights = "weights", topology = "topology" }', '{ graph = "weights" }'),
-    ('executor = "opencv"', 'executor = "onnxruntime"\nfiles = { model = "topology" }'),
+    TWIN,
 )
 SAVED_MODEL = (
     *TENSORFLOW,
     ("graph =", '"saved_model.pb" = "weights", "variables/variables.index" ='),
+)
+PYTORCH = (
+    ('framework = "caffe"', 'framework = "pytorch"\narchitecture = "mobilenet_v2"'),
+    ('{ weights = "weights", topology = "topology" }', '{ weights = "weights" }'),
+    TWIN,
 )
 PICTURE = FIXTURE[FIXTURE.index("image =") : FIXTURE.index("[guest]")]
 SIGNAL = """\
@@ -135,16 +141,61 @@ FAULTS = {
         "files =",
         "Caffe has no file 'topolgy'; did you mean 'topology'?",
     ),
-    "onnx with one more file": (
-        [*ONNX, ("{ model", '{ topology = "topology", model')],
-        "files =",
-        "ONNX has no file 'topology'",
+    "onnx with data outside of its folder": (
+        [*ONNX, ("{ model", '{ "../data.bin" = "topology", model')],
+        "data.bin",
+        "inside its folder",
     ),
-    "tensorflow without a model": ([*TENSORFLOW, ("graph", "grpah")], "grpah", "frozen graph or"),
+    "paddle without its weights": (
+        [ONNX[0], ONNX[1], ('"onnx"', '"paddle"'), TWIN],
+        'files = { model = "weights"',
+        "Paddle needs the file 'params'",
+    ),
+    "pytorch weights of no architecture": (
+        [*PYTORCH, ('architecture = "mobilenet_v2"\n', "")],
+        "[model]",
+        "no architecture is named",
+    ),
+    "an architecture without weights": (
+        [*PYTORCH, ("{ weights", "{ torchscript")],
+        "architecture",
+        "there is none",
+    ),
+    "a layout that names an axis twice": (
+        [("8, 8], mean", '8, 8], model_layout = "NCHH", mean')],
+        "inputs.data",
+        "each of the input's axes once",
+    ),
+    "a layout of the tensor alone": (
+        [("8, 8], mean", '8, 8], layout = "NCHW", mean')],
+        "inputs.data",
+        "that of the model is not",
+    ),
+    "layouts of other axes": (
+        [("8, 8], mean", '8, 8], layout = "NCHW", model_layout = "NCDW", mean')],
+        "inputs.data",
+        "name different axes",
+    ),
+    "a size outside of its bounds": (
+        [("8, 8], mean", "8, 8], bounds = [[1, 1], [3, 3], [1, 7], [1, 8]], mean")],
+        "inputs.data",
+        "axis 2 is not within its bounds",
+    ),
+    "bounds of too few axes": (
+        [("8, 8], mean", "8, 8], bounds = [[1, 1]], mean")],
+        "inputs.data",
+        "not those of every axis",
+    ),
+    "one channel reversed": (
+        [*GREY, ("[1, 1, 8, 8]", "[1, 1, 8, 8], reverse_channels = true")],
+        "inputs.data",
+        "Only three channels",
+    ),
+    "tensorflow without a model": ([*TENSORFLOW, ("graph", "grpah")], "grpah", "one of its forms"),
     "a frozen graph and more": (
         [*TENSORFLOW, ("{ graph", '{ "saved_model.pb" = "weights", graph')],
         "graph =",
-        "A frozen graph has no file 'saved_model.pb'",
+        "TensorFlow has no file 'saved_model.pb'",
     ),
     "a SavedModel that leaves its folder": (
         [*SAVED_MODEL, ("variables/", "../variables/")],

@@ -157,7 +157,8 @@ def test_an_unknown_value_of_a_choice_offers_the_closest() -> None:
     data["model"]["framework"] = "tensorflw"
     [finding] = check_schema(data, Fixture).findings
     assert finding.message.endswith("did you mean 'tensorflow'?")
-    assert finding.expected == "one of caffe, onnx, tensorflow"
+    assert finding.expected is not None
+    assert finding.expected.startswith("one of caffe, kaldi, ")
 
 
 def test_a_limit_that_the_walk_does_not_know_is_still_a_fault() -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.toolchain import locked
 from pipeline.toolchain.locked import (
-    MODEL_OPTIMIZER,
+    TOOLCHAINS,
     Environment,
     environment_folder,
     make_environment,
@@ -53,8 +53,8 @@ def test_every_package_of_the_lock_has_a_version_and_hashes_and_no_address() -> 
 def test_another_lock_has_another_folder(tmp_path: Path) -> None:
     other = tmp_path / "mo.lock"
     other.write_text(LOCK.read_text() + "# edited\n")
-    one = environment_folder(MODEL_OPTIMIZER, LOCK, tmp_path)
-    assert one != environment_folder(MODEL_OPTIMIZER, other, tmp_path)
+    one = environment_folder(TOOLCHAINS["mo"], LOCK, tmp_path)
+    assert one != environment_folder(TOOLCHAINS["mo"], other, tmp_path)
 
 
 def test_no_fitting_python_is_one_clear_message(
@@ -102,7 +102,7 @@ def test_the_environment_runs_apart_from_ours(tmp_path: Path) -> None:
     lock.write_text(pinned + "\n")
     make_environment(job(tmp_path, lock))
     stamp = json.loads((tmp_path / "environment.json").read_text())
-    assert stamp["python"] in MODEL_OPTIMIZER.pythons
+    assert stamp["python"] in TOOLCHAINS["mo"].pythons
     require(
         Environment(toolchain="mo", lock=lock, folder=tmp_path / "env", offline=True),
         (tmp_path / "environment.json").read_bytes(),

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Mapping
+from functools import partial
 
+from pipeline.config.model_tables import ExecutorName
+from pipeline.verify.executors.apart import run_apart
+from pipeline.verify.executors.executor import Executor
+from pipeline.verify.executors.litert import run_litert
 from pipeline.verify.executors.onnxruntime import run_onnxruntime
 from pipeline.verify.executors.opencv import run_opencv
 
-
-class Executor(Protocol):
-    """Runs a source model once."""
-
-    def __call__(
-        self, files: Mapping[str, Path], inputs: Mapping[str, Any], outputs: Sequence[str]
-    ) -> list[Any]:
-        """Return the arrays of the named outputs for the arrays of the named inputs."""
-        ...
-
-
-EXECUTORS: Mapping[str, Executor] = {"onnxruntime": run_onnxruntime, "opencv": run_opencv}
-PACKAGES: Mapping[str, str] = {
-    "onnxruntime": "onnxruntime",
-    "opencv": "opencv-python-headless",
+EXECUTORS: Mapping[ExecutorName, Executor] = {
+    "litert": Executor("tflite", run_litert, "ai-edge-litert"),
+    "mxnet": Executor("mxnet", partial(run_apart, "mxnet"), "mxnet", "mo-mxnet"),
+    "onnxruntime": Executor("onnx", run_onnxruntime, "onnxruntime"),
+    "opencv": Executor("caffe", run_opencv, "opencv-python-headless"),
+    "paddle": Executor("paddle", partial(run_apart, "paddle"), "paddlepaddle", "paddle"),
+    "tensorflow": Executor(
+        "tensorflow", partial(run_apart, "tensorflow"), "tensorflow", "tensorflow"
+    ),
+    "torch": Executor("pytorch", partial(run_apart, "torch"), "torch", "torch"),
 }

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
 from pipeline.errors import Code, PipelineError
+from pipeline.model.direct import place_files
+from pipeline.verify.executors.executor import Answer, Question
 
 
-def run_onnxruntime(
-    files: Mapping[str, Path], inputs: Mapping[str, Any], outputs: Sequence[str]
-) -> list[Any]:
-    """Run the ONNX file ``model``."""
+def run_onnxruntime(question: Question) -> Answer:
+    """Run the ONNX file ``model``, with its external data beside it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    place_files(question.files, question.folder, {"model": "model.onnx"})
     try:
         session = onnxruntime.InferenceSession(
-            files["model"].read_bytes(), options, providers=["CPUExecutionProvider"]
+            question.folder / "model.onnx", options, providers=["CPUExecutionProvider"]
         )
-        return list(session.run(list(outputs), dict(inputs)))
+        outputs = session.run(list(question.outputs), dict(question.inputs))
     except Exception as error:  # its exceptions share no class but this
         raise PipelineError(
             Code.VERIFY,
             "ONNX Runtime could not run the model for the golden check.",
-            where=files["model"].name,
+            where=question.files["model"].name,
             hint="If a name is unknown, correct [golden.inputs] or [golden.outputs].",
             detail=str(error)[-800:],
         ) from None
+    return Answer(outputs, onnxruntime.__version__)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
+from pipeline.verify.executors.executor import Answer, Question
 
 
-def run_opencv(
-    files: Mapping[str, Path], inputs: Mapping[str, Any], outputs: Sequence[str]
-) -> list[Any]:
+def run_opencv(question: Question) -> Answer:
     """Run a caffemodel (``weights``) with its prototxt (``topology``) in float32."""
     import cv2
     import numpy
 
     def read(label: str) -> Any:
         # From memory, since OpenCV cannot open every path that Python can.
-        return numpy.frombuffer(files[label].read_bytes(), numpy.uint8)
+        return numpy.frombuffer(question.files[label].read_bytes(), numpy.uint8)
 
     try:
         net = cv2.dnn.readNetFromCaffe(read("topology"), read("weights"))
-        for name, array in inputs.items():
+        for name, array in question.inputs.items():
             net.setInput(array, name)
-        return list(net.forward(list(outputs)))
+        return Answer(list(net.forward(list(question.outputs))), cv2.__version__)
     except cv2.error as error:
         raise PipelineError(
             Code.VERIFY,
             "OpenCV could not run the Caffe model for the golden check.",
-            where=files["topology"].name,
+            where=question.files["topology"].name,
             detail="\n".join(str(error).splitlines()[:6]),
         ) from None

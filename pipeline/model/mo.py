@@ -1,0 +1,134 @@
+"""Caffe, Kaldi and MXNet to IR: Model Optimizer, run in its own locked environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.config.model_tables import ModelInput
+from pipeline.errors import Code, PipelineError
+from pipeline.model.request import Request
+from pipeline.work.process import run_process
+
+
+def convert_caffe(request: Request, folder: Path) -> Path:
+    """Convert a caffemodel (``weights``) and its prototxt (``topology``)."""
+    weights = _copied(request, "weights", folder, ".caffemodel")
+    topology = _copied(request, "topology", folder, ".prototxt")
+    return _convert(request, folder, "caffe", weights, ["--input_proto", topology])
+
+
+def convert_kaldi(request: Request, folder: Path) -> Path:
+    """Convert a network of nnet1 or nnet2 (``model``)."""
+    return _convert(request, folder, "kaldi", _copied(request, "model", folder, ".nnet"), [])
+
+
+def convert_mxnet(request: Request, folder: Path) -> Path:
+    """Convert a symbol's JSON (``symbol``) and its parameters (``params``)."""
+    symbol = _copied(request, "symbol", folder, "-symbol.json")
+    # Model Optimizer finds the symbol by this form of name.
+    params = _copied(request, "params", folder, "-0000.params")
+    assert symbol.startswith(request.name)
+    return _convert(request, folder, "mxnet", params, [])
+
+
+def _copied(request: Request, label: str, folder: Path, ending: str) -> str:
+    name = f"{request.name}{ending}"
+    shutil.copyfile(request.files[label], folder / name)
+    return name
+
+
+def _convert(
+    request: Request, folder: Path, framework: str, model: str, more: Sequence[str]
+) -> Path:
+    finished = run_process(
+        [
+            *(request.python, "-W", "ignore", "-m", "openvino.tools.mo"),
+            *("--framework", framework, "--model_name", request.name),
+            *("--input_model", model, *more),
+            *("--output_dir", "out", f"--compress_to_fp16={request.half}"),
+            *arguments(request),
+        ],
+        seconds=request.seconds,
+        cwd=folder,
+        env=_environment(folder),
+    )
+    xml = folder / "out" / f"{request.name}.xml"
+    if finished.returncode != 0 or not xml.exists():
+        raise PipelineError(
+            Code.MODEL,
+            f"Model Optimizer could not convert {request.name}.",
+            where=", ".join(path.name for path in request.files.values()),
+            hint="See its own last lines below.",
+            detail=finished.last_lines(),
+        )
+    return xml
+
+
+def arguments(request: Request) -> list[str]:
+    """Return what the config says of inputs and outputs, in the words of Model Optimizer."""
+    inputs = request.model.inputs
+    found = [
+        *("--input", ",".join(_typed(name, given) for name, given in inputs.items())),
+        *("--input_shape", ",".join(_shape(given) for given in inputs.values())),
+    ]
+    if request.model.outputs:
+        found += ["--output", ",".join(request.model.outputs)]
+    if any(given.reverse_channels for given in inputs.values()):
+        found.append("--reverse_input_channels")
+    layouts = [f"{name}({_layout(given)})" for name, given in inputs.items() if _layout(given)]
+    if layouts:
+        found += ["--layout", ",".join(layouts)]
+    return [
+        *found,
+        *_per_channel("--mean_values", {name: given.mean for name, given in inputs.items()}),
+        *_per_channel("--scale_values", {name: given.scale for name, given in inputs.items()}),
+    ]
+
+
+def _typed(name: str, given: ModelInput) -> str:
+    return f"{name}{{{given.type}}}" if given.type else name
+
+
+def _shape(given: ModelInput) -> str:
+    """Return the shape of the model's input; with a layout the tensor's has its axes elsewhere."""
+    sizes = [
+        f"{low}..{high}" if low != high else str(low)
+        for low, high in given.bounds or zip(given.shape, given.shape, strict=True)
+    ]
+    if given.layout and given.model_layout:
+        sizes = [sizes[given.layout.index(axis)] for axis in given.model_layout]
+    return f"[{','.join(sizes)}]"
+
+
+def _layout(given: ModelInput) -> str:
+    of_model, of_tensor = (given.model_layout or "").lower(), (given.layout or "").lower()
+    return f"{of_model}->{of_tensor}" if of_model and of_tensor else of_model
+
+
+def _per_channel(flag: str, values: Mapping[str, tuple[float, ...]]) -> list[str]:
+    given = [
+        f"{name}[{','.join(f'{value:.9g}' for value in numbers)}]"
+        for name, numbers in values.items()
+        if numbers
+    ]
+    return [flag, ",".join(given)] if given else []
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return a private environment: mo writes into its HOME and asks the network otherwise."""
+    home = folder / "home"
+    consent = home / "intel" / "openvino_telemetry"
+    consent.parent.mkdir(parents=True)
+    consent.write_text("0")
+    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "PATH") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "PYTHONHASHSEED": "0",
+        "LC_ALL": "C.UTF-8",
+        "TMPDIR": str(folder),
+    }

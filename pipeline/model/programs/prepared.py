@@ -1,0 +1,77 @@
+"""What a config says of inputs and outputs, done to a model by OpenVINO's PrePostProcessor.
+
+The order is Model Optimizer's: the channels are reversed, then mean, then scale.
+"""
+
+import sys
+from typing import Any
+
+from openvino import Dimension, Layout, Model, PartialShape, Type
+from openvino.preprocess import PrePostProcessor
+
+_TYPES = {
+    "f16": Type.f16,
+    "f32": Type.f32,
+    "f64": Type.f64,
+    "u8": Type.u8,
+    "i8": Type.i8,
+    "i32": Type.i32,
+    "i64": Type.i64,
+}
+_CHANGES = ("type", "layout", "mean", "scale", "reverse_channels")
+
+
+def checked(model: Model, inputs: dict[str, Any]) -> None:
+    """End the process with one line if the inputs are not the model's."""
+    ports = {name: port for port in model.inputs for name in port.names}
+    names = ", ".join(sorted(ports))
+    for name in inputs:
+        if name not in ports:
+            sys.exit(f"The model has no input {name!r}; it has: {names}.")
+    if len(inputs) != len(model.inputs):
+        sys.exit(f"The config gives {len(inputs)} of {len(model.inputs)} inputs: {names}.")
+    for name, given in inputs.items():
+        shape = _model_shape(given)
+        if not ports[name].partial_shape.compatible(shape):
+            sys.exit(f"Input {name!r} has shape {ports[name].partial_shape}, not {shape}.")
+
+
+def prepared(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:
+    """Return the model with the inputs and outputs that the config asks for."""
+    model.reshape({name: _model_shape(given) for name, given in inputs.items()})
+    changed = {name: given for name, given in inputs.items() if any(map(given.get, _CHANGES))}
+    typed = {name: given["type"] for name, given in outputs.items() if given["type"]}
+    if not changed and not typed:
+        return model
+    steps = PrePostProcessor(model)
+    for name, given in changed.items():
+        _prepare(steps.input(name), given, model.input(name).element_type)
+    for name, kind in typed.items():
+        steps.output(name).tensor().set_element_type(_TYPES[kind])
+    return steps.build()
+
+
+def _prepare(info: Any, given: dict[str, Any], own: Type) -> None:
+    rank = len(given["shape"])
+    layout = given["model_layout"] or given["layout"] or ("NC..." if rank > 1 else "C")
+    info.model().set_layout(Layout(layout))
+    if given["layout"]:
+        info.tensor().set_layout(Layout(given["layout"]))
+    if given["type"]:
+        info.tensor().set_element_type(_TYPES[given["type"]])
+        # Before the arithmetic: a mean of 103.94 is no u8.
+        info.preprocess().convert_element_type(own)
+    if given["reverse_channels"]:
+        info.preprocess().reverse_channels()
+    if given["mean"]:
+        info.preprocess().mean(given["mean"])
+    if given["scale"]:
+        info.preprocess().scale(given["scale"])
+
+
+def _model_shape(given: dict[str, Any]) -> PartialShape:
+    """Return the shape in the order of the model's axes."""
+    sizes = given["bounds"] or [(size, size) for size in given["shape"]]
+    if given["layout"] and given["model_layout"]:
+        sizes = [sizes[given["layout"].index(axis)] for axis in given["model_layout"]]
+    return PartialShape([Dimension(low, high) for low, high in sizes])

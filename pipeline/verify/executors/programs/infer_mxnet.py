@@ -1,0 +1,39 @@
+"""Infers an MXNet symbol with MXNet, on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mxnet
+from border import serve
+
+
+def infer(
+    files: dict[str, Path], inputs: dict[str, Any], outputs: list[str], _architecture: str | None
+) -> list[Any]:
+    """Run ``symbol`` with its ``params``; an output is a layer's name, or that with _output."""
+    internals = mxnet.sym.load(str(files["symbol"])).get_internals()
+    known = internals.list_outputs()
+    wanted = [name if name in known else f"{name}_output" for name in outputs]
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"the symbol has no output {name!r}")
+    symbol = mxnet.sym.Group([internals[name] for name in wanted])
+    stored = mxnet.nd.load(str(files["params"]))
+    values = {name.partition(":")[2]: array for name, array in stored.items()}
+    values.update(
+        {name: mxnet.nd.array(array, dtype=array.dtype) for name, array in inputs.items()}
+    )
+    arguments = {name: values[name] for name in symbol.list_arguments() if name in values}
+    # A label that only training feeds has a shape, and no value.
+    shapes, _, _ = symbol.infer_shape(**{name: a.shape for name, a in arguments.items()})
+    for name, shape in zip(symbol.list_arguments(), shapes):  # noqa: B905 - Python 3.9
+        arguments.setdefault(name, mxnet.nd.zeros(shape))
+    auxiliary = {name: values[name] for name in symbol.list_auxiliary_states()}
+    executor = symbol.bind(mxnet.cpu(), arguments, grad_req="null", aux_states=auxiliary)
+    return [array.asnumpy() for array in executor.forward(is_train=False)]
+
+
+if __name__ == "__main__":
+    serve(infer, mxnet.__version__)
