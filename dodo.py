@@ -43,6 +43,21 @@ def task_verify():
     yield from engine.tasks("verify")
 
 
+def task_pictures():
+    """find the pictures of a dataset, and share them out among its shards"""
+    yield from engine.tasks("pictures")
+
+
+def task_shard():
+    """turn a share of a dataset's pictures into tensors"""
+    yield from engine.tasks("shard")
+
+
+def task_dataset():
+    """write the index of a dataset's tensors, with their digests and labels"""
+    yield from engine.tasks("dataset")
+
+
 def task_manifest():
     """write manifest.json, once every case of a fixture is verified"""
     yield from engine.tasks("manifest")

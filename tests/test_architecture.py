@@ -16,6 +16,7 @@ LEVELS = (
     ("config", "work"),
     ("source", "toolchain"),
     ("model", "tensor", "guest", "host"),
+    ("dataset",),
     ("verify",),
     ("publish", "report"),
     ("cli",),

@@ -13,6 +13,7 @@ from pipeline.config.case_rules import (
     check_guest_run,
     check_input_names,
 )
+from pipeline.config.dataset_rules import check_datasets
 from pipeline.config.finding import Finding, Known
 from pipeline.config.model_rules import check_golden, check_model
 from pipeline.config.schema import Fixture, Guest, Project, RemoteCache
@@ -36,6 +37,7 @@ def fixture_findings(
     findings = [
         *_names(("source",), fixture.source),
         *_names(("tensor",), fixture.tensor),
+        *_names(("dataset",), fixture.dataset),
         *check_sources(fixture.source, knows),
         *check_model(fixture.model, knows),
         *check_input_names(fixture),
@@ -43,6 +45,7 @@ def fixture_findings(
         *check_guest_run(fixture.guest, guests, knows),
         *check_golden(fixture, knows),
         *check_expectations(fixture, knows),
+        *check_datasets(fixture, knows),
         *check_references(fixture, knows),
     ]
     return [finding for finding in findings if knows(*finding.path)]

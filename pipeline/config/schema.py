@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pipeline.config.dataset_tables import Dataset
 from pipeline.config.model_tables import Golden, Model
 from pipeline.config.tables import (
     Bytes,
@@ -90,7 +91,7 @@ class Fixture(Table, frozen=True):
     """One fixture: sources, a model, tensors, a guest, and what must come out.
 
     ``tensor`` maps a case to its model inputs: ``[tensor.cat.data]`` is input ``data`` of case
-    ``cat``.
+    ``cat``. ``dataset`` are folders or archives of pictures.
     """
 
     description: Text
@@ -107,6 +108,8 @@ class Fixture(Table, frozen=True):
     """The independent executor that the IR is compared with."""
     expect: dict[str, Expect]
     """What must come out for each case."""
+    dataset: dict[str, Dataset] = msgspec.field(default_factory=dict)
+    """The datasets: many pictures as tensors of the model's one input."""
     default: bool = True
     """Whether the fixture is built when none is named."""
 

@@ -63,3 +63,7 @@ def _named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
     for case, expect in fixture.expect.items():
         if expect.labels is not None:
             yield ("expect", case, "labels"), expect.labels
+    for named, dataset in fixture.dataset.items():
+        for key in ("archive", "labels", "classes"):
+            if (name := getattr(dataset, key)) is not None:
+                yield ("dataset", named, key), name

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_TABLES = {"source": "source", "ir": "model", "tensor": "tensor", "verify": "expect"}
+_OF_DATASETS = dict.fromkeys(("pictures", "shard", "dataset", "score", "accuracy"), "dataset")
+_TABLES = {
+    "source": "source",
+    "ir": "model",
+    "tensor": "tensor",
+    "verify": "expect",
+    **_OF_DATASETS,
+}
 
 
 def declared_at(root: Path, step: str) -> str:

@@ -346,6 +346,8 @@ class Engine:
         needed = {name: project.needed(action) for name, action in project.steps.items()}
         current = remembered.settled(self._found_current, needed)
         tools = {tool for action in project.steps.values() for tool in action.tools}
+        folders = [each for action in project.steps.values() for each in action.folders.items()]
+        seen = {str(folder.absolute()): version for folder, version in folders}
         remembered.remember(
             self._place,
             remembered.Remembered(
@@ -354,7 +356,7 @@ class Engine:
                 default=project.default(),
                 steps=self._steps(current),
                 tools={tool: tool_version(tool) for tool in sorted(tools)},
-                files=known.seen,
+                files=known.seen | seen,
             ),
             self._store.temporary.aside,
         )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from pipeline.config.load import Configs
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.tensor_tables import Tensor
+from pipeline.engine.dataset_steps import DatasetSteps
 from pipeline.engine.layout import Layout
+from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
 from pipeline.model.convert import TOOLCHAINS as CONVERTER_TOOLCHAINS
 from pipeline.model.convert import convert
@@ -71,7 +69,11 @@ class FixtureSteps:
             self._descriptor(),
             *(self._verify(case) for case in self._fixture.tensor),
             self._publish(),
+            *(step for name in self._fixture.dataset for step in self._dataset(name)),
         ]
+
+    def _dataset(self, name: str) -> list[Action]:
+        return DatasetSteps(self._layout, self._name, self._fixture, name, self._sources).all()
 
     def _source(self, label: str, source: Source) -> Action:
         urls = source.urls
@@ -288,9 +290,3 @@ class FixtureSteps:
         # A fixture's only tensor is `tensor-…`, as the field has always named it.
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
-
-
-def _plain(value: msgspec.Struct) -> dict[str, Any]:
-    """Return a config's table as plain data, without what it leaves out."""
-    plain: Mapping[str, Any] = msgspec.to_builtins(value)
-    return {name: item for name, item in plain.items() if item not in (None, (), [], {}, "")}

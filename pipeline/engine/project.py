@@ -27,8 +27,12 @@ class Project:
 
     def default(self) -> list[str]:
         """Return the tasks of a plain run."""
-        fixtures = self.configs.fixtures.items()
-        return [f"manifest:{name}" for name, fixture in fixtures if fixture.default]
+        built = [(name, each) for name, each in self.configs.fixtures.items() if each.default]
+        return [f"manifest:{name}" for name, _ in built] + [
+            f"{'accuracy' if dataset.accuracy else 'dataset'}:{name}.{label}"
+            for name, fixture in built
+            for label, dataset in fixture.dataset.items()
+        ]
 
     def needed(self, action: Action) -> list[str]:
         """Return the steps that come before this one."""

@@ -23,7 +23,7 @@ _MOST_ENTRIES = 250_000
 # Long names and extended headers are read at once: more is no name.
 _LARGEST_HEADER = 1 << 20
 _LARGEST_DIRECTORY = 16 << 20
-_KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -56,7 +56,7 @@ def member_pieces(
         elif start.startswith(b"\x1f\x8b"):
             opened = _in_tar(stream, member, below_top, label)
         else:
-            raise _refused(label, "The archive is neither a zip nor a tar.gz file.")
+            raise refused(label, "The archive is neither a zip nor a tar.gz file.")
         with opened as found:
             yield found and _pieces(found, label)
 
@@ -67,29 +67,30 @@ def _pieces(stream: IO[bytes], label: str) -> Iterator[bytes]:
 
 
 def _sound(stream: IO[bytes], label: str) -> bytes:
-    with _damage_told(label):
+    with damage_told(label):
         return stream.read(_PIECE)
 
 
 @contextmanager
-def _damage_told(label: str) -> Iterator[None]:
+def damage_told(label: str) -> Iterator[None]:
+    """Tell of every way in which Python says that an archive is damaged, as one error."""
     try:
         yield
     except _DAMAGE as error:
-        raise _refused(label, "The archive is damaged.", type(error).__name__) from None
+        raise refused(label, "The archive is damaged.", type(error).__name__) from None
     except OSError as error:
         # A damaged zip sends its reader to before the start of the file.
         if error.errno != errno.EINVAL:
             raise
-        raise _refused(label, "The archive is damaged.", "an impossible offset") from None
+        raise refused(label, "The archive is damaged.", "an impossible offset") from None
 
 
 @contextmanager
 def _in_zip(
     stream: IO[bytes], member: str, below_top: bool, label: str
 ) -> Iterator[IO[bytes] | None]:
-    with _damage_told(label):
-        _check_directory(stream, label)
+    with damage_told(label):
+        check_directory(stream, label)
         opened = zipfile.ZipFile(stream)
     with opened:
         if below_top:
@@ -101,17 +102,20 @@ def _in_zip(
             return
         # The upper half of the attributes is the Unix mode; a link would be read as its path.
         if info.is_dir() or info.external_attr >> 28 not in (0, 8):
-            raise _refused(label, f"{member} is not a regular file.")
-        if info.compress_type not in _KINDS or info.flag_bits & 1:
-            raise _refused(label, f"{member} is encrypted or packed in an unusual way.")
-        with _damage_told(label):
+            raise refused(label, f"{member} is not a regular file.")
+        if info.compress_type not in KINDS or info.flag_bits & 1:
+            raise refused(label, f"{member} is encrypted or packed in an unusual way.")
+        with damage_told(label):
             found = opened.open(info)
         with found:
             yield found
 
 
-def _check_directory(stream: IO[bytes], label: str) -> None:
-    """Refuse a central directory (APPNOTE.TXT, 4.3.16) that would fill the memory."""
+def check_directory(stream: IO[bytes], label: str) -> None:
+    """Refuse a central directory (APPNOTE.TXT, 4.3.16) that would fill the memory.
+
+    Raises PipelineError (SOURCE_ARCHIVE).
+    """
     stream.seek(0, io.SEEK_END)
     stream.seek(max(0, stream.tell() - (1 << 16) - 22))
     tail = stream.read()
@@ -121,7 +125,7 @@ def _check_directory(stream: IO[bytes], label: str) -> None:
     (size,) = struct.unpack_from("<I", tail, at + 12)
     # A locator before it leads to a 64-bit record: for more files than any wheel has.
     if size > _LARGEST_DIRECTORY or tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
-        raise _refused(label, "The archive has far too many files.")
+        raise refused(label, "The archive has far too many files.")
     stream.seek(0)
 
 
@@ -130,8 +134,8 @@ def _in_tar(
     stream: IO[bytes], member: str, below_top: bool, label: str
 ) -> Iterator[IO[bytes] | None]:
     with gzip.open(stream) as unpacked:
-        with _damage_told(label):
-            found = _tar_member(_Bounded(unpacked, label), member, below_top, label)
+        with damage_told(label):
+            found = _tar_member(_Bounded(unpacked, label, _LARGEST), member, below_top, label)
         yield found
 
 
@@ -141,7 +145,7 @@ def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> I
     top = ""
     for count, info in enumerate(opened):
         if count >= _MOST_ENTRIES:
-            raise _refused(label, f"The archive has more than {_MOST_ENTRIES} files.")
+            raise refused(label, f"The archive has more than {_MOST_ENTRIES} files.")
         name = info.name.removeprefix("./")
         if below_top:
             top = top or _top(name)
@@ -151,7 +155,7 @@ def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> I
         if name != member:
             continue
         if not info.isreg() or info.issparse():
-            raise _refused(label, f"{member} is not a regular file.")
+            raise refused(label, f"{member} is not a regular file.")
         return opened.extractfile(info)
     return None
 
@@ -161,15 +165,16 @@ def _top(name: str) -> str:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to be read too far, or too much of it at once."""
+    """A stream that refuses to be read further than ``largest``, or too much of it at once."""
 
-    def __init__(self, stream: gzip.GzipFile, label: str) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, label: str, largest: int) -> None:
         self._stream = stream
         self._label = label
+        self._largest = largest
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER + tarfile.RECORDSIZE:
-            raise _refused(self._label, "A header of the archive is far too long.")
+            raise refused(self._label, "A header of the archive is far too long.")
         data = self._stream.read(size)
         self._check(self._stream.tell())
         return data
@@ -193,11 +198,20 @@ class _Bounded(io.RawIOBase):
         return True
 
     def _check(self, position: int) -> None:
-        if position > _LARGEST:
-            raise _refused(self._label, f"The archive unpacks to more than {_LARGEST} bytes.")
+        if position > self._largest:
+            raise refused(self._label, f"The archive unpacks to more than {self._largest} bytes.")
 
 
-def _refused(label: str, message: str, found: str = "") -> PipelineError:
+def bounded(stream: IO[bytes] | gzip.GzipFile, label: str, largest: int) -> io.RawIOBase:
+    """Return a stream that raises PipelineError (SOURCE_ARCHIVE) past ``largest`` bytes.
+
+    It also refuses to give more than a header's bytes at once.
+    """
+    return _Bounded(stream, label, largest)
+
+
+def refused(label: str, message: str, found: str = "") -> PipelineError:
+    """Return the error for an archive that is not to be read."""
     return PipelineError(
         Code.SOURCE_ARCHIVE,
         message,

@@ -63,6 +63,7 @@ class Action:
     whose versions shape the result. An output whose label ends in ``/`` is a folder. With
     ``restorable`` false an output is never taken from the cache, since more stands behind it
     than its bytes. ``withdraws`` are files that vouch for the outputs and go before those change.
+    ``folders`` are those that the step was declared by, each with the version that was looked at.
     """
 
     name: str
@@ -78,4 +79,5 @@ class Action:
     seconds: float = 600.0
     restorable: bool = True
     withdraws: tuple[Path, ...] = ()
+    folders: Mapping[Path, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()

@@ -1,0 +1,69 @@
+"""The step ``shard``: the tensors of some pictures, one after the other in one file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from pipeline.config.tensor_tables import Tensor
+from pipeline.dataset.index import Line
+from pipeline.dataset.pack import PackedPictures
+from pipeline.dataset.pictures import LARGEST_FILE, GivenPictures, Picture, Pictures
+from pipeline.errors import Code, PipelineError
+from pipeline.tensor.image import image_tensor
+from pipeline.work.action import Job
+
+_GIVEN = "picture."
+
+
+def make_shard(job: Job) -> None:
+    """Recipe: write the raw ``tensors`` of a shard, and its ``index`` with a line for each picture.
+
+    Inputs: ``pack``, or the files ``picture.<name>``. Parameters: ``where``, ``bad``, ``dims``,
+    and ``tensor``, the config's table. One picture is held at a time. Raises PipelineError
+    (TENSOR) for a bad picture that may not be skipped.
+    """
+    tensor = msgspec.convert(job.parameters["tensor"], Tensor)
+    dims = tuple(cast(list[int], job.parameters["dims"]))
+    encoder = msgspec.json.Encoder()
+    offset = 0
+    with job.outputs["tensors"].open("wb") as tensors, job.outputs["index"].open("wb") as index:
+        for picture in _pictures(job.inputs).each(job.scratch):
+            try:
+                array = _array(picture, tensor, dims)
+            except PipelineError as error:
+                if error.code is not Code.TENSOR:
+                    raise
+                error.where = f"{job.parameters['where']}: {picture.name}"
+                if job.parameters["bad"] == "fail":
+                    error.hint = error.hint or 'bad = "skip" leaves such pictures out.'
+                    raise
+                line = Line(picture=picture.name, skipped=error.message, found=error.found)
+            else:
+                data = array.reshape(-1).view("u1").data
+                digest = hashlib.sha256(data).hexdigest()
+                line = Line(picture=picture.name, offset=offset, sha256=digest)
+                offset += tensors.write(data)
+            index.write(encoder.encode(line) + b"\n")
+
+
+def _pictures(inputs: Mapping[str, Path]) -> Pictures:
+    if "pack" in inputs:
+        return PackedPictures(inputs["pack"])
+    return GivenPictures(
+        {
+            label.removeprefix(_GIVEN): path
+            for label, path in inputs.items()
+            if label.startswith(_GIVEN)
+        }
+    )
+
+
+def _array(picture: Picture, tensor: Tensor, dims: tuple[int, ...]) -> Any:
+    if picture.path.stat().st_size > LARGEST_FILE:
+        raise PipelineError(Code.TENSOR, f"It is larger than {LARGEST_FILE} bytes.")
+    return image_tensor(picture.path, tensor, dims, picture.name)
