@@ -58,6 +58,16 @@ def task_dataset():
     yield from engine.tasks("dataset")
 
 
+def task_score():
+    """classify a shard's tensors, natively and in the sandbox"""
+    yield from engine.tasks("score")
+
+
+def task_accuracy():
+    """count how many pictures of a dataset were classified right"""
+    yield from engine.tasks("accuracy")
+
+
 def task_manifest():
     """write manifest.json, once every case of a fixture is verified"""
     yield from engine.tasks("manifest")

@@ -15,6 +15,8 @@ from pipeline.dataset.pictures import shard_of
 from pipeline.dataset.shard import make_shard
 from pipeline.engine.layout import Layout
 from pipeline.engine.plain import plain
+from pipeline.verify.accuracy import judge
+from pipeline.verify.score import score
 from pipeline.work.action import Action, Place
 
 _TOOLS = ("numpy", "pillow", "opencv-python-headless")
@@ -40,8 +42,13 @@ class DatasetSteps:
         self._where = f"{fixture_name}: dataset {name}"
         self._sources = sources
         self._folder = layout.artifacts / fixture_name / "datasets" / name
+        self._published = layout.artifacts / fixture_name
+        self._model = fixture_name
         self._packs = layout.step(fixture_name, f"datasets/{name}")
         self._index = self._folder / "index.ndjson"
+        self._report = self._folder / "accuracy.json"
+        self._interface = layout.step(fixture_name, "interface.json")
+        self._guest = layout.step("guests", f"{fixture.guest.program}.wasm")
         self._numbers = range(self._dataset.shards)
         [given] = fixture.model.inputs.values()
         self._dims = list(given.shape)
@@ -53,6 +60,7 @@ class DatasetSteps:
             self._pictures(listing),
             *(self._shards(listing)),
             self._dataset_index(),
+            *(self._scores() if self._dataset.accuracy is not None else ()),
         ]
 
     def _listing(self) -> Listing | None:
@@ -70,7 +78,7 @@ class DatasetSteps:
             "name": f"pictures:{self._label}",
             "version": 1,
             "seconds": _GATHER_SECONDS,
-            "withdraws": (self._index,),
+            "withdraws": (self._index, self._report),
         }
         parameters: dict[str, object] = {
             "where": self._where,
@@ -134,7 +142,7 @@ class DatasetSteps:
                 tools=_TOOLS,
                 place=Place.WORKER,
                 seconds=self._dataset.seconds,
-                withdraws=(self._index,),
+                withdraws=(self._index, self._report),
                 # It tells what is wrong with all of them, before any of them starts.
                 after=(f"pictures:{self._label}",),
             )
@@ -161,6 +169,52 @@ class DatasetSteps:
                 "files": [self._file(number) for number in self._numbers],
                 "label_folders": dataset.label_folders,
                 "classified": dataset.accuracy is not None,
+            },
+            withdraws=(self._report,),
+        )
+
+    def _scores(self) -> Iterator[Action]:
+        accuracy = self._dataset.accuracy
+        assert accuracy is not None
+        for number in self._numbers:
+            yield Action(
+                name=f"score:{self._label}.{number:04}",
+                title=f"part {number + 1} of {len(self._numbers)}, natively and in the sandbox",
+                recipe=score,
+                version=1,
+                inputs={
+                    "xml": self._published / f"{self._model}.xml",
+                    "bin": self._published / f"{self._model}.bin",
+                    "guest": self._guest,
+                    "interface": self._interface,
+                    "tensors": self._folder / self._file(number),
+                    "index": self._packs / f"{number:04}.ndjson",
+                },
+                outputs={"scores": self._packs / f"{number:04}.scores.ndjson"},
+                parameters={
+                    "where": self._where,
+                    "guest": plain(self._fixture.guest),
+                    "output": accuracy.output,
+                },
+                tools=("openvino", "wasmtime", "numpy"),
+                place=Place.WORKER,
+                seconds=self._dataset.seconds,
+                withdraws=(self._report,),
+            )
+        yield Action(
+            name=f"accuracy:{self._label}",
+            title="how many pictures were classified right, natively and in the sandbox",
+            recipe=judge,
+            version=1,
+            inputs={
+                "index": self._index,
+                **{f"scores.{n}": self._packs / f"{n:04}.scores.ndjson" for n in self._numbers},
+            },
+            outputs={"report": self._report},
+            parameters={
+                "where": self._where,
+                "name": self._label,
+                "accuracy": plain(accuracy),
             },
         )
 

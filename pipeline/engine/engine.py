@@ -197,11 +197,13 @@ class Engine:
 
     def evidence(self) -> dict[str, Path]:
         """Return where each verification keeps its report, by task name."""
-        return {
-            name: action.outputs["evidence/"] / "report.json"
-            for name, action in self._project.steps.items()
-            if name.startswith("verify:")
-        }
+        reports = {}
+        for name, action in self._project.steps.items():
+            if name.startswith("verify:"):
+                reports[name] = action.outputs["evidence/"] / "report.json"
+            elif name.startswith("accuracy:"):
+                reports[name] = action.outputs["report"]
+        return reports
 
     def _steps(self, current: set[str]) -> list[remembered.Step]:
         project = self._project

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import printable
 
@@ -28,13 +29,31 @@ class Row:
 HEADINGS = ("fixture", "case", "sandbox", "source framework", "came out")
 
 
+def _accuracy_row(path: Path, report: dict[str, Any]) -> Row:
+    shares = report["accuracy"]["guest"]
+    return Row(
+        fixture=path.parents[2].name,
+        case=path.parent.name,
+        native="= native",
+        golden="",
+        came_out=f"top-1 {shares['top1']:.1%}, top-5 {shares['top5']:.1%} of {report['pictures']}",
+    )
+
+
 def verified_rows(reports: Iterable[Path]) -> list[Row]:
-    """Return a row for each report (``artifacts/<fixture>/evidence/<case>/report.json``)."""
+    """Return a row for each report.
+
+    They are ``artifacts/<fixture>/evidence/<case>/report.json`` of a case, and
+    ``artifacts/<fixture>/datasets/<dataset>/accuracy.json`` of a dataset.
+    """
     rows = []
     for path in reports:
         if not path.exists():
             continue  # Its step, or a later one, has told why.
         report = json.loads(path.read_bytes())
+        if "accuracy" in report:
+            rows.append(_accuracy_row(path, report))
+            continue
         golden = report["golden"]
         largest = max(each["max_absolute"] for each in golden["outputs"].values())
         top = report["top"][0]

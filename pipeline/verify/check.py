@@ -46,7 +46,7 @@ def verify(job: Job) -> None:
     started = time.perf_counter()
     given = [path for label, path in job.inputs.items() if _is_given(label)]
     sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
-    out = infer_in_sandbox(job.inputs["guest"], given, case, run, sizes, job.scratch, where)
+    out = infer_in_sandbox(job.inputs["guest"], given, [case], run, sizes, job.scratch, where)
     seconds["guest"] = time.perf_counter() - started
 
     started = time.perf_counter()

@@ -15,7 +15,7 @@ A guest cannot ask every host for the sizes of outputs, so they stand here::
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -37,6 +37,14 @@ def describe(job: Job) -> None:
     interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
     cases = cast(Mapping[str, Mapping[str, str]], job.parameters["cases"])
     files = cast(list[str], job.parameters["files"])
+    job.outputs["descriptor"].write_text(descriptor_text(interface, files, cases))
+    shutil.copyfile(job.inputs["guest"], job.outputs["guest"])
+
+
+def descriptor_text(
+    interface: Interface, files: Sequence[str], cases: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return the text of fixture.txt; ``cases`` is case → model input → tensor file name."""
     lines = ["encoding openvino", *(f"file {name}" for name in files)]
     for case, tensors in cases.items():
         lines.append(f"case {case}")
@@ -47,8 +55,7 @@ def describe(job: Job) -> None:
             zip(interface.outputs, output_files(interface, case), strict=True)
         ):
             lines.append(f"output {index} {file} {_type(port)} {_dims(port)}")
-    job.outputs["descriptor"].write_text("\n".join(lines) + "\n")
-    shutil.copyfile(job.inputs["guest"], job.outputs["guest"])
+    return "\n".join(lines) + "\n"
 
 
 def output_files(interface: Interface, case: str) -> list[str]:

@@ -14,14 +14,17 @@ _PROGRAM = Path(__file__).with_name("native_program.py")
 
 
 def infer_natively(
-    xml: Path, inputs: Sequence[Path], outputs: Sequence[Path], seconds: float
+    xml: Path, inputs: Sequence[Path], outputs: Sequence[Path], seconds: float, count: int = 1
 ) -> None:
     """Infer an IR with openvino alone; ``inputs`` and ``outputs`` are raw files by index.
+
+    Each file holds ``count`` tensors, one after the other.
 
     Raises PipelineError (VERIFY, TIME_LIMIT).
     """
     order = {
         "xml": str(xml.absolute()),
+        "count": count,
         "inputs": [str(path.absolute()) for path in inputs],
         "outputs": [str(path.absolute()) for path in outputs],
     }

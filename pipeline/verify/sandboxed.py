@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config.schema import GuestRun
@@ -26,13 +26,13 @@ _GRACE_SECONDS = 10.0
 def infer_in_sandbox(
     guest: Path,
     given: Iterable[Path],
-    case: str,
+    cases: Sequence[str],
     run: GuestRun,
     outputs: Mapping[str, int],
     scratch: Path,
     where: str,
 ) -> Path:
-    """Run a guest on ``case`` and return the folder with the files that it wrote.
+    """Run a guest on ``cases`` and return the folder with the files that it wrote.
 
     ``given`` are the files that it sees as ``fixture``, and it sees nothing else: not what an
     earlier run has written. ``outputs`` are the files that it must leave in ``out``, with their
@@ -49,7 +49,7 @@ def infer_in_sandbox(
     with Host() as host, ended_after(run.seconds + _GRACE_SECONDS):
         outcome = host.run(
             guest,
-            args=(case,),
+            args=tuple(cases),
             dirs=(
                 Preopen(host=fixture, guest="fixture"),
                 Preopen(host=out, guest="out", writable=True),
@@ -61,7 +61,7 @@ def infer_in_sandbox(
             stderr=streams[1],
         )
     if outcome.exit_code != 0:
-        raise _failed(outcome, run, case, streams[1], where)
+        raise _failed(outcome, run, ", ".join(cases), streams[1], where)
     _check_left(out, outputs, where)
     for name in ("compute", "get_output"):
         if not outcome.succeeded.get(name):
@@ -86,7 +86,7 @@ def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str
     lines = [*said[-_TAIL_LINES:], *outcome.messages[-_TAIL_LINES:]]
     return PipelineError(
         Code.GUEST_FAILED,
-        f"The guest {run.program} failed on case {case}.",
+        f"The guest {run.program} failed on case {case[:_LINE]}.",
         where=where,
         expected="exit code 0",
         found=f"exit code {outcome.exit_code}",

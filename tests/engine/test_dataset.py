@@ -20,6 +20,11 @@ SOURCES = """
 urls = ["file:classes.txt"]
 license = "Apache-2.0"
 """
+ACCURACY = """
+[dataset.photos.accuracy]
+top1 = 0.9
+top5 = 1
+"""
 FOLDER = "artifacts/tiny/datasets/photos"
 
 
@@ -168,3 +173,63 @@ def test_the_folder_may_lie_outside_the_project(pictured: Project, tmp_path: Pat
     pictured.edit('folder = "photos"', f'glob = "{tmp_path.as_posix()}/elsewhere/**/*.jpg"')
     assert pictured.doit("dataset:tiny.photos").returncode == 0
     assert index(pictured)[0]["tensors"] == 60
+
+
+@pytest.fixture
+def judged(pictured: Project) -> Project:
+    """The same, with one shard and a declared accuracy."""
+    pictured.edit("shards = 2", "shards = 1")
+    pictured.config.write_text(pictured.config.read_text() + ACCURACY)
+    return pictured
+
+
+def report(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.root / FOLDER / "accuracy.json").read_bytes())
+    return found
+
+
+def test_the_accuracy_is_counted_natively_and_in_the_guest(judged: Project) -> None:
+    # A red picture that its folder calls blue, and one that cannot be read.
+    (judged.root / "photos/blue/wrong.jpg").write_bytes(jpeg(COLOURS["red"], 7))
+    (judged.root / "photos/blue/bad.jpg").write_bytes(b"")
+    run = judged.doit()
+    assert run.returncode == 0, run.output
+    found = report(judged)
+    assert (found["pictures"], found["skipped"]) == (61, 1)
+    shares = {"top1": 60 / 61, "top5": 1.0}
+    assert found["accuracy"] == {"native": shares, "guest": shares}
+    assert found["wrong"] == ["blue/wrong.jpg: 2, not 0"]
+    assert "top-1 98.4%, top-5 100.0% of 61" in run.output
+    assert "nothing to do" in judged.doit().output
+
+
+def test_swapped_colours_are_an_error_that_names_pictures(judged: Project) -> None:
+    assert judged.doit("accuracy:tiny.photos").returncode == 0
+    config = judged.config.read_text()
+    at = config.index("[dataset.photos.tensor]")
+    judged.config.write_text(config[:at] + config[at:].replace('"RGB"', '"BGR"', 1))
+    run = judged.doit("accuracy:tiny.photos")
+    assert run.returncode == 1
+    assert "Fewer pictures were classified right than the config declares: top1." in run.output
+    assert "expected: at least 90.00%" in run.output
+    assert "found:    33.33%" in run.output
+    assert "blue/002.jpg: 2, not 0" in run.output
+    assert not (judged.root / FOLDER / "accuracy.json").exists()
+
+
+def test_a_guest_that_writes_something_else_is_caught(judged: Project) -> None:
+    guest = judged.root / "guests/classify/classify.c"
+    old = "good = good && write_file("
+    judged.edit(old, "if (given->name[1] == '5') data[0] ^= 1;\n    " + old, guest)
+    run = judged.doit("accuracy:tiny.photos")
+    assert run.returncode == 1
+    assert "differs from the native inference" in run.output
+    assert "tiny: dataset photos: blue/017.jpg" in run.output
+
+
+def test_a_label_that_is_no_class_of_the_model_is_an_error(judged: Project) -> None:
+    (judged.root / "classes.txt").write_text("red\ngreen\nother\nblue\n")
+    run = judged.doit("accuracy:tiny.photos")
+    assert run.returncode == 1
+    assert "A picture is of a class that the model does not have." in run.output
+    assert "expected: 0 to 2" in run.output
