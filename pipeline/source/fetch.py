@@ -8,9 +8,10 @@ from typing import cast
 
 from pipeline.errors import Code, PipelineError
 from pipeline.source.downloads import Downloads
+from pipeline.source.npm import write_npm_member
 from pipeline.source.release import write_member
 from pipeline.source.transport import PATIENCE, Patience
-from pipeline.source.urls import FileUrl, HttpUrl, PypiUrl, Url, parse_url, shown
+from pipeline.source.urls import FileUrl, HttpUrl, NpmUrl, PypiUrl, Url, parse_url, shown
 from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import aside
 from pipeline.work.action import Job
@@ -83,6 +84,8 @@ def _take(url: Url, wanted: Wanted, part: Path, downloads: Downloads, root: Path
             wanted.write(_read(kept), part, shown(url.text))
         case PypiUrl():
             write_member(url, wanted, part, downloads)
+        case NpmUrl():
+            write_npm_member(url, wanted, part, downloads)
 
 
 def _take_local(url: FileUrl, wanted: Wanted, part: Path, root: Path) -> None:

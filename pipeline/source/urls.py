@@ -10,7 +10,7 @@ from pipeline.config.addresses import address_fault
 from pipeline.errors import Code, PipelineError
 
 _HTTP = "https://HOST/PATH"
-_KINDS = f"{_HTTP}, pypi:NAME==VERSION#PATH or file:PATH"
+_KINDS = f"{_HTTP}, pypi:NAME==VERSION#PATH, npm:NAME==VERSION#PATH or file:PATH"
 _LONGEST = 200
 
 
@@ -47,7 +47,22 @@ class PypiUrl:
         return f"{self.name}=={self.version}"
 
 
-Url = HttpUrl | FileUrl | PypiUrl
+@dataclass(frozen=True, slots=True)
+class NpmUrl:
+    """A file inside the archive of one npm package, below its single top folder."""
+
+    text: str
+    name: str
+    version: str
+    member: str
+
+    @property
+    def release(self) -> str:
+        """Return ``NAME@VERSION``."""
+        return f"{self.name}@{self.version}"
+
+
+Url = HttpUrl | FileUrl | PypiUrl | NpmUrl
 
 
 def parse_url(text: str) -> Url:
@@ -70,12 +85,12 @@ def parse_url(text: str) -> Url:
             if rest.startswith("//"):
                 raise _refused(text, "file:PATH, without // before the path")
             return FileUrl(text, rest)
-        case "pypi":
+        case "pypi" | "npm":
             if fault := address_fault(text):
                 raise _refused(text, fault)
             release, _, member = rest.partition("#")
             name, _, version = release.partition("==")
-            return PypiUrl(text, name, version, member)
+            return (PypiUrl if kind == "pypi" else NpmUrl)(text, name, version, member)
     raise _refused(text, _KINDS)
 
 
@@ -110,7 +125,7 @@ def shown(url: str) -> str:
     'pypi:scikit-image==0.26.0#skimage/data/chelsea.png'
     """
     scheme = url.partition(":")[0].lower()
-    if scheme in ("file", "pypi"):
+    if scheme in ("file", "npm", "pypi"):
         return plain(url)
     try:
         parts = urlsplit(url)

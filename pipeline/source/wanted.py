@@ -11,7 +11,7 @@ from pipeline.errors import Code, PipelineError
 
 # More than any model of the field, and less than what fills a disk unnoticed.
 DEFAULT_LIMIT = 4 * 2**30
-_ALGORITHMS = ("sha256", "sha384", "sha1")
+_ALGORITHMS = ("sha256", "sha384", "sha512", "sha1")
 _PIECE = 1 << 20
 _HEAD = 256
 _HTML = (b"<!doctype html", b"<html", b"<head")

@@ -58,7 +58,8 @@ def verify(job: Job) -> None:
     ]
     # The limit is the guest's; that process has to start and to import openvino first.
     limit = run.seconds + _START_SECONDS
-    infer_natively(job.inputs["xml"], tensors, [native / f for f in files], limit)
+    shapes = [port.shape for port in interface.inputs]
+    infer_natively(job.inputs["xml"], tensors, shapes, [native / file for file in files], limit)
     seconds["native"] = time.perf_counter() - started
     failures = _unequal(out, native, files, where)
 

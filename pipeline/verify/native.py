@@ -14,11 +14,17 @@ _PROGRAM = Path(__file__).with_name("native_program.py")
 
 
 def infer_natively(
-    xml: Path, inputs: Sequence[Path], outputs: Sequence[Path], seconds: float, count: int = 1
+    xml: Path,
+    inputs: Sequence[Path],
+    shapes: Sequence[Sequence[int]],
+    outputs: Sequence[Path],
+    seconds: float,
+    count: int = 1,
 ) -> None:
     """Infer an IR with openvino alone; ``inputs`` and ``outputs`` are raw files by index.
 
-    Each file holds ``count`` tensors, one after the other.
+    ``shapes`` are those of the inputs, which the IR may leave open. Each file holds ``count``
+    tensors, one after the other.
 
     Raises PipelineError (VERIFY, TIME_LIMIT).
     """
@@ -26,6 +32,7 @@ def infer_natively(
         "xml": str(xml.absolute()),
         "count": count,
         "inputs": [str(path.absolute()) for path in inputs],
+        "shapes": [list(shape) for shape in shapes],
         "outputs": [str(path.absolute()) for path in outputs],
     }
     finished = run_process(

@@ -23,9 +23,8 @@ def main(order: dict[str, Any]) -> None:
         made = [stack.enter_context(Path(name).open("wb")) for name in order["outputs"]]
         for _ in range(order["count"]):
             for index, stream in enumerate(given):
-                port = compiled.input(index)
-                kind = numpy.dtype(port.element_type.to_dtype())
-                shape = tuple(port.shape)
+                kind = numpy.dtype(compiled.input(index).element_type.to_dtype())
+                shape = order["shapes"][index]
                 data = stream.read(math.prod(shape) * kind.itemsize)
                 array = numpy.frombuffer(data, dtype=kind).reshape(shape).copy()
                 request.set_input_tensor(index, openvino.Tensor(array))

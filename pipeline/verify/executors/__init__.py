@@ -8,12 +8,11 @@ from functools import partial
 from pipeline.config.model_tables import ExecutorName
 from pipeline.verify.executors.apart import run_apart
 from pipeline.verify.executors.executor import Executor
-from pipeline.verify.executors.litert import run_litert
 from pipeline.verify.executors.onnxruntime import run_onnxruntime
 from pipeline.verify.executors.opencv import run_opencv
 
 EXECUTORS: Mapping[ExecutorName, Executor] = {
-    "litert": Executor("tflite", run_litert, "ai-edge-litert"),
+    "litert": Executor("tflite", partial(run_apart, "litert"), "ai-edge-litert"),
     "mxnet": Executor("mxnet", partial(run_apart, "mxnet"), "mxnet", "mo-mxnet"),
     "onnxruntime": Executor("onnx", run_onnxruntime, "onnxruntime"),
     "opencv": Executor("caffe", run_opencv, "opencv-python-headless"),

@@ -1,9 +1,12 @@
 """MobileNetV2 for 1,000 classes (Sandler and others, arXiv:1801.04381, table 2)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
+# For type checks, since torch may be here or not.
+_Module: Any = nn.Module
 # Expansion, channels, repeats, stride of the first.
 _STAGES = (
     (1, 16, 1, 1),
@@ -16,7 +19,7 @@ _STAGES = (
 )
 
 
-class _InvertedResidual(nn.Module):  # type: ignore[misc] # torch is not installed here
+class _InvertedResidual(_Module):  # type: ignore[misc] # see above
     """Expand, filter each channel, project; added to the input where the shapes agree."""
 
     def __init__(self, given: int, made: int, stride: int, expansion: int) -> None:
@@ -36,7 +39,7 @@ class _InvertedResidual(nn.Module):  # type: ignore[misc] # torch is not install
         return x + self.conv(x) if self.adds else self.conv(x)
 
 
-class _MobileNetV2(nn.Module):  # type: ignore[misc] # torch is not installed here
+class _MobileNetV2(_Module):  # type: ignore[misc] # see above
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(_block(3, 32, 3, 2), *_stages(32), _block(320, 1280, 1))
