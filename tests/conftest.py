@@ -11,6 +11,16 @@ import pytest
 from tests.tiny import Project, make_project
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is heavy, unless the call's own -m speaks of it."""
+    if "heavy" in config.option.markexpr:
+        return
+    heavy = [item for item in items if item.get_closest_marker("heavy")]
+    if heavy:
+        config.hook.pytest_deselected(items=heavy)
+        items[:] = [item for item in items if item not in heavy]
+
+
 @pytest.fixture(scope="session")
 def toolchains(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of toolchains that lives as long as the session, or longer where one is named."""

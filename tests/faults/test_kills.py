@@ -172,7 +172,7 @@ def assert_nothing_to_do(project: Project) -> None:
     assert project.doit().output.startswith("nothing to do")
 
 
-@pytest.mark.heavy
+@pytest.mark.slow
 def test_runs_that_are_killed_end_equal_to_undisturbed_ones(built: Project, tmp_path: Path) -> None:
     seed = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(2**32)))
     print(f"FAULTS_SEED={seed}")

@@ -31,8 +31,12 @@ RIFE = (
             "pypi:scikit-image==0.26.0#src/skimage/data/coffee.png",
             "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
         ),
+        (
+            "npm:is-number==7.0.0#LICENSE",
+            "35bdd8a44339719441900fb50fbefc5e2dca1ca662cbaed7a687de842c8b70f2",
+        ),
     ],
-    ids=["sdist", "pure wheel", "sdist beside platform wheels"],
+    ids=["sdist", "pure wheel", "sdist beside platform wheels", "npm"],
 )
 def test_a_file_of_a_release_is_what_it_was(tmp_path: Path, url: str, digest: str) -> None:
     fetch = Fetch(tmp_path)
