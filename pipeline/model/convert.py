@@ -69,7 +69,7 @@ def convert(job: Job) -> None:
     pair.parent.mkdir()
     pair.write_bytes(xml)
     shutil.copyfile(weights, pair.with_suffix(".bin"))
-    interface = read_interface(pair, model.inputs)
+    interface = read_interface(pair, model)
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     shutil.copyfile(job.outputs["xml"], job.outputs["alias.xml"])
     shutil.copyfile(job.outputs["bin"], job.outputs["alias.bin"])

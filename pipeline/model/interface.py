@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.model_tables import ModelInput
+from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface, Port
 
 
-def read_interface(xml: Path, inputs: Mapping[str, ModelInput]) -> Interface:
-    """Read an IR with OpenVINO and return its inputs and outputs, for the shapes of ``inputs``.
+def read_interface(xml: Path, given: Model) -> Interface:
+    """Read an IR with OpenVINO and return its ports, for the shapes and under the names given.
 
-    Raises PipelineError (MODEL) when it does not load, has no such input, or when a shape cannot
-    be had or is not fixed by those of the inputs.
+    Raises PipelineError (MODEL) when it does not load, has no such input, or a shape cannot be
+    had, or is not fixed by those of the inputs.
     """
     import openvino
 
@@ -28,12 +28,13 @@ def read_interface(xml: Path, inputs: Mapping[str, ModelInput]) -> Interface:
             hint="Its xml and bin may not belong together.",
             detail=str(error)[-800:],
         ) from None
-    for name, given in inputs.items():
-        _check(name, given, model, xml.stem)
-    model.reshape({name: openvino.PartialShape(given.shape) for name, given in inputs.items()})
+    for name, wanted in given.inputs.items():
+        _check(name, wanted, model, xml.stem)
+    shapes = {name: openvino.PartialShape(each.shape) for name, each in given.inputs.items()}
+    model.reshape(shapes)
     return Interface(
-        inputs=tuple(_port(port, xml.name) for port in model.inputs),
-        outputs=tuple(_port(port, xml.name) for port in model.outputs),
+        inputs=tuple(_port(port, given.inputs, xml.name) for port in model.inputs),
+        outputs=tuple(_port(port, given.outputs, xml.name) for port in model.outputs),
     )
 
 
@@ -61,17 +62,18 @@ def _names(port: Any) -> tuple[str, ...]:
     return tuple(sorted(port.names)) or (port.node.friendly_name,)
 
 
-def _port(port: Any, file: str) -> Port:
+def _port(port: Any, wanted: Collection[str], file: str) -> Port:
     names = _names(port)
+    name = next((name for name in names if name in wanted), names[0])
     if port.partial_shape.is_dynamic:
         raise PipelineError(
             Code.MODEL,
-            f"{names[0]} of {file} has no fixed shape, so its tensor would have no fixed size.",
+            f"{name} of {file} has no fixed shape, so its tensor would have no fixed size.",
             found=str(port.partial_shape),
             hint="Give every input of the model its full shape in [model.inputs].",
         )
     return Port(
-        name=names[0],
+        name=name,
         names=names,
         shape=tuple(port.shape),
         type=port.element_type.get_type_name(),

@@ -12,18 +12,25 @@ from torch_module import load
 
 def main(order: dict[str, Any]) -> None:
     """Convert the module of ``order["files"]`` to ``order["xml"]``."""
-    torch.manual_seed(0)
-    module = load(order["files"], order["architecture"])
-    examples = [
-        torch.zeros(given["shape"], dtype=_DTYPES[given["type"] or "f32"])
-        for given in order["inputs"].values()
-    ]
-    model = openvino.convert_model(module, example_input=tuple(examples))
-    for port, name in zip(model.outputs, order["outputs"], strict=False):
-        port.get_tensor().set_names({name})
+    if "exported" in order["files"]:
+        model = openvino.convert_model(torch.export.load(order["files"]["exported"]))
+    else:
+        module = load(order["files"], order["architecture"])
+        model = openvino.convert_model(module, example_input=_examples(order["inputs"]))
+    # PyTorch knows arguments and results by their place; the names that a trace gives are counters.
+    for ports, names in ((model.inputs, order["inputs"]), (model.outputs, order["outputs"])):
+        for port, name in zip(ports, names, strict=False):
+            port.get_tensor().set_names({name})
     checked(model, order["inputs"])
     model = prepared(model, order["inputs"], order["outputs"])
     openvino.save_model(model, order["xml"], compress_to_fp16=order["half"])
+
+
+def _examples(inputs: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(
+        torch.zeros(given["shape"], dtype=_DTYPES[given["type"] or "f32"])
+        for given in inputs.values()
+    )
 
 
 _DTYPES = {
