@@ -77,7 +77,8 @@ def _scores(task: _Task, pictures: Sequence[str]) -> Iterator[Score]:
     native = [task.job.scratch / f"native{n}" for n in range(len(task.interface.outputs))]
     seconds = task.run.seconds * len(pictures) + _START_SECONDS
     tensors = task.job.inputs["tensors"]
-    infer_natively(task.job.inputs["xml"], [tensors], native, seconds, len(pictures))
+    shapes = [port.shape for port in task.interface.inputs]
+    infer_natively(task.job.inputs["xml"], [tensors], shapes, native, seconds, len(pictures))
     specs = [output_spec(port) for port in task.interface.outputs]
     with ExitStack() as stack:
         given = stack.enter_context(tensors.open("rb"))
