@@ -12,7 +12,8 @@ Framework = Literal["caffe", "kaldi", "mxnet", "onnx", "paddle", "pytorch", "ten
 ExecutorName = Literal[
     "litert", "mxnet", "numpy", "onnxruntime", "opencv", "paddle", "tensorflow", "torch"
 ]
-PortType = Literal["f16", "f32", "f64", "u8", "i8", "i32", "i64"]
+# What wasi-nn can carry.
+PortType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
 Axes = Annotated[
     str,
     msgspec.Meta(pattern=r"^[NCDHW]{1,5}(?!\n)$", description="a layout such as 'NCHW'"),
@@ -79,17 +80,20 @@ class Model(Table, frozen=True):
 class Golden(Table, frozen=True):
     """An independent executor of the source model, and how closely the IR must agree with it.
 
-    Every element must satisfy ``|a - b| <= absolute + relative × |b|``. ``files`` names another
+    Every element must satisfy ``|a - b| <= absolute + relative × |b|``, and every output as a whole
+    have the ``cosine``; what is not given follows from the precision. ``files`` names another
     export of the same network (its twin) when the executor cannot read the model's own files;
     ``inputs`` and ``outputs`` then map the IR's names to the twin's.
     """
 
     executor: ExecutorName
     """The runtime that runs the source model; opencv reads Caffe, litert TFLite, numpy Kaldi."""
-    absolute: Tolerance
-    """The absolute part of the tolerance."""
-    relative: Tolerance
-    """The relative part of the tolerance."""
+    absolute: Tolerance | None = None
+    """The absolute part of the tolerance; 0.0001 for f32, 0.01 for f16."""
+    relative: Tolerance | None = None
+    """The relative part of the tolerance; 0.001 for f32, 0.02 for f16."""
+    cosine: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    """The least cosine of the angle between two outputs; 0.9999 for f32, 0.999 for f16."""
     files: dict[str, str] = msgspec.field(default_factory=dict)
     """The files of the twin, each with the name of its source."""
     inputs: dict[str, str] = msgspec.field(default_factory=dict)

@@ -16,6 +16,7 @@ from pipeline.model.request import Interface, Port
 from pipeline.store.digest import Digest
 from pipeline.store.objects import copy
 from pipeline.verify import evidence
+from pipeline.verify.data_set import write_data_set
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
 from pipeline.verify.golden import ask_golden, disagreements
@@ -99,6 +100,11 @@ def verify(job: Job) -> None:
     )
     for file in files:
         copy(out / file, folder / file)
+    write_data_set(
+        folder,
+        list(zip(interface.inputs, tensors, strict=True)),
+        [(port, out / file) for port, file in zip(interface.outputs, files, strict=True)],
+    )
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
@@ -131,7 +137,15 @@ def _joined(failures: Sequence[PipelineError]) -> PipelineError:
 def _array(path: Path, port: Port) -> Any:
     import numpy
 
-    kinds = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
+    kinds = {
+        "f16": "<f2",
+        "f32": "<f4",
+        "f64": "<f8",
+        "u8": "u1",
+        "i8": "i1",
+        "i32": "<i4",
+        "i64": "<i8",
+    }
     return numpy.fromfile(path, dtype=kinds[port.type]).reshape(port.shape)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.verify.compare import Difference
+from pipeline.verify.tolerance import Tolerance
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,8 +13,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 
     executor: str
     version: str
-    absolute: float
-    relative: float
+    tolerance: Tolerance
     outputs: dict[str, Difference]
 
 

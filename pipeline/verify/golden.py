@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.config.model_tables import Golden, Model, ModelInput
+from pipeline.config.model_tables import Golden, Model, ModelInput, ModelOutput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface
 from pipeline.toolchain.locked import python_for
@@ -15,6 +15,7 @@ from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.executor import Question
+from pipeline.verify.tolerance import tolerance
 from pipeline.work.action import Job
 
 _SECONDS = 240.0
@@ -51,16 +52,21 @@ def ask_golden(
             seconds=_SECONDS,
         )
     )
+    allowed = tolerance(golden, model.precision)
     return evidence.Golden(
         executor=golden.executor,
         version=answer.version,
-        absolute=golden.absolute,
-        relative=golden.relative,
+        tolerance=allowed,
         outputs={
-            name: compare(ours, other, absolute=golden.absolute, relative=golden.relative)
+            name: compare(ours, _typed(other, model.outputs.get(name), ours), allowed)
             for (name, ours), other in zip(outputs.items(), answer.outputs, strict=True)
         },
     )
+
+
+def _typed(theirs: Any, output: ModelOutput | None, ours: Any) -> Any:
+    """Return the source model's output, in our type where the config asks for another one."""
+    return theirs.astype(ours.dtype) if output is not None and output.type else theirs
 
 
 def source_input(array: Any, given: ModelInput) -> Any:
@@ -105,12 +111,15 @@ def disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
             f"{difference.max_relative:.3g} relative, cosine {difference.cosine:.6f}"
         )
 
+    allowed = golden.tolerance
+
     return [
         PipelineError(
             Code.VERIFY,
             f"Output {name} of the IR disagrees with {golden.executor} on the source model.",
             where=where,
-            expected=f"|a - b| <= {golden.absolute:g} + {golden.relative:g} × |b|",
+            expected=f"|a - b| <= {allowed.absolute:g} + {allowed.relative:g} × |b|, "
+            f"cosine >= {allowed.cosine:g}",
             found=found(difference),
             hint="The conversion changed the model: check inputs, mean, scale and precision.",
         )

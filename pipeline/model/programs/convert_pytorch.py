@@ -38,7 +38,6 @@ _DTYPES = {
     "f32": torch.float32,
     "f64": torch.float64,
     "u8": torch.uint8,
-    "i8": torch.int8,
     "i32": torch.int32,
     "i64": torch.int64,
 }

@@ -14,7 +14,6 @@ _TYPES = {
     "f32": Type.f32,
     "f64": Type.f64,
     "u8": Type.u8,
-    "i8": Type.i8,
     "i32": Type.i32,
     "i64": Type.i64,
 }
