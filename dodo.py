@@ -18,6 +18,11 @@ def task_source():
     yield from engine.tasks("source")
 
 
+def task_weights():
+    """draw the weights of a topology that has none from a seed"""
+    yield from engine.tasks("weights")
+
+
 def task_ir():
     """convert each model to OpenVINO IR"""
     yield from engine.tasks("ir")

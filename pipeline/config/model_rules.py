@@ -104,7 +104,15 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
     path = ("model", "files")
     if not knows("model", "framework") or not knows(*path):
         return
-    yield from _files(path, model.framework, _OWNERS[model.framework], model.files)
+    owner = _OWNERS[model.framework]
+    if model.seed is not None and knows("model", "seed"):
+        if model.framework == "caffe":
+            yield from _exactly(path, f"{owner} with a seed", model.files, ("topology",))
+        else:
+            message = f"Weights are not drawn from a seed for {owner}."
+            yield Finding(("model", "seed"), message, "framework 'caffe'", owner)
+        return
+    yield from _files(path, model.framework, owner, model.files)
     if not knows("model", "architecture"):
         return
     if "weights" in model.files and model.framework == "pytorch" and model.architecture is None:

@@ -73,6 +73,8 @@ class Model(Table, frozen=True):
     """The element type of the weights in the IR."""
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
     """The outputs of the IR, where those are not the model's own."""
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
+    """For a Caffe topology without weights: what they are drawn from."""
     architecture: Text | None = None
     """The PyTorch module that a state dict belongs to: mobilenet_v2, or package.module:callable."""
 

@@ -13,6 +13,7 @@ from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
 from pipeline.model.convert import TOOLCHAINS as CONVERTER_TOOLCHAINS
 from pipeline.model.convert import convert
+from pipeline.model.seeded import draw_weights
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
 from pipeline.tensor.make import make_tensor
@@ -46,6 +47,11 @@ class FixtureSteps:
         self._sources = {
             label: layout.source(name, label, source) for label, source in fixture.source.items()
         }
+        self._model_files = {
+            label: self._sources[source] for label, source in fixture.model.files.items()
+        }
+        if fixture.model.seed is not None:
+            self._model_files["weights"] = layout.step(name, f"{name}.caffemodel")
         self._tensors = {
             case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
             for case, inputs in fixture.tensor.items()
@@ -60,6 +66,7 @@ class FixtureSteps:
         """Return them in the order in which data flows."""
         return [
             *(self._source(label, source) for label, source in self._fixture.source.items()),
+            *self._weights(),
             self._ir(),
             *(
                 self._tensor(case, given, tensor)
@@ -103,6 +110,24 @@ class FixtureSteps:
             withdraws=(self._manifest,),
         )
 
+    def _weights(self) -> list[Action]:
+        model = self._fixture.model
+        if model.seed is None:
+            return []
+        action = Action(
+            name=f"weights:{self._name}",
+            title=f"weights from the seed {model.seed}",
+            recipe=draw_weights,
+            version=1,
+            inputs={"topology": self._model_files["topology"]},
+            outputs={"weights": self._model_files["weights"]},
+            parameters={"name": self._name, "seed": model.seed},
+            tools=("numpy",),
+            place=Place.WORKER,
+            withdraws=(self._manifest,),
+        )
+        return [action]
+
     def _ir(self) -> Action:
         model = self._fixture.model
         return Action(
@@ -111,7 +136,7 @@ class FixtureSteps:
             recipe=convert,
             version=2,
             inputs={
-                **{label: self._sources[source] for label, source in model.files.items()},
+                **self._model_files,
                 **self._converter.inputs(self._layout),
             },
             outputs={
@@ -181,11 +206,11 @@ class FixtureSteps:
     def _verify(self, case: str) -> Action:
         fixture = self._fixture
         expect = fixture.expect[case]
-        golden = fixture.golden.files or fixture.model.files
+        files = {label: self._sources[name] for label, name in fixture.golden.files.items()}
         inputs = {
             **self._published(),
             **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
-            **{f"golden.{label}": self._sources[source] for label, source in golden.items()},
+            **{f"golden.{label}": path for label, path in (files or self._model_files).items()},
             "interface": self._interface,
             **self._executor.inputs(self._layout),
         }

@@ -48,7 +48,7 @@ def convert(job: Job) -> None:
     request = Request(
         name=str(job.parameters["name"]),
         model=model,
-        files={label: path for label, path in job.inputs.items() if label in model.files},
+        files={label: path for label, path in job.inputs.items() if label != "converter.stamp"},
         python=python_for(job, "converter"),
         seconds=float(str(job.parameters["seconds"])),
     )

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pipeline.config.model_tables import ModelInput
 from pipeline.errors import Code, PipelineError
+from pipeline.model.caffe_layers import check_weights
 from pipeline.model.request import Request
 from pipeline.work.process import run_process
 
 
 def convert_caffe(request: Request, folder: Path) -> Path:
     """Convert a caffemodel (``weights``) and its prototxt (``topology``)."""
+    check_weights(request.files["topology"], request.files["weights"])
     weights = _copied(request, "weights", folder, ".caffemodel")
     topology = _copied(request, "topology", folder, ".prototxt")
     return _convert(request, folder, "caffe", weights, ["--input_proto", topology])

@@ -156,6 +156,16 @@ FAULTS = {
         "[model]",
         "no architecture is named",
     ),
+    "a seed beside weights": (
+        [("precision", "seed = 1\nprecision")],
+        "files =",
+        "Caffe with a seed has no file 'weights'",
+    ),
+    "a seed for another framework": (
+        [*ONNX, ("precision", "seed = 1\nprecision")],
+        "seed =",
+        "not drawn from a seed for ONNX",
+    ),
     "an architecture without weights": (
         [*PYTORCH, ("{ weights", "{ torchscript")],
         "architecture",

@@ -1,0 +1,152 @@
+"""Caffe's prototxt: the text format of protobuf, read without the schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+
+_LARGEST = 16 << 20
+_DEEPEST = 32
+_TOKEN = re.compile(
+    r"""[\s,;]+|\#[^\n]*|(?P<name>[A-Za-z_][\w.]*)|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
+    r"""|(?P<number>[-+]?(?:\d[\w.]*|\.\d\w*)(?:(?<=[eE])[-+]?\d+)?)|(?P<mark>[{}<>:\[\]])""",
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message's fields in their order; a field may come several times.
+
+    A value is a Message, or the text of a string, number or name.
+    """
+
+    fields: tuple[tuple[str, str | Message], ...]
+
+    def all(self, name: str) -> tuple[str | Message, ...]:
+        """Return every value of a field."""
+        return tuple(value for key, value in self.fields if key == name)
+
+    def messages(self, name: str) -> tuple[Message, ...]:
+        """Return every value of a field that is a message."""
+        return tuple(value for value in self.all(name) if isinstance(value, Message))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return every value of a field that is no message."""
+        return tuple(value for value in self.all(name) if isinstance(value, str))
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the last value of a field, as protobuf does, or the default."""
+        return self.texts(name)[-1] if self.texts(name) else default
+
+    def number(self, name: str, default: int) -> int:
+        """Return the last value of a field as a whole number; raises ValueError."""
+        return int(self.text(name, str(default)), 0)
+
+    def message(self, name: str) -> Message:
+        """Return the last value of a field, or an empty message."""
+        return self.messages(name)[-1] if self.messages(name) else Message(())
+
+
+def read_prototxt(path: Path) -> Message:
+    """Read a topology; raises PipelineError (MODEL) with the line that is wrong.
+
+    The format: protobuf.dev/reference/protobuf/textformat-spec.
+    """
+    data = path.read_bytes()
+    if len(data) > _LARGEST:
+        raise _refused(path, 1, f"at most {_LARGEST} bytes", f"{len(data)} bytes")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise _refused(path, 1, "text in UTF-8", "other bytes") from None
+    tokens = list(_tokens(text, path))
+    fields, end = _fields(tokens, 0, "", path, 0)
+    if end < len(tokens):
+        raise _refused(path, tokens[end][2], "the name of a field", tokens[end][1])
+    return Message(fields)
+
+
+_Token = tuple[str, str, int]
+
+
+def _tokens(text: str, path: Path) -> Iterator[_Token]:
+    at, line = 0, 1
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _refused(path, line, "a name, string, number or bracket", text[at : at + 20])
+        if found.lastgroup:
+            yield found.lastgroup, found.group(), line
+        line += found.group().count("\n")
+        at = found.end()
+
+
+def _fields(
+    tokens: list[_Token], at: int, closing: str, path: Path, depth: int
+) -> tuple[tuple[tuple[str, str | Message], ...], int]:
+    """Return the fields up to the closing bracket, and the place after it."""
+    if depth > _DEEPEST:
+        raise _refused(
+            path, tokens[at - 1][2], f"at most {_DEEPEST} messages in each other", "more"
+        )
+    found: list[tuple[str, str | Message]] = []
+    while at < len(tokens):
+        kind, text, line = tokens[at]
+        if text == closing:
+            return tuple(found), at + 1
+        if kind != "name":
+            return _ended(found, at, closing, path, line, text)
+        at += 1
+        if at < len(tokens) and tokens[at][1] == ":":
+            at += 1
+        if at == len(tokens):
+            raise _refused(path, line, f"a value of {text}", "the end of the file")
+        many = tokens[at][1] == "["
+        at += many
+        while True:
+            value, at = _value(tokens, at, path, depth)
+            found.append((text, value))
+            if not many:
+                break
+            if at < len(tokens) and tokens[at][1] == "]":
+                at += 1
+                break
+            if at >= len(tokens):
+                raise _refused(path, line, "]", "the end of the file")
+    if closing:
+        raise _refused(path, tokens[-1][2] if tokens else 1, closing, "the end of the file")
+    return tuple(found), at
+
+
+def _ended(
+    found: list[tuple[str, str | Message]], at: int, closing: str, path: Path, line: int, text: str
+) -> tuple[tuple[tuple[str, str | Message], ...], int]:
+    if closing:
+        raise _refused(path, line, f"the name of a field, or {closing}", text)
+    return tuple(found), at
+
+
+def _value(tokens: list[_Token], at: int, path: Path, depth: int) -> tuple[str | Message, int]:
+    if at >= len(tokens):
+        raise _refused(path, tokens[-1][2], "a value", "the end of the file")
+    kind, text, line = tokens[at]
+    if text in "{<" and kind == "mark":
+        fields, end = _fields(tokens, at + 1, "}" if text == "{" else ">", path, depth + 1)
+        return Message(fields), end
+    if kind == "mark":
+        raise _refused(path, line, "a value", text)
+    return (text[1:-1] if kind == "text" else text), at + 1
+
+
+def _refused(path: Path, line: int, expected: str, found: str) -> PipelineError:
+    return PipelineError(
+        Code.MODEL,
+        "The topology cannot be read as a prototxt.",
+        where=f"{path.name}:{line}",
+        expected=expected,
+        found=found,
+    )
