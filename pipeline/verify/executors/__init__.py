@@ -8,12 +8,14 @@ from functools import partial
 from pipeline.config.model_tables import ExecutorName
 from pipeline.verify.executors.apart import run_apart
 from pipeline.verify.executors.executor import Executor
+from pipeline.verify.executors.kaldi import run_kaldi
 from pipeline.verify.executors.onnxruntime import run_onnxruntime
 from pipeline.verify.executors.opencv import run_opencv
 
 EXECUTORS: Mapping[ExecutorName, Executor] = {
     "litert": Executor("tflite", partial(run_apart, "litert"), "ai-edge-litert"),
     "mxnet": Executor("mxnet", partial(run_apart, "mxnet"), "mxnet", "mo-mxnet"),
+    "numpy": Executor("kaldi", run_kaldi, "numpy"),
     "onnxruntime": Executor("onnx", run_onnxruntime, "onnxruntime"),
     "opencv": Executor("caffe", run_opencv, "opencv-python-headless"),
     "paddle": Executor("paddle", partial(run_apart, "paddle"), "paddlepaddle", "paddle"),

@@ -12,10 +12,11 @@ from border import serve
 def infer(
     files: dict[str, Path], inputs: dict[str, Any], outputs: list[str], _architecture: str | None
 ) -> list[Any]:
-    """Run ``symbol`` with its ``params``; an output is a layer's name, or that with _output."""
+    """Run ``symbol`` with its ``params``; an output is a layer's name, with _output or :0 or bare."""
     internals = mxnet.sym.load(str(files["symbol"])).get_internals()
     known = internals.list_outputs()
-    wanted = [name if name in known else f"{name}_output" for name in outputs]
+    bare = [name.removesuffix(":0") for name in outputs]
+    wanted = [name if name in known else f"{name}_output" for name in bare]
     for name in wanted:
         if name not in known:
             raise ValueError(f"the symbol has no output {name!r}")
