@@ -142,6 +142,9 @@ class DatasetSteps:
                 tools=_TOOLS,
                 place=Place.WORKER,
                 seconds=self._dataset.seconds,
+                # A second copy of all tensors costs more than the few seconds in which a shard is
+                # made again.
+                restorable=False,
                 withdraws=(self._index, self._report),
                 # It tells what is wrong with all of them, before any of them starts.
                 after=(f"pictures:{self._label}",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -238,8 +239,16 @@ class Builder:
             for name, path in members.items():
                 if action.restorable:
                     self.store.objects.put(path, digests[label][name])
-                with self.store.temporary.aside(target / name if name else target) as part:
-                    copy(path, part)
+                self._place(path, target / name if name else target)
+
+    def _place(self, path: Path, target: Path) -> None:
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+            self.store.temporary.place(path, target)
+            return
+        # A link, or a file that has another name elsewhere, would go on being that.
+        with self.store.temporary.aside(target) as part:
+            copy(path, part)
 
     def _withdraw(self, action: Action) -> None:
         for voucher in action.withdraws:
