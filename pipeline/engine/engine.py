@@ -158,7 +158,7 @@ class Engine:
         tools = {tool for step in steps if step.place is Place.WORKER for tool in step.tools}
         digest = self._store.known.digest
         self._cluster = Cluster(address, digest=digest, tools=tools, local=self.workers)
-        return self._cluster.threads()
+        return self._cluster.at_once()
 
     def close(self) -> None:
         """End the workers and every step that is still running."""

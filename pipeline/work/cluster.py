@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import threading
 import time
 import uuid
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,15 +17,17 @@ from pipeline.store.digest import Digest
 from pipeline.store.objects import copy
 from pipeline.work import cluster_worker
 from pipeline.work.action import Job, Portable, Recipe
+from pipeline.work.cluster_connection import connected, line, unusable
 from pipeline.work.cluster_order import Answer, Order, Sent, check_versions, versions
+from pipeline.work.cluster_turns import Turns
 from pipeline.work.executor import Executor
 
-_CONNECT_SECONDS = 15
 _LOOK_SECONDS = 2.0
 _NO_WORKER_SECONDS = 60.0
 _MOST_LOST = 3
 _MOST_ROUNDS = 20
 _PIECE = 16 << 20
+_SMALL = 1 << 20
 
 
 class _Lost(Exception):
@@ -59,16 +58,23 @@ class Cluster:
         self._guard = threading.Lock()
         self._sending: dict[str, threading.Lock] = {}
         self._running: set[Any] = set()
-        self._client = _connected(address)
+        self._turns = Turns(self._threads)
+        self._client = connected(address)
         try:
             self._check_workers(tools)
         except BaseException:
             self._client.close()
             raise
 
-    def threads(self) -> int:
-        """Return how many steps the cluster takes at once."""
-        return sum(self._client.nthreads().values())
+    def at_once(self) -> int:
+        """Return how many steps to have under way: for each that runs, one whose files are sent."""
+        return 2 * sum(self._threads().values())
+
+    def _threads(self) -> dict[str, int]:
+        try:
+            return dict(self._client.nthreads())
+        except Exception:
+            return {}
 
     def run(
         self, recipe: Recipe, job: Job, *, seconds: float, memory: int, tools: Sequence[str] = ()
@@ -83,22 +89,29 @@ class Cluster:
             return
         files, order = self._ordered(recipe, job, seconds, memory, tools)
         lost: list[_Lost] = []
-        at = None
-        for _ in range(_MOST_ROUNDS):
-            try:
-                answer = self._answered(order, at)
-                if answer.error is not None:
-                    raise _told(answer)
-                if not answer.lacking:
-                    self._take(answer, job)
-                    return
-                self._send(answer, files)
-                at = answer.address
-            except _Lost as loss:
-                lost.append(loss)
-                at = None
-                if len(lost) == _MOST_LOST or self._closed:
-                    break
+        chosen = self._turns.choose()
+        if chosen is not None:
+            # Should that fail, the worker says what it lacks, or is lost.
+            with suppress(_Lost):
+                self._send(Answer(address=chosen, lacking=tuple(order.digests())), files)
+        with self._turns.taken(chosen) as turn:
+            at = turn.worker
+            for _ in range(_MOST_ROUNDS):
+                try:
+                    answer = self._answered(order, at)
+                    if answer.error is not None:
+                        raise _told(answer)
+                    if not answer.lacking:
+                        turn.end()
+                        self._take(answer, job)
+                        return
+                    self._send(answer, files)
+                    at = answer.address
+                except _Lost as loss:
+                    lost.append(loss)
+                    at = None
+                    if len(lost) == _MOST_LOST or self._closed:
+                        break
         raise PipelineError(
             Code.CLUSTER,
             "The step was given up, since every worker that took it was lost.",
@@ -108,6 +121,7 @@ class Cluster:
 
     def close(self) -> None:
         """Take back every step that is still running, and leave the cluster; it goes on."""
+        self._turns.close()
         with self._guard:
             self._closed = True
             running = list(self._running)
@@ -122,7 +136,7 @@ class Cluster:
         try:
             workers = self._client.run(cluster_worker.versions_here, list(expected))
         except Exception as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
         for address, found in workers.items():
             check_versions(expected, found, address)
 
@@ -157,7 +171,7 @@ class Cluster:
         return files, order
 
     def _answered(self, order: Order, at: str | None) -> Answer:
-        """Let a worker, if possible the one ``at`` this address, try the step."""
+        """Let a worker, or the one ``at`` this address, try the step."""
         from distributed import KilledWorker
 
         try:
@@ -170,26 +184,25 @@ class Cluster:
                     key=f"{order.recipe.rpartition(':')[2]}-{uuid.uuid4().hex}",
                     pure=False,
                     workers=[at] if at else None,
-                    allow_other_workers=at is not None,
                 )
                 self._running.add(future)
         except _Lost:
             raise
         except Exception as error:
-            raise _Lost(_line(error)) from None
+            raise _Lost(line(error)) from None
         try:
-            answer: Answer = self._awaited(future)
+            answer: Answer = self._awaited(future, at)
         except PipelineError:
             raise
         except KilledWorker as error:
             raise PipelineError(
                 Code.CLUSTER,
                 "The step was given up, since every worker that took it was lost.",
-                found=_line(error),
+                found=line(error),
                 hint="It may be what ends them: try it without --cluster.",
             ) from None
         except (Exception, asyncio.CancelledError) as error:
-            raise _Lost(_line(error)) from None
+            raise _Lost(line(error)) from None
         finally:
             with self._guard:
                 self._running.discard(future)
@@ -197,12 +210,16 @@ class Cluster:
                 future.cancel(force=True)
         return answer
 
-    def _awaited(self, future: Any) -> Any:
+    def _awaited(self, future: Any, at: str | None) -> Any:
         alone_since = None
         while True:
             with suppress(TimeoutError):
                 return future.result(timeout=_LOOK_SECONDS)
-            if self._client.nthreads():
+            threads = self._threads()
+            # Dask leaves a step for one worker waiting when that is gone.
+            if at is not None and threads and at not in threads:
+                raise _Lost(f"{at} is gone")
+            if threads:
                 alone_since = None
             elif alone_since is None:
                 alone_since = time.monotonic()
@@ -219,8 +236,23 @@ class Cluster:
             alone = self._sending.setdefault(answer.address, threading.Lock())
         # Another step that needs the same may have sent it meanwhile.
         with alone:
-            for digest in self._call(cluster_worker.lacking, answer, list(answer.lacking)):
-                self._send_one(answer, digest, files[digest])
+            lacking = self._call(cluster_worker.lacking, answer, list(answer.lacking))
+            small = [digest for digest in lacking if digest.size <= _SMALL]
+            for some in _together(small, _PIECE):
+                self._send_whole(answer, {digest: files[digest] for digest in some})
+            for digest in lacking:
+                if digest.size > _SMALL:
+                    self._send_one(answer, digest, files[digest])
+
+    def _send_whole(self, answer: Answer, files: Mapping[Digest, Path]) -> None:
+        """Send small files in one message: for each of a thousand it would be the round trip."""
+        read = []
+        for digest, path in files.items():
+            with path.open("rb") as stream:
+                read.append((digest, stream.read(digest.size + 1)))
+        for digest, good in self._call(cluster_worker.receive_whole, answer, read):
+            if not good:
+                raise _changed(files[digest])
 
     def _send_one(self, answer: Answer, digest: Digest, path: Path) -> None:
         name, whole = uuid.uuid4().hex, None
@@ -231,12 +263,7 @@ class Cluster:
                 if whole is not None or not piece:
                     break
         if not whole:
-            raise PipelineError(
-                Code.STORAGE,
-                "A file changed while it was sent to a worker of the cluster.",
-                where=str(path),
-                hint="Run doit again.",
-            )
+            raise _changed(path)
 
     def _take(self, answer: Answer, job: Job) -> None:
         """Write the outputs; what the worker says of names and bytes is checked."""
@@ -261,77 +288,28 @@ class Cluster:
         try:
             return self._client.run(function, *args, workers=[address])[address]
         except Exception as error:
-            raise _Lost(f"{address}: {_line(error)}") from None
+            raise _Lost(f"{address}: {line(error)}") from None
 
 
-def _connected(address: str) -> Any:
-    try:
-        import distributed
-    except ImportError:
-        raise PipelineError(
-            Code.CLUSTER,
-            "Dask, which --cluster needs, is not installed.",
-            hint="pip install 'wasi-nn-pipeline[dask]'",
-        ) from None
-    # What it has to say is told as errors of ours.
-    for name in [*logging.root.manager.loggerDict, "distributed"]:
-        if name.partition(".")[0] == "distributed":
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    # Asked before a client is made: one that cannot connect hangs in its end.
-    ours, theirs = version("distributed"), _scheduler_version(address)
-    if ours != theirs:
-        raise PipelineError(
-            Code.CLUSTER,
-            "The cluster's scheduler has another version of Dask.",
-            where=address,
-            expected=f"distributed {ours}",
-            found=f"distributed {theirs}",
-            hint="Install the same version on both sides.",
-        )
-    connect: Any = distributed.Client
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except Exception as error:
-        raise _unusable(error) from None
-
-
-def _scheduler_version(address: str) -> str:
-    from distributed import Security
-    from distributed.core import rpc
-
-    security: Any = Security
-    call: Any = rpc
-
-    async def ask() -> Any:
-        arguments = security().get_connection_args("client")
-        async with call(address, timeout=_CONNECT_SECONDS, connection_args=arguments) as scheduler:
-            return await scheduler.versions(packages=[])
-
-    try:
-        told = asyncio.run(asyncio.wait_for(ask(), 2 * _CONNECT_SECONDS))
-    except Exception as error:
-        raise PipelineError(
-            Code.CLUSTER,
-            "The cluster's scheduler cannot be reached.",
-            where=address,
-            found=_line(error),
-            hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.5:8786.",
-        ) from None
-    try:
-        return str(told["packages"]["distributed"])
-    except (KeyError, TypeError) as error:
-        raise _unusable(error) from None
-
-
-def _unusable(error: Exception) -> PipelineError:
+def _changed(path: Path) -> PipelineError:
     return PipelineError(
-        Code.CLUSTER,
-        "The cluster cannot be used: it lacks this pipeline, or has another Dask.",
-        found=_line(error),
-        hint="Install the same version of Dask, and of this pipeline, on every machine.",
+        Code.STORAGE,
+        "A file changed while it was sent to a worker of the cluster.",
+        where=str(path),
+        hint="Run doit again.",
     )
+
+
+def _together(digests: Iterable[Digest], most: int) -> Iterator[list[Digest]]:
+    """Yield the digests in groups of at most ``most`` bytes, in their order."""
+    group: list[Digest] = []
+    for digest in digests:
+        if group and sum(each.size for each in group) + digest.size > most:
+            yield group
+            group = []
+        group.append(digest)
+    if group:
+        yield group
 
 
 def _told(answer: Answer) -> Exception:
@@ -359,8 +337,3 @@ def _place(output: Path, name: str, *, folder: bool) -> Path:
             Code.CLUSTER, "A worker of the cluster gave a file an impossible name.", found=name
         )
     return output.joinpath(*parts)
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

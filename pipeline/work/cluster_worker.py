@@ -12,7 +12,8 @@ import importlib
 import multiprocessing.process
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
@@ -81,6 +82,13 @@ async def receive(
     return await asyncio.to_thread(_receive, dask_worker, name, digest, offset, piece)
 
 
+async def receive_whole(
+    files: Sequence[tuple[Digest, bytes]], dask_worker: Any
+) -> list[tuple[Digest, bool]]:
+    """Take small objects at once; tell of each whether its bytes are those of the digest."""
+    return await asyncio.to_thread(_receive_whole, _objects(dask_worker), files)
+
+
 async def read(digest: Digest, offset: int, count: int, dask_worker: Any) -> bytes:
     """Return a piece of an object; raises OSError."""
     return await asyncio.to_thread(_read, _objects(dask_worker).path(digest), offset, count)
@@ -93,7 +101,47 @@ def _folder(worker: Any) -> Path:
 
 
 def _objects(worker: Any) -> Objects:
-    return Objects(_folder(worker) / "cas")
+    return Objects(_folder(worker) / "cas", _aside)
+
+
+@contextmanager
+def _aside(target: Path) -> Iterator[Path]:
+    """Yield a path that becomes ``target``. Nothing is synced, since all goes with the worker."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _keep(objects: Objects, digest: Digest, file: Path) -> None:
+    """Move a file of this digest to the objects, unless it has another name elsewhere."""
+    if file.stat().st_nlink > 1:
+        objects.put(file, digest)
+        return
+    with objects.receive(digest) as part:
+        file.replace(part)
+
+
+def _fetched(objects: Objects, digest: Digest, target: Path) -> bool:
+    """Let ``target`` be the object, or return False: a corrupt one is dropped.
+
+    A step that wrote to its input would damage the object, which is then seen when it is next
+    fetched.
+    """
+    place = objects.path(digest)
+    try:
+        target.hardlink_to(place)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return objects.fetch(digest, target)
+    if Digest.of_file(target) == digest:
+        return True
+    place.unlink(missing_ok=True)
+    return False
 
 
 def _lacking(objects: Objects, digests: Iterable[Digest]) -> list[Digest]:
@@ -110,10 +158,23 @@ def _receive(worker: Any, name: str, digest: Digest, offset: int, piece: bytes) 
     try:
         if Digest.of_file(part) != digest:
             return False
-        _objects(worker).put(part, digest)
+        _keep(_objects(worker), digest, part)
         return True
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
+
+
+def _receive_whole(
+    objects: Objects, files: Sequence[tuple[Digest, bytes]]
+) -> list[tuple[Digest, bool]]:
+    told = []
+    for digest, data in files:
+        good = Digest.of_bytes(data) == digest
+        if good:
+            with objects.receive(digest) as part:
+                part.write_bytes(data)
+        told.append((digest, good))
+    return told
 
 
 def _read(path: Path, offset: int, count: int) -> bytes:
@@ -151,7 +212,7 @@ def _placed(files: Mapping[str, Sent], objects: Objects, folder: Path) -> dict[s
     for label, sent in files.items():
         placed[label] = folder / str(sent.folder) / sent.name
         placed[label].parent.mkdir(parents=True, exist_ok=True)
-        if not objects.fetch(sent.digest, placed[label]):
+        if not _fetched(objects, sent.digest, placed[label]):
             raise _Damaged(sent.digest)
     return placed
 
@@ -164,7 +225,7 @@ def _kept(outputs: Mapping[str, Path], objects: Objects) -> dict[str, dict[str, 
         for file in files:
             if file.is_file() and not file.is_symlink():
                 digest = Digest.of_file(file)
-                objects.put(file, digest)
+                _keep(objects, digest, file)
                 kept[label][file.relative_to(path).as_posix() if file != path else ""] = digest
     return kept
 

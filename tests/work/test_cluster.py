@@ -256,7 +256,7 @@ def test_a_client_that_ends_or_is_killed_ends_its_steps(
 
 
 def test_a_scheduler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.work.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("pipeline.work.cluster_connection._CONNECT_SECONDS", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -271,14 +271,14 @@ def test_a_scheduler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPa
     "address", ["x", "tcp://", "tls://127.0.0.1:1", "ftp://127.0.0.1:1", "tcp://[:1", "nonsense:x"]
 )
 def test_what_is_no_address_is_one_error(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr("pipeline.work.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("pipeline.work.cluster_connection._CONNECT_SECONDS", 1)
     with pytest.raises(PipelineError) as caught:
         connect(address)
     assert caught.value.code is Code.CLUSTER
 
 
 def test_a_server_of_another_kind_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.work.cluster._CONNECT_SECONDS", 2)
+    monkeypatch.setattr("pipeline.work.cluster_connection._CONNECT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:

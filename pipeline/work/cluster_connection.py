@@ -1,0 +1,91 @@
+"""The way to a cluster's scheduler: reached, of our version, and silent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from importlib.metadata import version
+from typing import Any
+
+from pipeline.errors import Code, PipelineError
+
+_CONNECT_SECONDS = 15
+
+
+def connected(address: str) -> Any:
+    """Return a client; raises PipelineError (CLUSTER) when that cannot be."""
+    try:
+        import distributed
+    except ImportError:
+        raise PipelineError(
+            Code.CLUSTER,
+            "Dask, which --cluster needs, is not installed.",
+            hint="pip install 'wasi-nn-pipeline[dask]'",
+        ) from None
+    # What it has to say is told as errors of ours.
+    for name in [*logging.root.manager.loggerDict, "distributed"]:
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    # Asked before a client is made: one that cannot connect hangs in its end.
+    ours, theirs = version("distributed"), _scheduler_version(address)
+    if ours != theirs:
+        raise PipelineError(
+            Code.CLUSTER,
+            "The cluster's scheduler has another version of Dask.",
+            where=address,
+            expected=f"distributed {ours}",
+            found=f"distributed {theirs}",
+            hint="Install the same version on both sides.",
+        )
+    connect: Any = distributed.Client
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except Exception as error:
+        raise unusable(error) from None
+
+
+def _scheduler_version(address: str) -> str:
+    from distributed import Security
+    from distributed.core import rpc
+
+    security: Any = Security
+    call: Any = rpc
+
+    async def ask() -> Any:
+        arguments = security().get_connection_args("client")
+        async with call(address, timeout=_CONNECT_SECONDS, connection_args=arguments) as scheduler:
+            return await scheduler.versions(packages=[])
+
+    try:
+        told = asyncio.run(asyncio.wait_for(ask(), 2 * _CONNECT_SECONDS))
+    except Exception as error:
+        raise PipelineError(
+            Code.CLUSTER,
+            "The cluster's scheduler cannot be reached.",
+            where=address,
+            found=line(error),
+            hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.5:8786.",
+        ) from None
+    try:
+        return str(told["packages"]["distributed"])
+    except (KeyError, TypeError) as error:
+        raise unusable(error) from None
+
+
+def unusable(error: Exception) -> PipelineError:
+    """Return the error for a cluster that answers, but not as ours does."""
+    return PipelineError(
+        Code.CLUSTER,
+        "The cluster cannot be used: it lacks this pipeline, or has another Dask.",
+        found=line(error),
+        hint="Install the same version of Dask, and of this pipeline, on every machine.",
+    )
+
+
+def line(error: BaseException) -> str:
+    """Return the first line of an error, with its type."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

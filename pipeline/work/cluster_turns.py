@@ -1,0 +1,93 @@
+"""Which worker of a cluster a step goes to, so that its files are there when its turn comes."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+_LOOK_SECONDS = 2.0
+
+
+class Turn:
+    """A thread of ``worker``, which is None where there is no worker, until it is given back."""
+
+    def __init__(self, worker: str | None, end: Callable[[str | None], None]) -> None:
+        self.worker = worker
+        self._end = end
+        self._over = False
+
+    def end(self) -> None:
+        """Give the thread back, once."""
+        if not self._over:
+            self._over = True
+            self._end(self.worker)
+
+
+class Turns:
+    """Hands out the threads of the workers; ``threads`` tells how many each worker has now.
+
+    A step first chooses a worker, to which its files are sent while others run there, and then
+    waits for its turn. If meanwhile another worker has nothing to do and nothing to wait for, the
+    step goes there instead.
+    """
+
+    def __init__(self, threads: Callable[[], Mapping[str, int]]) -> None:
+        self._threads = threads
+        self._changed = threading.Condition()
+        self._waiting: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+        self._closed = False
+
+    def choose(self) -> str | None:
+        """Return the worker with the least to do, which the step waits for; None for no worker."""
+        threads = self._threads()
+        with self._changed:
+            if not threads:
+                return None
+            chosen = min(threads, key=lambda each: (self._load(each) / threads[each], each))
+            self._waiting[chosen] += 1
+            return chosen
+
+    @contextmanager
+    def taken(self, chosen: str | None) -> Iterator[Turn]:
+        """Wait for the turn of a step that has ``chosen``; it is over when the block ends.
+
+        Once the turns are closed nobody waits any more.
+        """
+        turn = Turn(self._begun(chosen), self._end)
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _begun(self, chosen: str | None) -> str | None:
+        while True:
+            threads = self._threads()
+            with self._changed:
+                free = [each for each in threads if self._running[each] < threads[each]]
+                idle = [each for each in free if not self._waiting[each]]
+                taken = chosen if chosen in free else next(iter(idle), None)
+                if taken is not None or not threads or self._closed:
+                    if chosen is not None:
+                        self._waiting[chosen] -= 1
+                    if taken is not None:
+                        self._running[taken] += 1
+                    return taken
+                self._changed.wait(_LOOK_SECONDS)
+
+    def _end(self, taken: str | None) -> None:
+        with self._changed:
+            if taken is not None:
+                self._running[taken] -= 1
+            self._changed.notify_all()
+
+    def _load(self, worker: str) -> int:
+        return self._waiting[worker] + self._running[worker]
