@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -52,16 +53,7 @@ def convert(job: Job) -> None:
         python=python_for(job, "converter"),
         seconds=float(str(job.parameters["seconds"])),
     )
-    raw = CONVERTERS[model.framework](request, job.scratch)
-    xml = canonical_xml(raw.read_bytes())
-    weights = raw.with_suffix(".bin")
-    if weights_size(xml) != weights.stat().st_size:
-        raise PipelineError(
-            Code.MODEL,
-            f"The converted xml and bin of {request.name} do not belong together.",
-            expected=f"{weights_size(xml)} bytes of weights, as the xml says",
-            found=f"{weights.stat().st_size} bytes",
-        )
+    xml, weights = make_ir(request, job.scratch)
     job.outputs["xml"].write_bytes(xml)
     shutil.copyfile(weights, job.outputs["bin"])
     # Read as a pair, with the names that a user's host will see.
@@ -73,3 +65,21 @@ def convert(job: Job) -> None:
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     shutil.copyfile(job.outputs["xml"], job.outputs["alias.xml"])
     shutil.copyfile(job.outputs["bin"], job.outputs["alias.bin"])
+
+
+def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
+    """Convert inside ``folder``; return the canonical xml, and where the .bin lies.
+
+    Raises PipelineError (MODEL, TIME_LIMIT).
+    """
+    raw = CONVERTERS[request.model.framework](request, folder)
+    xml = canonical_xml(raw.read_bytes())
+    weights = raw.with_suffix(".bin")
+    if weights_size(xml) != weights.stat().st_size:
+        raise PipelineError(
+            Code.MODEL,
+            f"The converted xml and bin of {request.name} do not belong together.",
+            expected=f"{weights_size(xml)} bytes of weights, as the xml says",
+            found=f"{weights.stat().st_size} bytes",
+        )
+    return xml, weights

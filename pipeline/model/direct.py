@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from pipeline.errors import Code, PipelineError
+from pipeline.model.complaint import complaint
 from pipeline.model.request import Request
 from pipeline.work.process import run_process
 
@@ -85,12 +85,5 @@ def _convert(request: Request, folder: Path, model: str, program: str = "convert
         },
     )
     if finished.returncode != 0 or not xml.exists():
-        raise PipelineError(
-            Code.MODEL,
-            f"OpenVINO could not convert {model}.",
-            where=request.name,
-            found=f"exit status {finished.returncode}",
-            hint="See its own last lines below.",
-            detail=finished.last_lines(),
-        )
+        raise complaint(request, "OpenVINO", finished)
     return xml

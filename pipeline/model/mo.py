@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config.model_tables import ModelInput
-from pipeline.errors import Code, PipelineError
 from pipeline.model.caffe_layers import check_weights
+from pipeline.model.complaint import complaint
 from pipeline.model.request import Request
 from pipeline.work.process import run_process
 
@@ -59,23 +59,21 @@ def _convert(
     )
     xml = folder / "out" / f"{request.name}.xml"
     if finished.returncode != 0 or not xml.exists():
-        raise PipelineError(
-            Code.MODEL,
-            f"Model Optimizer could not convert {request.name}.",
-            where=", ".join(path.name for path in request.files.values()),
-            hint="See its own last lines below.",
-            detail=finished.last_lines(),
-        )
+        raise complaint(request, "Model Optimizer", finished)
     return xml
 
 
 def arguments(request: Request) -> list[str]:
-    """Return what the config says of inputs and outputs, in the words of Model Optimizer."""
+    """Return what the config says of inputs and outputs, in the words of Model Optimizer.
+
+    The input '*' is the model's only one, whose name is not told.
+    """
     inputs = request.model.inputs
-    found = [
-        *("--input", ",".join(_typed(name, given) for name, given in inputs.items())),
-        *("--input_shape", ",".join(_shape(given) for given in inputs.values())),
-    ]
+    found = []
+    if inputs and "*" not in inputs:
+        found += ["--input", ",".join(_typed(name, given) for name, given in inputs.items())]
+    if shapes := [_shape(given) for given in inputs.values() if given.shape]:
+        found += ["--input_shape", ",".join(shapes)]
     if request.model.outputs:
         found += ["--output", ",".join(request.model.outputs)]
     if any(given.reverse_channels for given in inputs.values()):
@@ -112,7 +110,7 @@ def _layout(given: ModelInput) -> str:
 
 def _per_channel(flag: str, values: Mapping[str, tuple[float, ...]]) -> list[str]:
     given = [
-        f"{name}[{','.join(f'{value:.9g}' for value in numbers)}]"
+        f"{name.removeprefix('*')}[{','.join(f'{value:.9g}' for value in numbers)}]"
         for name, numbers in values.items()
         if numbers
     ]

@@ -52,7 +52,8 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs and outputs of an IR, in the order of their indices."""
+    """The inputs and outputs of an IR, in the order of their indices, and its canonical digest."""
 
+    canonical: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]

@@ -13,14 +13,14 @@ def main(order: dict[str, Any]) -> None:
     wanted = {"output": list(order["outputs"])} if order["outputs"] else {}
     model = openvino.convert_model(order["model"], **wanted)
     names = {name for port in model.inputs for name in port.names}
-    inner = [name for name in order["inputs"] if name not in names]
+    inner = [name for name in order["inputs"] if name not in names and name != "*"]
     if inner and (missing := _unknown(order["model"], inner)) is None:
         # All of them are tensors inside of the model, which is cut there.
         model = openvino.convert_model(order["model"], input=list(order["inputs"]), **wanted)
     elif inner:
         sys.exit(f"The model has no input {missing!r}; it has: {', '.join(sorted(names))}.")
-    checked(model, order["inputs"])
-    model = prepared(model, order["inputs"], order["outputs"])
+    inputs = checked(model, order["inputs"])
+    model = prepared(model, inputs, order["outputs"])
     openvino.save_model(model, order["xml"], compress_to_fp16=order["half"])
 
 

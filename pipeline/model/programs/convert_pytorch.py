@@ -21,8 +21,8 @@ def main(order: dict[str, Any]) -> None:
     for ports, names in ((model.inputs, order["inputs"]), (model.outputs, order["outputs"])):
         for port, name in zip(ports, names, strict=False):
             port.get_tensor().set_names({name})
-    checked(model, order["inputs"])
-    model = prepared(model, order["inputs"], order["outputs"])
+    inputs = checked(model, order["inputs"])
+    model = prepared(model, inputs, order["outputs"])
     openvino.save_model(model, order["xml"], compress_to_fp16=order["half"])
 
 

@@ -20,10 +20,23 @@ _TYPES = {
 _CHANGES = ("type", "layout", "mean", "scale", "reverse_channels")
 
 
-def checked(model: Model, inputs: dict[str, Any]) -> None:
-    """End the process with one line if the inputs are not the model's."""
+def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs under the model's names; end the process with one line if they are others.
+
+    Without any, the model's own are taken; '*' stands for its only one.
+    """
     ports = {name: port for port in model.inputs for name in port.names}
     names = ", ".join(sorted(ports))
+    if not inputs:
+        for port in model.inputs:
+            _fixed(port)
+        return inputs
+    if "*" in inputs:
+        if len(model.inputs) > 1:
+            sys.exit(f"The model has {len(model.inputs)} inputs, so one must be named: {names}.")
+        [port] = model.inputs
+        given = inputs["*"]
+        inputs = {port.any_name: {**given, "shape": given["shape"] or _fixed(port)}}
     for name in inputs:
         if name not in ports:
             sys.exit(f"The model has no input {name!r}; it has: {names}.")
@@ -33,11 +46,21 @@ def checked(model: Model, inputs: dict[str, Any]) -> None:
         shape = _model_shape(given)
         if not ports[name].partial_shape.compatible(shape):
             sys.exit(f"Input {name!r} has shape {ports[name].partial_shape}, not {shape}.")
+    return inputs
+
+
+def _fixed(port: Any) -> list[int]:
+    """Return the shape of an input that has one."""
+    shape = port.partial_shape
+    if shape.is_dynamic:
+        sys.exit(f"Input {port.any_name!r} has shape {shape}: give it one, in full.")
+    return list(shape.to_shape())
 
 
 def prepared(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:
     """Return the model with the inputs and outputs that the config asks for."""
-    model.reshape({name: _model_shape(given) for name, given in inputs.items()})
+    if inputs:
+        model.reshape({name: _model_shape(given) for name, given in inputs.items()})
     changed = {name: given for name, given in inputs.items() if any(map(given.get, _CHANGES))}
     typed = {name: given["type"] for name, given in outputs.items() if given["type"]}
     if not changed and not typed:

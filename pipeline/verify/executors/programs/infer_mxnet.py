@@ -12,7 +12,7 @@ from border import serve
 def infer(
     files: dict[str, Path], inputs: dict[str, Any], outputs: list[str], _architecture: str | None
 ) -> list[Any]:
-    """Run ``symbol`` with its ``params``; an output is a layer's name, with _output or :0 or bare."""
+    """Run ``symbol`` with its ``params``; an output is a layer, with or without :0 or _output."""
     internals = mxnet.sym.load(str(files["symbol"])).get_internals()
     known = internals.list_outputs()
     bare = [name.removesuffix(":0") for name in outputs]

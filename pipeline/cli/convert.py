@@ -1,0 +1,196 @@
+"""`wasi-nn convert`: one model to OpenVINO IR, without a config."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pipeline.config.model_tables import Framework, Model, ModelInput
+from pipeline.errors import Code, PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.toolchain.locked import Environment
+
+_SECONDS = 3600.0
+_EPILOG = """\
+example:
+  wasi-nn convert net.caffemodel net.prototxt -o out --precision f32 --mean 104,117,123
+  wasi-nn convert net.onnx -o out --input 'x[1,3,224,224]'
+
+  writes out/net.xml and out/net.bin. The files may be of Caffe (.caffemodel .prototxt), Kaldi,
+  MXNet (.params .json), ONNX, Paddle (.pdmodel .pdiparams), PyTorch (TorchScript or an exported
+  program), TensorFlow (a frozen graph, or the folder of a SavedModel) or TFLite.
+"""
+_INPUT = re.compile(r"(?P<name>[^\[\]]+?)?(?:\[(?P<shape>\d+(?:,\d+)*)\])?")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="convert a model to OpenVINO IR",
+        description="Converts a model to OpenVINO IR: the same bytes wherever it is done.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", nargs="+", type=Path, help="the model's files, or its folder")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="the folder to write to")
+    parser.add_argument("--name", help="the name of the IR (that of the first file)")
+    parser.add_argument(
+        "--framework", choices=get_args(Framework), help="what the model was saved with"
+    )
+    parser.add_argument(
+        "--precision", choices=("f32", "f16"), default="f32", help="of the weights (f32)"
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME[SHAPE]",
+        help="an input and its shape, such as 'data[1,3,227,227]'; once for each",
+    )
+    parser.add_argument(
+        "--mean", type=_numbers, default=(), metavar="M,…", help="subtracted from each channel"
+    )
+    parser.add_argument(
+        "--scale", type=_numbers, default=(), metavar="S,…", help="each channel is divided by it"
+    )
+    parser.add_argument(
+        "--reverse-channels", action="store_true", help="RGB to BGR or back, before mean and scale"
+    )
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Convert, write the pair and show what it is; raises PipelineError."""
+    from pipeline.model.canonical_digest import canonical_digest
+    from pipeline.model.convert import TOOLCHAINS, make_ir
+    from pipeline.model.recognise import recognise
+    from pipeline.model.request import Request
+    from pipeline.store.atomic import aside
+    from pipeline.store.objects import copy
+    from pipeline.toolchain.locked import python_of, ready
+
+    framework, files = recognise(args.model, args.framework)
+    name = args.name or args.model[0].stem
+    if not re.fullmatch(r"[\w][\w.-]*", name):
+        raise PipelineError(
+            Code.USAGE, "The name is no file name.", where=name, hint="Give one with --name."
+        )
+    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary:
+        scratch = Path(temporary)
+        python = Path(sys.executable)
+        if framework in TOOLCHAINS:
+            environment = _environment(TOOLCHAINS[framework])
+            if environment is not None:
+                ready(environment, scratch, lambda text: print(text, flush=True))
+                python = python_of(environment.folder)
+        request = Request(
+            name=name,
+            model=Model(
+                framework=framework,
+                files={label: label for label in files},
+                inputs=_inputs(args),
+                precision=args.precision,
+            ),
+            files=files,
+            python=python,
+            seconds=_SECONDS,
+        )
+        folder = scratch / "work"
+        folder.mkdir()
+        xml, weights = make_ir(request, folder)
+        canonical = canonical_digest(xml, weights)
+        try:
+            args.output.mkdir(parents=True, exist_ok=True)
+            with aside(args.output / f"{name}.bin") as part:
+                copy(weights, part)
+            with aside(args.output / f"{name}.xml") as part:
+                part.write_bytes(xml)
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                "The IR cannot be written.",
+                where=str(args.output),
+                found=error.strerror or str(error),
+            ) from None
+    print(f"{args.output / name}.xml and .bin, from {framework}, weights in {args.precision}")
+    print(f"canonical digest {canonical}")
+    return 0
+
+
+def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
+    """Return the inputs that are named; '*' is the only one of a model, and has no name here."""
+    given: dict[str, tuple[int, ...]] = {}
+    for text in args.input:
+        found = _INPUT.fullmatch(text.strip())
+        if found is None or not text.strip():
+            raise PipelineError(
+                Code.USAGE,
+                "An input cannot be understood.",
+                where=f"--input {text}",
+                expected="NAME[SHAPE], such as 'data[1,3,227,227]'",
+            )
+        shape = tuple(int(size) for size in (found["shape"] or "").split(",") if size)
+        given[(found["name"] or "*").strip()] = shape
+    treated = bool(args.mean or args.scale or args.reverse_channels)
+    if treated and not given:
+        given["*"] = ()
+    if treated and len(given) > 1:
+        raise PipelineError(
+            Code.USAGE,
+            "Mean, scale and reversed channels are those of one input, and several are named.",
+            hint="Write a config for a model of several inputs: docs in the README.",
+        )
+    for name, shape in given.items():
+        if not shape and name != "*":
+            raise PipelineError(
+                Code.USAGE,
+                f"The input {name!r} has no shape.",
+                expected=f"--input '{name}[1,3,224,224]', with sizes of yours",
+            )
+    return {
+        name: ModelInput(
+            shape=shape,
+            mean=args.mean if treated else (),
+            scale=args.scale if treated else (),
+            reverse_channels=args.reverse_channels,
+        )
+        for name, shape in given.items()
+    }
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.strip("[]").split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers") from None
+
+
+def _environment(toolchain: str) -> Environment | None:
+    """Return a toolchain's environment: of the project here, else of this program's own lock."""
+    from pipeline.toolchain.locked import TOOLCHAINS, Environment, environment_folder, installed
+
+    if installed(TOOLCHAINS[toolchain]):
+        return None
+    roots = (Path.cwd(), Path(__file__).resolve().parents[2])
+    locks = [root / "configs" / "toolchains" / f"{toolchain}.lock" for root in roots]
+    lock = next((lock for lock in locks if lock.exists()), None)
+    if lock is None:
+        raise PipelineError(
+            Code.TOOLCHAIN,
+            f"The lock file of the toolchain {toolchain} is not here.",
+            expected=str(locks[0]),
+            hint="Run this in a checkout of the project.",
+        )
+    folder = lock.parents[2] / "artifacts" / ".cache" / "toolchains"
+    return Environment(
+        toolchain=toolchain,
+        lock=lock,
+        folder=environment_folder(TOOLCHAINS[toolchain], lock, folder),
+        offline=False,
+    )

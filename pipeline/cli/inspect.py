@@ -1,0 +1,79 @@
+"""`wasi-nn inspect`: what a file is and holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Code, PipelineError, printable
+
+_MOST_ENTRIES = 40
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "inspect",
+        help="show what a model's file holds",
+        description=(
+            "Shows the inputs, outputs, operations and digests of a model: an IR (.xml, with its "
+            ".bin beside it), ONNX, TFLite, or Caffe's weights (.caffemodel)."
+        ),
+    )
+    parser.add_argument("file", type=Path, help="the file")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Show the file; returns 1 for an IR whose xml and bin do not belong together."""
+    path: Path = args.file
+    if not path.is_file():
+        raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
+    look = _looks().get(path.suffix.lower())
+    if look is None:
+        raise PipelineError(
+            Code.USAGE,
+            "This kind of file is not known.",
+            where=str(path),
+            expected=", ".join(_looks()),
+        )
+    found = look(path)
+    if args.json:
+        print(json.dumps(found, indent=2))
+    else:
+        _show(found, "")
+    return 0 if found.get("belong together", True) else 1
+
+
+def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
+    from pipeline.model import inspect
+
+    return {
+        ".xml": inspect.inspect_ir,
+        ".onnx": inspect.inspect_network,
+        ".tflite": inspect.inspect_network,
+        ".caffemodel": inspect.inspect_caffemodel,
+    }
+
+
+def _show(value: Mapping[str, Any], indent: str) -> None:
+    for number, (name, item) in enumerate(value.items()):
+        if number == _MOST_ENTRIES:
+            print(f"{indent}… and {len(value) - number} more; --json shows all")
+            break
+        if isinstance(item, Mapping):
+            print(f"{indent}{printable(name)}:")
+            _show(item, indent + "  ")
+        elif isinstance(item, list) and item and isinstance(item[0], Mapping):
+            print(f"{indent}{printable(name)}:")
+            for each in item:
+                print(f"{indent}  {printable('  '.join(map(str, each.values())))}")
+        elif isinstance(item, list):
+            print(f"{indent}{printable(name)}: {printable(', '.join(map(str, item)))}")
+        else:
+            text = {True: "yes", False: "no"}.get(item, item) if isinstance(item, bool) else item
+            print(f"{indent}{printable(name)}: {printable(str(text))}")

@@ -1,0 +1,180 @@
+"""A digest of what an IR computes: the same from any folder, converter's build, order or naming.
+
+Each layer's digest is made of its type, its attributes, the content of its constant and the digests
+of its inputs; so the outputs' digests hold the whole network. Left out are the names of layers, but
+for those of inputs and outputs, the place of a constant in the .bin, and what tools wrote of
+themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from pathlib import Path
+
+# Of the layers' own information: what only names others.
+_NAMES_ALONE = frozenset({"fused_names", "old_api_map_order", "old_api_map_element_type"})
+_ENDS = ("Result", "Assign")
+
+
+def canonical_digest(xml: bytes, weights: Path) -> str:
+    """Return the canonical digest of an IR as 64 hex digits.
+
+    Raises ValueError when the xml is not that of an IR, or its constants lie outside of the .bin.
+    """
+    try:
+        net = ET.fromstring(xml)  # noqa: S314 - entities are not expanded beyond the five of xml
+    except ET.ParseError as error:
+        raise ValueError(f"not well-formed xml: {error}") from None
+    if weights.stat().st_size == 0:
+        return _Network(net, b"").digest()
+    with (
+        weights.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return _Network(net, data).digest()
+
+
+class _Network:
+    """A network, or the body of a loop or branch in one."""
+
+    def __init__(self, net: ET.Element, weights: bytes | mmap.mmap) -> None:
+        self._weights = weights
+        self._layers = {layer.attrib["id"]: layer for layer in net.iterfind("layers/layer")}
+        self._inputs: dict[str, list[tuple[int, str, str]]] = {}
+        for edge in net.iterfind("edges/edge"):
+            source, target = edge.attrib["from-layer"], edge.attrib["to-layer"]
+            if source not in self._layers or target not in self._layers:
+                raise ValueError(f"an edge between layers {source} and {target}")
+            at = (int(edge.attrib["to-port"]), source, edge.attrib["from-port"])
+            self._inputs.setdefault(target, []).append(at)
+        self._found: dict[str, str] = {}
+
+    def digest(self) -> str:
+        """Return the digest of all outputs, in the order of their indices."""
+        for name in self._in_order():
+            self._found[name] = self._of_layer(name)
+        of_kind = {
+            kind: [self._found[name] for name in self.of_type(kind)]
+            for kind in ("Parameter", *_ENDS)
+        }
+        # The order of a network's states is nobody's contract.
+        of_kind["Assign"].sort()
+        return _hashed(of_kind)
+
+    def of_type(self, *kinds: str) -> list[str]:
+        """Return the ids of these layers in the order of the file."""
+        return [name for name, layer in self._layers.items() if layer.attrib["type"] in kinds]
+
+    def _in_order(self) -> list[str]:
+        """Return every layer after those that it takes from; raises ValueError for a circle."""
+        waiting = {name: len(self._inputs.get(name, ())) for name in self._layers}
+        takers: dict[str, list[str]] = {}
+        for target, inputs in self._inputs.items():
+            for _, source, _ in inputs:
+                takers.setdefault(source, []).append(target)
+        ready = [name for name, count in waiting.items() if count == 0]
+        for name in ready:
+            for target in takers.get(name, ()):
+                waiting[target] -= 1
+                if waiting[target] == 0:
+                    ready.append(target)
+        if len(ready) != len(self._layers):
+            raise ValueError("its layers go in a circle")
+        return ready
+
+    def _of_layer(self, name: str) -> str:
+        layer = self._layers[name]
+        kind = layer.attrib["type"]
+        data = layer.find("data")
+        attributes = dict(data.attrib) if data is not None else {}
+        content = ""
+        if kind == "Const":
+            content = self._content(attributes)
+        ports = [
+            {
+                "precision": port.get("precision"),
+                "dims": [dim.text for dim in port.iterfind("dim")],
+                # Of a network's inputs the names are what a user calls them by.
+                "names": sorted((port.get("names") or "").split(","))
+                if kind == "Parameter" or self._is_output(name)
+                else [],
+            }
+            for port in layer.iterfind("output/port")
+        ]
+        sources = [
+            (at, self._found[source], self._position(source, port))
+            for at, source, port in sorted(self._inputs.get(name, ()))
+        ]
+        return _hashed(
+            {
+                "type": kind,
+                "version": layer.get("version"),
+                "attributes": attributes,
+                "content": content,
+                "information": self._information(layer),
+                "ports": ports,
+                "inputs": [list(source[1:]) for source in sources],
+                "bodies": self._bodies(layer),
+            }
+        )
+
+    def _is_output(self, name: str) -> bool:
+        return any(
+            source == name
+            for result in self.of_type("Result")
+            for _, source, _ in self._inputs.get(result, ())
+        )
+
+    def _position(self, source: str, port: str) -> int:
+        """Return which of a layer's outputs a port is: ids differ from converter to converter."""
+        ids = [each.get("id") for each in self._layers[source].iterfind("output/port")]
+        return ids.index(port) if port in ids else -1
+
+    def _content(self, attributes: dict[str, str]) -> str:
+        start = int(attributes.pop("offset", "0"))
+        size = int(attributes.pop("size", "0"))
+        if start < 0 or size < 0 or start + size > len(self._weights):
+            raise ValueError(f"a constant at bytes {start} to {start + size} of its .bin")
+        return hashlib.sha256(memoryview(self._weights)[start : start + size]).hexdigest()
+
+    def _information(self, layer: ET.Element) -> list[dict[str, str]]:
+        entries = [dict(entry.attrib) for entry in layer.iterfind("rt_info/attribute")]
+        return sorted(
+            (entry for entry in entries if entry.get("name") not in _NAMES_ALONE),
+            key=lambda entry: sorted(entry.items()),
+        )
+
+    def _bodies(self, layer: ET.Element) -> Mapping[str, object]:
+        """Return the digests of the networks inside a loop or branch, and how they are fed."""
+        found: dict[str, object] = {}
+        for part in layer:
+            if part.tag.endswith("body"):
+                body = _Network(part, self._weights)
+                found[part.tag] = body.digest()
+                places = {
+                    name: index
+                    for kind in ("Parameter", "Result")
+                    for index, name in enumerate(body.of_type(kind))
+                }
+                maps = layer.find(part.tag.replace("body", "port_map"))
+                found[f"{part.tag} map"] = [
+                    {"kind": entry.tag, **_with_places(dict(entry.attrib), places)}
+                    for entry in (maps if maps is not None else ())
+                ]
+            elif part.tag == "back_edges":
+                found[part.tag] = len(part)
+        return found
+
+
+def _with_places(entry: dict[str, str], places: Mapping[str, int]) -> dict[str, object]:
+    inner = entry.pop("internal_layer_id", "")
+    return {**entry, "internal": places.get(inner, -1)}
+
+
+def _hashed(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,112 @@
+"""Which framework a model's files are of, told by their names and first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.config.model_tables import Framework
+from pipeline.errors import Code, PipelineError
+
+# What each form of a model is called by: framework, then the endings of its files by label.
+_FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
+    ("caffe", {"weights": (".caffemodel",), "topology": (".prototxt",)}),
+    ("mxnet", {"params": (".params",), "symbol": (".json",)}),
+    ("paddle", {"model": (".pdmodel", ".json"), "params": (".pdiparams",)}),
+    ("onnx", {"model": (".onnx",)}),
+    ("tflite", {"model": (".tflite",)}),
+    ("kaldi", {"model": (".nnet", ".mdl", ".nnet1", ".raw")}),
+    ("pytorch", {"exported": (".pt2",)}),
+    ("pytorch", {"torchscript": (".pt", ".pth", ".torchscript")}),
+    ("tensorflow", {"graph": (".pb",)}),
+)
+_HINT = "Name it: --framework caffe, kaldi, mxnet, onnx, paddle, pytorch, tensorflow or tflite."
+
+
+def recognise(
+    paths: Sequence[Path], framework: Framework | None = None
+) -> tuple[Framework, dict[str, Path]]:
+    """Return the framework of a model's files, and the files under its own names.
+
+    A folder is a SavedModel. Raises PipelineError (USAGE) when the files are of no framework, not
+    all that it needs, or not there.
+    """
+    for path in paths:
+        if not path.exists():
+            raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
+    if len(paths) == 1 and paths[0].is_dir():
+        return "tensorflow", _saved_model(paths[0])
+    known = [form for form in _FORMS if framework in (None, form[0])]
+    for name, labels in known:
+        if found := _fitting(paths, labels, len(known) == 1):
+            return name, found
+    endings = {label: ends for _, labels in known for label, ends in labels.items()}
+    if framework is not None:
+        wanted = " and ".join(f"{' or '.join(ends)} ({label})" for label, ends in endings.items())
+        raise PipelineError(
+            Code.USAGE,
+            f"These are not the files of a {framework} model.",
+            where=", ".join(map(str, paths)),
+            expected=wanted,
+        )
+    if len(paths) == 1 and (told := _by_bytes(paths[0])):
+        return told
+    missing = _incomplete(paths)
+    raise PipelineError(
+        Code.USAGE,
+        missing or "No framework is known by such files.",
+        where=", ".join(map(str, paths)),
+        hint="Give every file of the model." if missing else _HINT,
+    )
+
+
+def _fitting(
+    paths: Sequence[Path], labels: Mapping[str, tuple[str, ...]], only: bool
+) -> dict[str, Path] | None:
+    if len(paths) != len(labels):
+        return None
+    if only and len(labels) == 1:
+        # The framework was named, so a single file needs no ending.
+        return dict(zip(labels, paths, strict=True))
+    found = {
+        label: path
+        for label, endings in labels.items()
+        for path in paths
+        if path.suffix.lower() in endings
+    }
+    return found if len(set(found.values())) == len(labels) else None
+
+
+def _incomplete(paths: Sequence[Path]) -> str:
+    """Return what is missing of a model that has several files."""
+    for name, labels in _FORMS:
+        given = [path for path in paths if path.suffix.lower() in next(iter(labels.values()))]
+        if len(labels) > 1 and given:
+            others = " and ".join(" or ".join(ends) for ends in list(labels.values())[1:])
+            return f"A model of {name} has a file {others} too."
+    return ""
+
+
+def _saved_model(folder: Path) -> dict[str, Path]:
+    if not (folder / "saved_model.pb").is_file():
+        raise PipelineError(
+            Code.USAGE,
+            "The folder is no SavedModel.",
+            where=str(folder),
+            expected="saved_model.pb in it",
+        )
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
+def _by_bytes(path: Path) -> tuple[Framework, dict[str, Path]] | None:
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    if head[4:8] == b"TFL3":
+        return "tflite", {"model": path}
+    if head.startswith(b"\0B<"):
+        return "kaldi", {"model": path}
+    # ir_version, the first field of an ONNX file.
+    if head[:1] == b"\x08" and head[1:2] < b"\x40":
+        return "onnx", {"model": path}
+    return None

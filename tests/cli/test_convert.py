@@ -1,0 +1,178 @@
+"""`wasi-nn convert` and `wasi-nn inspect` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from tests.tiny import ROOT, write_model
+
+
+def wasi_nn(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def told(folder: Path, file: str) -> dict[str, Any]:
+    done = wasi_nn("inspect", "--json", file, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_model(tmp_path / "net.onnx")
+    return tmp_path
+
+
+@pytest.fixture
+def converted(folder: Path) -> Path:
+    done = wasi_nn("convert", "net.onnx", "-o", "out", "--mean", "1,2,3", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_model_becomes_a_pair_that_inspect_shows(converted: Path) -> None:
+    found = told(converted, "out/net.xml")
+    assert sorted(path.name for path in (converted / "out").iterdir()) == ["net.bin", "net.xml"]
+    assert found["belong together"]
+    assert found["inputs"] == [{"name": "x", "shape": "[1,3,8,8]", "type": "f32"}]
+    assert found["parameters"]["f32"] > 0
+    assert len(found["canonical digest"]) == 64
+
+
+def test_what_convert_says_is_what_inspect_finds(folder: Path) -> None:
+    done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
+    assert told(folder, "out/net.xml")["canonical digest"] in done.stdout
+
+
+def test_mean_and_precision_change_the_network(folder: Path) -> None:
+    digests = set()
+    for number, more in enumerate(
+        ([], ["--mean", "1,2,3"], ["--mean", "1,2,3", "--scale", "2,2,2"], ["--reverse-channels"])
+    ):
+        done = wasi_nn("convert", "net.onnx", "-o", f"{number}", *more, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        digests.add(told(folder, f"{number}/net.xml")["canonical digest"])
+    assert len(digests) == 4
+
+
+def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
+    pairs = []
+    for place in ("one", "other place"):
+        wasi_nn("convert", "net.onnx", "-o", place, "--input", "x[1,3,8,8]", cwd=folder)
+        pairs.append([(folder / place / f"net.{end}").read_bytes() for end in ("xml", "bin")])
+    assert pairs[0] == pairs[1]
+
+
+def test_onnx_is_shown_too(folder: Path) -> None:
+    found = told(folder, "net.onnx")
+    assert found["format"] == "ONNX"
+    assert found["inputs"][0]["name"] == "x"
+    shown = wasi_nn("inspect", "net.onnx", cwd=folder).stdout
+    assert "  x  [" in shown
+
+
+def test_a_swapped_bin_is_told_and_fails(converted: Path) -> None:
+    weights = converted / "out/net.bin"
+    weights.write_bytes(weights.read_bytes() + b"\0\0\0\0")
+    done = wasi_nn("inspect", "out/net.xml", cwd=converted)
+    assert done.returncode == 1
+    assert "belong together: no" in done.stdout
+
+
+def damage(folder: Path, name: str) -> None:
+    data = (folder / "net.onnx").read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+
+
+def lacking(folder: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Wobble", ["x"], ["y"], domain="my.own")],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("my.own", 1)]
+    model = helper.make_model(graph, opset_imports=opsets)
+    model.ir_version = 9
+    onnx.save(model, folder / "lacking.onnx")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no.onnx"], "There is no such file."),
+        (["cut.onnx"], "damaged, or of another format"),
+        (["cut.tflite"], "damaged, or of another format"),
+        (["lacking.onnx"], "my.own.Wobble"),
+        (["net.onnx", "--input", "q[1,3,8,8]"], "no input 'q'; it has: x"),
+        (["net.onnx", "--input", "x[1,4,8,8]"], "not [1,4,8,8]"),
+        (["net.onnx", "--input", "x[1,3,8"], "cannot be understood"),
+        (["net.onnx", "--input", "x"], "has no shape"),
+        (["net.onnx", "--name", "../net"], "no file name"),
+        (["net.onnx", "--mean", "1,2"], "could not convert"),
+        (["net.onnx", "--framework", "caffe"], ".caffemodel (weights)"),
+        (["net.caffemodel"], "has a file .prototxt too"),
+        (["empty"], "no SavedModel"),
+        (["notes.txt"], "No framework is known"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_converted_is_one_error(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    damage(folder, "cut.onnx")
+    damage(folder, "cut.tflite")
+    lacking(folder)
+    (folder / "empty").mkdir()
+    (folder / "notes.txt").write_text("notes")
+    (folder / "net.caffemodel").write_bytes(b"x")
+    done = wasi_nn("convert", *arguments, "-o", "out", cwd=folder)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("error[") == 1
+    assert "Traceback" not in done.stderr
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("net.xml", b"<net><layers>", "no element found"),
+        ("net.xml", b"<html></html>", "cannot be read"),
+        ("net.onnx", b"<html></html>", "cannot be read"),
+        ("net.caffemodel", b"", "no caffemodel"),
+        ("net.zip", b"", "not known"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_error(
+    tmp_path: Path, name: str, data: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "net.bin").write_bytes(b"")
+    done = wasi_nn("inspect", name, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(folder: Path) -> None:
+    (folder / "out").write_text("a file")
+    done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
+    assert done.returncode == 1
+    assert "The IR cannot be written." in done.stderr
