@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ import pytest
 from pipeline.config.tensor_tables import Tensor
 from pipeline.tensor.image import image_tensor
 from tests.dataset.photos import COLOURS, TABLE, jpeg, photos, write_folder, write_tar
-from tests.tiny import Project
+from tests.tiny import ROOT, Project
 
 SOURCES = """
 [source.classes]
@@ -233,3 +237,28 @@ def test_a_label_that_is_no_class_of_the_model_is_an_error(judged: Project) -> N
     assert run.returncode == 1
     assert "A picture is of a class that the model does not have." in run.output
     assert "expected: 0 to 2" in run.output
+
+
+def test_a_run_that_was_killed_goes_on_with_the_shards_that_it_had_not_finished(
+    pictured: Project,
+) -> None:
+    write_folder(pictured.root / "photos", photos(400))
+    pictured.edit("shards = 2", "shards = 16")
+    folder = pictured.root / FOLDER
+    process = subprocess.Popen(
+        [sys.executable, "-m", "doit", "run", "-n", "1", "dataset:tiny.photos"],
+        cwd=pictured.root,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    while len(list(folder.glob("*.tensors"))) < 4:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = {path: path.stat().st_ino for path in folder.glob("*.tensors")}
+    assert len(before) < 16
+    assert pictured.doit("dataset:tiny.photos").returncode == 0
+    again = [path for path, inode in before.items() if path.stat().st_ino != inode]
+    assert len(again) <= 1
+    assert index(pictured)[0]["tensors"] == 400
