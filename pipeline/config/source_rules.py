@@ -60,6 +60,8 @@ def _named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
         for given, tensor in inputs.items():
             if tensor.image is not None:
                 yield ("tensor", case, given, "image"), tensor.image
+            if tensor.content is not None:
+                yield ("tensor", case, given, "content", "source"), tensor.content.source
     for case, expect in fixture.expect.items():
         if expect.labels is not None:
             yield ("expect", case, "labels"), expect.labels

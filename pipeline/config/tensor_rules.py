@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from itertools import chain
 
 from pipeline.config.finding import Finding
 from pipeline.config.tensor_tables import Tensor
@@ -11,7 +11,10 @@ from pipeline.config.tensor_tables import Tensor
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
 _OF_IMAGES = ("colour", "layout", "resize", "range")
 _ONLY_IMAGES = ("crop", "rotate", *_OF_IMAGES, "mean", "scale")
+_MADE_OF = ("image", "signal", "content", "constant")
 _WHOLE = ("u8", "i32", "i64")
+_LARGEST_F16 = 65504
+_BOUNDS = {"u8": (0, 255), "i32": (-(2**31), 2**31 - 1), "i64": (-(2**53), 2**53)}
 
 
 def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Finding]:
@@ -19,12 +22,12 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Findi
 
     ``name`` is how messages call it, such as ``tensor.cat.data``.
     """
-    if (tensor.image is None) == (tensor.signal is None):
-        message = f"[{name}] needs a picture or a signal, and not both."
-        found = "neither" if tensor.image is None else "both"
-        return [Finding((), message, "image or signal", found)]
-    rules = _image(tensor, dims, name) if tensor.image is not None else _signal(tensor, name)
-    return list(chain(rules))
+    given = [key for key in _MADE_OF if getattr(tensor, key) is not None]
+    if len(given) != 1:
+        message = f"[{name}] needs one thing that it is made of."
+        return [Finding((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
+    rules = {"image": _image, "signal": _signal, "content": _content, "constant": _constant}
+    return list(rules[given[0]](tensor, dims, name))
 
 
 def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
@@ -78,11 +81,44 @@ def _channels(tensor: Tensor, channels: int) -> Iterator[Finding]:
             yield Finding((key,), message, expected, str(len(values)))
 
 
-def _signal(tensor: Tensor, name: str) -> Iterator[Finding]:
-    assert tensor.signal is not None
+def _without_a_picture(tensor: Tensor, name: str, what: str) -> Iterator[Finding]:
     for key in _ONLY_IMAGES:
         if getattr(tensor, key) not in (None, (), 0):
-            yield Finding((key,), f"[{name}] is a signal, which has no {key}.")
+            yield Finding((key,), f"[{name}] is {what}, which has no {key}.")
+
+
+def _content(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    assert tensor.content is not None
+    yield from _without_a_picture(tensor, name, "the content of a file")
+    content, size = tensor.content, math.prod(dims)
+    if content.head + content.tail != size:
+        message = "The bytes of the content do not fill the input."
+        found = f"{content.head} + {content.tail}"
+        yield Finding(("content",), message, f"head + tail = {size}", found)
+    yield from _whole(tensor, ("content", "pad"), float(content.pad))
+
+
+def _constant(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    assert tensor.constant is not None
+    yield from _without_a_picture(tensor, name, "one number")
+    yield from _whole(tensor, ("constant",), tensor.constant)
+
+
+def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Finding]:
+    """Yield why an element cannot hold a value exactly."""
+    if tensor.type == "f16" and abs(value) > _LARGEST_F16:
+        yield Finding(path, "The number is too large for f16.", f"at most {_LARGEST_F16}")
+    if tensor.type not in _BOUNDS:
+        return
+    low, high = _BOUNDS[tensor.type]
+    if value != int(value) or not low <= value <= high:
+        message = f"An element of type {tensor.type} cannot hold the number."
+        yield Finding(path, message, f"a whole number from {low} to {high}", f"{value:g}")
+
+
+def _signal(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    assert tensor.signal is not None
+    yield from _without_a_picture(tensor, name, "a signal")
     if tensor.type not in ("f32", "f64", "f16"):
         message = "A signal has values between -1 and 1."
         yield Finding(("type",), message, "f16, f32 or f64", tensor.type)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.config.tables import Count, Number, Positive, Table, Text
+from pipeline.config.tables import Count, Index, Number, Positive, Table, Text
 
 ElementType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
 
@@ -37,8 +37,28 @@ class Signal(Table, frozen=True):
     """The largest magnitude of the result."""
 
 
+class Content(Table, frozen=True):
+    """The first and the last bytes of a file, as numbers from 0 to 255.
+
+    A file that is shorter is filled up with ``pad``, after its first and before its last bytes.
+    """
+
+    source: Text
+    """The source that holds the file."""
+    head: Index
+    """How many of its first bytes."""
+    tail: Index = 0
+    """How many of its last bytes, after those."""
+    pad: Index = 0
+    """The number that stands for no byte."""
+    strip: bool = False
+    """Whether white space at both ends of the file is left out first."""
+
+
 class Tensor(Table, frozen=True):
-    """The bytes for one model input, made from a picture or a signal; nothing is guessed.
+    """The bytes for one model input; nothing is guessed.
+
+    They are made from a picture, a signal, the content of a file, or one number.
 
     A picture needs ``image`` (a source), ``colour``, ``layout``, ``resize`` and ``range``, the
     values that 0 and 255 become. ``mean`` and ``scale`` are then applied per channel, in
@@ -67,3 +87,7 @@ class Tensor(Table, frozen=True):
     """What each channel is then divided by."""
     signal: Signal | None = None
     """A synthesised sound in the place of a picture."""
+    content: Content | None = None
+    """The bytes of a file in the place of a picture."""
+    constant: Number | None = None
+    """One number for every element in the place of a picture."""

@@ -160,12 +160,15 @@ class FixtureSteps:
 
     def _tensor(self, case: str, given: str, tensor: Tensor) -> Action:
         several = len(self._fixture.model.inputs) > 1
+        made_of = {"image": tensor.image} if tensor.image else {}
+        if tensor.content is not None:
+            made_of = {"content": tensor.content.source}
         return Action(
             name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
             title=self._tensor_name(case, given),
             recipe=make_tensor,
             version=1,
-            inputs={"image": self._sources[tensor.image]} if tensor.image else {},
+            inputs={label: self._sources[name] for label, name in made_of.items()},
             outputs={"tensor": self._tensors[case][given]},
             parameters={
                 "name": f"{self._name}: tensor.{case}.{given}",

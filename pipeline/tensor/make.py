@@ -10,6 +10,7 @@ import msgspec
 from pipeline.config.tensor_rules import check_tensor
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
+from pipeline.tensor.content import read_content
 from pipeline.tensor.image import image_tensor, typed
 from pipeline.tensor.signal import synthesise
 from pipeline.tensor.spec import TensorSpec
@@ -19,8 +20,8 @@ from pipeline.work.action import Job
 def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
-    Input: ``image``, where it is made from one. Parameters: ``name``, ``dims``, and ``tensor``,
-    the config's table. Raises PipelineError (TENSOR).
+    Input: ``image`` or ``content``, where it is made from one. Parameters: ``name``, ``dims``, and
+    ``tensor``, the config's table. Raises PipelineError (TENSOR).
     """
     name = str(job.parameters["name"])
     tensor = msgspec.convert(job.parameters["tensor"], Tensor)
@@ -49,7 +50,14 @@ def make_tensor(job: Job) -> None:
 
 
 def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
+    import numpy
+
     if tensor.signal is not None:
         samples = synthesise(tensor.signal, math.prod(dims))
         return typed(samples, tensor.type, name).reshape(dims)
+    if tensor.content is not None:
+        numbers = read_content(job.inputs["content"], tensor.content)
+        return typed(numbers, tensor.type, name).reshape(dims)
+    if tensor.constant is not None:
+        return typed(numpy.full(dims, tensor.constant, numpy.float64), tensor.type, name)
     return image_tensor(job.inputs["image"], tensor, dims, name)

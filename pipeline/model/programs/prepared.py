@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from openvino import Dimension, Layout, Model, PartialShape, Type
+from openvino import opset8 as opset
 from openvino.preprocess import PrePostProcessor
 
 _TYPES = {
@@ -42,11 +43,29 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
             sys.exit(f"The model has no input {name!r}; it has: {names}.")
     if len(inputs) != len(model.inputs):
         sys.exit(f"The config gives {len(inputs)} of {len(model.inputs)} inputs: {names}.")
+    _widen(model, inputs)
+    ports = {name: port for port in model.inputs for name in port.names}
     for name, given in inputs.items():
         shape = _model_shape(given)
         if not ports[name].partial_shape.compatible(shape):
             sys.exit(f"Input {name!r} has shape {ports[name].partial_shape}, not {shape}.")
     return inputs
+
+
+def _widen(model: Model, inputs: dict[str, Any]) -> None:
+    """Give a scalar input one axis where the config has one: a tensor's dims are not empty."""
+    for port in model.inputs:
+        given = next((inputs[name] for name in port.names if name in inputs), None)
+        if given is None or port.partial_shape.rank != 0 or given["shape"] != [1]:
+            continue
+        parameter = port.node
+        wide = opset.parameter([1], parameter.element_type, parameter.friendly_name)
+        wide.output(0).get_tensor().set_names(port.names)
+        scalar = opset.squeeze(wide, opset.constant([0], Type.i64))
+        for taker in port.get_target_inputs():
+            taker.replace_source_output(scalar.output(0))
+        model.replace_parameter(model.get_parameter_index(parameter), wide)
+    model.validate_nodes_and_infer_types()
 
 
 def _fixed(port: Any) -> list[int]:

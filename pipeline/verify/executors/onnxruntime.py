@@ -18,7 +18,13 @@ def run_onnxruntime(question: Question) -> Answer:
         session = onnxruntime.InferenceSession(
             question.folder / "model.onnx", options, providers=["CPUExecutionProvider"]
         )
-        outputs = session.run(list(question.outputs), dict(question.inputs))
+        fed = {
+            # A scalar: the IR's has one axis.
+            given.name: array.reshape(()) if not given.shape else array
+            for given in session.get_inputs()
+            if (array := question.inputs.get(given.name)) is not None
+        }
+        outputs = session.run(list(question.outputs), {**question.inputs, **fed})
     except Exception as error:  # its exceptions share no class but this
         raise PipelineError(
             Code.VERIFY,
