@@ -294,7 +294,9 @@ class Functions:
             if each.value == target:
                 return device
         asked = f" ({Target(target).name.lower()})" if target in list(Target) else ""
-        known = ", ".join(f"{each.value} {each.name.lower()}" for each in sorted(devices))
+        known = ", ".join(
+            f"{each.value} {each.name.lower()} on {devices[each]}" for each in sorted(devices)
+        )
         raise refuse_argument(f"there is no target {target}{asked} here; there are {known}")
 
     def _detect(self, guest: Memory, builders: int, count: int) -> Encoding:

@@ -142,7 +142,7 @@ def test_targets(models: Models, tmp_path: Path, target: int, errno: int) -> Non
     script.call("load", array, 2, 0, target, script.room())
     ran = script.run(tmp_path)
     assert ran.errnos == [errno]
-    assert ("0 cpu" in ran.messages) == (errno == 1)
+    assert ("0 cpu on CPU" in ran.messages) == (errno == 1)
 
 
 def test_names_load_and_nothing_else_does(models: Models, tmp_path: Path) -> None:
