@@ -75,6 +75,8 @@ class Functions:
         self._say = say
         self.succeeded: Counter[str] = Counter()
         self._trace = trace
+        # What a traced call was about, where its arguments do not tell.
+        self._about = ""
         self._tensor_type_abi: TensorTypeAbi = tensor_type_abi
         self._encodings = ENCODINGS[encoding_numbers]
         self._most_bytes = limits.bytes
@@ -100,6 +102,7 @@ class Functions:
     def call(self, name: str, guest: Memory | None, arguments: Sequence[int]) -> Errno:
         """Answer one call; ``arguments`` are i32s as they come. Nothing is raised."""
         values = [unsigned(argument) for argument in arguments]
+        self._about = ""
         started = time.perf_counter()
         errno, message = self._answer(name, guest, values)
         self.succeeded[name] += errno is Errno.SUCCESS
@@ -111,7 +114,9 @@ class Functions:
                 for parameter, value in zip(FUNCTIONS[name], values, strict=True)
             )
             took = (time.perf_counter() - started) * 1000
-            self._trace(f"{name}({shown}) = {errno.value} {errno.name.lower()}, {took:.3f} ms")
+            self._trace(
+                f"{name}({shown}) = {errno.value} {errno.name.lower()}, {took:.3f} ms{self._about}"
+            )
         return errno
 
     def cancel(self) -> None:
@@ -208,6 +213,8 @@ class Functions:
                 f"{', '.join(port.name for port in inputs) or 'none'}"
             )
         tensor = read_tensor(guest, pointer, inputs[index], index, self._tensor_type_abi)
+        shape = "x".join(map(str, tensor.dims)) or "a scalar"
+        self._about = f": {inputs[index].name}, {shape} {tensor.element.name}"
         before = context.sizes.get(index, 0)
         self._check_bytes(tensor.length - before)
         data = memory.read(guest, f"the data of input {index}", tensor.data, tensor.length)
@@ -253,6 +260,7 @@ class Functions:
                 "since the last set_input",
             )
         data = context.execution.output(index)
+        self._about = f": {outputs[index].name}, {outputs[index].element}, {len(data)} bytes"
         if len(data) > size:
             memory.write_u32(guest, "the number of bytes needed", out, len(data))
             raise Refusal(

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy
 import pytest
 
+from pipeline.host.host import Host
 from tests.host.conftest import TYPES, Ir
-from tests.host.script import END, FILL, Ran, Script
+from tests.host.script import END, FILL, Ran, Script, write_guest
 
 Models = dict[str, Ir]
 ONES = numpy.ones(4, numpy.float32).tobytes()
@@ -294,3 +295,17 @@ def test_a_trace_shows_each_call(models: Models, tmp_path: Path) -> None:
         "load",
         "init_execution_context",
     ]
+
+
+def test_a_traced_call_tells_its_tensor(models: Models, tmp_path: Path) -> None:
+    script = started(models)
+    script.call("set_input", 0, 0, script.tensor(1, [1, 4], ONES))
+    script.call("compute", 0)
+    script.call("get_output", 0, 0, script.room(16), 16, script.room())
+    wasm = write_guest(tmp_path, script.wat())
+    with Host() as host:
+        told = host.run(wasm, stdout=tmp_path / "memory", trace=True).messages[2:]
+    assert [line.partition("(")[0] for line in told] == ["set_input", "compute", "get_output"]
+    assert told[0].endswith(": x, 1x4 f32")
+    assert told[1].endswith(" ms")
+    assert told[2].endswith("f32, 16 bytes")
