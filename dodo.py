@@ -28,6 +28,11 @@ def task_ir():
     yield from engine.tasks("ir")
 
 
+def task_int8():
+    """quantise the IRs of precision int8"""
+    yield from engine.tasks("int8")
+
+
 def task_tensor():
     """turn pictures and signals into exact tensors"""
     yield from engine.tasks("tensor")

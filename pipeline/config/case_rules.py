@@ -32,8 +32,10 @@ def sanitised(name: str) -> str:
 def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     """Yield what is wrong with the tensors of the cases."""
     inputs = fixture.model.inputs
-    for case, tensors in fixture.tensor.items():
-        path = ("tensor", case)
+    tables = (("tensor", fixture.tensor), ("calibration", fixture.calibration))
+    every = [((table, case), given) for table, cases in tables for case, given in cases.items()]
+    for path, tensors in every:
+        case = path[1]
         if not knows(*path) or not knows("model", "inputs"):
             continue
         unknown, missing = compared(tensors, inputs)

@@ -53,6 +53,28 @@ def check_model(model: Model, knows: Known) -> Iterator[Finding]:
         yield from check_input(("model", "inputs", name), given, knows)
 
 
+def check_quantisation(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+    """Yield what int8 lacks, or what only int8 needs."""
+    if not knows("model", "precision"):
+        return
+    quantised = fixture.model.precision == "int8"
+    if quantised and not fixture.calibration and knows("calibration"):
+        message = "The precision int8 needs tensors that show which values are usual."
+        hint = "Add [calibration.NAME.INPUT], with the keys of [tensor.NAME.INPUT]."
+        yield Finding(("model", "precision"), message, "calibration", "none", hint)
+    if quantised and fixture.model.loss is None and knows("model", "loss"):
+        message = "The precision int8 needs a bound for what quantising costs."
+        yield Finding(("model", "precision"), message, "loss, such as 0.1")
+    if not quantised:
+        for path, given in (
+            (("calibration",), fixture.calibration),
+            (("model", "loss"), fixture.model.loss),
+        ):
+            if given:
+                message = f"The precision {fixture.model.precision} is not quantised."
+                yield Finding(path, message, hint="Remove it, or say int8.")
+
+
 def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     """Yield why the golden executor cannot run the model or its twin."""
     golden, framework = fixture.golden, fixture.model.framework

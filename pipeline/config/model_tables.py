@@ -69,8 +69,10 @@ class Model(Table, frozen=True):
     """The framework's files, each with the name of its source."""
     inputs: Annotated[dict[str, ModelInput], msgspec.Meta(min_length=1)]
     """The inputs of the model, each under its own name."""
-    precision: Literal["f32", "f16"]
-    """The element type of the weights in the IR."""
+    precision: Literal["f32", "f16", "int8"]
+    """The element type of the weights in the IR; int8 needs calibration tensors."""
+    loss: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    """For int8: the greatest distance that quantising may cost, as a share of an output."""
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
     """The outputs of the IR, where those are not the model's own."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
@@ -91,11 +93,11 @@ class Golden(Table, frozen=True):
     executor: ExecutorName
     """The runtime that runs the source model; opencv reads Caffe, litert TFLite, numpy Kaldi."""
     absolute: Tolerance | None = None
-    """The absolute part of the tolerance; 0.0001 for f32, 0.01 for f16."""
+    """The absolute part of the tolerance; 0.0001 for f32, 0.01 for f16, 0.2 for int8."""
     relative: Tolerance | None = None
-    """The relative part of the tolerance; 0.001 for f32, 0.02 for f16."""
+    """The relative part of the tolerance; 0.001 for f32, 0.02 for f16, 0.2 for int8."""
     cosine: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    """The least cosine of the angle between two outputs; 0.9999 for f32, 0.999 for f16."""
+    """The least cosine of two outputs; 0.9999 for f32, 0.999 for f16, 0.98 for int8."""
     files: dict[str, str] = msgspec.field(default_factory=dict)
     """The files of the twin, each with the name of its source."""
     inputs: dict[str, str] = msgspec.field(default_factory=dict)

@@ -15,7 +15,7 @@ from pipeline.config.case_rules import (
 )
 from pipeline.config.dataset_rules import check_datasets
 from pipeline.config.finding import Finding, Known
-from pipeline.config.model_rules import check_golden, check_model
+from pipeline.config.model_rules import check_golden, check_model, check_quantisation
 from pipeline.config.schema import Fixture, Guest, Project, RemoteCache
 from pipeline.config.source_rules import check_references, check_sources
 from pipeline.config.wording import Path, dotted, quoted
@@ -44,6 +44,7 @@ def fixture_findings(
         *check_cases(fixture, knows),
         *check_guest_run(fixture.guest, guests, knows),
         *check_golden(fixture, knows),
+        *check_quantisation(fixture, knows),
         *check_expectations(fixture, knows),
         *check_datasets(fixture, knows),
         *check_references(fixture, knows),

@@ -110,6 +110,8 @@ class Fixture(Table, frozen=True):
     """What must come out for each case."""
     dataset: dict[str, Dataset] = msgspec.field(default_factory=dict)
     """The datasets: many pictures as tensors of the model's one input."""
+    calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
+    """For precision int8: what the ranges of values are measured on, like tensor."""
     default: bool = True
     """Whether the fixture is built when none is named."""
 

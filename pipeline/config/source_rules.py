@@ -56,12 +56,13 @@ def _named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
         yield ("model", "files", file), name
     for file, name in fixture.golden.files.items():
         yield ("golden", "files", file), name
-    for case, inputs in fixture.tensor.items():
-        for given, tensor in inputs.items():
-            if tensor.image is not None:
-                yield ("tensor", case, given, "image"), tensor.image
-            if tensor.content is not None:
-                yield ("tensor", case, given, "content", "source"), tensor.content.source
+    for table, cases in (("tensor", fixture.tensor), ("calibration", fixture.calibration)):
+        for case, inputs in cases.items():
+            for given, tensor in inputs.items():
+                if tensor.image is not None:
+                    yield (table, case, given, "image"), tensor.image
+                if tensor.content is not None:
+                    yield (table, case, given, "content", "source"), tensor.content.source
     for case, expect in fixture.expect.items():
         if expect.labels is not None:
             yield ("expect", case, "labels"), expect.labels

@@ -9,11 +9,9 @@ from pipeline.config.schema import Fixture, Source
 from pipeline.config.tensor_tables import Tensor
 from pipeline.engine.dataset_steps import DatasetSteps
 from pipeline.engine.layout import Layout
+from pipeline.engine.model_steps import ModelSteps
 from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
-from pipeline.model.convert import TOOLCHAINS as CONVERTER_TOOLCHAINS
-from pipeline.model.convert import convert
-from pipeline.model.seeded import draw_weights
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
 from pipeline.tensor.make import make_tensor
@@ -24,7 +22,6 @@ from pipeline.verify.executors import EXECUTORS
 from pipeline.work.action import Action, Place
 
 _TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "ziglang", "wasmtime")
-_CONVERT_SECONDS = 900.0
 _TENSOR_SECONDS = 120.0
 # Beyond the guest's own limit: the native run, the golden run, and starting a worker.
 _VERIFY_SLACK_SECONDS = 300.0
@@ -42,16 +39,11 @@ class FixtureSteps:
         self._manifest = self._folder / "manifest.json"
         self._interface = layout.step(name, "interface.json")
         executor = EXECUTORS[fixture.golden.executor]
-        self._converter = tool("converter", CONVERTER_TOOLCHAINS.get(fixture.model.framework))
         self._executor = tool("executor", executor.toolchain, executor.package)
         self._sources = {
             label: layout.source(name, label, source) for label, source in fixture.source.items()
         }
-        self._model_files = {
-            label: self._sources[source] for label, source in fixture.model.files.items()
-        }
-        if fixture.model.seed is not None:
-            self._model_files["weights"] = layout.step(name, f"{name}.caffemodel")
+        self._model = ModelSteps(layout, name, fixture, self._sources)
         self._tensors = {
             case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
             for case, inputs in fixture.tensor.items()
@@ -59,18 +51,22 @@ class FixtureSteps:
 
     def toolchains(self) -> set[str]:
         """Return the locked environments that the steps need."""
-        tools = (self._converter, self._executor)
+        tools = (*self._model.tools, self._executor)
         return {tool.toolchain for tool in tools if tool.toolchain}
 
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
         return [
             *(self._source(label, source) for label, source in self._fixture.source.items()),
-            *self._weights(),
-            self._ir(),
+            *self._model.all(),
             *(
-                self._tensor(case, given, tensor)
+                self._tensor(case, given, tensor, self._tensors[case][given])
                 for case, inputs in self._fixture.tensor.items()
+                for given, tensor in inputs.items()
+            ),
+            *(
+                self._tensor(case, given, tensor, self._model.calibration[case][given])
+                for case, inputs in self._fixture.calibration.items()
                 for given, tensor in inputs.items()
             ),
             self._descriptor(),
@@ -110,66 +106,18 @@ class FixtureSteps:
             withdraws=(self._manifest,),
         )
 
-    def _weights(self) -> list[Action]:
-        model = self._fixture.model
-        if model.seed is None:
-            return []
-        action = Action(
-            name=f"weights:{self._name}",
-            title=f"weights from the seed {model.seed}",
-            recipe=draw_weights,
-            version=1,
-            inputs={"topology": self._model_files["topology"]},
-            outputs={"weights": self._model_files["weights"]},
-            parameters={"name": self._name, "seed": model.seed},
-            tools=("numpy",),
-            place=Place.WORKER,
-            withdraws=(self._manifest,),
-        )
-        return [action]
-
-    def _ir(self) -> Action:
-        model = self._fixture.model
-        return Action(
-            name=f"ir:{self._name}",
-            title=f"{model.framework} to OpenVINO IR, {model.precision}",
-            recipe=convert,
-            version=2,
-            inputs={
-                **self._model_files,
-                **self._converter.inputs(self._layout),
-            },
-            outputs={
-                "xml": self._folder / f"{self._name}.xml",
-                "bin": self._folder / f"{self._name}.bin",
-                "alias.xml": self._folder / "model.xml",
-                "alias.bin": self._folder / "model.bin",
-                "interface": self._interface,
-            },
-            parameters={
-                "name": self._name,
-                "model": _plain(model),
-                "seconds": _CONVERT_SECONDS,
-            },
-            means=self._converter.means(self._layout),
-            tools=("openvino", *self._converter.packages),
-            place=Place.WORKER,
-            seconds=_CONVERT_SECONDS + 60,
-            withdraws=(self._manifest,),
-        )
-
-    def _tensor(self, case: str, given: str, tensor: Tensor) -> Action:
+    def _tensor(self, case: str, given: str, tensor: Tensor, target: Path) -> Action:
         several = len(self._fixture.model.inputs) > 1
         made_of = {"image": tensor.image} if tensor.image else {}
         if tensor.content is not None:
             made_of = {"content": tensor.content.source}
         return Action(
             name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
-            title=self._tensor_name(case, given),
+            title=target.name,
             recipe=make_tensor,
             version=1,
             inputs={label: self._sources[name] for label, name in made_of.items()},
-            outputs={"tensor": self._tensors[case][given]},
+            outputs={"tensor": target},
             parameters={
                 "name": f"{self._name}: tensor.{case}.{given}",
                 "dims": list(self._fixture.model.inputs[given].shape),
@@ -213,7 +161,7 @@ class FixtureSteps:
         inputs = {
             **self._published(),
             **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
-            **{f"golden.{label}": path for label, path in (files or self._model_files).items()},
+            **{f"golden.{label}": path for label, path in (files or self._model.files).items()},
             "interface": self._interface,
             **self._executor.inputs(self._layout),
         }
@@ -261,6 +209,7 @@ class FixtureSteps:
             for case in fixture.tensor
         }
         inputs["interface"] = self._interface
+        inputs |= self._model.evidence
         inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
         inputs |= {f"toolchain.{name}": self._layout.stamp(name) for name in self.toolchains()}
         tensors = {

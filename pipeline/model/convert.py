@@ -63,8 +63,14 @@ def convert(job: Job) -> None:
     shutil.copyfile(weights, pair.with_suffix(".bin"))
     interface = read_interface(pair, model)
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
-    shutil.copyfile(job.outputs["xml"], job.outputs["alias.xml"])
-    shutil.copyfile(job.outputs["bin"], job.outputs["alias.bin"])
+    write_aliases(job)
+
+
+def write_aliases(job: Job) -> None:
+    """Write the IR again under the names that named graphs look for, where those are asked for."""
+    for label in ("xml", "bin"):
+        if alias := job.outputs.get(f"alias.{label}"):
+            shutil.copyfile(job.outputs[label], alias)
 
 
 def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:

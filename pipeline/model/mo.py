@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pipeline.config.model_tables import ModelInput
 from pipeline.model.caffe_layers import check_weights
 from pipeline.model.complaint import complaint
+from pipeline.model.private_home import private_home
 from pipeline.model.request import Request
 from pipeline.work.process import run_process
 
@@ -55,7 +55,7 @@ def _convert(
         ],
         seconds=request.seconds,
         cwd=folder,
-        env=_environment(folder),
+        env=private_home(folder),
     )
     xml = folder / "out" / f"{request.name}.xml"
     if finished.returncode != 0 or not xml.exists():
@@ -115,20 +115,3 @@ def _per_channel(flag: str, values: Mapping[str, tuple[float, ...]]) -> list[str
         if numbers
     ]
     return [flag, ",".join(given)] if given else []
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Return a private environment: mo writes into its HOME and asks the network otherwise."""
-    home = folder / "home"
-    consent = home / "intel" / "openvino_telemetry"
-    consent.parent.mkdir(parents=True)
-    consent.write_text("0")
-    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "PATH") if name in os.environ}
-    return {
-        **kept,
-        "HOME": str(home),
-        "USERPROFILE": str(home),
-        "PYTHONHASHSEED": "0",
-        "LC_ALL": "C.UTF-8",
-        "TMPDIR": str(folder),
-    }

@@ -40,6 +40,11 @@ def write_manifest(job: Job) -> None:
         },
         "golden": declared["golden"],
         "expect": declared["expect"],
+        **(
+            {"quantisation": json.loads(job.inputs["quantisation"].read_bytes())}
+            if "quantisation" in job.inputs
+            else {}
+        ),
         "toolchains": {
             label: json.loads(path.read_bytes()) for label, path in _labelled(job, "toolchain.")
         },

@@ -42,6 +42,7 @@ TOOLCHAINS: Mapping[str, Toolchain] = {
         # Its protobuf has a compiled build only up to Python 3.10.
         Toolchain("mo", ("3.10", "3.11", "3.12")),
         Toolchain("mo-mxnet", ("3.10", "3.9")),
+        Toolchain("nncf", _RECENT),
         Toolchain("paddle", _RECENT),
         Toolchain("tensorflow", _RECENT),
         # Its builds differ in what they compute with, and weigh gigabytes.

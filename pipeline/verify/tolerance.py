@@ -21,6 +21,7 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
 _OF_PRECISION: Mapping[str, Tolerance] = {
     "f32": Tolerance(absolute=1e-4, relative=1e-3, cosine=0.9999),
     "f16": Tolerance(absolute=1e-2, relative=2e-2, cosine=0.999),
+    "int8": Tolerance(absolute=0.2, relative=0.2, cosine=0.98),
 }
 
 

@@ -55,6 +55,13 @@ TWO_INPUTS = (
     ("inputs.data =", "inputs.DATA = { shape = [8] }\ninputs.data ="),
     ("[guest]", f"[tensor.cat.DATA]\n{SIGNAL}[guest]"),
 )
+CALIBRATED = (
+    "[guest]",
+    FIXTURE[FIXTURE.index("[tensor.cat.data]") : FIXTURE.index("[guest]")].replace(
+        "tensor.cat", "calibration.dog"
+    )
+    + "[guest]",
+)
 SHA256 = 'sha256 = "72b912ace512e8621f8ff168a7d72af55910d3c7c9445af8dfbff4c2ee960142"'
 
 # What is edited, a part of the line that the error names, and words of its message.
@@ -155,6 +162,21 @@ FAULTS = {
         [*PYTORCH, ('architecture = "mobilenet_v2"\n', "")],
         "[model]",
         "no architecture is named",
+    ),
+    "int8 without calibration": (
+        [('precision = "f32"', 'precision = "int8"\nloss = 0.1')],
+        "precision",
+        "tensors that show which values are usual",
+    ),
+    "int8 without a bound": (
+        [('precision = "f32"', 'precision = "int8"'), CALIBRATED],
+        "precision",
+        "a bound for what quantising costs",
+    ),
+    "calibration of what is not quantised": (
+        [CALIBRATED],
+        "[calibration",
+        "f32 is not quantised",
     ),
     "a seed beside weights": (
         [("precision", "seed = 1\nprecision")],
