@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from pipeline.model.ir_xml import read_net
+
 # What converters write of themselves. Other entries mean something: without the marks of
 # decompressed constants an f16 model computes something else.
 _TOOL_ENTRIES = frozenset({"MO_version", "Runtime_version", "conversion_parameters"})
@@ -14,12 +16,7 @@ def canonical_xml(xml: bytes) -> bytes:
 
     Raises ValueError when it is not the xml of an IR.
     """
-    try:
-        net = ET.fromstring(xml)  # noqa: S314 - our own converter wrote it
-    except ET.ParseError as error:
-        raise ValueError(f"not well-formed xml: {error}") from None
-    if net.tag != "net":
-        raise ValueError(f"its root is <{net.tag}>, not <net>")
+    net = read_net(xml)
     for info in net.findall("rt_info"):
         for entry in list(info):
             if entry.tag in _TOOL_ENTRIES or entry.get("name") == "OpenVINO Runtime":
@@ -38,8 +35,11 @@ def canonical_xml(xml: bytes) -> bytes:
 
 
 def weights_size(xml: bytes) -> int:
-    """Return the size that the .bin of this xml must have: the largest offset + size in it."""
-    net = ET.fromstring(xml)  # noqa: S314 - our own converter wrote it
+    """Return the size that the .bin of this xml must have: the largest offset + size in it.
+
+    Raises ValueError when it is not the xml of an IR.
+    """
+    net = read_net(xml)
     constants = net.iterfind(".//layer[@type='Const']/data")
     ends = (int(data.get("offset", 0)) + int(data.get("size", 0)) for data in constants)
     return max(ends, default=0)

@@ -15,9 +15,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.model.ir_xml import read_net
+
 # Of the layers' own information: what only names others.
 _NAMES_ALONE = frozenset({"fused_names", "old_api_map_order", "old_api_map_element_type"})
 _ENDS = ("Result", "Assign")
+# Loops and branches inside of each other: real networks have two or three.
+_DEEPEST = 32
 
 
 def canonical_digest(xml: bytes, weights: Path) -> str:
@@ -25,10 +29,7 @@ def canonical_digest(xml: bytes, weights: Path) -> str:
 
     Raises ValueError when the xml is not that of an IR, or its constants lie outside of the .bin.
     """
-    try:
-        net = ET.fromstring(xml)  # noqa: S314 - entities are not expanded beyond the five of xml
-    except ET.ParseError as error:
-        raise ValueError(f"not well-formed xml: {error}") from None
+    net = read_net(xml)
     if weights.stat().st_size == 0:
         return _Network(net, b"").digest()
     with (
@@ -41,15 +42,24 @@ def canonical_digest(xml: bytes, weights: Path) -> str:
 class _Network:
     """A network, or the body of a loop or branch in one."""
 
-    def __init__(self, net: ET.Element, weights: bytes | mmap.mmap) -> None:
+    def __init__(self, net: ET.Element, weights: bytes | mmap.mmap, depth: int = 0) -> None:
+        if depth > _DEEPEST:
+            raise ValueError(f"more than {_DEEPEST} bodies inside of each other")
         self._weights = weights
-        self._layers = {layer.attrib["id"]: layer for layer in net.iterfind("layers/layer")}
+        self._depth = depth
+        self._layers: dict[str, ET.Element] = {}
+        for layer in net.iterfind("layers/layer"):
+            name = _attribute(layer, "id")
+            if name in self._layers:
+                raise ValueError(f"two layers with the id {name}")
+            _attribute(layer, "type")
+            self._layers[name] = layer
         self._inputs: dict[str, list[tuple[int, str, str]]] = {}
         for edge in net.iterfind("edges/edge"):
-            source, target = edge.attrib["from-layer"], edge.attrib["to-layer"]
+            source, target = _attribute(edge, "from-layer"), _attribute(edge, "to-layer")
             if source not in self._layers or target not in self._layers:
                 raise ValueError(f"an edge between layers {source} and {target}")
-            at = (int(edge.attrib["to-port"]), source, edge.attrib["from-port"])
+            at = (int(_attribute(edge, "to-port")), source, _attribute(edge, "from-port"))
             self._inputs.setdefault(target, []).append(at)
         self._found: dict[str, str] = {}
 
@@ -153,7 +163,7 @@ class _Network:
         found: dict[str, object] = {}
         for part in layer:
             if part.tag.endswith("body"):
-                body = _Network(part, self._weights)
+                body = _Network(part, self._weights, self._depth + 1)
                 found[part.tag] = body.digest()
                 places = {
                     name: index
@@ -168,6 +178,13 @@ class _Network:
             elif part.tag == "back_edges":
                 found[part.tag] = len(part)
         return found
+
+
+def _attribute(element: ET.Element, name: str) -> str:
+    value = element.get(name)
+    if value is None:
+        raise ValueError(f"a <{element.tag}> without {name}")
+    return value
 
 
 def _with_places(entry: dict[str, str], places: Mapping[str, int]) -> dict[str, object]:

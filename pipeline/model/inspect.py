@@ -6,13 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.caffemodel import read_blobs
 from pipeline.model.canonical import weights_size
 from pipeline.model.canonical_digest import canonical_digest
 from pipeline.store.digest import Digest
+
+if TYPE_CHECKING:
+    from openvino import Model
 
 
 def inspect_ir(path: Path) -> Mapping[str, Any]:
@@ -31,7 +34,7 @@ def inspect_ir(path: Path) -> Mapping[str, Any]:
     xml = path.read_bytes()
     try:
         wanted, canonical = weights_size(xml), ""
-    except (ValueError, SyntaxError) as error:
+    except ValueError as error:
         raise _unreadable(path, str(error)) from None
     size = weights.stat().st_size
     together = wanted == size
@@ -77,9 +80,13 @@ def _network(path: Path) -> Mapping[str, Any]:
     import openvino
 
     try:
-        model = openvino.Core().read_model(path)
-    except RuntimeError as error:
+        return _shown(openvino.Core().read_model(path))
+    # A name that is no UTF-8 is found only when it is asked for.
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise _unreadable(path, str(error)) from None
+
+
+def _shown(model: Model) -> Mapping[str, Any]:
     operations = model.get_ops()
     constants = [op.output(0) for op in operations if op.get_type_name() == "Constant"]
     weights: Counter[str] = Counter()
