@@ -67,8 +67,11 @@ class Missing(Exception):
 class ExecutionContext(Protocol):
     """One inference at a time over a graph, with its own inputs and outputs."""
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: bytearray) -> None:
-        """Keep an input, which the caller has checked and gives away; raises BackendFailure."""
+    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
+        """Copy an input, which the caller has checked and lends; raises BackendFailure.
+
+        ``data`` is one-dimensional bytes in the guest's memory, as many as its dims have.
+        """
         ...
 
     def compute(self) -> None:

@@ -217,7 +217,7 @@ class Functions:
         self._about = f": {inputs[index].name}, {shape} {tensor.element.name}"
         before = context.sizes.get(index, 0)
         self._check_bytes(tensor.length - before)
-        data = memory.read(guest, f"the data of input {index}", tensor.data, tensor.length)
+        data = memory.view(guest, f"the data of input {index}", tensor.data, tensor.length)
         # From here on the outputs are those of other inputs, even where the backend fails.
         context.computed = False
         context.execution.set_input(index, tensor.element.name, tensor.dims, data)

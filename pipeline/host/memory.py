@@ -23,17 +23,20 @@ class Memory(Protocol):
 
 
 class InstanceMemory:
-    """The exported memory of the instance that called."""
+    """The exported memory of the instance that called, for the time of that one call."""
 
     def __init__(self, store: wasmtime.Caller, memory: wasmtime.Memory) -> None:
         self._store = store
         self._memory = memory
+        self._region: tuple[int, int] | None = None
 
     def region(self) -> tuple[int, int]:
-        """Return address and size; both change when the guest grows its memory."""
-        pointer = self._memory.data_ptr(self._store)
-        address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
-        return address, self._memory.data_len(self._store)
+        """Return address and size; the guest may change both, but not during the call."""
+        if self._region is None:
+            pointer = self._memory.data_ptr(self._store)
+            address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
+            self._region = address, self._memory.data_len(self._store)
+        return self._region
 
 
 def check(memory: Memory, what: str, pointer: int, length: int) -> int:
@@ -54,6 +57,12 @@ def read(memory: Memory, what: str, pointer: int, length: int) -> bytearray:
     if length == 0:
         return bytearray()
     return bytearray((ctypes.c_ubyte * length).from_address(address))
+
+
+def view(memory: Memory, what: str, pointer: int, length: int) -> memoryview:
+    """Return ``length`` bytes at ``pointer`` in place, until the guest runs; raises Refusal."""
+    address = check(memory, what, pointer, length)
+    return memoryview((ctypes.c_ubyte * length).from_address(address)).cast("B")
 
 
 def read_u32s(memory: Memory, what: str, pointer: int, count: int) -> tuple[int, ...]:

@@ -83,20 +83,29 @@ class OpenVINOContext:
 
     def __init__(self, request: Any) -> None:
         self._request = request
-        # A tensor that shares memory does not keep it: OpenVINO would read what was freed.
-        self._arrays: dict[int, Any] = {}
+        # The bytes of each input's tensor, by index: its element type, its dims, where they are.
+        self._places: dict[int, tuple[str, tuple[int, ...], Any]] = {}
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: bytearray) -> None:
-        """Hand the bytes over without another copy; raises BackendFailure."""
+    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
+        """Copy the bytes into the input's own tensor; raises BackendFailure."""
+        # A new tensor would have OpenVINO prepare the next inference anew.
+        element_now, dims_now, place = self._places.get(index, ("", (), None))
+        if element_now != element or dims_now != tuple(dims):
+            place = self._place(index, element, dims)
+            self._places[index] = (element, tuple(dims), place)
+        place[:] = data
+
+    def _place(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
         import numpy
         import openvino
 
-        array = numpy.frombuffer(data, _DTYPES[element]).reshape(tuple(dims))
         try:
+            array = numpy.zeros(tuple(dims), _DTYPES[element])
             self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
         except RuntimeError as error:
             raise BackendFailure(_own_words(error)) from None
-        self._arrays[index] = array
+        # The view keeps the array, which a tensor that shares its memory does not.
+        return array.reshape(-1).view(numpy.uint8).data
 
     def compute(self) -> None:
         """Infer; raises BackendFailure."""
