@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
-from pipeline.model.canonical_digest import canonical_digest
 from pipeline.model.request import Interface, Port
 
 
@@ -34,7 +33,6 @@ def read_interface(xml: Path, given: Model) -> Interface:
     shapes = {name: openvino.PartialShape(each.shape) for name, each in given.inputs.items()}
     model.reshape(shapes)
     return Interface(
-        canonical=canonical_digest(xml.read_bytes(), xml.with_suffix(".bin")),
         inputs=tuple(_port(port, given.inputs, xml.name) for port in model.inputs),
         outputs=tuple(_port(port, given.outputs, xml.name) for port in model.outputs),
     )

@@ -52,8 +52,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs and outputs of an IR, in the order of their indices, and its canonical digest."""
+    """The inputs and outputs of an IR, in the order of their indices."""
 
-    canonical: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
+from pipeline.model.canonical_digest import canonical_digest
 from pipeline.store.digest import Digest
 from pipeline.work.action import Job
 
@@ -23,6 +24,7 @@ def write_manifest(job: Job) -> None:
     """
     declared = cast(Mapping[str, Any], job.parameters["declared"])
     interface = json.loads(job.inputs["interface"].read_bytes())
+    xml, weights = (job.inputs[f"file.{declared['name']}.{end}"] for end in ("xml", "bin"))
     manifest = {
         "manifest_version": MANIFEST_VERSION,
         "name": declared["name"],
@@ -32,7 +34,12 @@ def write_manifest(job: Job) -> None:
             label: {**declared["sources"][label], **_identity(path)}
             for label, path in _labelled(job, "source.")
         },
-        "model": {**declared["model"], "interface": interface, "encoding": "openvino"},
+        "model": {
+            **declared["model"],
+            "interface": interface,
+            "encoding": "openvino",
+            "canonical_digest": canonical_digest(xml.read_bytes(), weights),
+        },
         "tensors": declared["tensors"],
         "guest": {
             **declared["guest"],
