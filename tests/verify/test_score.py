@@ -33,6 +33,7 @@ HEAD = {
 
 def scored(folder: Path, output: str | None) -> str:
     (folder / "interface").write_bytes(
+        msgspec.json.encode(Interface(inputs=(PORT,), outputs=(OUTPUT,)))
     )
     (folder / "index").write_text('{"picture": "a.jpg", "skipped": "It is damaged."}\n')
     inputs = {name: folder / name for name in ("interface", "index", "tensors", "xml", "guest")}
