@@ -82,6 +82,10 @@ def nginx(folder: Path, token: str) -> Iterator[str]:
 @contextmanager
 def s3() -> Iterator[str]:
     """Yield the endpoint of a server that speaks S3."""
+    from s3fs import S3FileSystem
+
+    # It keeps its instances, and with them the endpoint of a server that has ended.
+    S3FileSystem.clear_instance_cache()
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with process(command, port):
