@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.host.host import Outcome, Preopen
 
 _GRACE_SECONDS = 2.0
+_GLANCE_SECONDS = 0.2
 # macOS gives a thread 512 KiB, which is less than what wasm may use.
 _STACK = 16 << 20
 _MOST_EXIT_CODE = 255
@@ -137,8 +139,11 @@ def execute(args: argparse.Namespace) -> int:
     thread = threading.Thread(target=guest, name="guest", daemon=True)
     threading.stack_size(0)
     thread.start()
+    last = time.monotonic() + args.seconds + _GRACE_SECONDS
     try:
-        thread.join(args.seconds + _GRACE_SECONDS)
+        # The guest's thread may get the signal: a wait without end would not notice.
+        while thread.is_alive() and time.monotonic() < last:
+            thread.join(_GLANCE_SECONDS)
     except KeyboardInterrupt:
         _leave(_INTERRUPTED)
     if not ended:
