@@ -17,10 +17,11 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "inspect",
-        help="show what a model's file holds",
+        help="show what a model's or guest's file holds",
         description=(
             "Shows the inputs, outputs, operations and digests of a model: an IR (.xml, with its "
-            ".bin beside it), ONNX, TFLite, or Caffe's weights (.caffemodel)."
+            ".bin beside it), ONNX, TFLite, or Caffe's weights (.caffemodel); the imports, exports "
+            "and memory of a guest (.wasm), and which wasi-nn it was built for."
         ),
     )
     parser.add_argument("file", type=Path, help="the file")
@@ -50,6 +51,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
+    from pipeline.guest.inspect import inspect_guest
     from pipeline.model import inspect
 
     return {
@@ -57,6 +59,7 @@ def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
         ".onnx": inspect.inspect_network,
         ".tflite": inspect.inspect_network,
         ".caffemodel": inspect.inspect_caffemodel,
+        ".wasm": inspect_guest,
     }
 
 
