@@ -24,6 +24,7 @@ class Code(StrEnum):
     WORKER = "worker"
     CLUSTER = "cluster"
     VERIFY = "verify"
+    LOCK = "lock"
     STORAGE = "storage"
     USAGE = "usage"
     INTERNAL = "internal"
