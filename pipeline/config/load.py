@@ -17,24 +17,30 @@ import msgspec
 from pipeline.config.finding import Finding
 from pipeline.config.rules import fixture_findings, guest_findings, name_fault, project_findings
 from pipeline.config.schema import Fixture, Guest, Project
+from pipeline.config.variants import variant_findings, variants
 from pipeline.config.wording import Path as KeyPath
 from pipeline.config.wording import quoted
 from pipeline.errors import Code, ConfigErrors, PipelineError
 
 T = TypeVar("T", bound=msgspec.Struct)
-Check = Callable[[T, Collection[KeyPath]], list[Finding]]
+Check = Callable[[str, T, Collection[KeyPath]], list[Finding]]
 
 _MOST_BYTES = 2**20
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class Configs(msgspec.Struct, frozen=True):
-    """All configs of the project in ``root``; fixtures and guests by name, in order."""
+    """All configs of the project in ``root``; fixtures and guests by name, in order.
+
+    ``fixtures`` has the variants too, each after the fixture whose sources it shares;
+    ``variant_of`` maps a variant to that.
+    """
 
     root: Path
     project: Project
     fixtures: Mapping[str, Fixture]
     guests: Mapping[str, Guest]
+    variant_of: Mapping[str, str] = {}
 
 
 def load_project(root: Path) -> Configs:
@@ -48,18 +54,22 @@ def load_project(root: Path) -> Configs:
     guest_names = _names_in(root, "configs/guests")
     errors: list[PipelineError] = []
 
-    def check_fixture(fixture: Fixture, broken: Collection[KeyPath]) -> list[Finding]:
+    def check_fixture(name: str, fixture: Fixture, broken: Collection[KeyPath]) -> list[Finding]:
         # A guest whose own file is broken exists all the same.
-        return fixture_findings(fixture, guest_names, broken)
+        found = fixture_findings(fixture, guest_names, broken)
+        return [*found, *variant_findings(name, fixture, fixture_names, guest_names, broken)]
 
-    def check_guest(guest: Guest, broken: Collection[KeyPath]) -> list[Finding]:
+    def check_guest(_: str, guest: Guest, broken: Collection[KeyPath]) -> list[Finding]:
         return guest_findings(guest, lambda path: _is_file_inside(root, path), broken)
+
+    def check_settings(_: str, project: Project, broken: Collection[KeyPath]) -> list[Finding]:
+        return project_findings(project, broken)
 
     project: Project | None = Project()
     settings = root / "configs" / "project.toml"
     # A dangling link exists too: it is told of.
     if settings.exists() or settings.is_symlink():
-        project = _load(root, "configs/project.toml", Project, project_findings, errors)
+        project = _load(root, "configs/project.toml", Project, check_settings, errors)
     if not fixture_names:
         errors.append(
             PipelineError(
@@ -82,7 +92,13 @@ def load_project(root: Path) -> Configs:
     guests = _load_folder(root, "configs/guests", guest_names, Guest, check_guest, errors)
     if errors or project is None:
         raise ConfigErrors(tuple(errors))
-    return Configs(root, project, fixtures, guests)
+    whole: dict[str, Fixture] = {}
+    variant_of: dict[str, str] = {}
+    for name, fixture in fixtures.items():
+        family = variants(name, fixture)
+        whole |= {name: fixture, **family}
+        variant_of |= dict.fromkeys(family, name)
+    return Configs(root, project, whole, guests, variant_of)
 
 
 def _names_in(root: Path, folder: str) -> Sequence[str]:
@@ -145,7 +161,7 @@ def _load(
         checked = check_schema(data, kind)
         table, broken = checked.value, checked.broken
         findings += checked.findings
-    findings += check(table, broken)
+    findings += check(Path(where).stem, table, broken)
     if findings:
         errors += _placed(_printable(where), text, findings)
     return table

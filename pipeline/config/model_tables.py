@@ -12,6 +12,8 @@ Framework = Literal["caffe", "kaldi", "mxnet", "onnx", "paddle", "pytorch", "ten
 ExecutorName = Literal[
     "litert", "mxnet", "numpy", "onnxruntime", "opencv", "paddle", "tensorflow", "torch"
 ]
+Precision = Literal["f32", "f16", "int8"]
+Loss = Annotated[float, msgspec.Meta(gt=0, le=1)]
 # What wasi-nn can carry.
 PortType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
 Axes = Annotated[
@@ -69,9 +71,9 @@ class Model(Table, frozen=True):
     """The framework's files, each with the name of its source."""
     inputs: Annotated[dict[str, ModelInput], msgspec.Meta(min_length=1)]
     """The inputs of the model, each under its own name."""
-    precision: Literal["f32", "f16", "int8"]
+    precision: Precision
     """The element type of the weights in the IR; int8 needs calibration tensors."""
-    loss: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    loss: Loss | None = None
     """For int8: the greatest distance that quantising may cost, as a share of an output."""
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
     """The outputs of the IR, where those are not the model's own."""

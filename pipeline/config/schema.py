@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipeline.config.dataset_tables import Dataset
-from pipeline.config.model_tables import Golden, Model
+from pipeline.config.model_tables import Golden, Loss, Model, Precision
 from pipeline.config.tables import (
     Bytes,
     Count,
@@ -81,17 +81,42 @@ class GuestRun(Table, frozen=True):
 
     program: Text
     """The guest, by the name of its file in configs/guests."""
+    load: Literal["bytes", "name"] = "bytes"
+    """How it gets the model: as bytes through its own memory, or by the fixture's name."""
     seconds: Seconds = 60.0
     """The wall time of one run, in seconds."""
     memory: Bytes = "1 GiB"
     """The linear memory of the guest, at most 4 GiB."""
 
 
+class Variant(Table, frozen=True):
+    """The same model in another precision: a fixture of its own, from the same sources.
+
+    ``[variant.f16]`` of the fixture ``squeezenet`` is the fixture ``squeezenet-f16``. What is not
+    given is as in the fixture, but for its datasets, which a variant does not have.
+    """
+
+    precision: Precision
+    """The element type of the weights in the IR; int8 needs calibration tensors."""
+    description: Text | None = None
+    """What the variant is, in one sentence."""
+    loss: Loss | None = None
+    """For int8: the greatest distance that quantising may cost, as a share of an output."""
+    golden: Golden | None = None
+    """The golden check, where it is another."""
+    expect: dict[str, Expect] = msgspec.field(default_factory=dict)
+    """What must come out for the cases where that is something else."""
+    calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
+    """For precision int8: what the ranges of values are measured on, like tensor."""
+    default: bool = False
+    """Whether the variant is built when none is named."""
+
+
 class Fixture(Table, frozen=True):
     """One fixture: sources, a model, tensors, a guest, and what must come out.
 
     ``tensor`` maps a case to its model inputs: ``[tensor.cat.data]`` is input ``data`` of case
-    ``cat``. ``dataset`` are folders or archives of pictures.
+    ``cat``. ``dataset`` are folders or archives of pictures. ``variant`` are further precisions.
     """
 
     description: Text
@@ -112,6 +137,8 @@ class Fixture(Table, frozen=True):
     """The datasets: many pictures as tensors of the model's one input."""
     calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
     """For precision int8: what the ranges of values are measured on, like tensor."""
+    variant: dict[str, Variant] = msgspec.field(default_factory=dict)
+    """The same model in other precisions, each a fixture NAME-VARIANT of its own."""
     default: bool = True
     """Whether the fixture is built when none is named."""
 

@@ -40,7 +40,7 @@ def check_references(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     """Yield every key that names a source which the fixture does not declare."""
     if not knows("source"):
         return
-    for path, name in _named_sources(fixture):
+    for path, name in named_sources(fixture):
         if name not in fixture.source:
             meant = closest(name, fixture.source)
             yield Finding(
@@ -51,7 +51,8 @@ def check_references(fixture: Fixture, knows: Known) -> Iterator[Finding]:
             )
 
 
-def _named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
+def named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
+    """Yield every key that names a source, and the name."""
     for file, name in fixture.model.files.items():
         yield ("model", "files", file), name
     for file, name in fixture.golden.files.items():

@@ -17,7 +17,8 @@ _TABLES = {
 def declared_at(root: Path, step: str) -> str:
     """Return ``file:line`` of the table that declares a step, or of the file as far as known.
 
-    ``tensor:squeezenet.cat`` is declared by ``[tensor.cat…]`` in configs/fixtures/squeezenet.toml.
+    ``tensor:squeezenet.cat`` is declared by ``[tensor.cat…]`` in configs/fixtures/squeezenet.toml,
+    ``ir:squeezenet-f16`` by ``[variant.f16]`` there.
     """
     from pipeline.config.locate import key_lines, line_of
 
@@ -25,11 +26,25 @@ def declared_at(root: Path, step: str) -> str:
     if kind == "toolchain":
         return f"configs/toolchains/{rest}.lock"
     name, *path = rest.split(".")
-    file = f"configs/{'guests' if kind == 'guest' else 'fixtures'}/{name}.toml"
-    if kind not in _TABLES:
+    if kind == "guest":
+        return f"configs/guests/{name}.toml"
+    file = f"configs/fixtures/{name}.toml"
+    table: tuple[str, ...] = (_TABLES[kind], *path) if kind in _TABLES else ()
+    if not (root / file).exists() and (whole := _whole(root, name)):
+        file = f"configs/fixtures/{whole}.toml"
+        variant = ("variant", name.removeprefix(f"{whole}-"))
+        table = table if kind == "tensor" else variant
+    if not table:
         return file
     try:
         lines = key_lines((root / file).read_text("utf-8-sig"))
     except (OSError, ValueError):
         return file
-    return f"{file}:{line_of(lines, (_TABLES[kind], *path))}"
+    return f"{file}:{line_of(lines, table)}"
+
+
+def _whole(root: Path, variant: str) -> str:
+    """Return the fixture that a variant belongs to, '' if no config can declare it."""
+    parts = variant.split("-")
+    names = ("-".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
+    return next((each for each in names if (root / f"configs/fixtures/{each}.toml").exists()), "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.load import Configs
-from pipeline.config.schema import Fixture, Source
+from pipeline.config.schema import Source
+from pipeline.config.source_rules import named_sources
 from pipeline.config.tensor_tables import Tensor
 from pipeline.engine.dataset_steps import DatasetSteps
 from pipeline.engine.layout import Layout
@@ -28,12 +29,16 @@ _VERIFY_SLACK_SECONDS = 300.0
 
 
 class FixtureSteps:
-    """The steps of one fixture."""
+    """The steps of one fixture, or of one variant: that has no sources of its own."""
 
-    def __init__(self, layout: Layout, configs: Configs, name: str, fixture: Fixture) -> None:
+    def __init__(self, layout: Layout, configs: Configs, name: str) -> None:
+        fixture = configs.fixtures[name]
+        # Whose sources a variant shares.
+        whole = configs.variant_of.get(name, name)
         self._layout = layout
         self._configs = configs
         self._name = name
+        self._whole = whole
         self._fixture = fixture
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
@@ -41,9 +46,9 @@ class FixtureSteps:
         executor = EXECUTORS[fixture.golden.executor]
         self._executor = tool("executor", executor.toolchain, executor.package)
         self._sources = {
-            label: layout.source(name, label, source) for label, source in fixture.source.items()
+            label: layout.source(whole, label, source) for label, source in fixture.source.items()
         }
-        self._model = ModelSteps(layout, name, fixture, self._sources)
+        self._model = ModelSteps(layout, configs, name, self._sources)
         self._tensors = {
             case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
             for case, inputs in fixture.tensor.items()
@@ -57,7 +62,7 @@ class FixtureSteps:
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
         return [
-            *(self._source(label, source) for label, source in self._fixture.source.items()),
+            *self._fetched(),
             *self._model.all(),
             *(
                 self._tensor(case, given, tensor, self._tensors[case][given])
@@ -77,6 +82,11 @@ class FixtureSteps:
 
     def _dataset(self, name: str) -> list[Action]:
         return DatasetSteps(self._layout, self._name, self._fixture, name, self._sources).all()
+
+    def _fetched(self) -> list[Action]:
+        if self._name != self._whole:
+            return []
+        return [self._source(label, source) for label, source in self._fixture.source.items()]
 
     def _source(self, label: str, source: Source) -> Action:
         urls = source.urls
@@ -103,7 +113,14 @@ class FixtureSteps:
                 "offline": self._configs.project.offline,
                 "root": self._layout.root,
             },
-            withdraws=(self._manifest,),
+            withdraws=(
+                self._manifest,
+                *(
+                    self._layout.artifacts / variant / "manifest.json"
+                    for variant, whole in self._configs.variant_of.items()
+                    if whole == self._name
+                ),
+            ),
         )
 
     def _tensor(self, case: str, given: str, tensor: Tensor, target: Path) -> Action:
@@ -119,10 +136,11 @@ class FixtureSteps:
             inputs={label: self._sources[name] for label, name in made_of.items()},
             outputs={"tensor": target},
             parameters={
-                "name": f"{self._name}: tensor.{case}.{given}",
                 "dims": list(self._fixture.model.inputs[given].shape),
                 "tensor": _plain(tensor),
             },
+            # Not of the key: two fixtures that give the same tensor make it once.
+            means={"name": f"{self._name}: tensor.{case}.{given}"},
             tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
             place=Place.WORKER,
             seconds=_TENSOR_SECONDS,
@@ -203,7 +221,8 @@ class FixtureSteps:
             },
         }
         inputs = {f"file.{path.name}": path for path in published.values()}
-        inputs |= {f"source.{label}": path for label, path in self._sources.items()}
+        used = {source for _, source in named_sources(fixture)}
+        inputs |= {f"source.{label}": self._sources[label] for label in sorted(used)}
         inputs |= {
             f"evidence.{case}": self._folder / "evidence" / case / "report.json"
             for case in fixture.tensor
@@ -236,7 +255,11 @@ class FixtureSteps:
                 "declared": {
                     "name": self._name,
                     "description": fixture.description,
-                    "sources": {name: _plain(source) for name, source in fixture.source.items()},
+                    "sources": {
+                        name: _plain(source)
+                        for name, source in fixture.source.items()
+                        if name in used
+                    },
                     "model": _plain(fixture.model),
                     "tensors": tensors,
                     "guest": {"language": guest.language, **_plain(fixture.guest)},

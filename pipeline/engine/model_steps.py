@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
-from pipeline.config.schema import Fixture
+from pipeline.config.load import Configs
 from pipeline.engine.layout import Layout
 from pipeline.engine.plain import plain
 from pipeline.engine.tools import Tool, tool
@@ -21,13 +21,22 @@ _SECONDS = 900.0
 
 
 class ModelSteps:
-    """What becomes of a fixture's model."""
+    """What becomes of a fixture's model.
+
+    A variant shares the seeded weights of its fixture, and quantises the IR of that if it is of
+    f32; else it has one of its own.
+    """
 
     def __init__(
-        self, layout: Layout, name: str, fixture: Fixture, sources: Mapping[str, Path]
+        self, layout: Layout, configs: Configs, name: str, sources: Mapping[str, Path]
     ) -> None:
+        fixture = configs.fixtures[name]
+        whole = configs.variant_of.get(name, name)
+        of_whole = configs.fixtures[whole].model
         self._layout = layout
         self._name = name
+        self._whole = whole
+        self._shares = whole != name and of_whole.precision == "f32"
         self._model = fixture.model
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
@@ -35,7 +44,7 @@ class ModelSteps:
         self._quantiser = tool("quantiser", "nncf")
         self.files = {label: sources[source] for label, source in fixture.model.files.items()}
         if fixture.model.seed is not None:
-            self.files["weights"] = layout.step(name, f"{name}.caffemodel")
+            self.files["weights"] = layout.step(whole, f"{whole}.caffemodel")
         self.calibration = {
             case: {
                 given: layout.step(name, f"calibration/{case}.{place}.raw")
@@ -58,7 +67,9 @@ class ModelSteps:
 
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
-        return [*self._weights(), self._ir(), *([self._int8()] if self._quantised else [])]
+        if not self._quantised:
+            return [*self._weights(), self._ir()]
+        return [*self._weights(), *([] if self._shares else [self._ir()]), self._int8()]
 
     @property
     def _quantised(self) -> bool:
@@ -74,7 +85,10 @@ class ModelSteps:
         }
 
     def _exact(self) -> dict[str, Path]:
-        """Return the IR of f32 that is quantised; it is not published."""
+        """Return the IR of f32 that is quantised; if it is published, another fixture does that."""
+        if self._shares:
+            folder = self._layout.artifacts / self._whole
+            return {end: folder / f"{self._whole}.{end}" for end in ("xml", "bin")}
         place = self._layout.step(self._name, "f32")
         return {
             "xml": place / f"{self._name}.xml",
@@ -84,7 +98,7 @@ class ModelSteps:
 
     def _weights(self) -> list[Action]:
         model = self._model
-        if model.seed is None:
+        if model.seed is None or self._name != self._whole:
             return []
         action = Action(
             name=f"weights:{self._name}",

@@ -12,7 +12,7 @@ _FORM = re.compile(r"([0-9]{1,6})/([0-9]{1,6})", re.ASCII)
 # The steps of these kinds belong to the fixture that their name begins with.
 _KINDS = frozenset(
     {
-        *("source", "ir", "tensor", "fixture", "verify", "manifest"),
+        *("source", "weights", "ir", "int8", "tensor", "fixture", "verify", "manifest"),
         *("pictures", "shard", "dataset", "score", "accuracy"),
     }
 )

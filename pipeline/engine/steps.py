@@ -16,7 +16,7 @@ def all_steps(configs: Configs) -> tuple[Action, ...]:
     """Return every action of every fixture."""
     layout = Layout(configs)
     steps: list[Action] = []
-    fixtures = [FixtureSteps(layout, configs, *named) for named in configs.fixtures.items()]
+    fixtures = [FixtureSteps(layout, configs, name) for name in configs.fixtures]
     needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
     steps += [_toolchain(layout, name) for name in sorted(needed)]
     steps += _guests(layout, configs)

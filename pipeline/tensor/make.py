@@ -20,10 +20,10 @@ from pipeline.work.action import Job
 def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
-    Input: ``image`` or ``content``, where it is made from one. Parameters: ``name``, ``dims``, and
-    ``tensor``, the config's table. Raises PipelineError (TENSOR).
+    Input: ``image`` or ``content``, where it is made from one. Parameters: ``dims``, and
+    ``tensor``, the config's table. Means: ``name``, for errors. Raises PipelineError (TENSOR).
     """
-    name = str(job.parameters["name"])
+    name = str(job.means["name"])
     tensor = msgspec.convert(job.parameters["tensor"], Tensor)
     dims = tuple(cast(list[int], job.parameters["dims"]))
     for finding in check_tensor(tensor, dims, name):

@@ -46,8 +46,11 @@ def verify(job: Job) -> None:
 
     started = time.perf_counter()
     given = [path for label, path in job.inputs.items() if _is_given(label)]
+    model = [job.inputs["xml"], job.inputs["bin"]]
     sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
-    out = infer_in_sandbox(job.inputs["guest"], given, [case], run, sizes, job.scratch, where)
+    out = infer_in_sandbox(
+        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where
+    )
     seconds["guest"] = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -109,7 +112,7 @@ def verify(job: Job) -> None:
 
 
 def _is_given(label: str) -> bool:
-    return label in ("descriptor", "xml", "bin") or label.startswith("tensor.")
+    return label == "descriptor" or label.startswith("tensor.")
 
 
 def _unequal(ours: Path, native: Path, files: Sequence[str], where: str) -> list[PipelineError]:

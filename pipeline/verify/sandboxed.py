@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config.schema import GuestRun
 from pipeline.errors import Code, PipelineError
+from pipeline.host.graphs import NamedGraph
 from pipeline.host.host import Host, Outcome, Preopen
 from pipeline.store.objects import copy
 from pipeline.work.last_resort import ended_after
@@ -25,6 +26,7 @@ _GRACE_SECONDS = 10.0
 
 def infer_in_sandbox(
     guest: Path,
+    model: Sequence[Path],
     given: Iterable[Path],
     cases: Sequence[str],
     run: GuestRun,
@@ -34,22 +36,32 @@ def infer_in_sandbox(
 ) -> Path:
     """Run a guest on ``cases`` and return the folder with the files that it wrote.
 
-    ``given`` are the files that it sees as ``fixture``, and it sees nothing else: not what an
-    earlier run has written. ``outputs`` are the files that it must leave in ``out``, with their
-    sizes in bytes; anything else there, or a link in place of one, is refused, since whatever
-    reads it later would follow it. Raises PipelineError (GUEST_FAILED, VERIFY, and those of
-    ``Host.run``).
+    ``given`` are the files that it sees as ``fixture``, with the xml and bin of ``model`` unless
+    it loads those by their name, and it sees nothing else: not what an earlier run has written.
+    ``outputs`` are the files that it must leave in ``out``, with their sizes in bytes; anything
+    else there, or a link in place of one, is refused, since whatever reads it later would follow
+    it. Raises PipelineError (GUEST_FAILED, VERIFY, and those of ``Host.run``).
     """
     fixture, out = scratch / "fixture", scratch / "out"
     fixture.mkdir()
     out.mkdir()
+    args = tuple(cases)
+    graphs: tuple[NamedGraph, ...] = ()
+    if run.load == "name":
+        name = model[0].stem
+        graphs = (NamedGraph(name, scratch / "graph"),)
+        args = ("--graph", name, *cases)
+        graphs[0].folder.mkdir()
     for path in given:
         copy(path, fixture / path.name)
+    for path in model:
+        copy(path, (graphs[0].folder if graphs else fixture) / path.name)
     streams = [scratch / "stdout", scratch / "stderr"]
     with Host() as host, ended_after(run.seconds + _GRACE_SECONDS):
         outcome = host.run(
             guest,
-            args=tuple(cases),
+            args=args,
+            graphs=graphs,
             dirs=(
                 Preopen(host=fixture, guest="fixture"),
                 Preopen(host=out, guest="out", writable=True),

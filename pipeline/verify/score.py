@@ -133,7 +133,8 @@ def _in_guest(
     run = msgspec.structs.replace(task.run, seconds=task.run.seconds * len(pictures))
     out = infer_in_sandbox(
         job.inputs["guest"],
-        [*model, *sorted(given.iterdir())],
+        model,
+        sorted(given.iterdir()),
         list(cases),
         run,
         sizes,

@@ -22,12 +22,15 @@ CHORD = Signal(rate=22050, frequencies=(440.0, 554.365, 659.255), harmonics=4, p
 def make(folder: Path, tensor: Tensor, dims: tuple[int, ...], **inputs: Path) -> bytes:
     folder.mkdir(exist_ok=True)
     parameters: dict[str, Any] = {
-        "name": "x: tensor.cat.data",
         "dims": list(dims),
         "tensor": msgspec.to_builtins(tensor),
     }
     job = Job(
-        inputs=inputs, outputs={"tensor": folder / "t"}, parameters=parameters, scratch=folder
+        inputs=inputs,
+        outputs={"tensor": folder / "t"},
+        parameters=parameters,
+        scratch=folder,
+        means={"name": "x: tensor.cat.data"},
     )
     make_tensor(job)
     return (folder / "t").read_bytes()

@@ -1,0 +1,82 @@
+"""Variants: the fixtures that one config makes of its model in other precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from msgspec import structs
+
+from pipeline.config.finding import Finding
+from pipeline.config.rules import fixture_findings, name_fault
+from pipeline.config.schema import Fixture, Variant
+from pipeline.config.wording import Path, quoted
+
+# What a variant's own table can be at fault for; else it is the fixture's.
+_OF_MODEL = ("precision", "loss")
+_OF_FIXTURE = ("golden", "expect", "calibration")
+
+
+def variants(name: str, fixture: Fixture) -> Mapping[str, Fixture]:
+    """Return the variants of a fixture as fixtures, each under its full name.
+
+    The variant ``f16`` of ``squeezenet`` is ``squeezenet-f16``.
+    """
+    return {f"{name}-{key}": _varied(fixture, key, each) for key, each in fixture.variant.items()}
+
+
+def variant_findings(
+    name: str,
+    fixture: Fixture,
+    fixtures: Collection[str],
+    guests: Collection[str],
+    broken: Collection[Path],
+) -> Iterator[Finding]:
+    """Yield what is wrong with the variants of a fixture, and is not with the fixture itself.
+
+    ``fixtures`` and ``guests`` are the names that have files of their own.
+    """
+    if not fixture.variant or ("variant",) in broken:
+        return
+    told = {(each.path, each.message) for each in fixture_findings(fixture, guests, broken)}
+    for key, variant in fixture.variant.items():
+        path, full = ("variant", key), f"{name}-{key}"
+        if fault := name_fault(full):
+            yield Finding(path, "The variant has a name that cannot be used.", fault, quoted(full))
+        if full in fixtures:
+            message = "The variant has the name of another fixture."
+            yield Finding(path, message, found=f"configs/fixtures/{full}.toml")
+        if path in broken:
+            continue
+        for found in fixture_findings(_varied(fixture, key, variant), guests, _broken(key, broken)):
+            if (found.path, found.message) not in told:
+                yield replace(found, path=_placed(key, found.path))
+
+
+def _varied(fixture: Fixture, key: str, variant: Variant) -> Fixture:
+    quantised = variant.precision == "int8"
+    model = structs.replace(fixture.model, precision=variant.precision, loss=variant.loss)
+    return structs.replace(
+        fixture,
+        description=variant.description or f"{fixture.description} ({key})",
+        model=model,
+        golden=variant.golden or fixture.golden,
+        expect={**fixture.expect, **variant.expect},
+        calibration=variant.calibration or (fixture.calibration if quantised else {}),
+        dataset={},
+        variant={},
+        default=variant.default,
+    )
+
+
+def _placed(key: str, path: Path) -> Path:
+    """Return the path of a variant's key by its path in the fixture that it makes."""
+    if path[:1] == ("model",) and path[1:2] and path[1] in _OF_MODEL:
+        return ("variant", key, *path[1:])
+    return ("variant", key, *(path if path[0] in _OF_FIXTURE else ()))
+
+
+def _broken(key: str, broken: Collection[Path]) -> Collection[Path]:
+    """Return the broken paths of the fixture that a variant makes."""
+    own = {path[2:] for path in broken if path[:2] == ("variant", key)}
+    return {*broken, *(("model", *path) if path[0] in _OF_MODEL else path for path in own)}
