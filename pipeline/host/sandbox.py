@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,6 +147,9 @@ def _engine(command: Command) -> wasmtime.Engine:
     config.consume_fuel = command.fuel is not None
     # The ABI's pointers are i32.
     config.wasm_memory64 = False
+    # Wasmtime's own cache of compiled code, in the user's cache folder; without one it compiles.
+    with suppress(wasmtime.WasmtimeError):
+        config.cache = True
     return wasmtime.Engine(config)
 
 

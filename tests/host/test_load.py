@@ -250,3 +250,31 @@ def test_limits_give_7(models: Models, tmp_path: Path) -> None:
     script.load(models["add"].xml, models["add"].bin, script.room())
     assert script.run(tmp_path, limits=Limits(graphs=1)).errnos == [0, 7, 0, 0]
     assert script.run(tmp_path, limits=Limits(bytes=size)).errnos == [0, 7, 0, 0]
+
+
+@pytest.mark.parametrize("size", [0, 8])
+def test_a_named_ir_with_too_few_weights_gives_5(models: Models, tmp_path: Path, size: int) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    (folder / "model.xml").write_bytes(models["add"].xml)
+    (folder / "model.bin").write_bytes(models["add"].bin[:size])
+    script = Script()
+    script.call("load_by_name", script.put(b"cut"), 3, script.room())
+    ran = script.run(tmp_path, graphs=[NamedGraph("cut", folder)])
+    assert ran.errnos == [5]
+    assert "load_by_name" in ran.messages
+
+
+def test_the_weights_of_a_named_ir_are_not_read_into_memory(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        assert path.suffix != ".bin", f"{path} was read"
+        return real(path)
+
+    script = Script()
+    script.call("load_by_name", script.put(b"add"), 3, script.room())
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert script.run(tmp_path, graphs=[NamedGraph("add", models["add"].folder)]).errnos == [0]

@@ -276,3 +276,24 @@ def test_a_host_works_in_a_spawned_process(tmp_path: Path, shared: Path) -> None
         with pytest.raises(PipelineError) as caught:
             pool.submit(run, bad).result()
     assert caught.value.code is Code.USAGE
+
+
+def test_a_guest_is_compiled_once_where_the_user_has_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    wasm = guest(tmp_path, f"(call $exit (i32.const {7}))")
+    found = []
+    for _ in range(2):
+        assert run(wasm).exit_code == 7
+        found.append([path for path in (tmp_path / "cache").rglob("*") if path.suffix == ""])
+    assert found[0]
+    assert found[0] == found[1]
+
+
+def test_a_guest_runs_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert run(guest(tmp_path, "")).exit_code == 0

@@ -53,7 +53,12 @@ class OpenVINO:
             return _compile(_read_file(encoding, path), device, None)
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
-        """Compile a model from files; raises BackendFailure and Missing."""
+        """Compile a model from files; raises BackendFailure and Missing.
+
+        An IR's weights are mapped into memory: what infers with them uses them where they are.
+        """
+        if encoding is Encoding.OPENVINO:
+            return _compile(_map_ir(*files), device, None)
         try:
             parts = [bytearray(path.read_bytes()) for path in files]
         except OSError as error:
@@ -147,6 +152,16 @@ def _read_ir(xml: bytearray, weights: bytearray) -> Model:
     array = numpy.frombuffer(weights, numpy.uint8) if weights else numpy.empty(0, numpy.uint8)
     try:
         model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
+    except RuntimeError as error:
+        raise BackendFailure(_own_words(error)) from None
+    return model
+
+
+def _map_ir(xml: Path, weights: Path) -> Model:
+    core = _core()
+    core.set_property({"ENABLE_MMAP": True})
+    try:
+        model: Model = core.read_model(str(xml), str(weights))
     except RuntimeError as error:
         raise BackendFailure(_own_words(error)) from None
     return model
