@@ -25,7 +25,7 @@ from pipeline.engine.steps import all_steps
 from pipeline.model.convert import TOOLCHAINS
 from pipeline.toolchain.locked import python_of
 
-RUNS = 5
+RUNS = 7
 USUAL = ("squeezenet", "text-direction", "mobilenet-v1", "basic-pitch")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -20,10 +22,12 @@ _EPILOG = """\
 example:
   wasi-nn convert net.caffemodel net.prototxt -o out --precision f32 --mean 104,117,123
   wasi-nn convert net.onnx -o out --input 'x[1,3,224,224]'
+  wasi-nn convert net.onnx -o out --precision int8 --calibration cat.bgr --calibration dog.bgr
 
   writes out/net.xml and out/net.bin. The files may be of Caffe (.caffemodel .prototxt), Kaldi,
   MXNet (.params .json), ONNX, Paddle (.pdmodel .pdiparams), PyTorch (TorchScript or an exported
-  program), TensorFlow (a frozen graph, or the folder of a SavedModel) or TFLite.
+  program), TensorFlow (a frozen graph, or the folder of a SavedModel) or TFLite. The external data
+  of an ONNX model is found beside it.
 """
 _INPUT = re.compile(r"(?P<name>[^\[\]]+?)?(?:\[(?P<shape>\d+(?:,\d+)*)\])?")
 
@@ -44,7 +48,21 @@ def add_parser(subparsers: Any) -> None:
         "--framework", choices=get_args(Framework), help="what the model was saved with"
     )
     parser.add_argument(
-        "--precision", choices=("f32", "f16"), default="f32", help="of the weights (f32)"
+        "--precision", choices=("f32", "f16", "int8"), default="f32", help="of the weights (f32)"
+    )
+    parser.add_argument(
+        "--calibration",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="TENSOR",
+        help="for int8: a raw tensor of the model's one input; once for each",
+    )
+    parser.add_argument(
+        "--loss",
+        type=float,
+        default=0.1,
+        help="for int8: what an output may lose, as a share of its length (0.1)",
     )
     parser.add_argument(
         "--input",
@@ -62,20 +80,21 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--reverse-channels", action="store_true", help="RGB to BGR or back, before mean and scale"
     )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Convert, write the pair and show what it is; raises PipelineError."""
+    from pipeline.cli.convert_int8 import check_calibration, quantised
     from pipeline.model.canonical_digest import canonical_digest
     from pipeline.model.convert import TOOLCHAINS, make_ir
-    from pipeline.model.recognise import recognise
     from pipeline.model.request import Request
     from pipeline.store.atomic import aside
     from pipeline.store.objects import copy
-    from pipeline.toolchain.locked import python_of, ready
 
-    framework, files = recognise(args.model, args.framework)
+    check_calibration(args)
+    framework, files = _files(args)
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(
@@ -83,33 +102,31 @@ def execute(args: argparse.Namespace) -> int:
         )
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary:
         scratch = Path(temporary)
-        python = Path(sys.executable)
-        if framework in TOOLCHAINS:
-            environment = _environment(TOOLCHAINS[framework])
-            if environment is not None:
-                ready(environment, scratch, lambda text: print(text, flush=True))
-                python = python_of(environment.folder)
         request = Request(
             name=name,
             model=Model(
                 framework=framework,
                 files={label: label for label in files},
                 inputs=_inputs(args),
-                precision=args.precision,
+                precision="f16" if args.precision == "f16" else "f32",
             ),
             files=files,
-            python=python,
+            python=toolchain_python(TOOLCHAINS.get(framework), scratch),
             seconds=_SECONDS,
         )
         folder = scratch / "work"
         folder.mkdir()
         xml, weights = make_ir(request, folder)
+        losses: Mapping[str, float] = {}
+        if args.precision == "int8":
+            xml, weights, losses = quantised(args, name, xml, weights, scratch)
         canonical = canonical_digest(xml, weights)
+        written = {end: args.output / f"{name}.{end}" for end in ("xml", "bin")}
         try:
             args.output.mkdir(parents=True, exist_ok=True)
-            with aside(args.output / f"{name}.bin") as part:
+            with aside(written["bin"]) as part:
                 copy(weights, part)
-            with aside(args.output / f"{name}.xml") as part:
+            with aside(written["xml"]) as part:
                 part.write_bytes(xml)
         except OSError as error:
             raise PipelineError(
@@ -118,9 +135,58 @@ def execute(args: argparse.Namespace) -> int:
                 where=str(args.output),
                 found=error.strerror or str(error),
             ) from None
-    print(f"{args.output / name}.xml and .bin, from {framework}, weights in {args.precision}")
-    print(f"canonical digest {canonical}")
+    found = {
+        "framework": framework,
+        "precision": args.precision,
+        **{end: _identity(path) for end, path in written.items()},
+        "canonical digest": canonical,
+        **({"loss": losses} if losses else {}),
+    }
+    _show(found, as_json=args.json)
     return 0
+
+
+def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    xml = found["xml"]["path"]
+    print(f"{xml} and .bin, from {found['framework']}, weights in {found['precision']}")
+    for output, loss in found.get("loss", {}).items():
+        print(f"{output} lost {loss:.4g} of its length on the calibration tensors")
+    print(f"canonical digest {found['canonical digest']}")
+
+
+def _identity(path: Path) -> dict[str, object]:
+    from pipeline.store.digest import Digest
+
+    digest = Digest.of_file(path)
+    return {"path": str(path), "size": digest.size, "sha256": digest.sha256}
+
+
+def _files(args: argparse.Namespace) -> tuple[Framework, Mapping[str, Path]]:
+    """Return the framework, and the model's files with those that an ONNX model names."""
+    from pipeline.cli.external_data import external_data
+    from pipeline.model.recognise import recognise
+
+    framework, files = recognise(args.model, args.framework)
+    if framework == "onnx":
+        return framework, {**files, **external_data(files["model"])}
+    return framework, files
+
+
+def toolchain_python(toolchain: str | None, scratch: Path) -> Path:
+    """Return the interpreter of a toolchain, or ours; its environment is made where it is missing.
+
+    Raises PipelineError (TOOLCHAIN).
+    """
+    from pipeline.toolchain.locked import python_of, ready
+
+    environment = _environment(toolchain) if toolchain else None
+    if environment is None:
+        return Path(sys.executable)
+    ready(environment, scratch, lambda text: print(text, file=sys.stderr, flush=True))
+    return python_of(environment.folder)
 
 
 def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:

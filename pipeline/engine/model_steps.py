@@ -121,7 +121,7 @@ class ModelSteps:
             name=f"ir:{self._name}",
             title=f"{model.framework} to OpenVINO IR, {precision}",
             recipe=convert,
-            version=2,
+            version=3,
             inputs={
                 **self.files,
                 **self._converter.inputs(self._layout),
@@ -151,7 +151,7 @@ class ModelSteps:
             name=f"int8:{self._name}",
             title=f"quantised by NNCF, calibrated with {len(self.calibration)} tensors",
             recipe=quantise,
-            version=1,
+            version=2,
             inputs={
                 "f32.xml": exact["xml"],
                 "f32.bin": exact["bin"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from pipeline.model.ir_xml import read_net
+from pipeline.model.stable_names import name_layers
 
 # What converters write of themselves. Other entries mean something: without the marks of
 # decompressed constants an f16 model computes something else.
@@ -12,7 +13,9 @@ _TOOL_ENTRIES = frozenset({"MO_version", "Runtime_version", "conversion_paramete
 
 
 def canonical_xml(xml: bytes) -> bytes:
-    """Return the xml with the tools' own entries dropped, attributes sorted, and one indent.
+    """Return the xml without the tools' own entries, counted names counted anew, one indent.
+
+    Attributes are sorted.
 
     Raises ValueError when it is not the xml of an IR.
     """
@@ -23,6 +26,7 @@ def canonical_xml(xml: bytes) -> bytes:
                 info.remove(entry)
         if not len(info):
             net.remove(info)
+    name_layers(net)
     for element in net.iter():
         attributes = sorted(element.attrib.items())
         element.attrib.clear()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -26,43 +29,29 @@ def quantise(job: Job) -> None:
     quantiser's stamp. Outputs: those of an ``ir`` step, and ``quantisation`` (JSON): for each
     output the distance of the two IRs' answers over all calibration tensors, as a share of the
     length of the f32 IR's. Parameters: ``name``, ``model`` and ``seconds``. Raises PipelineError
-    (MODEL, TOOLCHAIN, TIME_LIMIT), also when more is lost than the config allows.
+    (MODEL, TOOLCHAIN, TIME_LIMIT), also when more is lost than is allowed.
     """
     model = msgspec.convert(job.parameters["model"], Model)
+    assert model.loss is not None
     name = str(job.parameters["name"])
     folder = job.scratch / "work"
     folder.mkdir()
     for label in ("xml", "bin"):
         shutil.copyfile(job.inputs[f"f32.{label}"], folder / f"f32.{label}")
-    samples: dict[str, dict[str, str]] = {}
+    samples: dict[str, dict[str, Path]] = {}
     for label, path in sorted(job.inputs.items()):
         kind, _, rest = label.partition(".")
         if kind == "calibration":
             number, _, given = rest.partition(".")
-            samples.setdefault(number, {})[given] = str(path.absolute())
-    order = {
-        "samples": list(samples.values()),
-        "shapes": {given: list(each.shape) for given, each in model.inputs.items()},
-    }
-    finished = run_process(
-        [python_for(job, "quantiser"), "-s", PROGRAMS / "quantise_ir.py", json.dumps(order)],
+            samples.setdefault(number, {})[given] = path
+    order = Quantising(
+        name=name,
+        samples=tuple(samples.values()),
+        shapes={given: each.shape for given, each in model.inputs.items()},
+        python=python_for(job, "quantiser"),
         seconds=float(str(job.parameters["seconds"])),
-        cwd=folder,
-        env=private_home(folder),
     )
-    xml = folder / f"{name}.xml"
-    if finished.returncode != 0 or not (folder / "int8.xml").exists():
-        raise PipelineError(
-            Code.MODEL,
-            f"NNCF could not quantise {name}.",
-            found=f"exit status {finished.returncode}",
-            hint="See its own last lines below.",
-            detail=finished.last_lines(),
-        )
-    xml.write_bytes(canonical_xml((folder / "int8.xml").read_bytes()))
-    (folder / "int8.bin").replace(xml.with_suffix(".bin"))
-    losses: dict[str, float] = json.loads((folder / "losses.json").read_text())
-    _check(losses, model, name)
+    xml, losses = quantise_ir(order, folder, model.loss)
     interface = read_interface(xml, model)
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     shutil.copyfile(xml, job.outputs["xml"])
@@ -72,15 +61,59 @@ def quantise(job: Job) -> None:
     job.outputs["quantisation"].write_text(json.dumps(told, indent=2) + "\n")
 
 
-def _check(losses: dict[str, float], model: Model, name: str) -> None:
-    assert model.loss is not None
-    worst = max(losses, key=lambda output: losses[output])
-    if not losses[worst] <= model.loss:
+@dataclass(frozen=True, kw_only=True)
+class Quantising:
+    """What NNCF is asked for: raw tensors by input, their shapes, the Python that it lives in."""
+
+    name: str
+    samples: Sequence[Mapping[str, Path]]
+    shapes: Mapping[str, Sequence[int]]
+    python: Path
+    seconds: float
+
+
+def quantise_ir(order: Quantising, folder: Path, loss: float) -> tuple[Path, Mapping[str, float]]:
+    """Quantise ``f32.xml`` in ``folder``; return the canonical IR there, and what each output lost.
+
+    Raises PipelineError (MODEL, TIME_LIMIT), also when an output lost more than ``loss``.
+    """
+    asked = {
+        "samples": [
+            {given: str(path.absolute()) for given, path in sample.items()}
+            for sample in order.samples
+        ],
+        "shapes": {given: list(shape) for given, shape in order.shapes.items()},
+    }
+    finished = run_process(
+        [order.python, "-s", PROGRAMS / "quantise_ir.py", json.dumps(asked)],
+        seconds=order.seconds,
+        cwd=folder,
+        env=private_home(folder),
+    )
+    if finished.returncode != 0 or not (folder / "int8.xml").exists():
         raise PipelineError(
             Code.MODEL,
-            f"Quantising {name} costs more accuracy than the config allows.",
+            f"NNCF could not quantise {order.name}.",
+            found=f"exit status {finished.returncode}",
+            hint="See its own last lines below.",
+            detail=finished.last_lines(),
+        )
+    xml = folder / f"{order.name}.xml"
+    xml.write_bytes(canonical_xml((folder / "int8.xml").read_bytes()))
+    (folder / "int8.bin").replace(xml.with_suffix(".bin"))
+    losses: dict[str, float] = json.loads((folder / "losses.json").read_text())
+    _check(losses, loss, order.name)
+    return xml, losses
+
+
+def _check(losses: Mapping[str, float], loss: float, name: str) -> None:
+    worst = max(losses, key=lambda output: losses[output])
+    if not losses[worst] <= loss:
+        raise PipelineError(
+            Code.MODEL,
+            f"Quantising {name} costs more accuracy than is allowed.",
             where=f"output {worst}",
-            expected=f"a distance of at most {model.loss:g} of the output's length",
+            expected=f"a distance of at most {loss:g} of the output's length",
             found=f"{losses[worst]:.4g}",
             hint="Calibrate with more, and more usual, tensors; or raise loss if that is enough.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -176,3 +177,83 @@ def test_a_folder_that_cannot_be_written_is_one_error(folder: Path) -> None:
     done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
     assert done.returncode == 1
     assert "The IR cannot be written." in done.stderr
+
+
+def write_external(folder: Path, location: str) -> Path:
+    """Write a model that keeps its one weight in another file."""
+    scale = TensorProto(name="scale", data_type=TensorProto.FLOAT, dims=[1, 3])
+    scale.data_location = TensorProto.EXTERNAL
+    scale.external_data.add(key="location", value=location)
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "scale"], ["y"])],
+        "outside",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+        [scale],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    folder.mkdir(exist_ok=True)
+    (folder / "net.onnx").write_bytes(model.SerializeToString())
+    return folder
+
+
+def test_external_data_is_found_beside_the_model(tmp_path: Path) -> None:
+    write_external(tmp_path, "weights/net.data")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/net.data").write_bytes(b"\0\0\x80\x3f" * 3)
+    done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    # Weights of one value are kept once.
+    assert (tmp_path / "out/net.bin").read_bytes().startswith(b"\0\0\x80\x3f")
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("../net.data", "is not below its own folder"),
+        ("/etc/hostname", "is not below its own folder"),
+        ("missing.data", "in a file that is not there"),
+        ("link.data", "a link that leads out of the folder"),
+    ],
+)
+def test_external_data_elsewhere_is_one_clear_error(
+    tmp_path: Path, location: str, said: str
+) -> None:
+    (tmp_path / "net.data").write_bytes(bytes(12))
+    folder = write_external(tmp_path / "model", location)
+    (folder / "link.data").symlink_to(tmp_path / "net.data")
+    done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_as_json_it_tells_what_was_written(folder: Path) -> None:
+    done = wasi_nn("convert", "net.onnx", "-o", "out", "--json", cwd=folder)
+    found = json.loads(done.stdout)
+    assert (found["framework"], found["precision"]) == ("onnx", "f32")
+    for end in ("xml", "bin"):
+        data = (folder / found[end]["path"]).read_bytes()
+        assert found[end]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert found["canonical digest"] == told(folder, "out/net.xml")["canonical digest"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--precision", "int8"], "needs tensors that show which values are usual"),
+        (["--precision", "f16", "--calibration", "t.raw"], "f16 is not calibrated"),
+        (["--precision", "int8", "--calibration", "t.raw", "--loss", "2"], "a share of an output"),
+        (["--precision", "int8", "--calibration", "t.raw"], "768 bytes: 1x3x8x8 of f32"),
+        (["--precision", "int8", "--calibration", "none.raw"], "no file"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_one_clear_error(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    (folder / "t.raw").write_bytes(bytes(4))
+    done = wasi_nn("convert", "net.onnx", "-o", "out", *arguments, cwd=folder)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert not (folder / "out").exists()

@@ -174,3 +174,26 @@ def test_what_is_no_ir_is_refused(data: bytes) -> None:
 
 def test_the_weights_end_where_the_last_constant_does() -> None:
     assert weights_size(XML) == 16
+
+
+def _layers(*named: tuple[str, str]) -> bytes:
+    layers = "".join(f'<layer id="{i}" name="{n}" type="{t}"/>' for i, (n, t) in enumerate(named))
+    return f'<net name="n"><layers>{layers}</layers></net>'.encode()
+
+
+def test_names_that_a_converter_counted_are_counted_anew() -> None:
+    one = _layers(
+        ("data_128", "Parameter"),
+        ("Constant_1910", "Const"),
+        ("42", "Const"),
+        ("conv1/Dims409", "Const"),
+        ("conv1", "Add"),
+        ("norm11050/value10521711", "Const"),
+        ("fire2/expand1x1", "Convolution"),
+    )
+    other = one.replace(b"1910", b"7").replace(b"42", b"116").replace(b"Dims409", b"Dims1074")
+    text = canonical_xml(one)
+    assert canonical_xml(other.replace(b"10521711", b"10001234")) == text
+    for kept in (b'"data_128"', b'"conv1"', b'"fire2/expand1x1"'):
+        assert kept in text
+    assert [f'"Const_{n}"'.encode() in text for n in (1, 2, 3, 4, 5)] == [True] * 4 + [False]

@@ -7,6 +7,7 @@ Field numbers are those of onnx.proto; the wire format is protobuf's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from mmap import mmap
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DEPTH = 100
@@ -32,12 +33,14 @@ _MESSAGES: Mapping[str, Mapping[int, str]] = {
 }
 
 
-def external_files(model: bytes | bytearray) -> list[str]:
+def external_files(model: bytes | bytearray | mmap) -> list[str]:
     """Return the locations in every tensor's external_data, '' for one without a location.
 
     Raises ValueError for bytes that are no protobuf message.
     """
-    return list(_walk(memoryview(model), "Model", 0))
+    # Released at once: a file that is mapped cannot be closed while a part of it is looked at.
+    with memoryview(model) as whole:
+        return list(_walk(whole, "Model", 0))
 
 
 def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:

@@ -1,0 +1,81 @@
+"""`wasi-nn convert --precision int8`: an IR quantised with tensors that are given as files."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+
+_SECONDS = 3600.0
+_SIZES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
+
+
+def check_calibration(args: argparse.Namespace) -> None:
+    """Raise PipelineError (USAGE) when int8 lacks tensors, or another precision has some."""
+    if args.precision != "int8" and args.calibration:
+        raise PipelineError(
+            Code.USAGE,
+            f"The precision {args.precision} is not calibrated.",
+            hint="Say --precision int8, or leave out --calibration.",
+        )
+    if args.precision == "int8" and not args.calibration:
+        raise PipelineError(
+            Code.USAGE,
+            "The precision int8 needs tensors that show which values are usual.",
+            expected="--calibration TENSOR, once for each",
+        )
+    if args.precision == "int8" and not 0 < args.loss <= 1:
+        raise PipelineError(
+            Code.USAGE,
+            "The loss is a share of an output.",
+            where="--loss",
+            expected="more than 0, at most 1",
+            found=f"{args.loss:g}",
+        )
+
+
+def quantised(
+    args: argparse.Namespace, name: str, xml: bytes, weights: Path, scratch: Path
+) -> tuple[bytes, Path, Mapping[str, float]]:
+    """Return the quantised IR of one of f32, and what each output lost; raises PipelineError."""
+    from pipeline.cli.convert import toolchain_python
+    from pipeline.config.model_tables import Model
+    from pipeline.model.interface import read_interface
+    from pipeline.model.quantise import Quantising, quantise_ir
+
+    folder = scratch / "int8"
+    folder.mkdir()
+    (folder / "f32.xml").write_bytes(xml)
+    weights.replace(folder / "f32.bin")
+    model = Model(framework="onnx", files={}, inputs={}, precision="f32")
+    inputs = read_interface(folder / "f32.xml", model).inputs
+    if len(inputs) != 1:
+        raise PipelineError(
+            Code.USAGE,
+            f"Tensors are given for one input, and {name} has {len(inputs)}.",
+            found=", ".join(port.name for port in inputs),
+            hint="Write a config, with [calibration.NAME.INPUT] for each.",
+        )
+    port = inputs[0]
+    size = math.prod(port.shape) * _SIZES[port.type]
+    for path in args.calibration:
+        if not path.is_file() or path.stat().st_size != size:
+            raise PipelineError(
+                Code.USAGE,
+                "The calibration tensor does not fit the model's input.",
+                where=str(path),
+                expected=f"{size} bytes: {'x'.join(map(str, port.shape))} of {port.type}",
+                found=f"{path.stat().st_size} bytes" if path.is_file() else "no file",
+            )
+    order = Quantising(
+        name=name,
+        samples=[{port.name: path} for path in args.calibration],
+        shapes={port.name: port.shape},
+        python=toolchain_python("nncf", scratch),
+        seconds=_SECONDS,
+    )
+    pair, losses = quantise_ir(order, folder, args.loss)
+    return pair.read_bytes(), pair.with_suffix(".bin"), losses
