@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.load import Configs
-from pipeline.config.schema import Source
+from pipeline.config.schema import Fixture, Source
 from pipeline.config.source_rules import named_sources
 from pipeline.config.tensor_tables import Tensor
 from pipeline.engine.dataset_steps import DatasetSteps
@@ -113,13 +113,11 @@ class FixtureSteps:
                 "offline": self._configs.project.offline,
                 "root": self._layout.root,
             },
-            withdraws=(
-                self._manifest,
-                *(
-                    self._layout.artifacts / variant / "manifest.json"
-                    for variant, whole in self._configs.variant_of.items()
-                    if whole == self._name
-                ),
+            withdraws=tuple(
+                self._layout.artifacts / name / "manifest.json"
+                for name in (self._name, *self._configs.variant_of)
+                if self._configs.variant_of.get(name, name) == self._name
+                and label in _used(self._configs.fixtures[name])
             ),
         )
 
@@ -221,7 +219,7 @@ class FixtureSteps:
             },
         }
         inputs = {f"file.{path.name}": path for path in published.values()}
-        used = {source for _, source in named_sources(fixture)}
+        used = _used(fixture)
         inputs |= {f"source.{label}": self._sources[label] for label in sorted(used)}
         inputs |= {
             f"evidence.{case}": self._folder / "evidence" / case / "report.json"
@@ -290,3 +288,7 @@ class FixtureSteps:
         # A fixture's only tensor is `tensor-…`, as the field has always named it.
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
+
+
+def _used(fixture: Fixture) -> set[str]:
+    return {source for _, source in named_sources(fixture)}

@@ -28,6 +28,19 @@ def test_a_variant_shares_the_sources_and_has_files_of_its_own(project: Project)
     assert project.doit("manifest:tiny-f16").output.startswith("nothing to do")
 
 
+def test_what_only_a_variant_uses_withdraws_nothing_of_the_fixture(project: Project) -> None:
+    green = 'expect.red = { top1 = 0, labels = "labels" }\n'
+    source = '[source.labels]\nurls = ["file:labels.txt"]\nlicense = "Apache-2.0"\n\n[model]'
+    (project.root / "labels.txt").write_text("red\ngreen\nblue\n")
+    project.edit("[model]", source)
+    project.config.write_text(project.config.read_text() + F16 + green)
+    assert project.doit().output.startswith("nothing to do")
+    run = project.doit("manifest:tiny-f16")
+    assert run.returncode == 0, run.output
+    assert "source:tiny.labels" in run.steps("built")
+    assert project.doit().output.startswith("nothing to do")
+
+
 def test_a_source_that_changes_withdraws_what_its_variants_say(project: Project) -> None:
     project.config.write_text(project.config.read_text() + F16)
     assert project.doit("manifest:tiny-f16").returncode == 0
