@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pipeline.model.complaint import complaint
 from pipeline.model.private_home import private_home
 from pipeline.model.request import Request
 from pipeline.work.process import run_process
+
+_COPY_STATES = Path(__file__).parent / "programs" / "copy_states.py"
 
 
 def convert_caffe(request: Request, folder: Path) -> Path:
@@ -24,7 +27,20 @@ def convert_caffe(request: Request, folder: Path) -> Path:
 
 def convert_kaldi(request: Request, folder: Path) -> Path:
     """Convert a network of nnet1 or nnet2 (``model``)."""
-    return _convert(request, folder, "kaldi", _copied(request, "model", folder, ".nnet"), [])
+    xml = _convert(request, folder, "kaldi", _copied(request, "model", folder, ".nnet"), [])
+    if b'type="Assign"' not in xml.read_bytes():
+        return xml
+    target = folder / "states" / xml.name
+    target.parent.mkdir()
+    finished = run_process(
+        [sys.executable, "-I", _COPY_STATES, str(xml), str(target)],
+        seconds=request.seconds,
+        cwd=folder,
+        env=private_home(folder / "states"),
+    )
+    if finished.returncode != 0 or not target.exists():
+        raise complaint(request, "OpenVINO", finished)
+    return target
 
 
 def convert_mxnet(request: Request, folder: Path) -> Path:
