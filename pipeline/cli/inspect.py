@@ -17,11 +17,12 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "inspect",
-        help="show what a model's or guest's file holds",
+        help="show what a model's, guest's or tensor's file holds",
         description=(
             "Shows the inputs, outputs, operations and digests of a model: an IR (.xml, with its "
             ".bin beside it), ONNX, TFLite, or Caffe's weights (.caffemodel); the imports, exports "
-            "and memory of a guest (.wasm), and which wasi-nn it was built for."
+            "and memory of a guest (.wasm), and which wasi-nn it was built for; what a raw "
+            "tensor holds (.bgr, .rgb, .rgba, .gray, .raw), and whether as its name says."
         ),
     )
     parser.add_argument("file", type=Path, help="the file")
@@ -30,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Show the file; returns 1 for an IR whose xml and bin do not belong together."""
+    """Show the file; returns 1 where its parts, or its name and its bytes, do not agree."""
     path: Path = args.file
     if not path.is_file():
         raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
@@ -47,12 +48,13 @@ def execute(args: argparse.Namespace) -> int:
         print(json.dumps(found, indent=2))
     else:
         _show(found, "")
-    return 0 if found.get("belong together", True) else 1
+    return 0 if found.get("belong together", True) and "warning" not in found else 1
 
 
 def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
     from pipeline.guest.inspect import inspect_guest
     from pipeline.model import inspect
+    from pipeline.tensor.inspect import inspect_tensor
 
     return {
         ".xml": inspect.inspect_ir,
@@ -60,6 +62,7 @@ def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
         ".tflite": inspect.inspect_network,
         ".caffemodel": inspect.inspect_caffemodel,
         ".wasm": inspect_guest,
+        **dict.fromkeys((".bgr", ".rgb", ".rgba", ".gray", ".raw"), inspect_tensor),
     }
 
 

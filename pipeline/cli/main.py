@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from pipeline.cli import convert, inspect, run
+from pipeline.cli import convert, inspect, preview, run, tensor
 from pipeline.errors import PipelineError
 
 # Each offers add_parser(subparsers) and execute(args) -> int.
-COMMANDS: Sequence[ModuleType] = (run, convert, inspect)
+COMMANDS: Sequence[ModuleType] = (run, convert, inspect, tensor, preview)
 
 _INTERRUPTED = 130
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
     parser = argparse.ArgumentParser(
         prog="wasi-nn",
-        description="Runs wasi-nn guests in a sandbox, served by OpenVINO; converts models.",
+        description="Runs wasi-nn guests in a sandbox; converts models; makes and shows tensors.",
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from typing import get_args
 
 import msgspec
 
 from pipeline.config.finding import Finding, Known
+from pipeline.config.model_tables import PortType
 from pipeline.config.schema import Expect, Fixture, GuestRun
 from pipeline.config.tensor_rules import CHANNELS, check_tensor
 from pipeline.config.tensor_tables import Tensor
@@ -17,6 +19,7 @@ _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _MOST_MEMORY = 2**32
 # What a tensor says that is right or wrong by its colour.
 _OF_COLOUR = (("layout",), ("mean",), ("scale",))
+_LAYOUTS = {2: "HW", 3: "CHW", 5: "NCDHW"}
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -134,8 +137,14 @@ def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: Known) -> Itera
     # Stand-ins that no rule objects to, for what cannot be read.
     if not knows.whole("model", "inputs", path[-1], "shape"):
         dims = (1, *(CHANNELS.get(tensor.colour or "", 1),) * 3)
+    if not knows(*path, "layout"):
+        tensor = msgspec.structs.replace(tensor, layout=_LAYOUTS.get(len(dims), "NCHW"))
     if not knows(*path, "type"):
         tensor = msgspec.structs.replace(tensor, type="f32")
+    if tensor.type not in get_args(PortType):
+        message = f"wasi-nn has no number for elements of type {tensor.type}."
+        expected = " or ".join(get_args(PortType))
+        yield Finding((*path, "type"), message, expected, tensor.type)
     doubtful = () if knows(*path, "colour") else _OF_COLOUR
     for found in check_tensor(tensor, dims, dotted(path)):
         if found.path and not knows.whole(*path, *found.path):

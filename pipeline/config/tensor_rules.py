@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from pipeline.config.finding import Finding
 from pipeline.config.tensor_tables import Tensor
 
-CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
+CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}
 _OF_IMAGES = ("colour", "layout", "resize", "range")
-_ONLY_IMAGES = ("crop", "rotate", *_OF_IMAGES, "mean", "scale")
+_ONLY_IMAGES = (
+    *("crop", "rotate", "shorter", "padding", "background", *_OF_IMAGES, "mean", "scale"),
+)
 _MADE_OF = ("image", "signal", "content", "constant")
-_WHOLE = ("u8", "i32", "i64")
+_WHOLE = ("u8", "i8", "i32", "i64")
 _LARGEST_F16 = 65504
-_BOUNDS = {"u8": (0, 255), "i32": (-(2**31), 2**31 - 1), "i64": (-(2**53), 2**53)}
+_BOUNDS = {
+    "u8": (0, 255),
+    "i8": (-128, 127),
+    "i32": (-(2**31), 2**31 - 1),
+    "i64": (-(2**53), 2**53),
+}
 
 
 def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Finding]:
@@ -37,8 +44,12 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding
             yield Finding((), message, key, hint="Nothing about a picture is guessed: say it.")
     if tensor.colour is not None and tensor.layout is not None:
         yield from _axes(tensor, dims, name)
+    yield from _framing(tensor, dims)
     if tensor.colour is not None:
         yield from _channels(tensor, CHANNELS[tensor.colour])
+    if tensor.type == "i8":
+        message = "The bytes of a picture do not fit into i8."
+        yield Finding(("type",), message, "u8, or a float with a mean", "i8")
     if tensor.type in _WHOLE:
         if tensor.range == "0-1":
             message = f"Whole numbers of type {tensor.type} cannot hold the range 0-1."
@@ -59,17 +70,44 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding
 def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
     assert tensor.colour is not None
     assert tensor.layout is not None
-    channels = CHANNELS[tensor.colour]
+    channels, layout = CHANNELS[tensor.colour], tensor.layout
     shown = "x".join(map(str, dims))
-    if len(dims) != 4 or dims[0] != 1:
+    singles = [axis for axis in layout if axis in "ND"]
+    if len(dims) != len(layout) or any(dims[layout.index(axis)] != 1 for axis in singles):
         message = f"[{name}] is one picture, which does not fit an input of this shape."
-        expected = "1xCxHxW or 1xHxWxC"
+        expected = "x".join("1" if axis in "ND" else axis for axis in layout)
         yield Finding(("image",), message, expected, shown)
-    elif dims[tensor.layout.index("C")] != channels:
+    elif "C" not in layout:
+        if channels != 1:
+            message = f"A layout without channels holds grey, and not {tensor.colour}."
+            yield Finding(("layout",), message, "a layout with C", layout)
+    elif dims[layout.index("C")] != channels:
         message = f"{tensor.colour} in {tensor.layout} has {channels} channels; the input has not."
         expected = f"{channels} at axis {tensor.layout.index('C')} of {shown}"
         found = str(dims[tensor.layout.index("C")])
         yield Finding(("layout",), message, expected, found)
+
+
+def _framing(tensor: Tensor, dims: tuple[int, ...]) -> Iterator[Finding]:
+    for key, fit in (("shorter", "centre"), ("padding", "pad")):
+        if getattr(tensor, key) is not None and tensor.fit != fit:
+            message = f"The {key} belongs to another fit."
+            yield Finding((key,), message, f"fit = '{fit}'", f"fit = '{tensor.fit}'")
+    fits = tensor.layout is not None and len(tensor.layout) == len(dims)
+    sides = [dims[(tensor.layout or "").index(axis)] for axis in "HW"] if fits else [0]
+    if tensor.shorter is not None and tensor.fit == "centre" and tensor.shorter < max(sides):
+        message = "The shorter side would be shorter than what is kept of it."
+        yield Finding(("shorter",), message, f"at least {max(sides)}", str(tensor.shorter))
+    if tensor.colour == "RGBA" and tensor.background is not None:
+        message = "RGBA keeps what is transparent, and lays it on nothing."
+        yield Finding(("background",), message, hint="Remove it, or use RGB.")
+    if tensor.decode == "fast":
+        if tensor.resize is not None and not tensor.resize.startswith("pillow-"):
+            message = "A picture that is decoded fast needs a kernel that smooths what it shrinks."
+            yield Finding(("decode",), message, "a kernel of Pillow's", tensor.resize)
+        if tensor.crop is not None:
+            message = "A picture that is decoded fast has other rows and columns."
+            yield Finding(("crop",), message, hint="Remove the crop, or decode exactly.")
 
 
 def _channels(tensor: Tensor, channels: int) -> Iterator[Finding]:

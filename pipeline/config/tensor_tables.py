@@ -8,7 +8,26 @@ import msgspec
 
 from pipeline.config.tables import Count, Index, Number, Positive, Table, Text
 
-ElementType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
+ElementType = Literal["f16", "bf16", "f32", "f64", "u8", "i8", "i32", "i64"]
+Kernel = Literal[
+    "opencv-linear",
+    "opencv-area",
+    "opencv-cubic",
+    "pillow-bilinear",
+    "pillow-bicubic",
+    "pillow-lanczos",
+    "nearest",
+]
+# Every axis at most once, height and width among them.
+Layout = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?=.*H)(?=.*W)(?!.*(.).*\1)[NCDHW]{2,5}(?!\n)$",
+        description="an order of axes such as 'NCHW'",
+    ),
+]
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Colour = tuple[Byte, Byte, Byte]
 
 
 class Crop(Table, frozen=True):
@@ -73,12 +92,24 @@ class Tensor(Table, frozen=True):
     """The part of the picture that is kept."""
     rotate: Literal[0, 90, 180, 270] = 0
     """How far the picture is turned, in degrees."""
-    resize: Literal["opencv-linear", "opencv-area", "opencv-cubic", "nearest"] | None = None
+    resize: Kernel | None = None
     """The kernel that brings the picture to the size of the input."""
-    colour: Literal["RGB", "BGR", "GRAY"] | None = None
+    fit: Literal["stretch", "centre", "pad"] = "stretch"
+    """Whether another aspect is stretched, cut off around the centre, or padded."""
+    shorter: Count | None = None
+    """For fit centre: the length that the shorter side is resized to before the rest is cut off."""
+    padding: Colour | None = None
+    """For fit pad: the red, green and blue of what is added; black if not given."""
+    background: Colour | None = None
+    """The red, green and blue that a transparent picture is laid on; black if not given."""
+    profile: Literal["ignore", "apply"] = "ignore"
+    """Whether the colours are those that the picture's ICC profile means, in sRGB."""
+    decode: Literal["exact", "fast"] = "exact"
+    """Whether a JPEG may be decoded at a smaller size, at least twice that of the tensor."""
+    colour: Literal["RGB", "BGR", "GRAY", "RGBA"] | None = None
     """The order of the channels."""
-    layout: Literal["NCHW", "NHWC"] | None = None
-    """The order of the axes: batch N, channels C, height H, width W."""
+    layout: Layout | None = None
+    """The order of the axes: batch N, channels C, depth D, height H, width W."""
     range: Literal["0-255", "0-1"] | None = None
     """The values that the bytes 0 and 255 of the picture become."""
     mean: tuple[Number, ...] = ()

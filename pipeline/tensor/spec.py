@@ -11,8 +11,8 @@ from pipeline.config.case_rules import sanitised
 from pipeline.config.tensor_tables import ElementType
 from pipeline.errors import Code, PipelineError
 
-_BYTES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i32": 4, "i64": 8}
-_SUFFIX = {"RGB": "rgb", "BGR": "bgr", "GRAY": "gray", None: "raw"}
+_BYTES = {"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
+_SUFFIX = {"RGB": "rgb", "BGR": "bgr", "GRAY": "gray", "RGBA": "rgba", None: "raw"}
 _COLOUR = {suffix: colour for colour, suffix in _SUFFIX.items()}
 _NAME = re.compile(
     r"(?P<case>[a-z0-9][a-z0-9_-]*?)(?:\.(?P<input>[A-Za-z0-9_-]+))?"

@@ -67,7 +67,7 @@ def test_four_faults_in_one_file_are_four_errors_with_their_lines(tmp_path: Path
         ),
     ]
     assert {error.code for error in errors} == {Code.CONFIG}
-    assert errors[3].expected.startswith("one of f16, f32")
+    assert errors[3].expected.startswith("one of bf16, f16, f32")
     assert errors[3].found == "the number 32"
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.image import decode, image_tensor, scaled, typed
+from pipeline.tensor.decode import decode, pixels_of
+from pipeline.tensor.image import image_tensor, scaled, typed
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "openvino-rs"
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
@@ -45,8 +46,12 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "photo.png"
 
 
-def pixels_of(path: Path) -> Any:
+def bytes_of(path: Path) -> Any:
     return numpy.asarray(Image.open(path))
+
+
+def decoded(path: Path, *, grey: bool, **options: Any) -> Any:
+    return pixels_of(decode(path, "L" if grey else "RGB", **options))
 
 
 # The slow reference: one element at a time, from the definition.
@@ -77,7 +82,7 @@ def test_every_element_is_what_the_definition_says(
     made = image_tensor(photo, spec, dims_of(layout, 5, 7, 3), "x")
     kinds = {"f16": "f2", "f32": "f4", "f64": "f8", "u8": "u1", "i32": "i4", "i64": "i8"}
     assert made.dtype == numpy.dtype(kinds[kind])
-    pixels = pixels_of(photo)
+    pixels = bytes_of(photo)
     for row in range(5):
         for column in range(7):
             for channel in range(3):
@@ -120,13 +125,13 @@ def test_a_kernel_is_that_of_the_library_it_names(photo: Path, kernel: str, flag
     import cv2
 
     made = image_tensor(photo, tensor(resize=kernel, layout="NHWC"), (1, 9, 4, 3), "x")
-    expected = cv2.resize(pixels_of(photo), (4, 9), interpolation=getattr(cv2, flag))
+    expected = cv2.resize(bytes_of(photo), (4, 9), interpolation=getattr(cv2, flag))
     assert (made[0] == expected).all()
 
 
 def test_nearest_takes_the_pixel_under_the_centre(photo: Path) -> None:
     made = image_tensor(photo, tensor(layout="NHWC"), (1, 10, 14, 3), "x")
-    assert (made[0] == pixels_of(photo).repeat(2, axis=0).repeat(2, axis=1)).all()
+    assert (made[0] == bytes_of(photo).repeat(2, axis=0).repeat(2, axis=1)).all()
 
 
 @pytest.mark.parametrize(
@@ -168,15 +173,15 @@ def test_exif_orientation_is_applied(photo: Path, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 270 degrees counter-clockwise
     Image.open(photo).save(turned, exif=exif)
-    assert (decode(turned, grey=False) == numpy.rot90(pixels_of(photo), 3)).all()
+    assert (decoded(turned, grey=False) == numpy.rot90(bytes_of(photo), 3)).all()
 
 
 def test_what_is_transparent_is_laid_on_black(tmp_path: Path) -> None:
     Image.new("RGBA", (2, 1), (200, 100, 50, 128)).save(tmp_path / "a.png")
-    pixel = decode(tmp_path / "a.png", grey=False)[0, 0]
+    pixel = decoded(tmp_path / "a.png", grey=False)[0, 0]
     assert numpy.abs(pixel.astype(int) - [100, 50, 25]).max() <= 1
     Image.new("RGBA", (2, 1), (200, 100, 50, 0)).save(tmp_path / "b.png")
-    assert (decode(tmp_path / "b.png", grey=False) == 0).all()
+    assert (decoded(tmp_path / "b.png", grey=False) == 0).all()
 
 
 def test_a_palette_is_looked_up(photo: Path, tmp_path: Path) -> None:
@@ -184,30 +189,30 @@ def test_a_palette_is_looked_up(photo: Path, tmp_path: Path) -> None:
     few.putpalette([10, 20, 30, 200, 100, 0])
     few.putpixel((1, 0), 1)
     few.save(tmp_path / "p.png")
-    assert decode(tmp_path / "p.png", grey=False).tolist() == [[[10, 20, 30], [200, 100, 0]]]
+    assert decoded(tmp_path / "p.png", grey=False).tolist() == [[[10, 20, 30], [200, 100, 0]]]
 
 
 def test_grey_is_repeated_or_kept(tmp_path: Path) -> None:
     Image.new("L", (1, 1), 77).save(tmp_path / "g.png")
-    assert decode(tmp_path / "g.png", grey=False).tolist() == [[[77, 77, 77]]]
-    assert decode(tmp_path / "g.png", grey=True).tolist() == [[[77]]]
+    assert decoded(tmp_path / "g.png", grey=False).tolist() == [[[77, 77, 77]]]
+    assert decoded(tmp_path / "g.png", grey=True).tolist() == [[[77]]]
 
 
 def test_grey_of_colour_is_itu_601_luma(tmp_path: Path) -> None:
     Image.new("RGB", (1, 1), (250, 120, 30)).save(tmp_path / "c.png")
     luma = round((250 * 299 + 120 * 587 + 30 * 114) / 1000)
-    assert decode(tmp_path / "c.png", grey=True).tolist() == [[[luma]]]
+    assert decoded(tmp_path / "c.png", grey=True).tolist() == [[[luma]]]
 
 
 def test_16_bit_grey_keeps_its_upper_half(tmp_path: Path) -> None:
     values = numpy.array([[0, 255, 256, 0xABCD, 0xFFFF]], numpy.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
-    assert decode(tmp_path / "deep.png", grey=True)[:, :, 0].tolist() == [[0, 0, 1, 0xAB, 0xFF]]
+    assert decoded(tmp_path / "deep.png", grey=True)[:, :, 0].tolist() == [[0, 0, 1, 0xAB, 0xFF]]
 
 
 def refusal(path: Path) -> PipelineError:
     with pytest.raises(PipelineError) as caught:
-        decode(path, grey=False)
+        decoded(path, grey=False)
     assert caught.value.code is Code.TENSOR
     assert path.name in caught.value.where
     return caught.value

@@ -1,0 +1,119 @@
+"""What a picture's tensor costs beside Pillow's decode and the named resize alone, as ratios.
+
+Run `python benchmarks/tensor.py`. The pictures are smooth noise of 1, 3 and 12 megapixels as JPEG,
+made on the spot. It prints the exact path over its bare cost, how much faster a fast decode is and
+how close to the exact one, and what two threads gain over one.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pipeline.config.tensor_tables import Kernel, Tensor
+from pipeline.tensor.image import image_tensor
+
+RUNS = 9
+SIDE = 227
+DIMS = (1, 3, SIDE, SIDE)
+SIZES = {1: (1152, 864), 3: (2048, 1536), 12: (4032, 3024)}
+
+
+def main() -> None:
+    """Print a line for each size."""
+    with tempfile.TemporaryDirectory() as folder:
+        for megapixels, size in SIZES.items():
+            picture = photo(Path(folder) / f"{megapixels}.jpg", size)
+            exact = table("opencv-linear")
+            ours, bare = both(
+                lambda: image_tensor(picture, exact, DIMS, ""), lambda: plain(picture)
+            )
+            smooth = table("pillow-bilinear")
+            fast = Tensor(**{**fields("pillow-bilinear"), "decode": "fast"})
+            slow, quick = both(
+                lambda: image_tensor(picture, smooth, DIMS, ""),
+                lambda: image_tensor(picture, fast, DIMS, ""),
+            )
+            close = psnr(
+                image_tensor(picture, smooth, DIMS, ""), image_tensor(picture, fast, DIMS, "")
+            )
+            print(
+                f"{megapixels:>2} MP: exact {ours / bare:.2f} x bare, "
+                f"fast {slow / quick:.1f} x faster at {close:.0f} dB, "
+                f"two threads {threads(picture, exact):.2f} x"
+            )
+
+
+def fields(kernel: Kernel) -> dict[str, object]:
+    """Return a usual table as plain data."""
+    usual = {"type": "f32", "image": "photo", "colour": "BGR", "layout": "NCHW", "range": "0-255"}
+    return {**usual, "resize": kernel}
+
+
+def table(kernel: Kernel) -> Tensor:
+    """Return a usual table."""
+    return Tensor(**fields(kernel))
+
+
+def photo(path: Path, size: tuple[int, int]) -> Path:
+    """Write a picture with detail at all scales, as a camera would compress it."""
+    source = numpy.random.default_rng(1)
+    total = numpy.zeros((size[1], size[0], 3))
+    for step in (4, 16, 64, 256):
+        shape = (size[1] // step + 1, size[0] // step + 1, 3)
+        total += cv2.resize(source.normal(0, step**0.5, shape), size, interpolation=cv2.INTER_CUBIC)
+    values = 128 + total * (50 / total.std())
+    Image.fromarray(numpy.clip(values, 0, 255).astype(numpy.uint8)).save(path, quality=92)
+    return path
+
+
+def plain(picture: Path) -> object:
+    """Decode and resize, and no more."""
+    with Image.open(picture) as image:
+        pixels = numpy.asarray(image.convert("RGB") if image.mode != "RGB" else image)
+    return cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+
+
+def both(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
+    """Return the median seconds of two calls that take turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(RUNS):
+        for call, found in zip((one, other), times, strict=True):
+            started = time.perf_counter()
+            call()
+            found.append(time.perf_counter() - started)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def threads(picture: Path, exact: Tensor) -> float:
+    """Return how many times faster two threads make a dozen tensors than one."""
+    seconds = []
+    for count in (1, 2):
+        with ThreadPoolExecutor(count) as pool:
+            started = time.perf_counter()
+            list(pool.map(lambda _: image_tensor(picture, exact, DIMS, ""), range(12)))
+            seconds.append(time.perf_counter() - started)
+    return seconds[0] / seconds[1]
+
+
+def psnr(one: numpy.ndarray, other: numpy.ndarray) -> float:
+    """Return the peak signal-to-noise ratio in decibels, of values up to 255."""
+    error = float(((one - other) ** 2).mean())
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+if __name__ == "__main__":
+    main()

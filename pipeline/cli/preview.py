@@ -1,0 +1,141 @@
+"""`wasi-nn preview`: a tensor as the picture that it really holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from pipeline.config.tensor_tables import ElementType
+from pipeline.errors import Code, PipelineError
+
+_EPILOG = """\
+example:
+  wasi-nn preview artifacts/squeezenet/cat-1x3x227x227-f32.bgr cat.png
+  wasi-nn preview input.raw out.png --dims 1x224x224x3 --type f32 --colour RGB
+
+  What the file's name tells need not be given. Without --layout the order of the axes is the one
+  that the bytes look like, which is said. Mean and scale are undone where a manifest.json beside
+  the file tells them; else the values are brought to the range of a picture, which is said too.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "preview",
+        help="show what a tensor really holds, as a PNG",
+        description="Writes the picture that a raw tensor holds, under a given or guessed layout.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("tensor", type=Path, help="the raw tensor")
+    parser.add_argument("output", type=Path, help="the picture to write (.png)")
+    parser.add_argument("--dims", type=dims, metavar="1x3xHxW", help="its dims")
+    parser.add_argument("--type", choices=get_args(ElementType), help="its element type")
+    parser.add_argument("--layout", help="the order of its axes, such as NCHW")
+    parser.add_argument("--colour", choices=("RGB", "BGR", "GRAY", "RGBA"), help="of its channels")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Write the picture; raises PipelineError."""
+    from PIL import Image
+
+    from pipeline.store.atomic import aside
+    from pipeline.tensor.preview import picture_of
+    from pipeline.tensor.stored import read_tensor, treatment_of
+
+    spec = _spec(args)
+    values = read_tensor(args.tensor, spec)
+    layout, values = _read_in(args, values, spec.dims)
+    treatment = treatment_of(args.tensor)
+    if treatment is None:
+        low, high = float(values.min()), float(values.max())
+        print(
+            f"no manifest tells how it was made; its values are {low:.6g} to {high:.6g}",
+            file=sys.stderr,
+        )
+    pixels = picture_of(values, layout, spec.colour, treatment)
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    try:
+        with aside(args.output) as part:
+            image.save(part, format="PNG")
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The picture cannot be written.",
+            where=str(args.output),
+            found=error.strerror or str(error),
+        ) from None
+    print(f"{args.output}: {image.width} x {image.height}, read as {layout}")
+    return 0
+
+
+def dims(text: str) -> tuple[int, ...]:
+    """Return the dims that ``1x3x227x227`` stands for."""
+    try:
+        found = tuple(int(part) for part in text.split("x"))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 1x3x227x227")
+    return found
+
+
+def _spec(args: argparse.Namespace) -> Any:
+    from pipeline.tensor.spec import TensorSpec
+    from pipeline.tensor.stored import spec_of
+
+    if args.dims and args.type:
+        return TensorSpec(args.dims, args.type, args.colour, args.layout)
+    try:
+        told = spec_of(args.tensor)
+    except PipelineError as error:
+        error.hint = "Give --dims and --type."
+        raise
+    return TensorSpec(
+        args.dims or told.dims, args.type or told.type, args.colour or told.colour, args.layout
+    )
+
+
+def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tuple[str, Any]:
+    """Return the order of axes that is given, or else looks right, and the values in it.
+
+    Raises PipelineError.
+    """
+    from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
+
+    if args.layout:
+        layout: str = args.layout
+        fits = len(layout) == len(dims) == len(set(layout)) and set("HW") <= set(layout)
+        lengths = dict(zip(layout, dims, strict=False))
+        if not fits or set(layout) - set("NCDHW") or lengths.get("C", 1) not in (1, 3, 4):
+            raise PipelineError(
+                Code.USAGE,
+                "The tensor is no picture in this layout.",
+                where=f"--layout {layout}",
+                expected=f"{len(dims)} of N, C, D, H and W, with 1, 3 or 4 channels",
+                found="x".join(map(str, dims)),
+            )
+        if any(lengths.get(axis, 1) != 1 for axis in "ND"):
+            raise PipelineError(
+                Code.USAGE,
+                "The tensor holds several pictures.",
+                where=f"--layout {layout}",
+                found="x".join(map(str, dims)),
+            )
+        return layout, values
+    if claimed := claimed_layout(dims):
+        seen = look_at(values, claimed)
+        if seen.layout != claimed:
+            print(f"its dims say {claimed}, but its bytes look like {seen.layout}", file=sys.stderr)
+        return seen.layout, reread(values, claimed, seen.layout)
+    raise PipelineError(
+        Code.USAGE,
+        "The order of the axes cannot be told from the dims.",
+        where=str(args.tensor),
+        found="x".join(map(str, dims)),
+        hint="Give --layout.",
+    )

@@ -1,0 +1,167 @@
+"""`wasi-nn tensor`: one picture to the raw bytes that a guest feeds to set_input."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, get_args
+
+from pipeline.cli.preview import dims
+from pipeline.config.tensor_tables import ElementType, Kernel
+from pipeline.errors import Code, PipelineError
+
+_EPILOG = """\
+example:
+  wasi-nn tensor cat.jpg out/ --dims 1x3x227x227 --type f32 --layout NCHW --colour BGR \\
+      --resize opencv-linear
+  wasi-nn tensor cat.jpg cat-1x3x224x224-f32.rgb --dims 1x3x224x224 --type f32 --layout NCHW \\
+      --colour RGB --resize pillow-bilinear --fit centre --shorter 256 --range 0-1 \\
+      --mean 0.485,0.456,0.406 --scale 0.229,0.224,0.225
+
+  In a folder the file gets the name that tells what it is, such as cat-1x3x227x227-f32.bgr. A name
+  that tells something else is refused.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "tensor",
+        help="turn a picture into an exact tensor",
+        description=(
+            "Decodes, crops, resizes and lays out a picture as said; nothing about it is guessed."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("image", type=Path, help="the picture")
+    parser.add_argument("output", type=Path, help="the file to write, or a folder")
+    needed = parser.add_argument_group("what the tensor is")
+    needed.add_argument("--dims", type=dims, required=True, metavar="1x3xHxW")
+    needed.add_argument("--type", choices=get_args(ElementType), required=True)
+    needed.add_argument("--layout", required=True, help="the order of the axes, such as NCHW")
+    needed.add_argument("--colour", choices=("RGB", "BGR", "GRAY", "RGBA"), required=True)
+    needed.add_argument("--resize", choices=get_args(Kernel), required=True, help="the kernel")
+    parser.add_argument("--range", choices=("0-255", "0-1"), default="0-255", help="(0-255)")
+    parser.add_argument("--mean", type=_numbers, default=(), metavar="M,…", help="for each channel")
+    parser.add_argument(
+        "--scale", type=_numbers, default=(), metavar="S,…", help="each channel is divided by it"
+    )
+    parser.add_argument("--rotate", type=int, choices=(0, 90, 180, 270), default=0)
+    parser.add_argument("--rows", type=_span, metavar="FIRST,END", help="the rows that are kept")
+    parser.add_argument("--columns", type=_span, metavar="FIRST,END", help="the columns")
+    parser.add_argument("--fit", choices=("stretch", "centre", "pad"), default="stretch")
+    parser.add_argument("--shorter", type=int, help="for --fit centre: resize to this first")
+    parser.add_argument("--padding", type=_colour, metavar="R,G,B", help="for --fit pad")
+    parser.add_argument(
+        "--background", type=_colour, metavar="R,G,B", help="under what is transparent"
+    )
+    parser.add_argument("--profile", choices=("ignore", "apply"), default="ignore", help="ICC")
+    parser.add_argument("--decode", choices=("exact", "fast"), default="exact", help="of a JPEG")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Write the tensor and say what it is; raises PipelineError."""
+    import msgspec
+
+    from pipeline.config.tensor_rules import check_tensor
+    from pipeline.config.tensor_tables import Tensor
+    from pipeline.store.atomic import aside
+    from pipeline.store.digest import Digest
+    from pipeline.tensor.image import image_tensor
+    from pipeline.tensor.spec import TensorSpec
+
+    given = {
+        key: getattr(args, key)
+        for key in Tensor.__struct_fields__
+        if getattr(args, key, None) not in (None, ())
+    }
+    given["image"] = args.image.name
+    crop = {key: getattr(args, key) for key in ("rows", "columns") if getattr(args, key)}
+    if crop:
+        given["crop"] = crop
+    try:
+        table = msgspec.convert(given, Tensor)
+    except msgspec.ValidationError as error:
+        raise PipelineError(
+            Code.USAGE, "An option cannot be understood.", found=str(error)
+        ) from None
+    for finding in check_tensor(table, args.dims, args.output.name):
+        raise PipelineError(
+            Code.USAGE,
+            finding.message,
+            where=f"--{'-'.join(finding.path)}" if finding.path else "",
+            expected=finding.expected,
+            found=finding.found,
+            hint=finding.hint,
+        )
+    spec = TensorSpec(args.dims, table.type, table.colour, table.layout)
+    target = _target(args, spec)
+    if not args.image.is_file():
+        raise PipelineError(Code.USAGE, "There is no such picture.", where=str(args.image))
+    data = image_tensor(args.image, table, args.dims, str(args.image)).tobytes()
+    try:
+        with aside(target) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The tensor cannot be written.",
+            where=str(target),
+            found=error.strerror or str(error),
+        ) from None
+    print(f"{target}: {len(data)} bytes, {table.layout}, sha256 {Digest.of_file(target).sha256}")
+    return 0
+
+
+def _target(args: argparse.Namespace, spec: Any) -> Path:
+    """Return the file to write; raises PipelineError (USAGE) when its name tells another tensor."""
+    from pipeline.config.case_rules import sanitised
+    from pipeline.tensor.spec import file_name, parse_file_name
+
+    output: Path = args.output
+    if output.is_dir():
+        name: str = file_name(spec, sanitised(args.image.stem).lower() or None)
+        return output / name
+    try:
+        told = parse_file_name(output.name)[2]
+    except PipelineError:
+        return output
+    if (told.dims, told.type, told.colour) != (spec.dims, spec.type, spec.colour):
+        raise PipelineError(
+            Code.USAGE,
+            "The name of the file tells another tensor.",
+            where=str(output),
+            expected=file_name(spec, parse_file_name(output.name)[0]),
+            hint="Give a folder, and the name is made.",
+        )
+    return output
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers") from None
+
+
+def _span(text: str) -> tuple[int, ...]:
+    found = _whole(text)
+    if len(found) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form FIRST,END")
+    return found
+
+
+def _colour(text: str) -> tuple[int, ...]:
+    found = _whole(text)
+    if len(found) != 3 or not all(0 <= part <= 255 for part in found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers from 0 to 255")
+    return found
+
+
+def _whole(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers") from None

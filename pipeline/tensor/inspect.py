@@ -1,0 +1,51 @@
+"""What a tensor's file holds, and whether that is what its name says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.store.digest import Digest
+from pipeline.tensor.layout_detector import claimed_layout, look_at
+from pipeline.tensor.stored import read_tensor, spec_of
+
+
+def inspect_tensor(path: Path) -> Mapping[str, Any]:
+    """Return the spec, the range and the likely layout of a raw tensor with a speaking name.
+
+    Raises PipelineError (TENSOR) when the name tells no spec, or the size is another.
+    """
+    import numpy
+
+    spec = spec_of(path)
+    values = read_tensor(path, spec)
+    finite = values[numpy.isfinite(values)]
+    claimed = claimed_layout(spec.dims) if spec.colour != "GRAY" else None
+    found: dict[str, Any] = {
+        "format": "raw tensor",
+        "dims": "x".join(map(str, spec.dims)),
+        "type": spec.type,
+        "colour": spec.colour or "none",
+        "size": spec.size,
+        "sha256": Digest.of_file(path).sha256,
+        "values": _range(finite),
+        "not finite": int(values.size - finite.size),
+        "layout by its name": spec.layout or claimed or "open",
+    }
+    if claimed is None or finite.size != values.size:
+        return found
+    look = look_at(values, claimed)
+    found["layout by its bytes"] = look.layout if look.layout != claimed else f"as {claimed}"
+    if look.layout != claimed:
+        found["warning"] = (
+            f"The bytes look like {look.layout}, and the name says {claimed}: as {claimed} "
+            f"neighbours differ {look.ratio:.1f} times as much."
+        )
+    return found
+
+
+def _range(values: Any) -> str:
+    if not values.size:
+        return "none"
+    return f"{values.min():.6g} to {values.max():.6g}, mean {values.mean():.6g}"

@@ -1,0 +1,65 @@
+"""The element types of tensors as NumPy holds them, little-endian; bf16 as the bits of a u16."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DTYPES: Mapping[str, str] = {
+    "f16": "<f2",
+    "bf16": "<u2",
+    "f32": "<f4",
+    "f64": "<f8",
+    "u8": "u1",
+    "i8": "i1",
+    "i32": "<i4",
+    "i64": "<i8",
+}
+
+
+def as_type(values: Any, kind: str) -> tuple[Any, bool]:
+    """Return floating-point values as an element type, and whether each of them fits.
+
+    Floats are rounded to the nearest, ties to even; whole numbers drop what follows the point.
+    bf16 is the upper half of a float32 (the format's definition), so its array is of u16.
+
+    >>> import numpy
+    >>> as_type(numpy.array([1.0, -2.5]), "bf16")[0].tolist() == [0x3F80, 0xC020]
+    True
+    """
+    import numpy
+
+    if kind == "bf16":
+        return _bf16(values)
+    dtype = numpy.dtype(DTYPES[kind])
+    if dtype.kind in "iu":
+        limits = numpy.iinfo(dtype)
+        whole = numpy.trunc(values)
+        # The largest i64 is no float64; the first power of two beyond every type is.
+        fits = bool(((whole >= limits.min) & (whole < float(limits.max) + 1)).all())
+        with numpy.errstate(invalid="ignore"):
+            return values.astype(dtype), fits
+    with numpy.errstate(over="ignore"):
+        made = values.astype(dtype)
+    return made, bool(numpy.isfinite(made).all())
+
+
+def as_floats(array: Any, kind: str) -> Any:
+    """Return the elements of a tensor as float32, or float64 where those do not do."""
+    import numpy
+
+    if kind == "bf16":
+        return (array.astype(numpy.uint32) << 16).view(numpy.float32)
+    return array.astype(numpy.float64 if kind in ("f64", "i32", "i64") else numpy.float32)
+
+
+def _bf16(values: Any) -> tuple[Any, bool]:
+    import numpy
+
+    with numpy.errstate(over="ignore"):
+        bits = numpy.ascontiguousarray(values, numpy.float32).view(numpy.uint32)
+    finite = numpy.isfinite(values).all()
+    # Half of the last kept digit, less one where that digit is even: ties go to even.
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    fits = finite and not ((rounded & 0x7F80) == 0x7F80).any()
+    return rounded.astype(numpy.uint16), bool(fits)

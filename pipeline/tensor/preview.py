@@ -1,0 +1,59 @@
+"""A tensor back to a picture, as far as its numbers still are one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.tensor.stored import Treatment
+
+# RGB values of which no photo has less, as a share of the whole range.
+_SLACK = 0.02
+
+
+def picture_of(values: Any, layout: str, colour: str | None, treatment: Treatment | None) -> Any:
+    """Return the bytes of a picture, height × width × channels, in RGB, RGBA or grey.
+
+    ``treatment`` is undone where it is known, in reverse: ``x * scale + mean``, then the range.
+    Else values within 0 to 255 are taken as they are, within 0 to 1 times 255, and all others are
+    stretched from their least to their greatest.
+    """
+    import numpy
+
+    order = [axis for axis in layout if axis in "HWC"]
+    lengths = [values.shape[layout.index(axis)] for axis in order]
+    array = values.reshape(lengths)
+    if "C" not in order:
+        array, order = array[..., numpy.newaxis], [*order, "C"]
+    pixels = array.transpose([order.index(axis) for axis in "HWC"])
+    pixels = _undone(pixels, treatment) if treatment is not None else ranged(pixels)
+    if colour == "BGR":
+        pixels = pixels[:, :, ::-1]
+    return numpy.clip(numpy.rint(pixels), 0, 255).astype(numpy.uint8)
+
+
+def ranged(values: Any) -> Any:
+    """Return values of an unknown range as numbers from 0 to 255."""
+    import numpy
+
+    finite = values[numpy.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if low >= -_SLACK * 255 and 1 + _SLACK < high <= 255 * (1 + _SLACK):
+        return numpy.nan_to_num(values)
+    if low >= -_SLACK and high <= 1 + _SLACK:
+        return numpy.nan_to_num(values) * 255
+    spread = (high - low) or 1.0
+    return (numpy.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255 / spread)
+
+
+def _undone(pixels: Any, treatment: Treatment) -> Any:
+    import numpy
+
+    def channels(numbers: Sequence[float]) -> Any:
+        return numpy.array(numbers, numpy.float64)
+
+    if treatment.scale:
+        pixels = pixels * channels(treatment.scale)
+    if treatment.mean:
+        pixels = pixels + channels(treatment.mean)
+    return pixels * 255 if treatment.range == "0-1" else pixels

@@ -1,0 +1,133 @@
+"""`wasi-nn tensor`, `preview` and `inspect` of a tensor as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+from PIL import Image
+
+from tests.tiny import ROOT
+
+NEEDED = "--type f32 --layout NCHW --colour BGR --resize opencv-linear"
+
+
+def wasi_nn(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def make(cwd: Path, output: str, dims: str, more: str = NEEDED) -> str:
+    done = wasi_nn("tensor", "photo.png", output, "--dims", dims, *more.split(), cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a smooth picture in three colours."""
+    rows, columns = numpy.mgrid[0:48, 0:64]
+    channels = [
+        128 + 100 * numpy.sin(rows / 9 + shift) * numpy.cos(columns / 7) for shift in (0, 1, 2)
+    ]
+    Image.fromarray(numpy.stack(channels, axis=2).astype(numpy.uint8)).save(tmp_path / "photo.png")
+    return tmp_path
+
+
+def test_a_tensor_in_a_folder_gets_the_name_that_tells_what_it_is(folder: Path) -> None:
+    said = make(folder, ".", "1x3x48x64")
+    path = folder / "photo-1x3x48x64-f32.bgr"
+    pixels = numpy.asarray(Image.open(folder / "photo.png"))
+    expected = pixels[:, :, ::-1].transpose(2, 0, 1).astype(numpy.float32)
+    assert path.read_bytes() == expected.tobytes()
+    assert "NCHW" in said
+
+
+def test_a_preview_shows_the_picture_again(folder: Path) -> None:
+    make(folder, ".", "1x3x48x64")
+    done = wasi_nn("preview", "photo-1x3x48x64-f32.bgr", "again.png", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    again, photo = (Image.open(folder / name) for name in ("again.png", "photo.png"))
+    assert (numpy.asarray(again) == numpy.asarray(photo)).all()
+
+
+def test_a_preview_undoes_what_the_manifest_tells(folder: Path) -> None:
+    recipe = {"mean": [0.485, 0.456, 0.406], "scale": [0.229, 0.224, 0.225], "range": "0-1"}
+    more = "--type f32 --layout NCHW --colour RGB --resize nearest --range 0-1"
+    make(folder, ".", "1x3x48x64", f"{more} --mean 0.485,0.456,0.406 --scale 0.229,0.224,0.225")
+    name = "photo-1x3x48x64-f32.rgb"
+    entry = {"file": name, "layout": "NCHW", **recipe}
+    (folder / "manifest.json").write_text(json.dumps({"tensors": {"photo": {"x": entry}}}))
+    done = wasi_nn("preview", name, "again.png", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    again, photo = (Image.open(folder / name) for name in ("again.png", "photo.png"))
+    assert (numpy.asarray(again) == numpy.asarray(photo)).all()
+
+
+def test_bytes_in_another_order_than_the_name_says_are_noticed(folder: Path) -> None:
+    make(folder, "t-1x48x64x3-f32.bgr", "1x48x64x3", NEEDED.replace("NCHW", "NHWC"))
+    good = wasi_nn("inspect", "t-1x48x64x3-f32.bgr", cwd=folder)
+    assert (good.returncode, "warning" in good.stdout) == (0, False)
+    (folder / "t-1x48x64x3-f32.bgr").rename(folder / "t-1x3x48x64-f32.bgr")
+    bad = wasi_nn("inspect", "--json", "t-1x3x48x64-f32.bgr", cwd=folder)
+    found = json.loads(bad.stdout)
+    assert bad.returncode == 1
+    assert (found["layout by its name"], found["layout by its bytes"]) == ("NCHW", "NHWC")
+    shown = wasi_nn("preview", "t-1x3x48x64-f32.bgr", "again.png", cwd=folder)
+    assert "its bytes look like NHWC" in shown.stderr
+    again, photo = (Image.open(folder / name) for name in ("again.png", "photo.png"))
+    assert (numpy.asarray(again) == numpy.asarray(photo)).all()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (f"tensor photo.png t-1x3x9x9-f32.bgr --dims 1x3x8x8 {NEEDED}", "tells another tensor"),
+        (f"tensor none.png . --dims 1x3x8x8 {NEEDED}", "no such picture"),
+        (f"tensor text.txt . --dims 1x3x8x8 {NEEDED}", "not a picture"),
+        (f"tensor photo.png . --dims 1x3x8 {NEEDED}", "does not fit an input of this shape"),
+        (f"tensor photo.png . --dims 1x4x8x8 {NEEDED}", "has 3 channels"),
+        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --mean 1", "1 values for 3 channels"),
+        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --rows 0,99", "does not have"),
+        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --shorter 0", "cannot be understood"),
+        (f"tensor photo.png no/where --dims 1x3x8x8 {NEEDED} --type i8", "do not fit into i8"),
+        ("preview text.txt a.png", "does not tell what the tensor is"),
+        ("preview short-1x3x8x8-f32.bgr a.png", "another size than its tensor"),
+        ("preview text.txt a.png --dims 4 --type u8", "cannot be told from the dims"),
+        ("preview text.txt a.png --dims 2x2 --type u8 --layout NC", "no picture in this layout"),
+        ("preview none-1x3x8x8-f32.bgr a.png", "cannot be read"),
+        ("inspect short-1x3x8x8-f32.bgr", "another size than its tensor"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_error(folder: Path, command: str, said: str) -> None:
+    (folder / "text.txt").write_text("text")
+    (folder / "short-1x3x8x8-f32.bgr").write_bytes(b"short")
+    before = set(folder.iterdir())
+    done = wasi_nn(*command.split(), cwd=folder)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert set(folder.iterdir()) == before
+
+
+def test_every_type_and_grey_can_be_shown(folder: Path) -> None:
+    for kind in ("u8", "f16", "bf16", "f64", "i32", "i64"):
+        more = f"--type {kind} --layout NCHW --colour GRAY --resize nearest"
+        make(folder, ".", "1x1x48x64", more)
+        name = f"photo-1x1x48x64-{kind}.gray"
+        done = wasi_nn("preview", name, f"{kind}.png", "--layout", "NCHW", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        grey = numpy.asarray(Image.open(folder / "photo.png").convert("L")).astype(int)
+        shown = numpy.asarray(Image.open(folder / f"{kind}.png")).astype(int)
+        assert numpy.abs(grey - shown).max() <= 1
