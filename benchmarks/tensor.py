@@ -15,20 +15,30 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy
+from msgspec import structs
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.config.tensor_tables import Kernel, Tensor
+from pipeline.config.tensor_tables import Tensor
 from pipeline.tensor.image import image_tensor
 
 RUNS = 9
 SIDE = 227
 DIMS = (1, 3, SIDE, SIDE)
+EXACT = Tensor(
+    type="f32",
+    image="photo",
+    colour="BGR",
+    layout="NCHW",
+    range="0-255",
+    resize="opencv-linear",
+)
 SIZES = {1: (1152, 864), 3: (2048, 1536), 12: (4032, 3024)}
 
 
@@ -36,36 +46,24 @@ def main() -> None:
     """Print a line for each size."""
     with tempfile.TemporaryDirectory() as folder:
         for megapixels, size in SIZES.items():
-            picture = photo(Path(folder) / f"{megapixels}.jpg", size)
-            exact = table("opencv-linear")
-            ours, bare = both(
-                lambda: image_tensor(picture, exact, DIMS, ""), lambda: plain(picture)
-            )
-            smooth = table("pillow-bilinear")
-            fast = Tensor(**{**fields("pillow-bilinear"), "decode": "fast"})
-            slow, quick = both(
-                lambda: image_tensor(picture, smooth, DIMS, ""),
-                lambda: image_tensor(picture, fast, DIMS, ""),
-            )
-            close = psnr(
-                image_tensor(picture, smooth, DIMS, ""), image_tensor(picture, fast, DIMS, "")
-            )
-            print(
-                f"{megapixels:>2} MP: exact {ours / bare:.2f} x bare, "
-                f"fast {slow / quick:.1f} x faster at {close:.0f} dB, "
-                f"two threads {threads(picture, exact):.2f} x"
-            )
+            print(f"{megapixels:>2} MP: {measured(photo(Path(folder) / 'photo.jpg', size))}")
 
 
-def fields(kernel: Kernel) -> dict[str, object]:
-    """Return a usual table as plain data."""
-    usual = {"type": "f32", "image": "photo", "colour": "BGR", "layout": "NCHW", "range": "0-255"}
-    return {**usual, "resize": kernel}
+def measured(picture: Path) -> str:
+    """Return the figures of one picture."""
 
+    def made(how: Tensor) -> Callable[[], Any]:
+        return lambda: image_tensor(picture, how, DIMS, "")
 
-def table(kernel: Kernel) -> Tensor:
-    """Return a usual table."""
-    return Tensor(**fields(kernel))
+    exact, smooth = made(EXACT), made(structs.replace(EXACT, resize="pillow-bilinear"))
+    fast = made(structs.replace(EXACT, resize="pillow-bilinear", decode="fast"))
+    ours, bare = both(exact, lambda: plain(picture))
+    slow, quick = both(smooth, fast)
+    return (
+        f"exact {ours / bare:.2f} x bare, "
+        f"fast {slow / quick:.1f} x faster at {psnr(smooth(), fast()):.0f} dB, "
+        f"two threads {threads(exact):.2f} x"
+    )
 
 
 def photo(path: Path, size: tuple[int, int]) -> Path:
@@ -98,18 +96,18 @@ def both(one: Callable[[], object], other: Callable[[], object]) -> tuple[float,
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-def threads(picture: Path, exact: Tensor) -> float:
+def threads(call: Callable[[], object]) -> float:
     """Return how many times faster two threads make a dozen tensors than one."""
     seconds = []
     for count in (1, 2):
         with ThreadPoolExecutor(count) as pool:
             started = time.perf_counter()
-            list(pool.map(lambda _: image_tensor(picture, exact, DIMS, ""), range(12)))
+            list(pool.map(lambda _: call(), range(12)))
             seconds.append(time.perf_counter() - started)
     return seconds[0] / seconds[1]
 
 
-def psnr(one: numpy.ndarray, other: numpy.ndarray) -> float:
+def psnr(one: Any, other: Any) -> float:
     """Return the peak signal-to-noise ratio in decibels, of values up to 255."""
     error = float(((one - other) ** 2).mean())
     return 10 * math.log10(255**2 / error) if error else math.inf

@@ -51,8 +51,6 @@ def decode(
                 # Not the function's own result, which copies a picture that lies upright.
                 ImageOps.exif_transpose(opened, in_place=True)
                 flat = _flat(_in_srgb(opened) if profile else opened, mode, background)
-                if flat is opened:
-                    flat = opened.copy()
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise refuse(
             "The picture has more pixels than are safe to decode.",
