@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.config.addresses import address_fault
 from pipeline.config.finding import Finding, Known
 from pipeline.config.schema import Fixture, Source
+from pipeline.config.tensor_tables import sources_of
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
 
 _DIGESTS = ("sha256", "sha384", "sha1")
@@ -60,10 +61,8 @@ def named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
     for table, cases in (("tensor", fixture.tensor), ("calibration", fixture.calibration)):
         for case, inputs in cases.items():
             for given, tensor in inputs.items():
-                if tensor.image is not None:
-                    yield (table, case, given, "image"), tensor.image
-                if tensor.content is not None:
-                    yield (table, case, given, "content", "source"), tensor.content.source
+                for path, name in sources_of(tensor).items():
+                    yield (table, case, given, *path), name
     for case, expect in fixture.expect.items():
         if expect.labels is not None:
             yield ("expect", case, "labels"), expect.labels

@@ -13,7 +13,7 @@ _OF_IMAGES = ("colour", "layout", "resize", "range")
 _ONLY_IMAGES = (
     *("crop", "rotate", "shorter", "padding", "background", *_OF_IMAGES, "mean", "scale"),
 )
-_MADE_OF = ("image", "signal", "content", "constant")
+_MADE_OF = ("image", "signal", "sound", "array", "text", "content", "noise", "constant")
 _WHOLE = ("u8", "i8", "i32", "i64")
 _LARGEST_F16 = 65504
 _BOUNDS = {
@@ -33,7 +33,16 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Findi
     if len(given) != 1:
         message = f"[{name}] needs one thing that it is made of."
         return [Finding((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
-    rules = {"image": _image, "signal": _signal, "content": _content, "constant": _constant}
+    rules = {
+        "image": _image,
+        "signal": _signal,
+        "sound": _sound,
+        "array": _array,
+        "text": _text,
+        "content": _content,
+        "noise": _noise,
+        "constant": _constant,
+    }
     return list(rules[given[0]](tensor, dims, name))
 
 
@@ -142,6 +151,39 @@ def _constant(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Fin
     yield from _whole(tensor, ("constant",), tensor.constant)
 
 
+def _sound(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    yield from _without_a_picture(tensor, name, "a sound")
+    yield from _between_ones(tensor, "sound")
+
+
+def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    yield from _without_a_picture(tensor, name, "an array")
+
+
+def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    assert tensor.text is not None
+    yield from _without_a_picture(tensor, name, "a text")
+    for key in ("pad", "unknown"):
+        yield from _whole(tensor, ("text", key), float(getattr(tensor.text, key) or 0))
+
+
+def _noise(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+    assert tensor.noise is not None
+    yield from _without_a_picture(tensor, name, "noise")
+    noise = tensor.noise
+    if noise.low > noise.high:
+        message = "The noise has its greatest number below its least."
+        yield Finding(("noise", "high"), message, f"at least {noise.low:g}", f"{noise.high:g}")
+    for key in ("low", "high"):
+        yield from _whole(tensor, ("noise", key), getattr(noise, key))
+
+
+def _between_ones(tensor: Tensor, what: str) -> Iterator[Finding]:
+    if tensor.type not in ("f32", "f64", "f16"):
+        message = f"A {what} has values between -1 and 1."
+        yield Finding(("type",), message, "f16, f32 or f64", tensor.type)
+
+
 def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Finding]:
     """Yield why an element cannot hold a value exactly."""
     if tensor.type == "f16" and abs(value) > _LARGEST_F16:
@@ -157,9 +199,7 @@ def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Find
 def _signal(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
     assert tensor.signal is not None
     yield from _without_a_picture(tensor, name, "a signal")
-    if tensor.type not in ("f32", "f64", "f16"):
-        message = "A signal has values between -1 and 1."
-        yield Finding(("type",), message, "f16, f32 or f64", tensor.type)
+    yield from _between_ones(tensor, "signal")
     highest = max(tensor.signal.frequencies) * tensor.signal.harmonics
     if highest * 2 >= tensor.signal.rate:
         message = "The highest harmonic cannot be told apart at this rate."

@@ -74,10 +74,59 @@ class Content(Table, frozen=True):
     """Whether white space at both ends of the file is left out first."""
 
 
+class StoredArray(Table, frozen=True):
+    """An array that NumPy saved, of the shape of the input: .npy, or a member of .npz."""
+
+    source: Text
+    """The source that holds the file."""
+    member: Text | None = None
+    """The array of a .npz file."""
+
+
+class TokenText(Table, frozen=True):
+    """A text as numbers: each word's line in a vocabulary, counted from 0."""
+
+    source: Text
+    """The source that holds the text, in UTF-8."""
+    vocabulary: Text
+    """The source with the words, one a line."""
+    pad: Index = 0
+    """The number that fills up a text that is too short."""
+    unknown: Index | None = None
+    """The number of words that the vocabulary does not have; without it they are errors."""
+    lower: bool = False
+    """Whether words are looked up in lower case."""
+
+
+class Sound(Table, frozen=True):
+    """A part of a WAV file, one channel, resampled; silence follows where it is too short."""
+
+    source: Text
+    """The source that holds the file."""
+    rate: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)]
+    """Samples a second of the tensor."""
+    start: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
+    """Where the part begins, in seconds."""
+    channel: Index | None = None
+    """The channel that is taken, counted from 0; without it the average of all."""
+
+
+class Noise(Table, frozen=True):
+    """Numbers drawn from a seed, evenly between two bounds."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+    """What they are drawn from."""
+    low: Number = 0.0
+    """The least of them."""
+    high: Number = 1.0
+    """The greatest of whole numbers, and what other numbers stay below."""
+
+
 class Tensor(Table, frozen=True):
     """The bytes for one model input; nothing is guessed.
 
-    They are made from a picture, a signal, the content of a file, or one number.
+    They are made from a picture, a signal, a sound, an array, a text, the content of a file, noise,
+    or one number.
 
     A picture needs ``image`` (a source), ``colour``, ``layout``, ``resize`` and ``range``, the
     values that 0 and 255 become. ``mean`` and ``scale`` are then applied per channel, in
@@ -120,5 +169,24 @@ class Tensor(Table, frozen=True):
     """A synthesised sound in the place of a picture."""
     content: Content | None = None
     """The bytes of a file in the place of a picture."""
+    sound: Sound | None = None
+    """A WAV file in the place of a picture."""
+    array: StoredArray | None = None
+    """An array that NumPy saved in the place of a picture."""
+    text: TokenText | None = None
+    """The words of a text in the place of a picture."""
+    noise: Noise | None = None
+    """Numbers from a seed in the place of a picture."""
     constant: Number | None = None
     """One number for every element in the place of a picture."""
+
+
+def sources_of(tensor: Tensor) -> dict[tuple[str, ...], str]:
+    """Return the sources that a tensor is made of, each under the path of its key."""
+    named: dict[tuple[str, ...], str | None] = {("image",): tensor.image}
+    for key in ("content", "sound", "array", "text"):
+        if (table := getattr(tensor, key)) is not None:
+            named[key, "source"] = table.source
+    if tensor.text is not None:
+        named["text", "vocabulary"] = tensor.text.vocabulary
+    return {path: name for path, name in named.items() if name is not None}

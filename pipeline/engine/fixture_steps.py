@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.config.load import Configs
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.source_rules import named_sources
-from pipeline.config.tensor_tables import Tensor
+from pipeline.config.tensor_tables import Tensor, sources_of
 from pipeline.engine.dataset_steps import DatasetSteps
 from pipeline.engine.layout import Layout
 from pipeline.engine.model_steps import ModelSteps
@@ -123,15 +123,15 @@ class FixtureSteps:
 
     def _tensor(self, case: str, given: str, tensor: Tensor, target: Path) -> Action:
         several = len(self._fixture.model.inputs) > 1
-        made_of = {"image": tensor.image} if tensor.image else {}
-        if tensor.content is not None:
-            made_of = {"content": tensor.content.source}
         return Action(
             name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
             title=target.name,
             recipe=make_tensor,
             version=1,
-            inputs={label: self._sources[name] for label, name in made_of.items()},
+            inputs={
+                ".".join(path).removesuffix(".source"): self._sources[name]
+                for path, name in sources_of(tensor).items()
+            },
             outputs={"tensor": target},
             parameters={
                 "dims": list(self._fixture.model.inputs[given].shape),

@@ -12,15 +12,20 @@ from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.content import read_content
 from pipeline.tensor.image import image_tensor, typed
+from pipeline.tensor.noise import draw
 from pipeline.tensor.signal import synthesise
+from pipeline.tensor.sound import read_sound
 from pipeline.tensor.spec import TensorSpec
+from pipeline.tensor.stored_array import read_array
+from pipeline.tensor.tokens import token_ids
 from pipeline.work.action import Job
 
 
 def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
-    Input: ``image`` or ``content``, where it is made from one. Parameters: ``dims``, and
+    Input: ``image``, ``content``, ``sound``, ``array``, or ``text`` with ``text.vocabulary``, where
+    it is made from one. Parameters: ``dims``, and
     ``tensor``, the config's table. Means: ``name``, for errors. Raises PipelineError (TENSOR).
     """
     name = str(job.means["name"])
@@ -55,6 +60,18 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
     if tensor.signal is not None:
         samples = synthesise(tensor.signal, math.prod(dims))
         return typed(samples, tensor.type, name).reshape(dims)
+    count = math.prod(dims)
+    if tensor.sound is not None:
+        numbers = read_sound(job.inputs["sound"], tensor.sound, count, name)
+        return typed(numbers, tensor.type, name).reshape(dims)
+    if tensor.array is not None:
+        return typed(read_array(job.inputs["array"], tensor.array, dims, name), tensor.type, name)
+    if tensor.text is not None:
+        files = job.inputs["text"], job.inputs["text.vocabulary"]
+        return typed(token_ids(*files, tensor.text, count, name), tensor.type, name).reshape(dims)
+    if tensor.noise is not None:
+        whole = tensor.type in ("u8", "i8", "i32", "i64")
+        return typed(draw(tensor.noise, count, whole=whole), tensor.type, name).reshape(dims)
     if tensor.content is not None:
         numbers = read_content(job.inputs["content"], tensor.content)
         return typed(numbers, tensor.type, name).reshape(dims)

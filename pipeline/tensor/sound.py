@@ -1,0 +1,146 @@
+"""Sounds of WAV files: whole numbers of 8 to 32 bits or floats, mixed to one channel, resampled."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.tensor_tables import Sound
+from pipeline.errors import Code, PipelineError
+
+_MOST_BYTES = 1 << 30
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+# Zero crossings of the sinc on each side of its middle.
+_CROSSINGS = 16
+
+
+@dataclass(frozen=True)
+class Wave:
+    """The samples of a file from -1 to 1, frames × channels in float64, and frames a second."""
+
+    samples: Any
+    rate: int
+
+
+def read_sound(path: Path, sound: Sound, count: int, name: str) -> Any:
+    """Return ``count`` samples in float64 of one channel at the sound's rate.
+
+    Channels are averaged, or one is taken; then the part from ``start`` on is resampled, and what
+    is too short is followed by silence. Raises PipelineError (TENSOR).
+    """
+    import numpy
+
+    wave = read_wave(path, name)
+    channels = wave.samples.shape[1]
+    if sound.channel is not None and sound.channel >= channels:
+        raise _refused(path, name, "The sound has no such channel.", f"below {channels}")
+    whole = sound.channel is None
+    single = wave.samples.mean(axis=1) if whole else wave.samples[:, sound.channel]
+    first = round(sound.start * wave.rate)
+    if first >= len(single):
+        length = f"at most {len(single) / wave.rate:.3f} s"
+        raise _refused(path, name, "The sound ends before it starts.", length)
+    # No more of it than what is asked for needs, and the kernel's reach beyond.
+    reach = math.ceil(count * wave.rate / sound.rate) + 2 * _CROSSINGS * max(
+        1, math.ceil(wave.rate / sound.rate)
+    )
+    made = resampled(single[first : first + reach], wave.rate, sound.rate)[:count]
+    return numpy.concatenate([made, numpy.zeros(count - len(made))])
+
+
+def resampled(samples: Any, rate: int, wanted: int) -> Any:
+    """Return samples at another rate, by a sinc of 16 zero crossings a side in a Hann window.
+
+    Going down, the sinc is widened so that nothing above half of the new rate remains. The weights
+    of each new sample are scaled to sum to 1, so a constant stays one.
+    """
+    import numpy
+
+    if rate == wanted or not len(samples):
+        return samples
+    scale = min(1.0, wanted / rate)
+    half = math.ceil(_CROSSINGS / scale)
+    count = math.ceil(len(samples) * wanted / rate)
+    padded = numpy.concatenate([numpy.zeros(half), samples, numpy.zeros(half + 1)])
+    made = numpy.empty(count)
+    steps = numpy.arange(-half, half + 1)
+    for begin in range(0, count, 4096):
+        # In whole numbers, so that no place drifts.
+        ticks = numpy.arange(begin, min(count, begin + 4096), dtype=numpy.int64) * rate
+        base, part = ticks // wanted, (ticks % wanted) / wanted
+        offsets = steps[None, :] - part[:, None]
+        window = 0.5 + 0.5 * numpy.cos(numpy.pi * numpy.clip(offsets / (half + 1), -1, 1))
+        weights = numpy.sinc(offsets * scale) * window
+        weights /= weights.sum(axis=1, keepdims=True)
+        taken = padded[base[:, None] + half + steps[None, :]]
+        made[begin : begin + len(ticks)] = (taken * weights).sum(axis=1)
+    return made
+
+
+def read_wave(path: Path, name: str) -> Wave:
+    """Return what a RIFF file of format WAVE holds; raises PipelineError (TENSOR).
+
+    The format is Microsoft's: 8 bits are unsigned, 16, 24 and 32 signed, 32 and 64 may be floats.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise _refused(path, name, "The sound is too large.", f"at most {_MOST_BYTES} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _refused(path, name, "The sound cannot be read.", found=str(error)) from None
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        raise _refused(path, name, "The file is no WAV.", "RIFF … WAVE", repr(data[:12]))
+    chunks = dict(_chunks(data))
+    head, body = chunks.get(b"fmt "), chunks.get(b"data")
+    if head is None or body is None or len(head) < 16:
+        raise _refused(path, name, "The WAV is cut off.", "the chunks 'fmt ' and 'data'")
+    kind, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", head)
+    if kind == _EXTENSIBLE and len(head) >= 26:
+        kind = struct.unpack_from("<H", head, 24)[0]
+    known = bits in ((8, 16, 24, 32) if kind == _PCM else (32, 64) if kind == _FLOAT else ())
+    if not known or not channels or not rate or frame != channels * bits // 8:
+        found = f"format {kind}, {bits} bits, {channels} channels, {rate} Hz"
+        expected = "whole numbers of 8, 16, 24 or 32 bits, or floats of 32 or 64"
+        raise _refused(path, name, "The WAV holds another kind of samples.", expected, found)
+    body = body[: len(body) - len(body) % frame]
+    if not body:
+        raise _refused(path, name, "The WAV holds no sound.")
+    return Wave(_numbers(body, kind, bits, path, name).reshape(-1, channels), rate)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 12
+    while at + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, at)
+        yield name, data[at + 8 : at + 8 + size]
+        # Chunks of odd size are followed by a byte of nothing.
+        at += 8 + size + size % 2
+
+
+def _numbers(body: bytes, kind: int, bits: int, path: Path, name: str) -> Any:
+    import numpy
+
+    if kind == _FLOAT:
+        found = numpy.frombuffer(body, f"<f{bits // 8}").astype(numpy.float64)
+        if not numpy.isfinite(found).all():
+            raise _refused(path, name, "The sound holds what is no number.", "finite samples")
+        return found
+    if bits == 8:
+        return (numpy.frombuffer(body, numpy.uint8) - 128.0) / 128
+    if bits == 24:
+        parts = numpy.frombuffer(body, numpy.uint8).reshape(-1, 3)
+        wide = numpy.zeros((len(parts), 4), numpy.uint8)
+        wide[:, 1:] = parts
+        return wide.view("<i4")[:, 0] / 2.0**31
+    return numpy.frombuffer(body, f"<i{bits // 8}") / 2.0 ** (bits - 1)
+
+
+def _refused(
+    path: Path, name: str, message: str, expected: str = "", found: str = ""
+) -> PipelineError:
+    where = f"{name}, {path.name}"
+    return PipelineError(Code.TENSOR, message, where=where, expected=expected, found=found)

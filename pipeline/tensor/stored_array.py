@@ -1,0 +1,77 @@
+"""Arrays that NumPy has saved: .npy, or a member of .npz, read without running what they hold."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.config.tensor_tables import StoredArray
+from pipeline.errors import Code, PipelineError
+
+_KINDS = "biuf"
+
+
+def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str) -> Any:
+    """Return the array in float64, or as it is where its numbers are whole.
+
+    Its shape must be ``dims``, and is read before its numbers are. Raises PipelineError (TENSOR)
+    for another shape, for objects, texts and complex numbers, for NaN, and for a damaged file.
+    """
+    try:
+        if not zipfile.is_zipfile(path):
+            if stored.member is not None:
+                raise _refused(path, name, "The file is no .npz, and has no members.")
+            with path.open("rb") as stream:
+                return _checked(stream, dims, path, name)
+        with zipfile.ZipFile(path) as archive:
+            members = [each.removesuffix(".npy") for each in archive.namelist()]
+            if stored.member not in members:
+                raise _refused(
+                    path,
+                    name,
+                    "The file holds several arrays, and one of them has to be named.",
+                    expected=f"member = one of {', '.join(members[:20])}",
+                    found=stored.member or "no member",
+                )
+            with archive.open(f"{stored.member}.npy") as stream:
+                return _checked(stream, dims, path, name)
+    except (
+        *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile),
+        # What Python says of a header that is no Python.
+        *(SyntaxError, tokenize.TokenError),
+    ) as error:
+        raise _refused(path, name, "The array cannot be read.", found=str(error)[:200]) from None
+
+
+def _checked(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) -> Any:
+    import numpy
+    from numpy.lib import format as npy
+
+    major, _ = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+    shape, by_columns, dtype = read(stream)
+    if dtype.kind not in _KINDS:
+        raise _refused(path, name, "The array holds no numbers.", "numbers", str(dtype))
+    if tuple(shape) != dims:
+        sides = ("x".join(map(str, each)) or "a scalar" for each in (dims, shape))
+        raise _refused(path, name, "The array has another shape than the input.", *sides)
+    count = int(numpy.prod(dims)) * dtype.itemsize
+    data = stream.read(count + 1)
+    if len(data) != count:
+        there = f"{len(data)} bytes" if len(data) < count else "more"
+        raise _refused(path, name, "The array is cut off or too long.", f"{count} bytes", there)
+    array = numpy.frombuffer(data, dtype).reshape(dims, order="F" if by_columns else "C")
+    if dtype.kind == "f" and not numpy.isfinite(array).all():
+        place = numpy.argwhere(~numpy.isfinite(array))[0]
+        found = f"{array[tuple(place)]} at [{', '.join(map(str, place))}]"
+        raise _refused(path, name, "The array holds what is no number.", "finite numbers", found)
+    return array if dtype.kind in "iu" else array.astype(numpy.float64)
+
+
+def _refused(
+    path: Path, name: str, message: str, expected: str = "", found: str = ""
+) -> PipelineError:
+    where = f"{name}, {path.name}"
+    return PipelineError(Code.TENSOR, message, where=where, expected=expected, found=found)

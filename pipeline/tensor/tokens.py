@@ -1,0 +1,50 @@
+"""Texts as the numbers of their words in a vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.tensor_tables import TokenText
+from pipeline.errors import Code, PipelineError
+
+_MOST_BYTES = 64 << 20
+
+
+def token_ids(text: Path, vocabulary: Path, tokens: TokenText, count: int, name: str) -> Any:
+    """Return ``count`` numbers in float64: each word's line in the vocabulary, counted from 0.
+
+    Words are what lies between white space. What is too long is cut off at its end, what is too
+    short filled up with ``pad``. Raises PipelineError (TENSOR) for a word that the vocabulary does
+    not have, if no number stands for such.
+    """
+    import numpy
+
+    numbers: dict[str, int] = {}
+    for line, word in enumerate(_read(vocabulary, name).splitlines()):
+        numbers.setdefault(word.strip(), line)
+    found = numpy.full(count, float(tokens.pad))
+    words = _read(text, name).split()
+    for place, word in enumerate(words[:count]):
+        number = numbers.get(word.lower() if tokens.lower else word, tokens.unknown)
+        if number is None:
+            raise PipelineError(
+                Code.TENSOR,
+                f"The vocabulary does not have the word {word[:40]!r}.",
+                where=f"{name}, {text.name}",
+                expected=f"one of the {len(numbers)} words of {vocabulary.name}",
+                hint="Say unknown, the number that stands for such words.",
+            )
+        found[place] = number
+    return found
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES} bytes")
+        return path.read_text("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise PipelineError(
+            Code.TENSOR, "The text cannot be read.", where=f"{name}, {path.name}", found=str(error)
+        ) from None
