@@ -24,8 +24,8 @@ from pipeline.host.backend import BackendFailure, ExecutionContext, Graph, Missi
 from pipeline.host.backends import PARTS, backend_for, detect
 from pipeline.host.graphs import Catalogue
 from pipeline.host.handles import Handles
-from pipeline.host.memory import Memory, unsigned
-from pipeline.host.tensors import read_tensor
+from pipeline.host.memory import Memory
+from pipeline.host.tensors import Tensor, read_tensor
 
 _LONGEST_NAME = 4096
 
@@ -51,6 +51,7 @@ class _Context:
     loaded: Graph
     execution: ExecutionContext
     sizes: dict[int, int] = field(default_factory=dict)
+    tensors: dict[int, Tensor] = field(default_factory=dict)
     computed: bool = False
 
 
@@ -99,11 +100,10 @@ class Functions:
             "fini_single": self._no_single,
         }
 
-    def call(self, name: str, guest: Memory | None, arguments: Sequence[int]) -> Errno:
-        """Answer one call; ``arguments`` are i32s as they come. Nothing is raised."""
-        values = [unsigned(argument) for argument in arguments]
+    def call(self, name: str, guest: Memory | None, values: Sequence[int]) -> Errno:
+        """Answer one call; ``values`` are u32s. Nothing is raised."""
         self._about = ""
-        started = time.perf_counter()
+        started = time.perf_counter() if self._trace else 0.0
         errno, message = self._answer(name, guest, values)
         self.succeeded[name] += errno is Errno.SUCCESS
         if message:
@@ -212,9 +212,12 @@ class Functions:
                 f"there is no input {index}; the graph has {len(inputs)}: "
                 f"{', '.join(port.name for port in inputs) or 'none'}"
             )
-        tensor = read_tensor(guest, pointer, inputs[index], index, self._tensor_type_abi)
-        shape = "x".join(map(str, tensor.dims)) or "a scalar"
-        self._about = f": {inputs[index].name}, {shape} {tensor.element.name}"
+        tensor = context.tensors.get(index)
+        if tensor is None or not tensor.still_at(guest, pointer):
+            tensor = read_tensor(guest, pointer, inputs[index], index, self._tensor_type_abi)
+        if self._trace:
+            shape = "x".join(map(str, tensor.dims)) or "a scalar"
+            self._about = f": {inputs[index].name}, {shape} {tensor.element.name}"
         before = context.sizes.get(index, 0)
         self._check_bytes(tensor.length - before)
         data = memory.view(guest, f"the data of input {index}", tensor.data, tensor.length)
@@ -223,15 +226,16 @@ class Functions:
         context.execution.set_input(index, tensor.element.name, tensor.dims, data)
         self._bytes += tensor.length - before
         context.sizes[index] = tensor.length
+        context.tensors[index] = tensor
 
     def _compute(self, guest: Memory, handle: int) -> None:
         context = self._contexts.get(handle)
-        missing = [
-            f"{index} ({port.name})"
-            for index, port in enumerate(context.loaded.inputs)
-            if index not in context.sizes
-        ]
-        if missing:
+        if len(context.sizes) < len(context.loaded.inputs):
+            missing = [
+                f"{index} ({port.name})"
+                for index, port in enumerate(context.loaded.inputs)
+                if index not in context.sizes
+            ]
             raise refuse_argument(f"input {', '.join(missing)} was never set")
         context.computed = False
         self._computing = context.execution
@@ -260,7 +264,8 @@ class Functions:
                 "since the last set_input",
             )
         data = context.execution.output(index)
-        self._about = f": {outputs[index].name}, {outputs[index].element}, {len(data)} bytes"
+        if self._trace:
+            self._about = f": {outputs[index].name}, {outputs[index].element}, {len(data)} bytes"
         if len(data) > size:
             memory.write_u32(guest, "the number of bytes needed", out, len(data))
             raise Refusal(

@@ -8,18 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.host import abi
 from pipeline.host.command import Command, Preopen
 from pipeline.host.functions import Functions, Limits
 from pipeline.host.graphs import GraphRegistry, NamedGraph
-from pipeline.host.memory import InstanceMemory
+from pipeline.host.memory import Memory
 from pipeline.host.sandbox import HostFunction, run_command
-
-if TYPE_CHECKING:
-    import wasmtime
 
 __all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen"]
 
@@ -178,11 +174,7 @@ class _Messages:
 
 
 def _bound(functions: Functions, name: str) -> HostFunction:
-    def serve(caller: wasmtime.Caller, *arguments: int) -> int:
-        import wasmtime
-
-        exported = caller.get("memory")
-        memory = InstanceMemory(caller, exported) if isinstance(exported, wasmtime.Memory) else None
-        return functions.call(name, memory, arguments).value
+    def serve(memory: Memory | None, arguments: list[int]) -> int:
+        return functions.call(name, memory, arguments)
 
     return serve

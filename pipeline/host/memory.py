@@ -2,94 +2,58 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline.host.abi import Refusal, refuse_argument
 
-if TYPE_CHECKING:
-    import wasmtime
-
-_ADDRESSES = 1 << 32
-
 
 class Memory(Protocol):
-    """Linear memory: where it lies on the host and how many bytes it has, until the guest runs."""
+    """Linear memory, as it is until the guest runs again."""
 
-    def region(self) -> tuple[int, int]:
-        """Return the host's address of byte 0, and the number of bytes."""
+    def data(self) -> memoryview:
+        """Return all of its bytes in place, one-dimensional; not to be kept beyond the call."""
         ...
 
 
-class InstanceMemory:
-    """The exported memory of the instance that called, for the time of that one call."""
+def check(memory: Memory, what: str, pointer: int, length: int) -> None:
+    """Raise Refusal (errno 1) when any of ``length`` bytes at ``pointer`` lies outside the memory.
 
-    def __init__(self, store: wasmtime.Caller, memory: wasmtime.Memory) -> None:
-        self._store = store
-        self._memory = memory
-        self._region: tuple[int, int] | None = None
-
-    def region(self) -> tuple[int, int]:
-        """Return address and size; the guest may change both, but not during the call."""
-        if self._region is None:
-            pointer = self._memory.data_ptr(self._store)
-            address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
-            self._region = address, self._memory.data_len(self._store)
-        return self._region
-
-
-def check(memory: Memory, what: str, pointer: int, length: int) -> int:
-    """Return the host's address of ``length`` bytes at ``pointer``, both unsigned.
-
-    Raises Refusal (errno 1) when any of them lies outside the memory; no bytes at all may lie at
-    its very end.
+    Both are unsigned; no bytes at all may lie at its very end.
     """
-    address, size = memory.region()
+    size = len(memory.data())
     if pointer + length > size:
         raise _out_of_bounds(what, pointer, length, size)
-    return address + pointer
 
 
 def read(memory: Memory, what: str, pointer: int, length: int) -> bytearray:
     """Return a copy of ``length`` bytes at ``pointer``; raises Refusal (errno 1)."""
-    address = check(memory, what, pointer, length)
-    if length == 0:
-        return bytearray()
-    return bytearray((ctypes.c_ubyte * length).from_address(address))
+    return bytearray(view(memory, what, pointer, length))
 
 
 def view(memory: Memory, what: str, pointer: int, length: int) -> memoryview:
     """Return ``length`` bytes at ``pointer`` in place, until the guest runs; raises Refusal."""
-    address = check(memory, what, pointer, length)
-    return memoryview((ctypes.c_ubyte * length).from_address(address)).cast("B")
+    data = memory.data()
+    end = pointer + length
+    # A slice of Python would end quietly where the memory does.
+    if end > len(data):
+        raise _out_of_bounds(what, pointer, length, len(data))
+    return data[pointer:end]
 
 
 def read_u32s(memory: Memory, what: str, pointer: int, count: int) -> tuple[int, ...]:
     """Return ``count`` little-endian u32s at ``pointer``; raises Refusal (errno 1)."""
-    return struct.unpack(f"<{count}I", read(memory, what, pointer, 4 * count))
+    return struct.unpack(f"<{count}I", view(memory, what, pointer, 4 * count))
 
 
 def write(memory: Memory, what: str, pointer: int, data: memoryview | bytes) -> None:
     """Write ``data``, one-dimensional bytes, at ``pointer``; raises Refusal (errno 1)."""
-    address = check(memory, what, pointer, len(data))
-    if len(data):
-        target = (ctypes.c_ubyte * len(data)).from_address(address)
-        memoryview(target).cast("B")[:] = data
+    view(memory, what, pointer, len(data))[:] = data
 
 
 def write_u32(memory: Memory, what: str, pointer: int, value: int) -> None:
     """Write a little-endian u32 at ``pointer``; raises Refusal (errno 1)."""
-    write(memory, what, pointer, struct.pack("<I", value))
-
-
-def unsigned(value: int) -> int:
-    """Return the u32 that a guest meant by an i32, which arrives signed.
-
-    >>> hex(unsigned(-16))
-    '0xfffffff0'
-    """
-    return value & (_ADDRESSES - 1)
+    view(memory, what, pointer, 4)[:] = value.to_bytes(4, "little")
 
 
 def _out_of_bounds(what: str, pointer: int, length: int, size: int) -> Refusal:

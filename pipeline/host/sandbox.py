@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.host.command import Command
 from pipeline.host.deadline import Deadline
 from pipeline.host.failure import TABLE_ELEMENTS, TABLES, failure, too_large, too_late
+from pipeline.host.memory import Memory
 from pipeline.host.program import check_imports, load_program
 from pipeline.host.quota import Quota
 from pipeline.host.wasi import MODULE, Exit, configure, define_exit
@@ -40,8 +41,8 @@ class Ended:
     memory: int
 
 
-# A function of the host: it is given the caller and i32s, and returns an i32.
-HostFunction = Callable[..., int]
+# A function of the host: given the guest's memory and u32s, it returns an i32.
+HostFunction = Callable[[Memory | None, list[int]], int]
 
 
 def run_command(
@@ -96,6 +97,8 @@ def _run(
 ) -> Ended:
     import wasmtime
 
+    from pipeline.host.crossing import Crossing
+
     store.set_limits(
         memory_size=command.memory,
         table_elements=TABLE_ELEMENTS,
@@ -112,10 +115,9 @@ def _run(
     linker.define_wasi()
     exits: list[int] = []
     define_exit(linker, exits)
-    i32 = wasmtime.ValType.i32
+    crossing = Crossing()
     for name, (count, function) in functions.items():
-        kind = wasmtime.FuncType([i32() for _ in range(count)], [i32()])
-        linker.define_func(module_name, name, kind, function, access_caller=True)
+        crossing.define(linker, module_name, name, count, function)
     _check_linkable(linker, store, module, command.wasm, module_name, functions)
     memory: wasmtime.Memory | None = None
     try:
@@ -126,6 +128,8 @@ def _run(
         memory = found
         start(store)
     except (wasmtime.WasmtimeError, wasmtime.Trap, Exit) as error:
+        if crossing.failure is not None:
+            raise crossing.failure from None
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
             raise failure(error, command, used, deadline) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,16 +21,35 @@ from pipeline.host.backend import Port
 from pipeline.host.memory import Memory
 
 _MOST_AXES = 64
+_PAIR = struct.Struct("<II")
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Where a tensor's data lies in the guest's memory, and what it is."""
+    """Where a tensor's data lies in the guest's memory, and what it is.
+
+    ``record`` and ``shape`` are the bytes that say so, and where they lie.
+    """
 
     element: ElementType
     dims: tuple[int, ...]
     data: int
     length: int
+    record: tuple[int, bytes]
+    shape: tuple[int, bytes]
+
+    def still_at(self, guest: Memory, pointer: int) -> bool:
+        """Return whether the same bytes lie at the same places.
+
+        Then all that was checked holds: the memory of a guest never gets smaller.
+        """
+        (at, record), (dims_at, dims) = self.record, self.shape
+        data = guest.data()
+        return (
+            at == pointer
+            and data[at : at + TENSOR_SIZE] == record
+            and data[dims_at : dims_at + len(dims)] == dims
+        )
 
 
 def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: TensorTypeAbi) -> Tensor:
@@ -37,11 +57,9 @@ def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: Tensor
 
     Raises Refusal (errno 1) when it is out of bounds, or not what the input takes.
     """
-    record = memory.read(guest, f"the tensor for input {index}", pointer, TENSOR_SIZE)
-    dims_pointer = int.from_bytes(record[0:4], "little")
-    rank = int.from_bytes(record[4:8], "little")
-    data = int.from_bytes(record[TENSOR_DATA_OFFSET : TENSOR_DATA_OFFSET + 4], "little")
-    length = int.from_bytes(record[TENSOR_DATA_OFFSET + 4 :], "little")
+    record = memory.view(guest, f"the tensor for input {index}", pointer, TENSOR_SIZE)
+    dims_pointer, rank = _PAIR.unpack_from(record)
+    data, length = _PAIR.unpack_from(record, TENSOR_DATA_OFFSET)
     what = f"input {index} ({port.name})"
 
     memory.check(guest, f"the dims of {what}", dims_pointer, 4 * rank)
@@ -62,7 +80,8 @@ def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: Tensor
             f"{what} of {_shape(dims)} {element.name} has {size} bytes, but {length} came"
             + _other_numbering(record[TENSOR_TYPE_OFFSET], port, dims, length, abi)
         )
-    return Tensor(element, dims, data, length)
+    shape = dims_pointer, bytes(memory.view(guest, "its dims", dims_pointer, 4 * rank))
+    return Tensor(element, dims, data, length, (pointer, bytes(record)), shape)
 
 
 def _element(

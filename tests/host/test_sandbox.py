@@ -297,3 +297,53 @@ def test_a_guest_runs_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert run(guest(tmp_path, "")).exit_code == 0
+
+
+def test_what_a_function_of_the_host_raises_is_raised_where_the_guest_was_started(
+    models: dict[str, Ir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.host.functions import Functions
+
+    def call(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Functions, "call", call)
+    script = Script()
+    script.call("compute", 0)
+    with pytest.raises(KeyboardInterrupt):
+        run(write_guest(tmp_path, script.wat()))
+
+
+def test_memory_that_grew_between_calls_is_found_again(
+    models: dict[str, Ir], tmp_path: Path
+) -> None:
+    nn = "wasi_ephemeral_nn"
+    imports = (
+        f'(import "{nn}" "load_by_name" (func $load (param i32 i32 i32) (result i32)))'
+        f'(import "{nn}" "init_execution_context" (func $init (param i32 i32) (result i32)))'
+    )
+    body = (
+        "(drop (call $load (i32.const 0) (i32.const 3) (i32.const 16)))"
+        "(drop (memory.grow (i32.const 500)))"
+        # Beyond what was there at the first call, and what lies at the beginning is still read.
+        "(if (call $load (i32.const 0) (i32.const 3) (i32.const 30000000)) (then unreachable))"
+        "(if (i32.ne (i32.load (i32.const 30000000)) (i32.const 1)) (then unreachable))"
+        "(if (call $init (i32.const 1) (i32.const 30000008)) (then unreachable))"
+        "(if (i32.eqz (call $init (i32.const 1) (i32.const 33000000))) (then unreachable))"
+    )
+    memory = f'{MEMORY} (data (i32.const 0) "add")'
+    wasm = guest(tmp_path, body, imports, memory)
+    assert run(wasm, graphs=[NamedGraph("add", models["add"].folder)]).exit_code == 0
+
+
+def test_a_tensor_that_changed_in_its_place_is_checked_again(
+    models: dict[str, Ir], tmp_path: Path
+) -> None:
+    script = Script()
+    script.ready(models["add"].xml, models["add"].bin)
+    good = script.tensor(1, [1, 4], bytes(16))
+    script.call("set_input", 0, 0, good)
+    script.call("set_input", 0, 0, good)
+    script.call("set_input", 0, 0, script.tensor(1, [1, 3], bytes(12)))
+    script.call("set_input", 0, 0, script.tensor(2, [1, 4], bytes(32)))
+    assert script.run(tmp_path).errnos[-4:] == [0, 0, 1, 1]

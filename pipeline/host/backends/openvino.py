@@ -78,7 +78,7 @@ class OpenVINOGraph:
     def context(self) -> OpenVINOContext:
         """Return a context of its own; raises BackendFailure."""
         try:
-            return OpenVINOContext(self._compiled.create_infer_request())
+            return OpenVINOContext(self._compiled.create_infer_request(), self.outputs)
         except RuntimeError as error:
             raise BackendFailure(_own_words(error)) from None
 
@@ -86,8 +86,16 @@ class OpenVINOGraph:
 class OpenVINOContext:
     """One infer request."""
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, outputs: Sequence[Port]) -> None:
         self._request = request
+        # The bytes of each output whose size is known before; OpenVINO writes into them.
+        self._outputs = {
+            index: self._output_place(index, port)
+            for index, port in enumerate(outputs)
+            if port.element in _DTYPES
+            and port.dims
+            and all(0 < dim.least == dim.most for dim in port.dims)
+        }
         # The bytes of each input's tensor, by index: its element type, its dims, where they are.
         self._places: dict[int, tuple[str, tuple[int, ...], Any]] = {}
 
@@ -112,6 +120,14 @@ class OpenVINOContext:
         # The view keeps the array, which a tensor that shares its memory does not.
         return array.reshape(-1).view(numpy.uint8).data
 
+    def _output_place(self, index: int, port: Port) -> memoryview:
+        import numpy
+        import openvino
+
+        array = numpy.zeros([dim.least for dim in port.dims or ()], _DTYPES[port.element])
+        self._request.set_output_tensor(index, openvino.Tensor(array, shared_memory=True))
+        return array.reshape(-1).view(numpy.uint8).data
+
     def compute(self) -> None:
         """Infer; raises BackendFailure."""
         try:
@@ -125,6 +141,8 @@ class OpenVINOContext:
 
     def output(self, index: int) -> memoryview:
         """Return the bytes of an output, valid until the next call; raises BackendFailure."""
+        if index in self._outputs:
+            return self._outputs[index]
         import numpy
 
         try:
