@@ -136,8 +136,10 @@ def test_6_two_runs_keep_each_others_records__plain_doit_loses_one_sides(tmp_pat
             (twin.root / "go").touch()
             assert [first.wait(60), second.wait(60)] == [0, 0]
         twin.ran()
-        assert twin.doit().returncode == 0
-    assert len(plain.ran()) == 1
+    # Two that write one file at a time may also leave it unreadable.
+    again = plain.doit()
+    assert "state.json" in again.output if again.returncode else len(plain.ran()) == 1
+    assert ours.doit().returncode == 0
     assert ours.ran() == []
 
 
