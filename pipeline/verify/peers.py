@@ -5,19 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from pipeline.errors import Code, PipelineError
-from pipeline.work.process import end_tree, run_process
+from pipeline.verify.peer_process import PeerRun, run_peer
+from pipeline.work.process import run_process
 
-_PRINTED = 1024 * 1024
 _PROBE_SECONDS = 30.0
 # Where Wasmtime looks for OpenVINO on each platform, and under which name.
 _LIBRARY = {
@@ -28,18 +24,6 @@ _LIBRARY_ELSEWHERE = ("LD_LIBRARY_PATH", "libopenvino_c.so", "libopenvino_c.so*"
 # The CLI has no hint for the precision, and OpenVINO takes bf16 by itself where the processor has
 # it. This is the most that it may use without; some versions want the two to be equal.
 _FULL_PRECISION = {"OV_CPU_MAX_ISA": "AVX512_CORE_VNNI", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
-
-
-@dataclass(frozen=True)
-class PeerRun:
-    """How a guest ended on another host, and the first MiB of each stream that was printed.
-
-    ``exit_code`` is negative where a signal ended the host: it crashed.
-    """
-
-    exit_code: int
-    stdout: str
-    stderr: str
 
 
 def wasmtime_command(folder: Path) -> Path:
@@ -80,8 +64,15 @@ def run_on_wasmtime(
             *(str(wasmtime_command(Path(tools))), "run", "-S", "nn", *named),
             *("--dir", f"{fixture}::fixture", "--dir", f"{out}::out", str(wasm), *args),
         ]
-        environment = {**os.environ, **_FULL_PRECISION, **_openvino(Path(tools))}
-        return _run(command, environment, seconds)
+        return run_peer(command, wasmtime_environment(Path(tools)), seconds)
+
+
+def wasmtime_environment(folder: Path) -> Mapping[str, str]:
+    """Return an environment in which Wasmtime finds OpenVINO, which then computes in f32.
+
+    ``folder`` takes a link to the library. Raises PipelineError (TOOLCHAIN) when it is missing.
+    """
+    return {**os.environ, **_FULL_PRECISION, **_openvino(folder)}
 
 
 def _packaged(folder: Path) -> Iterator[Path]:
@@ -129,46 +120,3 @@ def _openvino(folder: Path) -> dict[str, str]:
         "The C library of OpenVINO, which the Wasmtime CLI loads, is not installed.",
         hint="Install it: pip install openvino",
     )
-
-
-def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> PeerRun:
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    streams = (process.stdout, process.stderr)
-    printed = (bytearray(), bytearray())
-    readers = [
-        threading.Thread(target=_read_first, args=pair, daemon=True)
-        for pair in zip(streams, printed, strict=True)
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise PipelineError(
-            Code.TIME_LIMIT,
-            "The Wasmtime CLI was ended, since it ran longer than its time limit.",
-            expected=f"at most {seconds:g} s",
-        ) from None
-    finally:
-        if process.poll() is None:
-            end_tree(process.pid)
-            process.wait()
-        for reader in readers:
-            reader.join()
-    stdout, stderr = (text.decode(errors="replace") for text in printed)
-    return PeerRun(process.returncode, stdout, stderr)
-
-
-def _read_first(stream: IO[bytes], text: bytearray) -> None:
-    """Keep the first bytes and drop the rest, so that the guest never waits for a reader."""
-    with stream:
-        while chunk := stream.read(65536):
-            text += chunk[: _PRINTED - len(text)]

@@ -14,7 +14,8 @@ import pytest
 import wasmtime
 
 from pipeline.errors import Code, PipelineError
-from pipeline.verify.peers import PeerRun, run_on_wasmtime, wasmtime_command
+from pipeline.verify.peer_process import PeerRun
+from pipeline.verify.peers import run_on_wasmtime, wasmtime_command
 from tests.guest.compiling import compile_classify
 
 PRINTING = """

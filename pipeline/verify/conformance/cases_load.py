@@ -1,0 +1,283 @@
+"""Cases of `load`: a model by its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.verify.conformance.case import END, At, Call, Case, Holds, Place, Step, Stop, Word
+from pipeline.verify.conformance.models import Model, add, onnx
+from pipeline.verify.conformance.steps import (
+    ARGUMENT,
+    CPU,
+    ENCODING,
+    HANDLE,
+    OPENVINO,
+    RUNTIME,
+    SUCCESS,
+    context,
+    inferred,
+    load,
+    loaded,
+    model,
+    ready,
+    refused,
+    served,
+    tensor,
+    u32,
+)
+
+_ONNX, _TENSORFLOW, _PYTORCH, _TENSORFLOWLITE = 1, 2, 3, 4
+_GPU, _TPU = 1, 2
+_MANY = 32
+
+
+def cases() -> list[Case]:
+    """Return the cases, in the order of a host's work."""
+    return [
+        Case(
+            name="load-infer",
+            asks="a model by its bytes, one input, one output: the numbers are right",
+            steps=[*ready(), *tensor(), *inferred()],
+        ),
+        _refused_load(
+            "load-handle-out-of-bounds",
+            "a pointer for the handle that ends outside memory is answered with 1",
+            [*model(add())],
+            out=At(END, -2),
+        ),
+        _refused_load(
+            "load-builders-out-of-bounds",
+            "a builder array that ends outside memory is answered with 1",
+            [*model(add())],
+            builders=At(END, -8),
+        ),
+        _refused_load(
+            "load-builders-past-4-gib",
+            "a builder array whose end is past 4 GiB is answered with 1",
+            [*model(add())],
+            builders=0xFFFFFFF8,
+        ),
+        _refused_load(
+            "load-builders-huge",
+            "more builders than memory can hold are answered with 1",
+            [*model(add())],
+            count=0x20000001,
+        ),
+        _with_builders(
+            "load-xml-out-of-bounds",
+            "an xml that ends outside memory is answered with 1",
+            [At(END, -8), u32(4096), At("weights"), u32(16)],
+        ),
+        _with_builders(
+            "load-xml-past-4-gib",
+            "an xml whose end is past 4 GiB is answered with 1",
+            [u32(0xFFFFFFF0, 0x20), At("weights"), u32(16)],
+        ),
+        _with_builders(
+            "load-weights-out-of-bounds",
+            "weights that end outside memory are answered with 1",
+            [At("xml"), u32(len(add().xml)), At(END, -8), u32(16)],
+        ),
+        _misaligned(),
+        *(
+            _refused_load(f"load-{word}", f"OpenVINO with {told} is answered with 1", [*four()], n)
+            for n, word, told in (
+                (0, "no-builder", "no builder"),
+                (1, "one-builder", "one builder"),
+                (3, "three-builders", "three builders"),
+                (4, "four-builders", "four builders"),
+            )
+        ),
+        _unreadable("load-garbage-xml", "bytes that are no xml", Model(b"no model" * 8, b"")),
+        _unreadable("load-swapped", "weights in the place of the xml", _swapped()),
+        _unreadable("load-empty", "an xml of no bytes", Model(b"", add().weights)),
+        _unreadable(
+            "load-truncated-weights", "weights that end early", Model(add().xml, add().weights[:8])
+        ),
+        _refused_load(
+            "load-encoding-out-of-range",
+            "the encoding 42 is answered with 2",
+            [*model(add())],
+            encoding=42,
+            by=(ENCODING,),
+        ),
+        Case(
+            name="load-onnx",
+            asks="a model in ONNX is inferred, or answered with 2 where there is no backend for it",
+            steps=[
+                Place("onnx", [onnx()]),
+                Place("builders", [At("onnx"), u32(len(onnx()))]),
+                Place("graph", [HANDLE]),
+                Call(
+                    "load",
+                    (At("builders"), 1, _ONNX, CPU, At("graph")),
+                    (SUCCESS, ENCODING),
+                ),
+                Stop(),
+                *context(),
+                *tensor(),
+                *inferred(),
+            ],
+        ),
+        *(
+            Case(
+                name=f"load-garbage-{name}",
+                asks=f"bytes that are no {told} are answered with 5, or 2 without a backend",
+                steps=[
+                    Place("garbage", [bytes(range(7, 250)) * 4]),
+                    Place("builders", [At("garbage"), u32(243 * 4)]),
+                    Place("graph", [HANDLE]),
+                    refused(
+                        "load",
+                        *(At("builders"), 1, number, CPU, At("graph")),
+                        by=(RUNTIME, ENCODING),
+                    ),
+                    Holds("graph", HANDLE, "a failed load wrote a handle"),
+                ],
+            )
+            for name, told, number in (
+                ("onnx", "ONNX model", _ONNX),
+                ("tensorflow", "TensorFlow graph", _TENSORFLOW),
+                ("pytorch", "TorchScript", _PYTORCH),
+                ("tensorflowlite", "TFLite flatbuffer", _TENSORFLOWLITE),
+            )
+        ),
+        Case(
+            name="load-target-gpu",
+            asks="the target gpu is served, or answered with 1 where there is none",
+            steps=[
+                *model(add()),
+                Place("graph", [HANDLE]),
+                Call(
+                    "load",
+                    (At("builders"), 2, OPENVINO, _GPU, At("graph")),
+                    (SUCCESS, ARGUMENT),
+                ),
+            ],
+        ),
+        _refused_load(
+            "load-target-tpu", "the target tpu is answered with 1", [*model(add())], target=_TPU
+        ),
+        _refused_load(
+            "load-target-out-of-range", "the target 9 is answered with 1", [*model(add())], target=9
+        ),
+        Case(
+            name="load-handles",
+            asks=f"the first graph is handle 0, the next 1, and {_MANY} are no problem",
+            steps=[
+                *model(add()),
+                *(step for number in range(_MANY) for step in _numbered(number)),
+            ],
+        ),
+        Case(
+            name="load-failed-takes-no-handle",
+            asks="a load that fails writes nothing, and the next takes the first handle",
+            steps=[
+                *model(Model(b"no model", b""), " bad"),
+                Place("graph bad", [HANDLE]),
+                refused(
+                    "load",
+                    *(At("builders bad"), 2, OPENVINO, CPU, At("graph bad")),
+                    by=(RUNTIME,),
+                ),
+                Holds("graph bad", HANDLE, "a failed load wrote a handle"),
+                *loaded(),
+                Holds("graph", u32(0), "the first graph is not handle 0", unsafe=False),
+            ],
+        ),
+    ]
+
+
+def four() -> list[Step]:
+    """Place four builders, of which an IR has two."""
+    return [
+        Place("xml", [add().xml]),
+        Place("weights", [add().weights]),
+        Place(
+            "builders",
+            [
+                *(At("xml"), u32(len(add().xml)), At("weights"), u32(16)),
+                *(At("weights"), u32(16), At("weights"), u32(16)),
+            ],
+        ),
+    ]
+
+
+def _refused_load(
+    name: str,
+    asks: str,
+    steps: Sequence[Step],
+    count: int = 2,
+    *,
+    builders: int | At | None = None,
+    encoding: int = OPENVINO,
+    target: int = CPU,
+    out: At | None = None,
+    by: tuple[int, ...] = (ARGUMENT,),
+) -> Case:
+    """Return a case of a load that is refused, writes nothing, and lets the next be handle 0."""
+    place = At("builders") if builders is None else builders
+    return Case(
+        name=name,
+        asks=asks,
+        steps=[
+            *steps,
+            Place("graph", [HANDLE]),
+            refused("load", place, count, encoding, target, out or At("graph"), by=by),
+            Holds("graph", HANDLE, "a refused load wrote a handle"),
+            *loaded(label=" after"),
+            Holds("graph after", u32(0), "a refused load took a handle", unsafe=False),
+        ],
+    )
+
+
+def _with_builders(name: str, asks: str, parts: Sequence[bytes | At]) -> Case:
+    return _refused_load(
+        name,
+        asks,
+        [
+            Place("xml", [add().xml]),
+            Place("weights", [add().weights]),
+            Place("builders", parts),
+        ],
+    )
+
+
+def _unreadable(name: str, what: str, parts: Model) -> Case:
+    return _refused_load(name, f"{what}: answered with 5", [*model(parts)], by=(RUNTIME,))
+
+
+def _swapped() -> Model:
+    return Model(add().weights, add().xml)
+
+
+def _numbered(number: int) -> list[Step]:
+    return [
+        Place(f"graph {number}", [HANDLE]),
+        served("load", At("builders"), 2, OPENVINO, CPU, At(f"graph {number}")),
+        Holds(f"graph {number}", u32(number), f"graph {number} has another handle", unsafe=False),
+    ]
+
+
+def _misaligned() -> Case:
+    """Every pointer odd: the ABI's are byte addresses."""
+    parts = add()
+    return Case(
+        name="load-misaligned",
+        asks="builders, tensor, dims, data and results at odd addresses are served",
+        steps=[
+            Place("xml", [parts.xml], 3),
+            Place("weights", [parts.weights], 1),
+            Place(
+                "builders",
+                [At("xml"), u32(len(parts.xml)), At("weights"), u32(len(parts.weights))],
+                1,
+            ),
+            Place("graph", [HANDLE], 1),
+            load(),
+            Place("context", [HANDLE], 3),
+            served("init_execution_context", Word("graph"), At("context")),
+            *tensor(past=1),
+            *inferred(),
+        ],
+    )

@@ -1,0 +1,118 @@
+"""Cases of `load_by_name`: a model that the host has, found by its name alone."""
+
+from __future__ import annotations
+
+from pipeline.verify.conformance.case import END, At, Case, Holds, Place
+from pipeline.verify.conformance.models import numbers
+from pipeline.verify.conformance.steps import (
+    HANDLE,
+    NOT_FOUND,
+    Y,
+    compute,
+    context,
+    inferred,
+    output,
+    refused,
+    served,
+    set_input,
+    tensor,
+    u32,
+)
+
+# The graph that the host is asked to offer: the model `add`.
+NAME = "add"
+
+
+def cases() -> list[Case]:
+    """Return the cases."""
+    return [
+        Case(
+            name="name-found",
+            asks="a graph that the host offers is loaded by its name",
+            graphs=[NAME],
+            steps=[
+                Place("name", [NAME.encode()]),
+                Place("graph", [HANDLE]),
+                served("load_by_name", At("name"), len(NAME), At("graph")),
+                *context(),
+                *tensor(),
+                *inferred(),
+            ],
+        ),
+        Case(
+            name="name-twice",
+            asks="the same name twice gives two graphs that do not disturb each other",
+            graphs=[NAME],
+            steps=[
+                Place("name", [NAME.encode()]),
+                Place("graph", [HANDLE]),
+                Place("graph 2", [HANDLE]),
+                served("load_by_name", At("name"), len(NAME), At("graph")),
+                served("load_by_name", At("name"), len(NAME), At("graph 2")),
+                Holds("graph", u32(0), "the first graph is not handle 0", unsafe=False),
+                Holds("graph 2", u32(1), "the second graph is not handle 1", unsafe=False),
+                *context(),
+                *context(" 2"),
+                *tensor(),
+                *tensor("x 2", numbers("f32", 1, 2, 3, 4)),
+                set_input(),
+                set_input(label="x 2", context=" 2"),
+                compute(),
+                compute(" 2"),
+                *output(Y),
+                *output(numbers("f32", 2, 4, 6, 8), label=" 2", context=" 2"),
+            ],
+        ),
+        _refused("name-unknown", "a name that the host does not offer", b"nothing-of-this-name"),
+        _refused("name-not-a-path", "a path with ../ in it", b"../add/../add"),
+        _refused("name-not-a-file", "the path of a file of the model", b"add/model.xml"),
+        _refused("name-with-nul", "a name with a NUL in it", b"add\0"),
+        _refused("name-empty", "a name of no bytes", b""),
+        Case(
+            name="name-not-utf8",
+            asks="a name that is not UTF-8 is answered with 1",
+            graphs=[NAME],
+            steps=[
+                Place("name", [b"\xff\xfe\xfd"]),
+                Place("graph", [HANDLE]),
+                refused("load_by_name", At("name"), 3, At("graph")),
+                Holds("graph", HANDLE, "a refused load wrote a handle"),
+            ],
+        ),
+        Case(
+            name="name-out-of-bounds",
+            asks="a name that ends outside memory is answered with 1",
+            graphs=[NAME],
+            steps=[
+                Place("graph", [HANDLE]),
+                refused("load_by_name", At(END, -2), 4, At("graph")),
+                Holds("graph", HANDLE, "a refused load wrote a handle"),
+            ],
+        ),
+        Case(
+            name="name-handle-out-of-bounds",
+            asks="a pointer for the handle that ends outside memory is answered with 1",
+            graphs=[NAME],
+            steps=[
+                Place("name", [NAME.encode()]),
+                refused("load_by_name", At("name"), len(NAME), At(END, -2)),
+                Place("graph", [HANDLE]),
+                served("load_by_name", At("name"), len(NAME), At("graph")),
+                Holds("graph", u32(0), "a refused load took a handle", unsafe=False),
+            ],
+        ),
+    ]
+
+
+def _refused(name: str, what: str, text: bytes) -> Case:
+    return Case(
+        name=name,
+        asks=f"{what} is answered with 8",
+        graphs=[NAME],
+        steps=[
+            Place("name", [text or b"-"]),
+            Place("graph", [HANDLE]),
+            refused("load_by_name", At("name"), len(text), At("graph"), by=(NOT_FOUND,)),
+            Holds("graph", HANDLE, "a refused load wrote a handle"),
+        ],
+    )
