@@ -143,6 +143,9 @@ class Fixture(Table, frozen=True):
     """Whether the fixture is built when none is named."""
 
 
+LanguageName = Literal["c", "c++", "rust", "wat", "zig"]
+
+
 class Guest(Table, frozen=True):
     """A guest program: its language, its source files and folder, and what it may import.
 
@@ -152,10 +155,10 @@ class Guest(Table, frozen=True):
 
     description: Text
     """What the guest does, in one sentence."""
-    language: Literal["c"]
-    """The language that the guest is written in."""
     sources: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
     """The files to compile, relative to the project."""
+    language: LanguageName = "c"
+    """The language that the guest is written in."""
     headers: tuple[Text, ...] = ()
     """The files that those include, relative to the project."""
     imports: tuple[Text, ...] = ("wasi_ephemeral_nn", "wasi_snapshot_preview1")

@@ -8,6 +8,7 @@ from pipeline.config.load import Configs
 from pipeline.engine.fixture_steps import FixtureSteps
 from pipeline.engine.layout import Layout
 from pipeline.guest.build import compile_guest
+from pipeline.guest.languages import LANGUAGES
 from pipeline.toolchain.locked import make_environment
 from pipeline.work.action import Action
 
@@ -42,6 +43,7 @@ def _guests(layout: Layout, configs: Configs) -> Iterator[Action]:
     vouchers = {name: layout.artifacts / name / "manifest.json" for name in configs.fixtures}
     for name, guest in configs.guests.items():
         files = {"source": guest.sources, "header": guest.headers}
+        language = LANGUAGES[guest.language]
         yield Action(
             name=f"guest:{name}",
             title=guest.description,
@@ -51,7 +53,8 @@ def _guests(layout: Layout, configs: Configs) -> Iterator[Action]:
                 f"{kind}.{number}": layout.root / path
                 for kind, paths in files.items()
                 for number, path in enumerate(paths)
-            },
+            }
+            | {f"compiler.{label}": path for label, path in language.compiler().items()},
             outputs={
                 "wasm": layout.step("guests", f"{name}.wasm"),
                 "imports": layout.step("guests", f"{name}.imports.json"),
@@ -61,8 +64,8 @@ def _guests(layout: Layout, configs: Configs) -> Iterator[Action]:
                 "modules": list(guest.imports),
                 "seconds": guest.seconds,
             },
-            means={"zig_cache": layout.toolchains / "zig"},
-            tools=("ziglang",),
+            means={"kept": layout.toolchains},
+            tools=language.packages,
             withdraws=tuple(
                 path
                 for fixture, path in vouchers.items()

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
+import pytest
+
+from pipeline.config.load import load_project
+from pipeline.config.schema import LanguageName
+from pipeline.engine.steps import all_steps
+from pipeline.errors import Code, PipelineError
 from pipeline.guest.build import compile_guest
+from pipeline.guest.languages import LANGUAGES
 from pipeline.work.action import Job
 from tests.tiny import ROOT
 
@@ -30,6 +39,7 @@ def compile_files(
     into: Path,
     toolchains: Path,
     seconds: float = 300,
+    language: LanguageName = "c",
 ) -> Built:
     """Compile a guest into the folder ``into``, which must not exist yet."""
     (into / "scratch").mkdir(parents=True)
@@ -39,14 +49,47 @@ def compile_files(
             inputs={
                 **{f"source.{number}": path for number, path in enumerate(sources)},
                 **{f"header.{number}": path for number, path in enumerate(headers)},
+                **{
+                    f"compiler.{label}": path
+                    for label, path in LANGUAGES[language].compiler().items()
+                },
             },
             outputs={"wasm": wasm, "imports": imports},
-            parameters={"language": "c", "modules": list(MODULES), "seconds": seconds},
-            means={"zig_cache": toolchains / "zig"},
+            parameters={"language": language, "modules": list(MODULES), "seconds": seconds},
+            means={"kept": toolchains},
             scratch=into / "scratch",
         )
     )
     return Built(wasm, tuple(json.loads(imports.read_text())))
+
+
+def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) -> Built:
+    """Compile a guest of the project at ``root`` as its step does.
+
+    A compiler that is not installed skips the test, and in CI fails it.
+    """
+    steps = {step.name: step for step in all_steps(load_project(root))}
+    step = steps[f"guest:{name}"]
+    into.mkdir(parents=True)
+    job = Job(
+        inputs=step.inputs,
+        outputs={label: into / path.name for label, path in step.outputs.items()},
+        parameters=step.parameters,
+        means={**step.means, "kept": toolchains},
+        scratch=Path(mkdtemp(dir=into)),
+    )
+    try:
+        step.recipe(job)
+    except PipelineError as error:
+        if error.code is not Code.TOOLCHAIN or os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error.message} {error.hint}")
+    return Built(job.outputs["wasm"], tuple(json.loads(job.outputs["imports"].read_text())))
+
+
+def guest_names() -> list[str]:
+    """Return the guests that have a config."""
+    return sorted(path.stem for path in (ROOT / "configs/guests").glob("*.toml"))
 
 
 def classify_files(root: Path = ROOT) -> tuple[list[Path], list[Path]]:

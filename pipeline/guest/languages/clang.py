@@ -1,0 +1,38 @@
+"""C and C++, by the Clang inside the ziglang package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.guest.language import Build, Complaint
+from pipeline.guest.ziglang import PACKAGE, first_complaint, run_zig
+
+_FLAGS = ("--target=wasm32-wasi", "-O2", "-s", "-Wall", "-Wextra", "-Wpedantic")
+_UNLISTED = "List every file that is included as a header; it is included by its name alone."
+
+
+@dataclass(frozen=True)
+class Clang:
+    """One of the languages of Clang: zig's name of its driver, and the flags of its own."""
+
+    driver: str
+    flags: tuple[str, ...]
+    packages: tuple[str, ...] = (PACKAGE,)
+
+    def compiler(self) -> Mapping[str, Path]:
+        """Return nothing: the package's version says it all."""
+        return {}
+
+    def compile(self, build: Build) -> None:
+        """Compile and link every source."""
+        # With ./ before it, no name is taken for an option.
+        sources = [f"./{name}" for name in build.sources]
+        run_zig(build, [self.driver, *_FLAGS, *self.flags, *sources, "-o", str(build.wasm)])
+
+    def complaint(self, output: str) -> Complaint | None:
+        """Return the first error of the compiler or the linker."""
+        found = first_complaint(output)
+        unlisted = found is not None and found.text.endswith("file not found")
+        return replace(found, hint=_UNLISTED) if found and unlisted else found

@@ -1,0 +1,105 @@
+"""Rust, by a rustc that has a WASI target: of the user's rustup, or of the system."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from pipeline.errors import Code, PipelineError
+from pipeline.guest.language import Build, Complaint
+
+# The second is the older name of the first.
+_TARGETS = ("wasm32-wasip1", "wasm32-wasi")
+_FLAGS = ("--edition=2021", "-Copt-level=2", "-Ccodegen-units=1", "-Cstrip=symbols")
+_INSTALL = (
+    "Install it: rustup target add wasm32-wasip1, "
+    "or on Debian: apt-get install rustc libstd-rust-dev-wasm32 lld-14"
+)
+_ERROR = re.compile(
+    r"^error(?:\[\w+\])?: (?P<text>[^\n]*)"
+    r"(?:\n\s*--> (?P<file>[^\n]+):(?P<line>\d+):(?P<column>\d+)$)?",
+    re.M,
+)
+
+
+@dataclass(frozen=True)
+class Rust:
+    """A program whose first source is its root; the others are its modules, headers its crates.
+
+    The crate of the header ``wasi_nn.rs`` is ``wasi_nn``. Crates see those before them.
+    """
+
+    packages: tuple[str, ...] = ()
+
+    def compiler(self) -> Mapping[str, Path]:
+        """Return the standard library for the target, which one build of rustc alone can link."""
+        return {"std": found} if (found := next(_standard_libraries(), None)) else {}
+
+    def compile(self, build: Build) -> None:
+        """Compile each crate, and then the program with all of them."""
+        if "std" not in build.compiler:
+            raise _missing("There is no Rust here that compiles for WASI.", _TARGETS[0])
+        standard_library = build.compiler["std"]
+        target = standard_library.parents[1].name
+        sysroot = standard_library.parents[4]
+        rustc = sysroot / "bin" / _program("rustc")
+        linker = sysroot.glob(f"lib/rustlib/*/bin/{_program('rust-lld')}")
+        if not any(each.exists() for each in linker) and not shutil.which("rust-lld"):
+            raise _missing("The linker of Rust's WASI target is not installed.", "rust-lld")
+        crates: list[str] = []
+        for source in (*build.headers, build.sources[0]):
+            # A crate cannot have every name that a file has.
+            name = re.sub(r"\W", "_", PurePath(source).stem)
+            program = source == build.sources[0]
+            made = build.wasm if program else build.scratch / f"lib{name}.rlib"
+            build.run(
+                [
+                    *(str(rustc), *_FLAGS, f"--target={target}", f"--crate-name={name}"),
+                    f"--crate-type={'bin' if program else 'rlib'}",
+                    f"--remap-path-prefix={build.folder}=.",
+                    *crates,
+                    f"./{source}",
+                    f"-o{made}",
+                ]
+            )
+            crates.append(f"--extern={name}={made}")
+
+    def complaint(self, output: str) -> Complaint | None:
+        """Return the first error of rustc."""
+        found = _ERROR.search(output)
+        if found is None:
+            return None
+        place = f":{found['line']}:{found['column']}" if found["file"] else ""
+        return Complaint(found["text"], (found["file"] or "").removeprefix("./"), place)
+
+
+def _standard_libraries() -> Iterator[Path]:
+    """Yield the standard library of each rustc that has a WASI target, best first."""
+    for target in _TARGETS:
+        for sysroot in _sysroots():
+            if (sysroot / "bin" / _program("rustc")).exists():
+                yield from sorted((sysroot / "lib/rustlib" / target / "lib").glob("libstd-*.rlib"))
+
+
+def _sysroots() -> Iterator[Path]:
+    """Yield where a rustc may live: rustup's proxies on the PATH are none, its toolchains are."""
+    rustup = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+    toolchains = sorted((rustup / "toolchains").glob("*"))
+    # What changes from day to day comes last.
+    yield from sorted(toolchains, key=lambda path: not path.name.startswith("stable"))
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        program = Path(folder or ".") / _program("rustc")
+        if program.exists():
+            yield program.resolve().parents[1]
+
+
+def _program(name: str) -> str:
+    return f"{name}.exe" if os.name == "nt" else name
+
+
+def _missing(message: str, what: str) -> PipelineError:
+    return PipelineError(Code.TOOLCHAIN, message, expected=what, found="none", hint=_INSTALL)
