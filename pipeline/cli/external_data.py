@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config.addresses import path_fault
 from pipeline.errors import Code, PipelineError
-from pipeline.host.backends.onnx_references import external_files
+from pipeline.host.onnx_references import external_files
 
 
 def external_data(model: Path) -> Mapping[str, Path]:

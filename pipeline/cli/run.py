@@ -48,8 +48,8 @@ def add_parser(subparsers: Any) -> None:
         help="run a wasi-nn guest in the sandbox",
         description=(
             "Runs a WebAssembly guest (a WASI preview 1 command) whose wasi-nn is served by "
-            "OpenVINO. The guest reaches no file but what --dir and --graph give it, and no "
-            "environment variable."
+            "OpenVINO, or by what --backend chooses. The guest reaches no file but what --dir and "
+            "--graph give it, and no environment variable."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -77,9 +77,35 @@ def add_parser(subparsers: Any) -> None:
         dest="graphs",
         action="append",
         default=[],
-        metavar="[ENCODING::]FOLDER",
-        help="a model that the guest may load by the folder's last name; NAME=FOLDER gives it "
-        "another. ENCODING is openvino (the default), onnx, tensorflow or tensorflowlite",
+        metavar="[NAME=][ENCODING::]FOLDER",
+        help="a model that the guest may load by NAME, else by the folder's last name. ENCODING is "
+        "openvino (the default), onnx, tensorflow (frozen graph or SavedModel), tensorflowlite, "
+        "pytorch (TorchScript) or paddle. Of several models in FOLDER it is model.*, NAME.* or "
+        "that of the folder's name; FOLDER may also be a model's file",
+    )
+    parser.add_argument(
+        "--backend",
+        dest="backends",
+        action="append",
+        default=[],
+        metavar="ENCODING=FRAMEWORK",
+        help="the framework that reads an encoding, instead of OpenVINO: onnx=onnxruntime, "
+        "tensorflowlite=litert; pytorch=torch trusts the guest with TorchScript of its own, which "
+        "is a program outside the sandbox",
+    )
+    parser.add_argument(
+        "--hint",
+        choices=("latency", "throughput"),
+        help="what the framework is to be fast in, where it can choose",
+    )
+    parser.add_argument(
+        "--threads", type=_count, metavar="N", help="the threads that one inference may use"
+    )
+    parser.add_argument(
+        "--model-cache",
+        type=Path,
+        metavar="DIR",
+        help="a folder to keep OpenVINO's compiled models in, those of --graph alone",
     )
     parser.add_argument(
         "--tensor-type-abi",
@@ -156,10 +182,17 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> Outcome:
+    from pipeline.host.frameworks import parse_choice
     from pipeline.host.host import Host, NamedGraph
 
     with Host(
-        say=_say, tensor_type_abi=args.tensor_type_abi, encoding_numbers=args.encoding_numbers
+        say=_say,
+        tensor_type_abi=args.tensor_type_abi,
+        encoding_numbers=args.encoding_numbers,
+        backends=dict(map(parse_choice, args.backends)),
+        hint=args.hint,
+        threads=args.threads,
+        model_cache=args.model_cache,
     ) as host:
         return host.run(
             args.guest,

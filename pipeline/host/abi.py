@@ -39,6 +39,8 @@ class Encoding(Enum):
     TENSORFLOWLITE = "tensorflowlite"
     GGML = "ggml"
     AUTODETECT = "autodetect"
+    # It has no number: such a model comes by its name alone.
+    PADDLE = "paddle"
 
 
 EncodingNumbers = Literal["wasmedge", "wit"]

@@ -1,11 +1,14 @@
-"""What a framework must offer to serve wasi-nn: graphs to load, and contexts to compute in."""
+"""What a framework must offer to serve wasi-nn: graphs to load, and contexts to compute in.
+
+A new one is a module of its own in pipeline/host/backends, with a FRAMEWORK.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pipeline.host.abi import Encoding, Target
 
@@ -37,12 +40,12 @@ class Dim:
 class Port:
     """An input or output of a graph: its name, element type, and axes (None where any rank is fit).
 
-    ``element`` is the framework's name of the type, which may be one that wasi-nn has no number
-    for.
+    ``element`` is wasi-nn's name of the type, else the framework's of one that wasi-nn has no
+    number for, or None where the model does not tell and any is fit.
     """
 
     name: str
-    element: str
+    element: str | None
     dims: tuple[Dim, ...] | None
 
     def shape(self) -> str:
@@ -86,6 +89,10 @@ class ExecutionContext(Protocol):
         """Return the bytes of an output, valid until the next call; raises BackendFailure."""
         ...
 
+    def output_dims(self, index: int) -> tuple[int, ...]:
+        """Return the axes of an output as the last ``compute`` made it."""
+        ...
+
 
 class Graph(Protocol):
     """A compiled model."""
@@ -123,3 +130,33 @@ class Backend(Protocol):
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> Graph:
         """Compile a model that the host's owner named; raises BackendFailure and Missing."""
         ...
+
+
+Hint = Literal["latency", "throughput"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What the host's owner asks of every framework; one that has no such thing leaves it.
+
+    ``hint`` is what to be fast in, ``threads`` how many of the CPU an inference may use, ``cache``
+    a folder for compiled models that the owner named; a guest's own are never kept there.
+    """
+
+    hint: Hint | None = None
+    threads: int | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framework:
+    """A framework by the name that ``--backend`` knows it by, and the encodings that it reads.
+
+    ``runs_models_code`` tells that its models are programs, which can do all that this process
+    can: then a guest's bytes are loaded only where the owner chose the framework by name.
+    """
+
+    name: str
+    encodings: tuple[Encoding, ...]
+    start: Callable[[Tuning], Backend]
+    runs_models_code: bool = False

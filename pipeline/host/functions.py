@@ -21,7 +21,8 @@ from pipeline.host.abi import (
     refuse_argument,
 )
 from pipeline.host.backend import BackendFailure, ExecutionContext, Graph, Missing
-from pipeline.host.backends import PARTS, backend_for, detect
+from pipeline.host.formats import FORMATS, detect
+from pipeline.host.frameworks import Backends
 from pipeline.host.graphs import Catalogue
 from pipeline.host.handles import Handles
 from pipeline.host.memory import Memory
@@ -64,6 +65,7 @@ class Functions:
     def __init__(
         self,
         catalogue: Catalogue,
+        backends: Backends,
         *,
         say: Callable[[str], None],
         trace: Callable[[str], None] | None = None,
@@ -73,6 +75,7 @@ class Functions:
     ) -> None:
         limits = limits or Limits()
         self._catalogue = catalogue
+        self._backends = backends
         self._say = say
         self.succeeded: Counter[str] = Counter()
         self._trace = trace
@@ -150,9 +153,9 @@ class Functions:
         memory.check(guest, "the builder array", builders, BUILDER_SIZE * count)
         if encoding is Encoding.AUTODETECT:
             encoding = self._detect(guest, builders, count)
-        backend = backend_for(encoding)
+        backend = self._backends.of_guest(encoding)
         device = self._device(backend.targets(), target)
-        names = PARTS[encoding]
+        names = FORMATS[encoding].parts
         if count != len(names):
             raise refuse_argument(
                 f"a model in {encoding.value} has {len(names)} builder"

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host.abi import Encoding, Target
-from pipeline.host.backend import Graph
-from pipeline.host.backends import backend_for
+from pipeline.host.backend import BackendFailure, Graph
+from pipeline.host.formats import FORMATS
+from pipeline.host.frameworks import Backends
 
-# The suffixes of an encoding's files, in the order of its parts; `model` goes before any other.
-_SUFFIXES = {
-    Encoding.OPENVINO: (".xml", ".bin"),
-    Encoding.ONNX: (".onnx",),
-    Encoding.TENSORFLOW: (".pb",),
-    Encoding.TENSORFLOWLITE: (".tflite",),
-}
+_SAVED_MODEL = "saved_model.pb"
 
 
 @dataclass(frozen=True)
 class NamedGraph:
-    """A name that guests may load, and the folder that holds the model."""
+    """A name that guests may load, and where the model is: its folder, or its first file.
+
+    In a folder that holds several models it is ``model``, else the one of the graph's name, else
+    the one of the folder's.
+    """
 
     name: str
     folder: Path
@@ -30,56 +30,72 @@ class NamedGraph:
 
     @classmethod
     def parse(cls, text: str) -> NamedGraph:
-        """Return the graph that ``[ENCODING::]FOLDER`` or ``NAME=FOLDER`` stands for.
+        """Return the graph that ``[NAME=][ENCODING::]FOLDER`` stands for.
 
-        Without a name it is the last part of the folder. Raises PipelineError (USAGE).
+        Without a name it is the last part of the folder; without an encoding it is that of the
+        file's suffix, else OpenVINO's. Raises PipelineError (USAGE).
 
         >>> NamedGraph.parse("openvino::models/mobilenet").name
         'mobilenet'
-        >>> NamedGraph.parse("cat=models/mobilenet").name
-        'cat'
+        >>> NamedGraph.parse("cat=onnx::models/mobilenet")  # doctest: +ELLIPSIS
+        NamedGraph(name='cat', folder=...Path('models/mobilenet'), encoding=<Encoding.ONNX...>)
+        >>> NamedGraph.parse("models/mobilenet.tflite").encoding.value
+        'tensorflowlite'
         """
         prefix, colons, rest = text.partition("::")
-        name, equals, folder = (rest if colons else text).partition("=")
-        if not equals or "/" in name or "\\" in name:
-            name, folder = "", rest if colons else text
-        encoding = _encoding(prefix, text) if colons else Encoding.OPENVINO
-        name = name or Path(folder).resolve().name
-        if not folder or not name or "\0" in text:
+        if not colons:
+            prefix, rest = "", text
+        name, equals, encoding = prefix.rpartition("=")
+        if not equals:
+            before, equals, after = rest.partition("=")
+            if equals and not {"/", "\\"} & set(before):
+                name, rest = before, after
+        path = Path(rest)
+        by_suffix = None if path.is_dir() else _by_suffix(path)
+        name = name or (path.stem if by_suffix else path.resolve().name)
+        if not rest or not name or "\0" in text:
             raise PipelineError(
                 Code.USAGE,
                 "This is no named graph.",
                 where=f"--graph {text}",
-                expected="FOLDER, ENCODING::FOLDER or NAME=FOLDER",
+                expected="FOLDER, ENCODING::FOLDER, NAME=FOLDER or NAME=ENCODING::FOLDER",
             )
-        return cls(name, Path(folder), encoding)
+        given = _encoding(encoding, text) if colons else by_suffix
+        return cls(name, path, given or Encoding.OPENVINO)
 
     def files(self) -> tuple[Path, ...]:
         """Return the model's files, in the order of its parts; raises PipelineError (USAGE)."""
-        suffixes = _SUFFIXES[self.encoding]
-        named = tuple(self.folder / f"model{suffix}" for suffix in suffixes)
-        if all(path.is_file() for path in named):
-            return named
-        firsts = sorted(self.folder.glob(f"*{suffixes[0]}")) if self.folder.is_dir() else []
-        sets = [tuple(first.with_suffix(suffix) for suffix in suffixes) for first in firsts]
-        whole = [files for files in sets if all(path.is_file() for path in files)]
+        suffixes = FORMATS[self.encoding].suffixes
+        if self.folder.is_dir():
+            firsts = sorted(self.folder.glob(f"*{suffixes[0]}"))
+        else:
+            firsts = [self.folder] if self.folder.is_file() else []
+        sets = {
+            each.stem: tuple(each.with_suffix(suffix) for suffix in suffixes) for each in firsts
+        }
+        whole = {stem: files for stem, files in sets.items() if all(map(Path.is_file, files))}
+        for stem in ("model", self.name, self.folder.resolve().name):
+            if stem in whole:
+                return _with_variables(whole[stem])
         if len(whole) == 1:
-            return whole[0]
-        wanted = " and ".join(f"model{suffix}" for suffix in suffixes)
+            return _with_variables(*whole.values())
         raise PipelineError(
             Code.USAGE,
             f"The folder of graph {self.name} does not hold one model.",
             where=str(self.folder),
-            expected=f"{wanted}, or just one {' and '.join(suffixes)}",
-            found=_found(self.folder, len(whole)),
+            expected=f"{' and '.join(f'model{suffix}' for suffix in suffixes)}, or just one "
+            f"{' and '.join(suffixes)}",
+            found=_found(self.folder, list(whole)),
         )
 
 
 class GraphRegistry:
     """The named graphs of a host; each is compiled once, however many guests load it."""
 
-    def __init__(self) -> None:
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
         self._compiled: dict[object, Graph] = {}
+        self._lock = threading.Lock()
 
     def catalogue(self, graphs: Sequence[NamedGraph]) -> Catalogue:
         """Return what one guest may load; raises PipelineError (USAGE) for what is not there."""
@@ -90,7 +106,22 @@ class GraphRegistry:
                     Code.USAGE, "Two graphs have one name.", where=f"--graph {graph.name}"
                 )
             files[graph.name] = (graph.encoding, graph.files())
-        return Catalogue(self._compiled, files)
+        return Catalogue(self, files)
+
+    def load(self, encoding: Encoding, files: tuple[Path, ...]) -> Graph:
+        """Return the graph of files as they are now; raises BackendFailure and Missing."""
+        try:
+            version = (encoding, tuple(_version(path) for path in files))
+        except OSError as error:
+            raise BackendFailure(f"a file of the graph cannot be read: {error}") from None
+        # One at a time: who asks for a graph that is being compiled gets that one.
+        with self._lock:
+            graph = self._compiled.get(version)
+            if graph is None:
+                backend = self._backends.of_owner(encoding)
+                graph = backend.load_files(encoding, files, backend.targets()[Target.CPU])
+                self._compiled[version] = graph
+        return graph
 
 
 class Catalogue:
@@ -98,10 +129,10 @@ class Catalogue:
 
     def __init__(
         self,
-        compiled: dict[object, Graph],
-        files: dict[str, tuple[Encoding, tuple[Path, ...]]],
+        registry: GraphRegistry,
+        files: Mapping[str, tuple[Encoding, tuple[Path, ...]]],
     ) -> None:
-        self._compiled = compiled
+        self._registry = registry
         self._files = files
 
     @property
@@ -111,30 +142,40 @@ class Catalogue:
 
     def load(self, name: str) -> Graph:
         """Return the compiled graph of one of the names; raises BackendFailure and Missing."""
-        encoding, files = self._files[name]
-        version = tuple((path.resolve(), path.stat().st_mtime_ns) for path in files)
-        graph = self._compiled.get(version)
-        if graph is None:
-            backend = backend_for(encoding)
-            graph = backend.load_files(encoding, files, backend.targets()[Target.CPU])
-            self._compiled[version] = graph
-        return graph
+        return self._registry.load(*self._files[name])
+
+
+def _by_suffix(path: Path) -> Encoding | None:
+    found = [each for each, form in FORMATS.items() if form.suffixes[0] == path.suffix]
+    return found[0] if found else None
 
 
 def _encoding(text: str, where: str) -> Encoding:
-    for encoding in _SUFFIXES:
+    for encoding in FORMATS:
         if text == encoding.value:
             return encoding
     raise PipelineError(
         Code.USAGE,
         "No graph can be loaded in this encoding.",
         where=f"--graph {where}",
-        expected=", ".join(encoding.value for encoding in _SUFFIXES),
+        expected=", ".join(encoding.value for encoding in FORMATS),
         found=text,
     )
 
 
-def _found(folder: Path, models: int) -> str:
-    if not folder.is_dir():
+def _with_variables(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return the files, with those that a SavedModel keeps its weights in."""
+    if files[0].name != _SAVED_MODEL:
+        return files
+    return (*files, *sorted((files[0].parent / "variables").glob("variables.*")))
+
+
+def _version(path: Path) -> tuple[object, ...]:
+    found = path.stat()
+    return path.resolve(), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _found(folder: Path, models: Sequence[str]) -> str:
+    if not folder.exists():
         return "no such folder"
-    return f"{models} models" if models else "none"
+    return f"{len(models)} models: {', '.join(models[:8])}" if models else "none"

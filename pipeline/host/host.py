@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from pipeline.errors import PipelineError
+from pipeline.errors import Code, PipelineError
 from pipeline.host import abi
+from pipeline.host.backend import Hint, Tuning
 from pipeline.host.command import Command, Preopen
+from pipeline.host.frameworks import Backends
 from pipeline.host.functions import Functions, Limits
 from pipeline.host.graphs import GraphRegistry, NamedGraph
 from pipeline.host.memory import Memory
@@ -42,10 +44,14 @@ class Outcome:
 
 
 class Host:
-    """A host that serves wasi-nn with OpenVINO; graphs by name stay compiled between its guests.
+    """A host that serves wasi-nn; graphs by name stay compiled between its guests.
 
     ``say`` is told each message as it comes. ``tensor_type_abi`` and ``encoding_numbers`` choose
-    between numberings that guests disagree on; see pipeline.host.abi.
+    between numberings that guests disagree on; see pipeline.host.abi. ``backends`` chooses the
+    framework of an encoding where several read it. ``hint`` is what to be fast in, ``threads`` how
+    many of the CPU one inference may use, ``model_cache`` a folder that is made, where compiled
+    graphs by name are kept for the next host; a framework that has no such thing leaves it. Raises
+    PipelineError (USAGE) for a framework that there is none of, or a folder that cannot be made.
 
     One guest runs at a time in a process. Guests that are not trusted belong into a process that
     is ended when it hangs: a call inside the host cannot be interrupted.
@@ -66,12 +72,19 @@ class Host:
         tensor_type_abi: abi.TensorTypeAbi = 2023,
         encoding_numbers: abi.EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
+        backends: Mapping[abi.Encoding, str] | None = None,
+        hint: Hint | None = None,
+        threads: int | None = None,
+        model_cache: Path | None = None,
     ) -> None:
         self._say = say
         self._tensor_type_abi: abi.TensorTypeAbi = tensor_type_abi
         self._encoding_numbers: abi.EncodingNumbers = encoding_numbers
         self._limits = limits or Limits()
-        self._registry = GraphRegistry()
+        self._backends = Backends(
+            backends or {}, Tuning(hint=hint, threads=threads, cache=_made(model_cache))
+        )
+        self._registry = GraphRegistry(self._backends)
 
     def __enter__(self) -> Host:
         return self
@@ -86,7 +99,7 @@ class Host:
 
     def close(self) -> None:
         """Forget the compiled graphs."""
-        self._registry = GraphRegistry()
+        self._registry = GraphRegistry(self._backends)
 
     def run(
         self,
@@ -127,6 +140,7 @@ class Host:
         messages = _Messages(self._say)
         functions = Functions(
             self._registry.catalogue(graphs),
+            self._backends,
             say=messages.add,
             trace=messages.add if trace else None,
             tensor_type_abi=self._tensor_type_abi,
@@ -171,6 +185,20 @@ class _Messages:
 
     def last(self, count: int) -> tuple[str, ...]:
         return tuple(self._kept)[-count:]
+
+
+def _made(folder: Path | None) -> Path | None:
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PipelineError(
+                Code.USAGE,
+                "The folder for compiled models cannot be made.",
+                where=f"--model-cache {folder}",
+                found=error.strerror or str(error),
+            ) from None
+    return folder
 
 
 def _bound(functions: Functions, name: str) -> HostFunction:

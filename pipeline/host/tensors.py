@@ -91,12 +91,12 @@ def _element(
     other = _other_numbering(number, port, dims, length, abi)
     if number >= len(types):
         known = ", ".join(f"{at} {each.name}" for at, each in enumerate(types))
+        wanted = port.element or "of any type"
         raise refuse_argument(
-            f"{what} is {port.element}, but the tensor has type {number}, where there are "
-            f"{known}{other}"
+            f"{what} is {wanted}, but the tensor has type {number}, where there are {known}{other}"
         )
     element = types[number]
-    if element.name != port.element:
+    if port.element is not None and element.name != port.element:
         raise refuse_argument(
             f"{what} is {port.element}, but the tensor is {element.name} (type {number}){other}"
         )

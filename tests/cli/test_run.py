@@ -12,6 +12,7 @@ import pytest
 
 from tests.host.conftest import Ir, models  # noqa: F401 - a fixture of both rooms
 from tests.host.script import Script, write_guest
+from tests.host.test_formats import onnx_model
 
 ROOT = Path(__file__).parents[2]
 EXIT = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
@@ -62,6 +63,8 @@ def test_an_error_is_told_without_a_traceback(tmp_path: Path) -> None:
         ("--seconds", "soon"),
         ("--memory", "lots"),
         ("--tensor-type-abi", "2021"),
+        ("--hint", "cheapness"),
+        ("--threads", "0"),
     ],
 )
 def test_a_wrong_option_shows_the_usage(tmp_path: Path, options: tuple[str, str]) -> None:
@@ -119,6 +122,37 @@ def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> Non
     lines = [line.removeprefix("wasi-nn: ") for line in done.stderr.decode().splitlines()]
     assert [line.partition("(")[0] for line in lines[::2]] == ["load_by_name"] * 2
     assert "there is no graph named 'nut'; the names given to this host: 'net'" in lines[1]
+
+
+def test_a_graph_in_an_encoding_under_a_name_and_a_chosen_framework(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "some.onnx").write_bytes(onnx_model())
+    script = Script()
+    script.call("load_by_name", script.put(b"cat"), 3, script.room())
+    wasm = write_guest(tmp_path, script.wat())
+    options = ("--hint", "throughput", "--threads", "1", "--model-cache", "cache", "--trace")
+    for framework in ("onnxruntime", "openvino"):
+        done = subprocess.run(
+            command(
+                *("--graph", "cat=onnx::net", "--backend", f"onnx={framework}", *options), wasm
+            ),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"= 0 success" in done.stderr
+        # Of the two, OpenVINO alone keeps compiled models.
+        assert any((tmp_path / "cache").iterdir()) == (framework == "openvino")
+
+
+@pytest.mark.parametrize("choice", ["onnx", "onnx=nobody", "nothing=openvino", "ggml=openvino"])
+def test_a_choice_of_no_framework_tells_those_there_are(tmp_path: Path, choice: str) -> None:
+    done = wasi_nn("--backend", choice, guest(tmp_path, ""), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error[usage]" in done.stderr
+    assert "onnxruntime" in done.stderr
 
 
 def test_an_inference_that_hangs_ends_with_the_process(

@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from pipeline.host.graphs import NamedGraph
+from tests.host.made_models import tensorflow_graph
 from tests.host.script import Script
 
 
@@ -53,23 +54,6 @@ def _model(helper: Any, nodes: list[Any], initializers: list[Any]) -> bytes:
     model.ir_version = 8
     data: bytes = model.SerializeToString()
     return data
-
-
-def tensorflow_graph() -> bytes:
-    """A frozen graph of a placeholder of 1x4 and a Relu, field by field of graph.proto."""
-
-    def field(number: int, data: bytes) -> bytes:
-        return bytes([number << 3 | 2, len(data)]) + data
-
-    def attribute(key: bytes, value: bytes) -> bytes:
-        return field(5, field(1, key) + field(2, value))
-
-    kind = b"\x30\x01"
-    shape = field(7, field(2, b"\x08\x01") + field(2, b"\x08\x04"))
-    placeholder = field(1, b"x") + field(2, b"Placeholder")
-    placeholder += attribute(b"dtype", kind) + attribute(b"shape", shape)
-    relu = field(1, b"y") + field(2, b"Relu") + field(3, b"x") + attribute(b"T", kind)
-    return field(1, placeholder) + field(1, relu)
 
 
 def infer(script: Script, encoding: int, model: bytes, dims: list[int]) -> int:

@@ -225,7 +225,7 @@ def test_a_folder_of_two_models_is_refused(tmp_path: Path) -> None:
     for name in ("a.xml", "a.bin", "b.xml", "b.bin"):
         (tmp_path / name).touch()
     error = refused(guest(tmp_path, ""), graphs=(NamedGraph("two", tmp_path),))
-    assert error.found == "2 models"
+    assert error.found == "2 models: a, b"
 
 
 def test_a_flood_of_bad_calls_is_not_kept(tmp_path: Path) -> None:

@@ -1,69 +1,158 @@
-"""OpenVINO as a backend: IR, ONNX, TensorFlow frozen graphs and TFLite."""
+"""OpenVINO as a backend: IR, ONNX, TensorFlow and TFLite, and by name SavedModels and Paddle."""
 
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.host.abi import Encoding, Target
-from pipeline.host.backend import BackendFailure, Dim, Missing, Port
-from pipeline.host.backends.onnx_references import external_files
+from pipeline.host.arrays import DTYPES, Arrays, bytes_of, output_bytes, zeros
+from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
+from pipeline.host.onnx_references import check_file, check_parts
+from pipeline.host.words import own_words
 
 if TYPE_CHECKING:
     from openvino import Model
-
-# Some CPUs would compute f32 models in bf16 by default.
-_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
-
-# The types that wasi-nn has a number for, little-endian as wasm is.
-_DTYPES = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
 
 # OpenVINO's name of the reader, and the file name that it knows the format by.
 _READERS = {
     Encoding.ONNX: ("onnx", "model.onnx"),
     Encoding.TENSORFLOW: ("tf", "model.pb"),
     Encoding.TENSORFLOWLITE: ("tflite", "model.tflite"),
+    Encoding.PADDLE: ("paddle", "model.pdmodel"),
 }
+
+# The devices that a target is looked for on; a machine may have several of a kind (GPU.0, GPU.1).
+_DEVICES = {Target.CPU: "CPU", Target.GPU: "GPU", Target.TPU: "NPU"}
 
 
 class OpenVINO:
     """The OpenVINO runtime of this machine."""
 
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+        self._lock = threading.Lock()
+        self._started: Any = None
+
     def targets(self) -> Mapping[Target, str]:
         """Return the devices: CPU always, which auto means too, so that outputs do not vary."""
-        devices = _core().available_devices
-        found = {Target.CPU: "CPU", Target.AUTO: "CPU"}
-        gpus = [device for device in devices if device.startswith("GPU")]
-        return {**found, Target.GPU: gpus[0]} if gpus else found
+        devices = self._core().available_devices
+        found = {Target.CPU: "CPU"}
+        for target, kind in _DEVICES.items():
+            of_kind = [each for each in devices if each.partition(".")[0] == kind]
+            if of_kind:
+                found[target] = of_kind[0]
+        return {**found, Target.AUTO: "CPU"}
 
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> OpenVINOGraph:
         """Compile a model from its bytes; raises BackendFailure and Missing."""
         if encoding is Encoding.OPENVINO:
             xml, weights = parts
-            return _compile(_read_ir(xml, weights), device, weights)
+            return self._compile(self._read_ir(xml, weights), device, weights)
         if encoding is Encoding.ONNX:
-            _refuse_references(parts[0])
+            check_parts(parts[0])
         # From memory OpenVINO reads neither TensorFlow nor TFLite, and lets ONNX name any file of
         # the host as its weights; from a folder of its own it finds nothing but the model.
         with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
             path = Path(folder) / _READERS[encoding][1]
             path.write_bytes(parts[0])
-            return _compile(_read_file(encoding, path), device, None)
+            return self._compile(self._read_file(encoding, path), device, None)
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
         """Compile a model from files; raises BackendFailure and Missing.
 
         An IR's weights are mapped into memory: what infers with them uses them where they are.
         """
+        cache = self._tuning.cache
         if encoding is Encoding.OPENVINO:
-            return _compile(_map_ir(*files), device, None)
+            return self._compile(self._map_ir(*files), device, None, cache)
+        if encoding is Encoding.ONNX:
+            check_file(files[0])
+        # A SavedModel is its folder.
+        saved = files[0].name == "saved_model.pb"
+        model = self._read_file(encoding, files[0].parent if saved else files[0])
+        return self._compile(model, device, None, cache)
+
+    def _core(self) -> Any:
+        with self._lock:
+            if self._started is None:
+                try:
+                    import openvino
+                except ImportError as error:
+                    raise Missing(
+                        f"OpenVINO cannot be imported ({error}); `pip install openvino`"
+                    ) from None
+                self._started = openvino.Core()
+            return self._started
+
+    def _read_ir(self, xml: bytearray, weights: bytearray) -> Model:
+        core = self._core()
+        import numpy
+        import openvino
+
+        array = numpy.frombuffer(weights, numpy.uint8) if weights else numpy.empty(0, numpy.uint8)
         try:
-            parts = [bytearray(path.read_bytes()) for path in files]
-        except OSError as error:
-            raise BackendFailure(f"a file of the graph cannot be read: {error}") from None
-        return self.load(encoding, parts, device)
+            model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
+        except RuntimeError as error:
+            raise BackendFailure(own_words(error)) from None
+        return model
+
+    def _map_ir(self, xml: Path, weights: Path) -> Model:
+        core = self._core()
+        core.set_property({"ENABLE_MMAP": True})
+        try:
+            model: Model = core.read_model(str(xml), str(weights))
+        except RuntimeError as error:
+            raise BackendFailure(own_words(error)) from None
+        return model
+
+    def _read_file(self, encoding: Encoding, path: Path) -> Model:
+        self._core()
+        from openvino.frontend import FrontEndManager
+
+        name = _READERS[encoding][0]
+        manager = FrontEndManager()
+        if name not in manager.get_available_front_ends():
+            raise Missing(
+                f"this OpenVINO was built without its {name} reader; `pip install openvino`"
+            )
+        # By name: OpenVINO's own guess would let a guest pass one format off as another.
+        try:
+            reader = manager.load_by_framework(name)
+            model: Model = reader.convert(reader.load(str(path)))
+        except Exception as error:  # the readers raise classes of their own
+            raise BackendFailure(own_words(error).replace(str(path.parent), "")) from None
+        if not model.inputs and not model.outputs:
+            raise BackendFailure(
+                f"these bytes are no {encoding.value} model: no input and no output"
+            )
+        return model
+
+    def _compile(
+        self, model: Model, device: str, weights: bytearray | None, cache: Path | None = None
+    ) -> OpenVINOGraph:
+        try:
+            compiled = self._core().compile_model(model, device, self._config(device, cache))
+        except RuntimeError as error:
+            raise BackendFailure(own_words(error)) from None
+        return OpenVINOGraph(compiled, weights)
+
+    def _config(self, device: str, cache: Path | None) -> dict[str, str]:
+        config = {}
+        if not device.startswith("NPU"):
+            # Some devices would compute f32 models in bf16 or f16 by default; an NPU has no f32.
+            config["INFERENCE_PRECISION_HINT"] = "f32"
+        if self._tuning.hint:
+            config["PERFORMANCE_HINT"] = self._tuning.hint.upper()
+        if self._tuning.threads and device == "CPU":
+            config["INFERENCE_NUM_THREADS"] = str(self._tuning.threads)
+        # Its key of a model is not one that a guest could not forge, so only the owner's are kept.
+        if cache:
+            config["CACHE_DIR"] = str(cache)
+        return config
 
 
 class OpenVINOGraph:
@@ -80,7 +169,7 @@ class OpenVINOGraph:
         try:
             return OpenVINOContext(self._compiled.create_infer_request(), self.outputs)
         except RuntimeError as error:
-            raise BackendFailure(_own_words(error)) from None
+            raise BackendFailure(own_words(error)) from None
 
 
 class OpenVINOContext:
@@ -88,52 +177,45 @@ class OpenVINOContext:
 
     def __init__(self, request: Any, outputs: Sequence[Port]) -> None:
         self._request = request
-        # The bytes of each output whose size is known before; OpenVINO writes into them.
+        # The arrays of the outputs whose size is known before; OpenVINO writes into them.
         self._outputs = {
             index: self._output_place(index, port)
             for index, port in enumerate(outputs)
-            if port.element in _DTYPES
+            if port.element in DTYPES
             and port.dims
             and all(0 < dim.least == dim.most for dim in port.dims)
         }
-        # The bytes of each input's tensor, by index: its element type, its dims, where they are.
-        self._places: dict[int, tuple[str, tuple[int, ...], Any]] = {}
+        self._inputs = Arrays()
+        self._held: dict[int, Any] = {}
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
         """Copy the bytes into the input's own tensor; raises BackendFailure."""
         # A new tensor would have OpenVINO prepare the next inference anew.
-        element_now, dims_now, place = self._places.get(index, ("", (), None))
-        if element_now != element or dims_now != tuple(dims):
-            place = self._place(index, element, dims)
-            self._places[index] = (element, tuple(dims), place)
-        place[:] = data
+        if self._inputs.set(index, element, dims, data):
+            import openvino
 
-    def _place(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
-        import numpy
+            array = self._inputs.by_index[index]
+            try:
+                self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
+            except RuntimeError as error:
+                self._inputs.forget(index)
+                raise BackendFailure(own_words(error)) from None
+            # A tensor that shares the memory of an array does not keep it.
+            self._held[index] = array
+
+    def _output_place(self, index: int, port: Port) -> tuple[memoryview, tuple[int, ...]]:
         import openvino
 
-        try:
-            array = numpy.zeros(tuple(dims), _DTYPES[element])
-            self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
-        except RuntimeError as error:
-            raise BackendFailure(_own_words(error)) from None
-        # The view keeps the array, which a tensor that shares its memory does not.
-        return array.reshape(-1).view(numpy.uint8).data
-
-    def _output_place(self, index: int, port: Port) -> memoryview:
-        import numpy
-        import openvino
-
-        array = numpy.zeros([dim.least for dim in port.dims or ()], _DTYPES[port.element])
+        array = zeros(str(port.element), [dim.least for dim in port.dims or ()])
         self._request.set_output_tensor(index, openvino.Tensor(array, shared_memory=True))
-        return array.reshape(-1).view(numpy.uint8).data
+        return bytes_of(array), tuple(array.shape)
 
     def compute(self) -> None:
         """Infer; raises BackendFailure."""
         try:
             self._request.infer(share_outputs=True)
         except RuntimeError as error:
-            raise BackendFailure(_own_words(error)) from None
+            raise BackendFailure(own_words(error)) from None
 
     def cancel(self) -> None:
         """End a running inference before its next node."""
@@ -142,85 +224,18 @@ class OpenVINOContext:
     def output(self, index: int) -> memoryview:
         """Return the bytes of an output, valid until the next call; raises BackendFailure."""
         if index in self._outputs:
-            return self._outputs[index]
-        import numpy
-
+            return self._outputs[index][0]
         try:
-            array = numpy.ascontiguousarray(self._request.get_output_tensor(index).data)
+            array = self._request.get_output_tensor(index).data
         except RuntimeError as error:
-            raise BackendFailure(_own_words(error)) from None
-        if array.dtype.kind in "OSU":
-            raise BackendFailure("an output of text has no layout in wasi-nn")
-        return array.reshape(-1).view(numpy.uint8).data
+            raise BackendFailure(own_words(error)) from None
+        return output_bytes(array)
 
-
-def _core() -> Any:
-    try:
-        import openvino
-    except ImportError as error:
-        raise Missing(f"OpenVINO cannot be imported ({error}); `pip install openvino`") from None
-    return openvino.Core()
-
-
-def _read_ir(xml: bytearray, weights: bytearray) -> Model:
-    core = _core()
-    import numpy
-    import openvino
-
-    array = numpy.frombuffer(weights, numpy.uint8) if weights else numpy.empty(0, numpy.uint8)
-    try:
-        model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
-    except RuntimeError as error:
-        raise BackendFailure(_own_words(error)) from None
-    return model
-
-
-def _map_ir(xml: Path, weights: Path) -> Model:
-    core = _core()
-    core.set_property({"ENABLE_MMAP": True})
-    try:
-        model: Model = core.read_model(str(xml), str(weights))
-    except RuntimeError as error:
-        raise BackendFailure(_own_words(error)) from None
-    return model
-
-
-def _read_file(encoding: Encoding, path: Path) -> Model:
-    _core()
-    from openvino.frontend import FrontEndManager
-
-    name = _READERS[encoding][0]
-    manager = FrontEndManager()
-    if name not in manager.get_available_front_ends():
-        raise Missing(f"this OpenVINO was built without its {name} reader; `pip install openvino`")
-    # By name: OpenVINO's own guess would let a guest pass one format off as another.
-    try:
-        reader = manager.load_by_framework(name)
-        model: Model = reader.convert(reader.load(str(path)))
-    except Exception as error:  # the readers raise classes of their own
-        raise BackendFailure(_own_words(error).replace(str(path.parent), "")) from None
-    if not model.inputs and not model.outputs:
-        raise BackendFailure(f"these bytes are no {encoding.value} model: no input and no output")
-    return model
-
-
-def _compile(model: Model, device: str, weights: bytearray | None) -> OpenVINOGraph:
-    try:
-        return OpenVINOGraph(_core().compile_model(model, device, _CONFIG), weights)
-    except RuntimeError as error:
-        raise BackendFailure(_own_words(error)) from None
-
-
-def _refuse_references(model: bytearray) -> None:
-    try:
-        names = external_files(model)
-    except ValueError as error:
-        raise BackendFailure(f"these bytes are no ONNX model: {error}") from None
-    if names:
-        raise BackendFailure(
-            f"the ONNX model keeps weights in another file ({max(names)!r}), which no guest may "
-            "open; save it with its weights inside"
-        )
+    def output_dims(self, index: int) -> tuple[int, ...]:
+        """Return the axes of an output as the last inference made it."""
+        if index in self._outputs:
+            return self._outputs[index][1]
+        return tuple(self._request.get_output_tensor(index).shape)
 
 
 def _port(port: Any) -> Port:
@@ -236,8 +251,14 @@ def _port(port: Any) -> Port:
     return Port(name, port.element_type.get_type_name(), dims)
 
 
-def _own_words(error: BaseException) -> str:
-    # OpenVINO's texts begin with places in its source.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("Exception from ")]
-    return " ".join(told or lines)[:600] or type(error).__name__
+FRAMEWORK = Framework(
+    name="openvino",
+    encodings=(
+        Encoding.OPENVINO,
+        Encoding.ONNX,
+        Encoding.TENSORFLOW,
+        Encoding.TENSORFLOWLITE,
+        Encoding.PADDLE,
+    ),
+    start=OpenVINO,
+)

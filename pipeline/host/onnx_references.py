@@ -1,13 +1,17 @@
 """The files that an ONNX model names as the place of its weights, found before it is read.
 
-OpenVINO opens such a file on the model's word, wherever it is, when the model comes from memory.
+OpenVINO opens such a file on the model's word, wherever it is, when the model comes from memory;
+ONNX Runtime does so below the folder that it runs in.
 Field numbers are those of onnx.proto; the wire format is protobuf's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from mmap import mmap
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from pipeline.host.backend import BackendFailure
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DEPTH = 100
@@ -41,6 +45,41 @@ def external_files(model: bytes | bytearray | mmap) -> list[str]:
     # Released at once: a file that is mapped cannot be closed while a part of it is looked at.
     with memoryview(model) as whole:
         return list(_walk(whole, "Model", 0))
+
+
+def check_parts(model: bytes | bytearray) -> None:
+    """Raise BackendFailure for a model from memory that keeps weights in a file."""
+    names = _references(model)
+    if names:
+        raise BackendFailure(
+            f"the ONNX model keeps weights in another file ({max(names)!r}), which no guest may "
+            "open; save it with its weights inside"
+        )
+
+
+def check_file(path: Path) -> None:
+    """Raise BackendFailure for a model's file that keeps weights outside its own folder."""
+    try:
+        with path.open("rb") as stream:
+            if path.stat().st_size == 0:
+                raise BackendFailure("these bytes are no ONNX model: there are none")
+            with mmap(stream.fileno(), 0, access=ACCESS_READ) as model:
+                names = _references(model)
+    except OSError as error:
+        raise BackendFailure(f"a file of the graph cannot be read: {error}") from None
+    folder = path.parent.resolve()
+    for name in names:
+        if not (folder / name).resolve().is_relative_to(folder):
+            raise BackendFailure(
+                f"the ONNX model keeps weights in {name!r}, which is not below its own folder"
+            )
+
+
+def _references(model: bytes | bytearray | mmap) -> list[str]:
+    try:
+        return external_files(model)
+    except ValueError as error:
+        raise BackendFailure(f"these bytes are no ONNX model: {error}") from None
 
 
 def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:

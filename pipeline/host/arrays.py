@@ -1,0 +1,84 @@
+"""Tensors of wasi-nn as numpy arrays: little-endian bytes in C order, as wasm has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.host.backend import BackendFailure
+
+# The types that wasi-nn has a number for.
+DTYPES: Mapping[str, str] = MappingProxyType(
+    {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
+)
+
+
+def element_of(dtype: Any) -> str:
+    """Return wasi-nn's name of a numpy type, or numpy's where there is no number for it.
+
+    >>> import numpy
+    >>> element_of(numpy.float32), element_of(numpy.dtype("int8"))
+    ('f32', 'int8')
+    """
+    import numpy
+
+    names = {numpy.dtype(each): name for name, each in DTYPES.items()}
+    kind = numpy.dtype(dtype)
+    return names.get(kind, str(kind.name))
+
+
+def zeros(element: str, dims: Sequence[int]) -> Any:
+    """Return a new array of zeros."""
+    import numpy
+
+    return numpy.zeros(tuple(dims), DTYPES[element])
+
+
+def bytes_of(array: Any) -> memoryview:
+    """Return the bytes of an array that lies in C order, in place; they keep the array."""
+    import numpy
+
+    # A view of the array's own buffer, whatever its type.
+    data: memoryview = array.reshape(-1).view(numpy.uint8).data
+    return data
+
+
+def output_bytes(array: Any) -> memoryview:
+    """Return the bytes of what a framework computed; raises BackendFailure for texts and objects.
+
+    >>> import numpy
+    >>> list(output_bytes(numpy.array([[1, 2], [3, 4]], "u1").T))
+    [1, 3, 2, 4]
+    """
+    import numpy
+
+    if array.dtype.kind in "OSU":
+        raise BackendFailure("an output of text has no layout in wasi-nn")
+    return bytes_of(numpy.ascontiguousarray(array))
+
+
+_NOWHERE: tuple[str, tuple[int, ...], memoryview] = ("", (), memoryview(b""))
+
+
+class Arrays:
+    """The inputs of a context: arrays of its own, which stay while type and shape do."""
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, Any] = {}
+        self._places: dict[int, tuple[str, tuple[int, ...], memoryview]] = {}
+
+    def set(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> bool:
+        """Copy bytes, as many as ``dims`` have; return whether it took a new array."""
+        element_now, dims_now, place = self._places.get(index, _NOWHERE)
+        new = element_now != element or dims_now != tuple(dims)
+        if new:
+            array = self.by_index[index] = zeros(element, dims)
+            place = bytes_of(array)
+            self._places[index] = (element, tuple(dims), place)
+        place[:] = data
+        return new
+
+    def forget(self, index: int) -> None:
+        """Have the next ``set`` of an input take a new array."""
+        del self.by_index[index], self._places[index]

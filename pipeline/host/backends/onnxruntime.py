@@ -1,0 +1,126 @@
+"""ONNX Runtime as a backend: ONNX on the CPU, by code that is independent of OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.host.abi import Encoding, Target
+from pipeline.host.arrays import Arrays, output_bytes
+from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
+from pipeline.host.onnx_references import check_file, check_parts
+from pipeline.host.words import own_words
+
+_FATAL = 4
+_ELEMENTS = {
+    "tensor(float16)": "f16",
+    "tensor(float)": "f32",
+    "tensor(double)": "f64",
+    "tensor(uint8)": "u8",
+    "tensor(int32)": "i32",
+    "tensor(int64)": "i64",
+}
+
+
+class OnnxRuntime:
+    """ONNX Runtime with its CPU provider; of the tuning it has the number of threads."""
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+
+    def targets(self) -> Mapping[Target, str]:
+        """Return the CPU, which auto means too."""
+        return {Target.CPU: "CPU", Target.AUTO: "CPU"}
+
+    def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> OrtGraph:
+        """Make a session of a model's bytes; raises BackendFailure and Missing."""
+        # From bytes it would take weights from any file below the folder that it runs in.
+        check_parts(parts[0])
+        return OrtGraph(bytes(parts[0]), self._tuning)
+
+    def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> OrtGraph:
+        """Make a session of a model's file and the weights beside it; raises BackendFailure."""
+        check_file(files[0])
+        return OrtGraph(str(files[0]), self._tuning)
+
+
+class OrtGraph:
+    """A session, which its contexts share."""
+
+    def __init__(self, model: bytes | str, tuning: Tuning) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise Missing(
+                f"ONNX Runtime cannot be imported ({error}); `pip install onnxruntime`"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        # What goes wrong is told by an errno and its message.
+        options.log_severity_level = _FATAL
+        if tuning.threads:
+            options.intra_op_num_threads = tuning.threads
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its classes have no base but this
+            raise BackendFailure(own_words(error)) from None
+        self.inputs = tuple(_port(each) for each in self._session.get_inputs())
+        self.outputs = tuple(_port(each) for each in self._session.get_outputs())
+
+    def context(self) -> OrtContext:
+        """Return a context of its own."""
+        return OrtContext(self._session, self.inputs)
+
+
+class OrtContext:
+    """Inputs and outputs of one inference at a time."""
+
+    def __init__(self, session: Any, inputs: Sequence[Port]) -> None:
+        self._session = session
+        self._names = [port.name for port in inputs]
+        self._inputs = Arrays()
+        self._outputs: list[Any] = []
+        self._run: Any = None
+
+    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
+        """Copy the bytes into an array of the input's own."""
+        self._inputs.set(index, element, dims, data)
+
+    def compute(self) -> None:
+        """Infer; raises BackendFailure."""
+        import onnxruntime
+
+        self._run = onnxruntime.RunOptions()
+        self._run.log_severity_level = _FATAL
+        given = {self._names[index]: array for index, array in self._inputs.by_index.items()}
+        try:
+            self._outputs = self._session.run(None, given, self._run)
+        except Exception as error:  # its classes have no base but this
+            raise BackendFailure(own_words(error)) from None
+
+    def cancel(self) -> None:
+        """End a running inference before its next node."""
+        if self._run is not None:
+            self._run.terminate = True
+
+    def output(self, index: int) -> memoryview:
+        """Return the bytes of an output; raises BackendFailure for one that is no tensor."""
+        array = self._outputs[index]
+        if not hasattr(array, "dtype"):
+            raise BackendFailure("an output that is no tensor has no layout in wasi-nn")
+        return output_bytes(array)
+
+    def output_dims(self, index: int) -> tuple[int, ...]:
+        """Return the axes of an output as the last inference made it."""
+        return tuple(self._outputs[index].shape)
+
+
+def _port(value: Any) -> Port:
+    # An axis is a number, else the name of one that any size fits, or None.
+    dims = tuple(Dim(size, size) if isinstance(size, int) else Dim(0, None) for size in value.shape)
+    return Port(value.name, _ELEMENTS.get(value.type, value.type), dims)
+
+
+FRAMEWORK = Framework(name="onnxruntime", encodings=(Encoding.ONNX,), start=OnnxRuntime)

@@ -1,0 +1,130 @@
+"""PyTorch as a backend: TorchScript on the CPU, where torch is installed.
+
+TorchScript is a program, whose operators read and write files (aten::from_file, aten::save) and
+show memory that nobody wrote (aten::empty), already while it is loaded; no option of torch forbids
+that. So it is trusted like any other program of the host's owner, and a guest's own is not.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.host.abi import Encoding, Target
+from pipeline.host.arrays import Arrays, output_bytes
+from pipeline.host.backend import BackendFailure, Framework, Missing, Port, Tuning
+from pipeline.host.words import own_words
+
+_TENSOR, _TUPLE, _LIST = "Tensor", "Tuple[", "List[Tensor]"
+
+
+class Torch:
+    """The torch of this Python; of the tuning it has the number of threads, for all its graphs."""
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+
+    def targets(self) -> Mapping[Target, str]:
+        """Return the CPU, which auto means too."""
+        return {Target.CPU: "CPU", Target.AUTO: "CPU"}
+
+    def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> TorchGraph:
+        """Load a program from its bytes; raises BackendFailure and Missing."""
+        return self._load(io.BytesIO(parts[0]))
+
+    def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> TorchGraph:
+        """Load a program from its file; raises BackendFailure and Missing."""
+        return self._load(str(files[0]))
+
+    def _load(self, program: io.BytesIO | str) -> TorchGraph:
+        try:
+            import torch
+        except ImportError as error:
+            raise Missing(
+                f"PyTorch cannot be imported ({error}); `pip install torch`, or convert the model "
+                "to OpenVINO IR with `wasi-nn convert`"
+            ) from None
+        if self._tuning.threads:
+            torch.set_num_threads(self._tuning.threads)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript itself
+                # Never torch.load, whose pickles are programs for Python.
+                module = torch.jit.load(program, map_location="cpu")
+            return TorchGraph(module.eval())
+        except (RuntimeError, ValueError, EOFError, OSError) as error:
+            raise BackendFailure(own_words(error)) from None
+
+
+class TorchGraph:
+    """A program, whose ports are the arguments and results of its forward."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        schema = module.forward.schema
+        given = [each for each in schema.arguments if each.name != "self"]
+        needed = [each for each in given if not each.has_default_value()]
+        other = [each.name for each in needed if str(each.type) != _TENSOR]
+        if other:
+            raise BackendFailure(f"forward takes what is no tensor: {', '.join(other)}")
+        results = [str(each.type) for each in schema.returns]
+        if len(results) == 1 and results[0].startswith(_TUPLE):
+            results = results[0].removeprefix(_TUPLE).removesuffix("]").split(", ")
+        if not results or set(results) != {_TENSOR}:
+            raise BackendFailure(
+                f"forward returns {', '.join(results) or 'nothing'}, and only a tensor or a tuple "
+                "of tensors has a layout in wasi-nn"
+            )
+        # A program tells neither types nor shapes.
+        self.inputs = tuple(Port(each.name, None, None) for each in needed)
+        self.outputs = tuple(Port(str(index), None, None) for index in range(len(results)))
+
+    def context(self) -> TorchContext:
+        """Return a context of its own."""
+        return TorchContext(self._module)
+
+
+class TorchContext:
+    """Inputs and outputs of one inference at a time."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._inputs = Arrays()
+        self._outputs: list[Any] = []
+
+    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
+        """Copy the bytes into an array of the input's own."""
+        self._inputs.set(index, element, dims, data)
+
+    def compute(self) -> None:
+        """Infer; raises BackendFailure."""
+        import torch
+
+        arrays = [self._inputs.by_index[index] for index in sorted(self._inputs.by_index)]
+        try:
+            with torch.inference_mode():
+                # A program may write into what it is given.
+                made = self._module(*(torch.from_numpy(array.copy()) for array in arrays))
+                tensors = made if isinstance(made, tuple) else (made,)
+                self._outputs = [each.detach().contiguous().numpy() for each in tensors]
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise BackendFailure(own_words(error)) from None
+
+    def cancel(self) -> None:
+        """Do nothing: torch has no way to end an inference, so its process is ended instead."""
+
+    def output(self, index: int) -> memoryview:
+        """Return the bytes of an output; raises BackendFailure."""
+        return output_bytes(self._outputs[index])
+
+    def output_dims(self, index: int) -> tuple[int, ...]:
+        """Return the axes of an output as the last inference made it."""
+        return tuple(self._outputs[index].shape)
+
+
+FRAMEWORK = Framework(
+    name="torch", encodings=(Encoding.PYTORCH,), start=Torch, runs_models_code=True
+)
