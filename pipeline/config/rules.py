@@ -56,13 +56,19 @@ def guest_findings(
     guest: Guest, is_file: Callable[[str], bool], broken: Collection[Path] = frozenset()
 ) -> list[Finding]:
     """Return what is wrong with a guest; ``is_file`` tells of a path inside the project."""
+    knows = Known(broken)
     paths = {
         (key, str(index)): path
         for key, files in (("sources", guest.sources), ("headers", guest.headers))
         for index, path in enumerate(files)
         if not {(), (key,), (key, str(index))} & set(broken)
     }
-    return [found for where, path in paths.items() for found in _file(where, path, is_file)]
+    findings = [
+        *(found for where, path in paths.items() for found in _file(where, path, is_file)),
+        *_names(("compiler",), guest.compiler),
+        *check_sources(guest.compiler, knows, "compiler"),
+    ]
+    return [finding for finding in findings if knows(*finding.path)]
 
 
 def project_findings(project: Project, broken: Collection[Path] = frozenset()) -> list[Finding]:

@@ -143,7 +143,7 @@ class Fixture(Table, frozen=True):
     """Whether the fixture is built when none is named."""
 
 
-LanguageName = Literal["c", "c++", "rust", "wat", "zig"]
+LanguageName = Literal["assemblyscript", "c", "c++", "rust", "wat", "zig"]
 
 
 class Guest(Table, frozen=True):
@@ -160,7 +160,9 @@ class Guest(Table, frozen=True):
     language: LanguageName = "c"
     """The language that the guest is written in."""
     headers: tuple[Text, ...] = ()
-    """The files that those include, relative to the project."""
+    """The files that those include, relative to the project; in Rust, its crates."""
+    compiler: dict[str, Source] = msgspec.field(default_factory=dict)
+    """For assemblyscript: the files of its compiler, fetched by hash when the guest is built."""
     imports: tuple[Text, ...] = ("wasi_ephemeral_nn", "wasi_snapshot_preview1")
     """The modules that the guest may import from."""
     seconds: Seconds = 300.0

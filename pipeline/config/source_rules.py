@@ -13,10 +13,16 @@ from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing
 _DIGESTS = ("sha256", "sha384", "sha1")
 
 
-def check_sources(sources: Mapping[str, Source], knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with the addresses, digests and sizes of sources."""
+def check_sources(
+    sources: Mapping[str, Source], knows: Known, table: str = "source"
+) -> Iterator[Finding]:
+    """Yield what is wrong with the addresses, digests and sizes of the sources of a table.
+
+    Of the project's own files only those in ``source`` may go without a digest.
+    """
+    excused = "Only a source whose one address is a file: may go without."
     for name, source in sources.items():
-        path = ("source", name)
+        path = (table, name)
         for index, url in enumerate(source.urls):
             if fault := address_fault(url):
                 where = (*path, "urls", str(index))
@@ -24,13 +30,14 @@ def check_sources(sources: Mapping[str, Source], knows: Known) -> Iterator[Findi
                 yield Finding(where, message, fault, shown(url))
         if not all(knows(*path, key) for key in ("urls", "size", *_DIGESTS)):
             continue
-        local = len(source.urls) == 1 and source.urls[0].startswith("file:")
+        alone = len(source.urls) == 1 and source.urls[0].startswith("file:")
+        local = alone and table == "source"
         if not local and not any(getattr(source, key) for key in _DIGESTS):
             yield Finding(
                 path,
                 f"The source '{dotted((name,))}' has no digest.",
                 "sha256, or the publisher's sha384 or sha1 and a size",
-                hint="Only a source whose one address is a file: may go without.",
+                hint=excused if table == "source" else "",
             )
         elif not local and source.sha256 is None and source.size is None:
             message = f"The source '{dotted((name,))}' has no sha256, so it needs its size."

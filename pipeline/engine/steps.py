@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pipeline.config.load import Configs
 from pipeline.engine.fixture_steps import FixtureSteps
+from pipeline.engine.guest_steps import guest_steps
 from pipeline.engine.layout import Layout
-from pipeline.guest.build import compile_guest
-from pipeline.guest.languages import LANGUAGES
 from pipeline.toolchain.locked import make_environment
 from pipeline.work.action import Action
 
@@ -20,7 +17,7 @@ def all_steps(configs: Configs) -> tuple[Action, ...]:
     fixtures = [FixtureSteps(layout, configs, name) for name in configs.fixtures]
     needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
     steps += [_toolchain(layout, name) for name in sorted(needed)]
-    steps += _guests(layout, configs)
+    steps += guest_steps(layout, configs)
     for fixture in fixtures:
         steps += fixture.all()
     return tuple(steps)
@@ -37,38 +34,3 @@ def _toolchain(layout: Layout, name: str) -> Action:
         parameters={"toolchain": name},
         means={"environment": layout.environment(name)},
     )
-
-
-def _guests(layout: Layout, configs: Configs) -> Iterator[Action]:
-    vouchers = {name: layout.artifacts / name / "manifest.json" for name in configs.fixtures}
-    for name, guest in configs.guests.items():
-        files = {"source": guest.sources, "header": guest.headers}
-        language = LANGUAGES[guest.language]
-        yield Action(
-            name=f"guest:{name}",
-            title=guest.description,
-            recipe=compile_guest,
-            version=1,
-            inputs={
-                f"{kind}.{number}": layout.root / path
-                for kind, paths in files.items()
-                for number, path in enumerate(paths)
-            }
-            | {f"compiler.{label}": path for label, path in language.compiler().items()},
-            outputs={
-                "wasm": layout.step("guests", f"{name}.wasm"),
-                "imports": layout.step("guests", f"{name}.imports.json"),
-            },
-            parameters={
-                "language": guest.language,
-                "modules": list(guest.imports),
-                "seconds": guest.seconds,
-            },
-            means={"kept": layout.toolchains},
-            tools=language.packages,
-            withdraws=tuple(
-                path
-                for fixture, path in vouchers.items()
-                if configs.fixtures[fixture].guest.program == name
-            ),
-        )

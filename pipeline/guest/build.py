@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.guest.audit import audit
 from pipeline.guest.language import Build, Complaint, Refused
 from pipeline.guest.languages import LANGUAGES
+from pipeline.source.fetch import fetch
 from pipeline.work.action import Job
 from pipeline.work.process import Finished, run_process
 
@@ -26,9 +28,10 @@ def compile_guest(job: Job) -> None:
     Inputs: ``source.<n>`` and ``header.<n>``, which are compiled side by side, so that one names
     another by its name alone, and ``compiler.<name>``, files of the compiler. Outputs: ``wasm``,
     and ``imports`` as a JSON list. Parameters: ``language``, ``modules`` (that it may import
-    from) and ``seconds``. Means: ``kept``, a folder for what a compiler builds once. Raises
-    PipelineError: GUEST_BUILD with the first error of the compiler, GUEST_IMPORTS, TIME_LIMIT,
-    TOOLCHAIN.
+    from), ``seconds``, and ``compiler``: name → digests and size of a file that is fetched when
+    it is needed. Means: ``kept``, a folder for what a compiler builds once, and those of
+    ``source.fetch``, with ``urls`` by name. Raises PipelineError: GUEST_BUILD with the first
+    error of the compiler, GUEST_IMPORTS, TIME_LIMIT, TOOLCHAIN, and what fetching raises.
     """
     language = LANGUAGES[cast(LanguageName, job.parameters["language"])]
     # Copied under their own names, so that no path gets into the wasm.
@@ -44,6 +47,7 @@ def compile_guest(job: Job) -> None:
         compiler=_labelled(job, "compiler"),
         scratch=job.scratch,
         kept=Path(str(job.means["kept"])),
+        fetch=lambda name, path: _fetch(job, name, path),
         execute=lambda command, env: _execute(job, command, folder, env),
     )
     job.say("compiling; the first time, some compilers build their library")
@@ -81,6 +85,30 @@ def _copied(paths: Sequence[Path], folder: Path) -> Mapping[str, Path]:
         origins[path.name] = path
         shutil.copyfile(path, folder / path.name)
     return origins
+
+
+def _fetch(job: Job, name: str, path: Path) -> None:
+    files = cast(Mapping[str, Mapping[str, object]], job.parameters.get("compiler", {}))
+    guest = job.outputs["wasm"].stem
+    if name not in files:
+        raise PipelineError(
+            Code.CONFIG,
+            f"The compiler of {guest} lacks its file {name}.",
+            expected=f"[compiler.{name}] in the guest's config",
+            found=", ".join(files),
+            hint="See the configs of other guests in its language.",
+        )
+    urls = cast(Mapping[str, Sequence[str]], job.means["urls"])[name]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fetch(
+        replace(
+            job,
+            inputs={},
+            outputs={"file": path},
+            parameters={"name": f"{guest}.{name}", **files[name]},
+            means={**job.means, "urls": urls},
+        )
+    )
 
 
 def _execute(job: Job, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Finished:

@@ -17,9 +17,10 @@ class Build:
 
     ``folder`` holds nothing but copies of its files, side by side and under their own names, so
     that no path of the project gets into the wasm; ``sources`` and ``headers`` are those names.
-    ``wasm`` is the file to write. ``compiler`` are the files that Language.compiler named, and
-    those of the guest's config. ``scratch`` goes with the step, ``kept`` is a folder that stays,
-    for what a compiler builds once.
+    ``wasm`` is the file to write. ``compiler`` are the files that Language.compiler named;
+    ``fetch`` writes one that the guest's config names to a path, checked by its digest, and raises
+    as a source's step does. ``scratch`` goes with the step, ``kept`` is a folder that stays, for
+    what a compiler builds once.
     """
 
     folder: Path
@@ -29,6 +30,7 @@ class Build:
     compiler: Mapping[str, Path]
     scratch: Path
     kept: Path
+    fetch: Callable[[str, Path], None]
     execute: Callable[[Sequence[str], Mapping[str, str]], Finished]
 
     def run(self, command: Sequence[str], **env: str) -> None:

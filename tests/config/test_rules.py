@@ -458,6 +458,38 @@ def test_the_files_of_a_guest(tmp_path: Path, edit: tuple[str, str], line: int, 
     assert error.where == f"{GUEST_PATH}:{line}"
 
 
+COMPILER = """
+[compiler.asc]
+urls = ["npm:assemblyscript==0.28.20#dist/asc.js"]
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+license = "Apache-2.0"
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "line", "words"),
+    [
+        (('sha256 = "' + "0" * 64 + '"', ""), 5, "The source 'asc' has no digest."),
+        (("npm:assemblyscript==0.28.20#dist/asc.js", "npm:nix"), 6, "cannot be used"),
+        (("[compiler.asc]", '[compiler."a b"]'), 5, "cannot be part of a file name"),
+    ],
+)
+def test_the_files_of_a_compiler(
+    tmp_path: Path, edit: tuple[str, str], line: int, words: str
+) -> None:
+    [error] = errors_of(write_project(tmp_path, guest=GUEST + edited(COMPILER, edit)))
+    assert error.where == f"{GUEST_PATH}:{line}"
+    assert words in error.message
+
+
+def test_a_file_of_the_project_needs_a_digest_to_be_of_a_compiler(tmp_path: Path) -> None:
+    own = edited(COMPILER, ("npm:assemblyscript==0.28.20#dist/asc.js", "file:asc.js"))
+    [error] = errors_of(
+        write_project(tmp_path, guest=GUEST + edited(own, ('sha256 = "' + "0" * 64 + '"', "")))
+    )
+    assert error.message == "The source 'asc' has no digest."
+
+
 def test_a_file_of_a_guest_that_is_a_link_out_of_the_project(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
     secret = tmp_path / "secret.c"

@@ -44,6 +44,9 @@ def compile_files(
     """Compile a guest into the folder ``into``, which must not exist yet."""
     (into / "scratch").mkdir(parents=True)
     wasm, imports = into / "guest.wasm", into / "imports.json"
+    # The files of a compiler are those that a guest of ours in this language has.
+    steps = all_steps(load_project(ROOT))
+    ours = next(step for step in steps if step.parameters.get("language") == language)
     compile_guest(
         Job(
             inputs={
@@ -55,12 +58,17 @@ def compile_files(
                 },
             },
             outputs={"wasm": wasm, "imports": imports},
-            parameters={"language": language, "modules": list(MODULES), "seconds": seconds},
-            means={"kept": toolchains},
+            parameters={**ours.parameters, "modules": list(MODULES), "seconds": seconds},
+            means={**ours.means, **kept_in(toolchains)},
             scratch=into / "scratch",
         )
     )
     return Built(wasm, tuple(json.loads(imports.read_text())))
+
+
+def kept_in(toolchains: Path) -> dict[str, Path]:
+    """Return where compilers keep what they build and what is fetched for them."""
+    return {"kept": toolchains, "downloads": toolchains / "downloads"}
 
 
 def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) -> Built:
@@ -75,7 +83,7 @@ def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) ->
         inputs=step.inputs,
         outputs={label: into / path.name for label, path in step.outputs.items()},
         parameters=step.parameters,
-        means={**step.means, "kept": toolchains},
+        means={**step.means, **kept_in(toolchains)},
         scratch=Path(mkdtemp(dir=into)),
     )
     try:

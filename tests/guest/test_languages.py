@@ -22,7 +22,13 @@ from tests.tiny import ROOT
 
 Compiled = Callable[[str], Built]
 
-SMALL = [name for name in guest_names() if name.startswith("classify-")]
+# Its compiler comes from a registry.
+FETCHED = "classify-assemblyscript"
+ALL = [
+    pytest.param(name, marks=pytest.mark.network if name == FETCHED else ())
+    for name in guest_names()
+]
+SMALL = [each for each in ALL if str(each.values[0]).startswith("classify-")]
 TWO_CASES = GOOD + "case dog\ninput 0 dog.raw f32 2x1\noutput 0 dog.out f32 3\n"
 
 
@@ -54,7 +60,7 @@ def test_every_language_of_the_schema_is_there_and_has_a_guest() -> None:
     assert {guest.language for guest in guests} == set(LANGUAGES)
 
 
-@pytest.mark.parametrize("name", guest_names())
+@pytest.mark.parametrize("name", ALL)
 def test_a_guest_has_the_same_bytes_from_another_folder(
     name: str, compiled: Compiled, tmp_path: Path, toolchains: Path
 ) -> None:
@@ -68,7 +74,7 @@ def test_a_guest_has_the_same_bytes_from_another_folder(
         assert place.encode() not in data
 
 
-@pytest.mark.parametrize("name", guest_names())
+@pytest.mark.parametrize("name", ALL)
 def test_a_guest_imports_wasi_nn_and_wasi_alone(name: str, compiled: Compiled) -> None:
     imports = compiled(name).imports
     assert {each.partition(".")[0] for each in imports} == {
@@ -202,6 +208,7 @@ def test_a_file_larger_than_one_host_call_may_move_is_read_whole(
 
 
 BROKEN: dict[LanguageName, tuple[str, str, str]] = {
+    "assemblyscript": ("my main.ts", "let x = 1;\nnix();\n", ":2:1"),
     "c++": ("my main.cpp", "int main()\n{\n    return nix;\n}\n", ":3:12"),
     "rust": ("my main.rs", "fn main() {\n    nix();\n}\n", ":2:5"),
     "wat": ("my main.wat", "(module\n  (func (call $nix)))\n", ":2:15"),
@@ -209,7 +216,13 @@ BROKEN: dict[LanguageName, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("language", BROKEN)
+@pytest.mark.parametrize(
+    "language",
+    [
+        pytest.param(each, marks=pytest.mark.network if each == "assemblyscript" else ())
+        for each in BROKEN
+    ],
+)
 def test_an_error_is_told_at_its_line_of_the_users_file(
     language: LanguageName, tmp_path: Path, toolchains: Path
 ) -> None:
@@ -233,10 +246,34 @@ def test_without_a_rust_for_wasi_it_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("RUSTUP_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    error = refused_program(tmp_path, toolchains)
+    error = refused_program(tmp_path, toolchains, "rust")
     assert error.code is Code.TOOLCHAIN
     assert "rustup target add wasm32-wasip1" in error.hint
     assert "apt-get install rustc libstd-rust-dev-wasm32 lld-14" in error.hint
+
+
+def test_without_node_it_says_what_to_install(
+    tmp_path: Path, toolchains: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    error = refused_program(tmp_path, toolchains, "assemblyscript")
+    assert error.code is Code.TOOLCHAIN
+    assert "Node.js" in error.message
+    assert "apt-get install nodejs npm" in error.hint
+
+
+def test_node_without_npm_cannot_fetch_the_compiler_and_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tmp_path / "node"
+    node.write_text("")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    # Where nothing was downloaded before.
+    error = refused_program(tmp_path, tmp_path / "toolchains", "assemblyscript")
+    assert error.code is Code.TOOLCHAIN
+    assert error.message.startswith("npm")
+    assert "apt-get install nodejs npm" in error.hint
 
 
 def test_a_rust_of_rustup_without_the_target_is_passed_over(
@@ -253,18 +290,14 @@ def test_a_rust_of_rustup_without_the_target_is_passed_over(
     library.write_text("")
     assert LANGUAGES["rust"].compiler() == {"std": library}
     # Its linker is missing still.
-    error = refused_program(tmp_path, toolchains)
+    error = refused_program(tmp_path, toolchains, "rust")
     assert (error.code, error.expected) == (Code.TOOLCHAIN, "rust-lld")
 
 
-def refused_program(tmp_path: Path, toolchains: Path) -> PipelineError:
-    (tmp_path / "main.rs").write_text("fn main() {}\n")
+def refused_program(tmp_path: Path, toolchains: Path, language: LanguageName) -> PipelineError:
+    (tmp_path / "main").write_text("fn main() {}\n")
     with pytest.raises(PipelineError) as caught:
         compile_files(
-            [tmp_path / "main.rs"],
-            (),
-            into=tmp_path / "b",
-            toolchains=toolchains,
-            language="rust",
+            [tmp_path / "main"], (), into=tmp_path / "b", toolchains=toolchains, language=language
         )
     return caught.value

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from pipeline.config.schema import LanguageName
 from pipeline.guest.language import Language
+from pipeline.guest.languages.assemblyscript import AssemblyScript
 from pipeline.guest.languages.clang import Clang
 from pipeline.guest.languages.rust import Rust
 from pipeline.guest.languages.wat import Wat
 from pipeline.guest.languages.zig import Zig
 
 LANGUAGES: Mapping[LanguageName, Language] = {
+    "assemblyscript": AssemblyScript(),
     "c": Clang("cc", ("-std=c11",)),
     # Nothing of wasm32-wasi unwinds; without RTTI, libc++ is a tenth as large.
     "c++": Clang("c++", ("-std=c++20", "-fno-exceptions", "-fno-rtti")),
