@@ -66,8 +66,9 @@ class Crossing:
         name: str,
         count: int,
         function: HostFunction,
+        results: int = 1,
     ) -> None:
-        """Define a function of ``count`` i32s that returns one; raises WasmtimeError."""
+        """Define a function of ``count`` i32s that returns one or none; raises WasmtimeError."""
         slots = ctypes.c_uint32 * (_SLOTS * max(count, 1))
         end = _SLOTS * count
 
@@ -83,7 +84,9 @@ class Crossing:
             return 0
 
         callback = _CALLBACK(answer)
-        kind = wasmtime.FuncType([wasmtime.ValType.i32()] * count, [wasmtime.ValType.i32()])
+        kind = wasmtime.FuncType(
+            [wasmtime.ValType.i32()] * count, [wasmtime.ValType.i32()] * results
+        )
         parts = [ctypes.create_string_buffer(each.encode()) for each in (module, name)]
         lengths = [len(each) - 1 for each in parts]
         self._kept += [callback, kind]

@@ -10,7 +10,6 @@ that it loads. Wasmtime refuses to move more than 128 MiB in one call (errno ENO
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,19 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+from pipeline.host import transfers
 from pipeline.host.command import Command
 from pipeline.host.deadline import Deadline
 from pipeline.host.failure import TABLE_ELEMENTS, TABLES, failure, too_large, too_late
 from pipeline.host.memory import Memory
 from pipeline.host.program import check_imports, load_program
 from pipeline.host.quota import Quota
-from pipeline.host.wasi import MODULE, Exit, configure, define_exit
+from pipeline.host.wasi import MODULE, configure, define_exit
 
 if TYPE_CHECKING:
     import wasmtime
-
-# wasmtime keeps the exception of a host function in one place for all threads.
-_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,32 +56,31 @@ def run_command(
     """
     import wasmtime
 
-    with _one_at_a_time:
-        engine = _engine(command)
+    engine = _engine(command)
 
-        def stop() -> None:
-            engine.increment_epoch()
-            interrupt()
+    def stop() -> None:
+        engine.increment_epoch()
+        interrupt()
 
-        store = wasmtime.Store(engine)
-        store.set_epoch_deadline(1)
-        places = [each.host for each in command.dirs if each.writable]
-        places += [stream for stream in (command.stdout, command.stderr) if stream]
-        with (
-            Deadline(command.seconds, stop) as deadline,
-            Quota(places, command.disk, stop) as quota,
-        ):
-            try:
-                ended = _run(command, engine, store, module_name, functions, deadline)
-            except PipelineError:
-                if quota.exceeded:
-                    raise too_large(command) from None
-                raise
-            finally:
-                store.close()
-            if quota.check():
-                raise too_large(command)
-            return ended
+    store = wasmtime.Store(engine)
+    store.set_epoch_deadline(1)
+    places = [each.host for each in command.dirs if each.writable]
+    places += [stream for stream in (command.stdout, command.stderr) if stream]
+    with (
+        Deadline(command.seconds, stop) as deadline,
+        Quota(places, command.disk, stop) as quota,
+    ):
+        try:
+            ended = _run(command, engine, store, module_name, functions, deadline)
+        except PipelineError:
+            if quota.exceeded:
+                raise too_large(command) from None
+            raise
+        finally:
+            store.close()
+        if quota.check():
+            raise too_large(command)
+        return ended
 
 
 def _run(
@@ -102,8 +98,8 @@ def _run(
     store.set_limits(
         memory_size=command.memory,
         table_elements=TABLE_ELEMENTS,
-        instances=1,
-        tables=TABLES,
+        instances=1 + transfers.INSTANCES,
+        tables=TABLES + transfers.TABLES,
         memories=1,
     )
     if command.fuel is not None:
@@ -114,11 +110,12 @@ def _run(
     linker.allow_shadowing = True
     linker.define_wasi()
     exits: list[int] = []
-    define_exit(linker, exits)
     crossing = Crossing()
+    define_exit(crossing, linker, exits)
     for name, (count, function) in functions.items():
         crossing.define(linker, module_name, name, count, function)
     _check_linkable(linker, store, module, command.wasm, module_name, functions)
+    gate = transfers.wrap(linker, store, module)
     memory: wasmtime.Memory | None = None
     try:
         exports = linker.instantiate(store, module).exports(store)
@@ -126,9 +123,10 @@ def _run(
         assert isinstance(found, wasmtime.Memory)
         assert isinstance(start, wasmtime.Func)
         memory = found
+        gate.open(memory)
         start(store)
-    except (wasmtime.WasmtimeError, wasmtime.Trap, Exit) as error:
-        if crossing.failure is not None:
+    except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+        if crossing.failure is not None and not exits:
             raise crossing.failure from None
         if not exits:
             used = memory.data_len(store) if memory is not None else 0

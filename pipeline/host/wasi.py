@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host.command import Command
 
 if TYPE_CHECKING:
     import wasmtime
+
+    from pipeline.host.crossing import Crossing
 
 MODULE = "wasi_snapshot_preview1"
 
@@ -18,17 +20,15 @@ class Exit(Exception):
     """The guest called proc_exit."""
 
 
-def define_exit(linker: wasmtime.Linker, exits: list[int]) -> None:
-    """Define proc_exit, which adds the code to ``exits`` and raises Exit through the guest."""
-    import wasmtime
+def define_exit(crossing: Crossing, linker: wasmtime.Linker, exits: list[int]) -> None:
+    """Define proc_exit, which adds the code to ``exits`` and ends the guest by a trap."""
 
     # Wasmtime's own proc_exit refuses 126 and more, and loses the number.
-    def proc_exit(code: int) -> NoReturn:
-        exits.append(code & 0xFFFFFFFF)
+    def proc_exit(_memory: object, arguments: list[int]) -> int:
+        exits.append(arguments[0])
         raise Exit
 
-    kind = wasmtime.FuncType([wasmtime.ValType.i32()], [])
-    linker.define_func(MODULE, "proc_exit", kind, proc_exit)
+    crossing.define(linker, MODULE, "proc_exit", 1, proc_exit, results=0)
 
 
 def configure(command: Command) -> wasmtime.WasiConfig:
