@@ -89,8 +89,8 @@ class ExecutionContext(Protocol):
         """Return the bytes of an output, valid until the next call; raises BackendFailure."""
         ...
 
-    def output_dims(self, index: int) -> tuple[int, ...]:
-        """Return the axes of an output as the last ``compute`` made it."""
+    def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
+        """Return the element type and the axes of an output as the last ``compute`` made it."""
         ...
 
 

@@ -21,6 +21,7 @@ from pipeline.host.abi import (
     refuse_argument,
 )
 from pipeline.host.backend import BackendFailure, ExecutionContext, Graph, Missing
+from pipeline.host.border import Border
 from pipeline.host.formats import FORMATS, detect
 from pipeline.host.frameworks import Backends
 from pipeline.host.graphs import Catalogue
@@ -59,7 +60,7 @@ class _Context:
 class Functions:
     """wasi-nn for one instance: its handles are unknown to every other.
 
-    ``say`` is told each refusal; ``trace``, where there is one, each call.
+    ``say`` is told each refusal; ``trace``, where there is one, each call; ``border`` each tensor.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Functions:
         tensor_type_abi: TensorTypeAbi = 2023,
         encoding_numbers: EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
+        border: Border | None = None,
     ) -> None:
         limits = limits or Limits()
         self._catalogue = catalogue
@@ -79,6 +81,7 @@ class Functions:
         self._say = say
         self.succeeded: Counter[str] = Counter()
         self._trace = trace
+        self._border = border
         # What a traced call was about, where its arguments do not tell.
         self._about = ""
         self._tensor_type_abi: TensorTypeAbi = tensor_type_abi
@@ -227,6 +230,9 @@ class Functions:
         # From here on the outputs are those of other inputs, even where the backend fails.
         context.computed = False
         context.execution.set_input(index, tensor.element.name, tensor.dims, data)
+        if self._border:
+            kind = tensor.element.name, tensor.dims
+            self._border.crosses("input", (handle, index), inputs[index].name, kind, data)
         self._bytes += tensor.length - before
         context.sizes[index] = tensor.length
         context.tensors[index] = tensor
@@ -278,6 +284,9 @@ class Functions:
             )
         memory.write(guest, f"output {index}", buffer, data)
         memory.write_u32(guest, "the number of bytes written", out, len(data))
+        if self._border:
+            kind = context.execution.output_type(index)
+            self._border.crosses("output", (handle, index), outputs[index].name, kind, data)
 
     def _unload(self, _guest: Memory, handle: int) -> None:
         self._bytes -= self._graphs.remove(handle).size

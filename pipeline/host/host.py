@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from types import TracebackType
 from pipeline.errors import Code, PipelineError
 from pipeline.host import abi
 from pipeline.host.backend import Hint, Tuning
+from pipeline.host.border import Border, Crossed
 from pipeline.host.command import Command, Preopen
 from pipeline.host.frameworks import Backends
 from pipeline.host.functions import Functions, Limits
@@ -19,11 +21,12 @@ from pipeline.host.graphs import GraphRegistry, NamedGraph
 from pipeline.host.memory import Memory
 from pipeline.host.sandbox import HostFunction, run_command
 
-__all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen"]
+__all__ = ["Crossed", "Host", "Limits", "NamedGraph", "Outcome", "Preopen"]
 
 _KEPT_MESSAGES = 1000
 _SAID_MESSAGES = 10_000
 _TAIL = 8
+_MOST_CAPTURED = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,9 @@ class Outcome:
     ``exit_code`` is what it gave to proc_exit, 0 without. ``seconds`` are of wall time, compiling
     included. ``memory`` is the size of its memory in bytes, which never shrinks. ``messages`` tell
     each call that was answered with an errno, the last thousand of them; with ``trace`` each call.
-    ``succeeded`` counts the calls that were not, by function.
+    ``succeeded`` counts the calls that were not, by function. ``stdout`` and ``stderr`` are the
+    first bytes of what it printed, None unless asked for; ``tensors`` those that crossed, where
+    asked for, and ``dropped`` how many more there was no room for.
     """
 
     exit_code: int
@@ -41,10 +46,14 @@ class Outcome:
     memory: int
     messages: tuple[str, ...]
     succeeded: Mapping[str, int]
+    stdout: bytes | None = None
+    stderr: bytes | None = None
+    tensors: tuple[Crossed, ...] = ()
+    dropped: int = 0
 
 
 class Host:
-    """A host that serves wasi-nn; graphs by name stay compiled between its guests.
+    r"""A host that serves wasi-nn; graphs by name stay compiled between its guests.
 
     ``say`` is told each message as it comes. ``tensor_type_abi`` and ``encoding_numbers`` choose
     between numberings that guests disagree on; see pipeline.host.abi. ``backends`` chooses the
@@ -53,16 +62,24 @@ class Host:
     graphs by name are kept for the next host; a framework that has no such thing leaves it. Raises
     PipelineError (USAGE) for a framework that there is none of, or a folder that cannot be made.
 
-    One guest runs at a time in a process. Guests that are not trusted belong into a process that
-    is ended when it hangs: a call inside the host cannot be interrupted.
+    Threads may share a host and run guests at the same time, each with handles of its own; a
+    worker process makes its own host. Guests that are not trusted belong into a process that is
+    ended when it hangs: a call inside the host cannot be interrupted.
 
     >>> import tempfile, wasmtime
-    >>> guest = '(module (memory (export "memory") 1) (func (export "_start")))'
+    >>> guest = r'''(module
+    ...   (import "wasi_snapshot_preview1" "fd_write"
+    ...     (func $write (param i32 i32 i32 i32) (result i32)))
+    ...   (memory (export "memory") 1) (data (i32.const 16) "hello") (data (i32.const 0) "\10")
+    ...   (data (i32.const 4) "\05")
+    ...   (func (export "_start")
+    ...     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))'''
     >>> with tempfile.TemporaryDirectory() as folder, Host() as host:
     ...     wasm = Path(folder) / "guest.wasm"
     ...     _ = wasm.write_bytes(wasmtime.wat2wasm(guest))
-    ...     host.run(wasm).exit_code
-    0
+    ...     outcome = host.run(wasm, capture=1000)
+    >>> outcome.exit_code, outcome.stdout
+    (0, b'hello')
     """
 
     def __init__(
@@ -116,54 +133,96 @@ class Host:
         stderr: Path | None = None,
         inherit_stdin: bool = False,
         trace: bool = False,
+        capture: int | None = None,
+        tensors: int = 0,
     ) -> Outcome:
         """Run a WASI command with these arguments, folders, named graphs and limits.
 
         ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or this process's own
-        where there is none; ``disk`` limits the bytes that it writes, if given. Raises
-        PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT,
-        MEMORY_LIMIT, STORAGE and GUEST_FAILED when it does not end by itself.
+        where there is none; ``disk`` limits the bytes that it writes, if given. ``capture`` asks
+        for its output in the outcome, of each stream that many bytes at most; then ``disk`` is
+        1 GiB where it is not given. ``tensors`` asks for those that crossed, of together that many
+        bytes at most. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS before the guest
+        runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE and GUEST_FAILED when it does not end by itself.
         """
-        command = Command(
-            wasm=wasm,
-            args=tuple(args),
-            dirs=tuple(dirs),
-            seconds=seconds,
-            memory=memory,
-            stdout=stdout,
-            stderr=stderr,
-            inherit_stdin=inherit_stdin,
-            fuel=fuel,
-            disk=disk,
-        )
-        command.check()
         messages = _Messages(self._say)
-        functions = Functions(
-            self._registry.catalogue(graphs),
-            self._backends,
-            say=messages.add,
-            trace=messages.add if trace else None,
-            tensor_type_abi=self._tensor_type_abi,
-            encoding_numbers=self._encoding_numbers,
-            limits=self._limits,
-        )
-        offered = {
-            name: (len(parameters), _bound(functions, name))
-            for name, parameters in abi.FUNCTIONS.items()
-        }
-        started = time.perf_counter()
-        try:
-            ended = run_command(command, abi.MODULE, offered, functions.cancel)
-        except PipelineError as error:
-            error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
-            raise
-        return Outcome(
-            exit_code=ended.exit_code,
-            seconds=time.perf_counter() - started,
-            memory=ended.memory,
-            messages=messages.last(_KEPT_MESSAGES),
-            succeeded=dict(functions.succeeded),
-        )
+        border = Border(tensors) if tensors else None
+        with _Streams(stdout, stderr, capture) as streams:
+            command = Command(
+                wasm=wasm,
+                args=tuple(args),
+                dirs=tuple(dirs),
+                seconds=seconds,
+                memory=memory,
+                stdout=streams.stdout,
+                stderr=streams.stderr,
+                inherit_stdin=inherit_stdin,
+                fuel=fuel,
+                disk=_MOST_CAPTURED if disk is None and capture is not None else disk,
+            )
+            command.check()
+            functions = Functions(
+                self._registry.catalogue(graphs),
+                self._backends,
+                say=messages.add,
+                trace=messages.add if trace else None,
+                tensor_type_abi=self._tensor_type_abi,
+                encoding_numbers=self._encoding_numbers,
+                limits=self._limits,
+                border=border,
+            )
+            offered = {
+                name: (len(parameters), _bound(functions, name))
+                for name, parameters in abi.FUNCTIONS.items()
+            }
+            started = time.perf_counter()
+            try:
+                ended = run_command(command, abi.MODULE, offered, functions.cancel)
+            except PipelineError as error:
+                error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
+                raise
+            return Outcome(
+                exit_code=ended.exit_code,
+                seconds=time.perf_counter() - started,
+                memory=ended.memory,
+                messages=messages.last(_KEPT_MESSAGES),
+                succeeded=dict(functions.succeeded),
+                stdout=streams.first_bytes(streams.stdout),
+                stderr=streams.first_bytes(streams.stderr),
+                tensors=border.kept if border else (),
+                dropped=border.dropped if border else 0,
+            )
+
+
+class _Streams:
+    """Where a guest's output goes, and the first bytes of it where they are captured."""
+
+    def __init__(self, stdout: Path | None, stderr: Path | None, capture: int | None) -> None:
+        self.stdout, self.stderr = stdout, stderr
+        self._capture = capture
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> _Streams:
+        if self._capture is not None:
+            self._folder = tempfile.TemporaryDirectory(prefix="wasi-nn-")
+            self.stdout = self.stdout or Path(self._folder.name, "stdout")
+            self.stderr = self.stderr or Path(self._folder.name, "stderr")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def first_bytes(self, path: Path | None) -> bytes | None:
+        if self._capture is None or path is None:
+            return None
+        with path.open("rb") as stream:
+            return stream.read(self._capture)
 
 
 class _Messages:

@@ -89,9 +89,10 @@ class LiteContext:
         """Return the bytes of an output; raises BackendFailure."""
         return output_bytes(self._output(index))
 
-    def output_dims(self, index: int) -> tuple[int, ...]:
-        """Return the axes of an output as the last inference made it."""
-        return tuple(self._output(index).shape)
+    def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
+        """Return the element type and axes of an output as the last inference made it."""
+        array = self._output(index)
+        return element_of(array.dtype), tuple(array.shape)
 
     def _output(self, index: int) -> Any:
         if index not in self._outputs:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.host.abi import Encoding, Target
-from pipeline.host.arrays import Arrays, output_bytes
+from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
 from pipeline.host.onnx_references import check_file, check_parts
 from pipeline.host.words import own_words
@@ -112,9 +112,10 @@ class OrtContext:
             raise BackendFailure("an output that is no tensor has no layout in wasi-nn")
         return output_bytes(array)
 
-    def output_dims(self, index: int) -> tuple[int, ...]:
-        """Return the axes of an output as the last inference made it."""
-        return tuple(self._outputs[index].shape)
+    def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
+        """Return the element type and axes of an output as the last inference made it."""
+        array = self._outputs[index]
+        return element_of(array.dtype), tuple(array.shape)
 
 
 def _port(value: Any) -> Port:

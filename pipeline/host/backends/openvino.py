@@ -203,12 +203,12 @@ class OpenVINOContext:
             # A tensor that shares the memory of an array does not keep it.
             self._held[index] = array
 
-    def _output_place(self, index: int, port: Port) -> tuple[memoryview, tuple[int, ...]]:
+    def _output_place(self, index: int, port: Port) -> memoryview:
         import openvino
 
         array = zeros(str(port.element), [dim.least for dim in port.dims or ()])
         self._request.set_output_tensor(index, openvino.Tensor(array, shared_memory=True))
-        return bytes_of(array), tuple(array.shape)
+        return bytes_of(array)
 
     def compute(self) -> None:
         """Infer; raises BackendFailure."""
@@ -224,18 +224,17 @@ class OpenVINOContext:
     def output(self, index: int) -> memoryview:
         """Return the bytes of an output, valid until the next call; raises BackendFailure."""
         if index in self._outputs:
-            return self._outputs[index][0]
+            return self._outputs[index]
         try:
             array = self._request.get_output_tensor(index).data
         except RuntimeError as error:
             raise BackendFailure(own_words(error)) from None
         return output_bytes(array)
 
-    def output_dims(self, index: int) -> tuple[int, ...]:
-        """Return the axes of an output as the last inference made it."""
-        if index in self._outputs:
-            return self._outputs[index][1]
-        return tuple(self._request.get_output_tensor(index).shape)
+    def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
+        """Return the element type and axes of an output as the last inference made it."""
+        tensor = self._request.get_output_tensor(index)
+        return tensor.element_type.get_type_name(), tuple(tensor.shape)
 
 
 def _port(port: Any) -> Port:

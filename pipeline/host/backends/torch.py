@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.host.abi import Encoding, Target
-from pipeline.host.arrays import Arrays, output_bytes
+from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendFailure, Framework, Missing, Port, Tuning
 from pipeline.host.words import own_words
 
@@ -120,9 +120,10 @@ class TorchContext:
         """Return the bytes of an output; raises BackendFailure."""
         return output_bytes(self._outputs[index])
 
-    def output_dims(self, index: int) -> tuple[int, ...]:
-        """Return the axes of an output as the last inference made it."""
-        return tuple(self._outputs[index].shape)
+    def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
+        """Return the element type and axes of an output as the last inference made it."""
+        array = self._outputs[index]
+        return element_of(array.dtype), tuple(array.shape)
 
 
 FRAMEWORK = Framework(
