@@ -31,7 +31,7 @@ def main() -> None:
     configs = load_project(ROOT)
     layout = Layout(configs)
     folder = layout.artifacts / NAME
-    weights = (folder / f"{NAME}.bin").stat().st_size
+    weights = (folder / "model.bin").stat().st_size
     with tempfile.TemporaryDirectory() as scratch:
         ours, native = [], []
         for _ in range(RUNS):
@@ -69,7 +69,7 @@ def sandboxed(folder: Path) -> list[str]:
 def natively(folder: Path, scratch: Path) -> list[str]:
     """Return the command of the native check."""
     order = {
-        "xml": str(folder / f"{NAME}.xml"),
+        "xml": str(folder / "model.xml"),
         "count": 1,
         "inputs": [str(folder / "tensor-1x3x227x227-f32.bgr")],
         "shapes": [[1, 3, 227, 227]],

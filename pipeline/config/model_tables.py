@@ -21,6 +21,15 @@ Axes = Annotated[
     msgspec.Meta(pattern=r"^[NCDHW]{1,5}(?!\n)$", description="a layout such as 'NCHW'"),
 ]
 
+# Its files lie beside model.xml and model.bin, which have the same bytes.
+Stem = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?!model$)[a-z0-9][a-z0-9_-]{0,63}(?!\n)$",
+        description="up to 64 of a-z, 0-9, - and _, but not 'model'",
+    ),
+]
+
 
 class ModelInput(Table, frozen=True):
     """One input of the IR: its shape and type, and what is done to it inside the IR.
@@ -75,6 +84,8 @@ class Model(Table, frozen=True):
     """The element type of the weights in the IR; int8 needs calibration tensors."""
     loss: Loss | None = None
     """For int8: the greatest distance that quantising may cost, as a share of an output."""
+    stem: Stem | None = None
+    """The name of the IR's files before .xml and .bin, where it is not the fixture's."""
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
     """The outputs of the IR, where those are not the model's own."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None

@@ -43,7 +43,7 @@ class DatasetSteps:
         self._sources = sources
         self._folder = layout.artifacts / fixture_name / "datasets" / name
         self._published = layout.artifacts / fixture_name
-        self._model = fixture_name
+        self._ir = layout.ir(fixture_name, fixture.model)
         self._packs = layout.step(fixture_name, f"datasets/{name}")
         self._index = self._folder / "index.ndjson"
         self._report = self._folder / "accuracy.json"
@@ -186,8 +186,7 @@ class DatasetSteps:
                 recipe=score,
                 version=1,
                 inputs={
-                    "xml": self._published / f"{self._model}.xml",
-                    "bin": self._published / f"{self._model}.bin",
+                    **self._ir,
                     "guest": self._guest,
                     "interface": self._interface,
                     "tensors": self._folder / self._file(number),

@@ -42,6 +42,7 @@ class FixtureSteps:
         self._fixture = fixture
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
+        self._ir = layout.ir(name, fixture.model)
         self._interface = layout.step(name, "interface.json")
         executor = EXECUTORS[fixture.golden.executor]
         self._executor = tool("executor", executor.toolchain, executor.package)
@@ -161,7 +162,7 @@ class FixtureSteps:
                 "guest": self._folder / f"{program}.wasm",
             },
             parameters={
-                "files": [f"{self._name}.xml", f"{self._name}.bin"],
+                "files": [path.name for path in self._ir.values()],
                 "cases": {
                     case: {given: path.name for given, path in inputs.items()}
                     for case, inputs in self._tensors.items()
@@ -270,8 +271,7 @@ class FixtureSteps:
 
     def _published(self) -> dict[str, Path]:
         return {
-            "xml": self._folder / f"{self._name}.xml",
-            "bin": self._folder / f"{self._name}.bin",
+            **self._ir,
             "guest": self._folder / f"{self._fixture.guest.program}.wasm",
             "descriptor": self._folder / "fixture.txt",
         }

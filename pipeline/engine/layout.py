@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from pipeline.config.load import Configs
+from pipeline.config.model_tables import Model
 from pipeline.config.schema import Source
 from pipeline.toolchain.locked import TOOLCHAINS, Environment, environment_folder
 
@@ -28,6 +30,11 @@ class Layout:
         first = source.urls[0]
         path = first.partition("#")[2] or urlsplit(first).path
         return self.local / fixture / "sources" / (name + PurePosixPath(path).suffix)
+
+    def ir(self, fixture: str, model: Model) -> Mapping[str, Path]:
+        """Return where a fixture's IR is published: its ``xml`` and ``bin``."""
+        stem = model.stem or fixture
+        return {end: self.artifacts / fixture / f"{stem}.{end}" for end in ("xml", "bin")}
 
     def lock(self, toolchain: str) -> Path:
         """Return the requirements file of a toolchain."""

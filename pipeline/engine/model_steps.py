@@ -77,18 +77,16 @@ class ModelSteps:
 
     def _published(self) -> dict[str, Path]:
         return {
-            "xml": self._folder / f"{self._name}.xml",
-            "bin": self._folder / f"{self._name}.bin",
+            **self._layout.ir(self._name, self._model),
             "alias.xml": self._folder / "model.xml",
             "alias.bin": self._folder / "model.bin",
             "interface": self._layout.step(self._name, "interface.json"),
         }
 
-    def _exact(self) -> dict[str, Path]:
+    def _exact(self) -> Mapping[str, Path]:
         """Return the IR of f32 that is quantised; if it is published, another fixture does that."""
         if self._shares:
-            folder = self._layout.artifacts / self._whole
-            return {end: folder / f"{self._whole}.{end}" for end in ("xml", "bin")}
+            return self._layout.ir(self._whole, self._model)
         place = self._layout.step(self._name, "f32")
         return {
             "xml": place / f"{self._name}.xml",

@@ -24,7 +24,8 @@ def write_manifest(job: Job) -> None:
     """
     declared = cast(Mapping[str, Any], job.parameters["declared"])
     interface = json.loads(job.inputs["interface"].read_bytes())
-    xml, weights = (job.inputs[f"file.{declared['name']}.{end}"] for end in ("xml", "bin"))
+    stem = declared["model"].get("stem", declared["name"])
+    xml, weights = (job.inputs[f"file.{stem}.{end}"] for end in ("xml", "bin"))
     manifest = {
         "manifest_version": MANIFEST_VERSION,
         "name": declared["name"],

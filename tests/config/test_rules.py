@@ -458,6 +458,14 @@ def test_the_files_of_a_guest(tmp_path: Path, edit: tuple[str, str], line: int, 
     assert error.where == f"{GUEST_PATH}:{line}"
 
 
+@pytest.mark.parametrize("stem", ["model", "Alex", "a/b", "a.b", "", "alexnet\\n"])
+def test_the_stem_of_an_ir_is_a_file_name_of_its_own(tmp_path: Path, stem: str) -> None:
+    text = edited(FIXTURE, ("[model]\n", f'[model]\nstem = "{stem}"\n'))
+    [error] = errors_of(write_project(tmp_path, text))
+    assert error.where == f"{FIXTURE_PATH}:{line_with(text, 'stem = ')}"
+    assert "but not 'model'" in error.expected
+
+
 COMPILER = """
 [compiler.asc]
 urls = ["npm:assemblyscript==0.28.20#dist/asc.js"]
