@@ -26,7 +26,7 @@ from pipeline.engine.storage import check_environment, open_store
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, open_console
-from pipeline.report.events import EventLog, StepFailed, StepFinished, StepProgress
+from pipeline.report.events import EventLog, StepBlocked, StepFailed, StepFinished, StepProgress
 from pipeline.store.collect import Collected, collect, note_roots
 from pipeline.store.history import Failed, History
 from pipeline.store.store import Store
@@ -63,6 +63,7 @@ class Engine:
         self._found_current: set[str] = set()
         self._executed = False
         self._said: dict[str, float] = {}
+        self.spared: set[str] = set()  # of the present run; see spared.py
         self.events = EventLog(root / "artifacts" / ".steps" / "events")
         self._cluster: Cluster | None = None
         if self._recalled is None:
@@ -253,6 +254,9 @@ class Engine:
         except PipelineError as error:
             place = declared_at(self._root, name)
             error.where = f"{error.where}; declared in {place}" if error.where else place
+            if error.code is Code.TOOLCHAIN and name in self.spared:
+                self.events.write(StepBlocked(step=name, reason=error.message))
+                return {"outcome": "skipped", "told": error.render()}
             return self._failed(name, error)
         except Exception as error:
             return self._failed(name, _fault(action, error))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.engine.interrupts import raise_interrupts
-from pipeline.report.console import Console, hush
+from pipeline.engine.spared import spared
+from pipeline.report.console import Console, Left, hush
 from pipeline.report.events import (
     VERSION,
     EventLog,
@@ -27,6 +28,9 @@ from pipeline.report.verified import verified_rows
 class _Engine(Protocol):
     @property
     def console(self) -> Console: ...
+
+    spared: set[str]
+
     @property
     def events(self) -> EventLog: ...
     def close(self) -> None: ...
@@ -49,6 +53,7 @@ class Reporter:
         self._ran = 0
         self._failed: dict[str, str] = {}
         self._blocked: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
         self._total = 0
         self._begun = time.monotonic()
 
@@ -60,6 +65,7 @@ class Reporter:
             if name not in seen:
                 seen.add(name)
                 waiting += [*tasks[name].task_dep, *tasks[name].setup_tasks]
+        self._engine.spared = spared(tasks, seen, selected_tasks)
         self._total = sum(1 for name in seen if not tasks[name].has_subtask)
         raise_interrupts()
         self._begun = time.monotonic()
@@ -85,8 +91,13 @@ class Reporter:
             self._engine.events.write(StepStarted(step=task.name))
 
     def add_success(self, task: Any) -> None:
-        """A step ended well."""
-        if not task.has_subtask:
+        """A step ended well, or is a guest that was left out."""
+        if task.has_subtask:
+            return
+        if told := task.values.get("told"):
+            self._skipped[task.name] = told
+            self._engine.console.skipped(task.name, told)
+        else:
             self._ran += 1
             self._reached.append(task.name)
             seconds = time.monotonic() - self._started[task.name]
@@ -143,10 +154,11 @@ class Reporter:
         if isinstance(cause, (KeyboardInterrupt, SystemExit)):
             self._engine.console.close()
             print("interrupted; finished steps are kept, nothing is half-written", file=sys.stderr)
-        elif self._ran or self._failed:
+        elif self._ran or self._failed or self._skipped:
             reports = self._engine.evidence()
             rows = verified_rows([reports[name] for name in self._reached if name in reports])
-            self._engine.console.summary(rows, self._failed, self._blocked)
+            left = Left(self._failed, self._blocked, self._skipped)
+            self._engine.console.summary(rows, left)
         elif self._reached:
             _print(f"nothing to do: {len(self._reached)} steps are up to date")
         if code:

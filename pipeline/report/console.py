@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from pipeline.report.verified import HEADINGS, Row
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _QUIET_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run did not do: steps that failed, that those blocked, and that were left out.
+
+    Each with the text of its error; of a blocked one, what it needs.
+    """
+
+    failed: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 class Console(Protocol):
@@ -39,9 +52,11 @@ class Console(Protocol):
         """A step failed."""
         ...
 
-    def summary(
-        self, rows: Sequence[Row], failed: Mapping[str, str], blocked: Mapping[str, str]
-    ) -> None:
+    def skipped(self, name: str, text: str) -> None:
+        """A step was left out; the text says why."""
+        ...
+
+    def summary(self, rows: Sequence[Row], left: Left) -> None:
         """The run is over."""
         ...
 
@@ -93,11 +108,14 @@ class PlainConsole:
         self._count(f"{name} FAILED")
         self._print(text)
 
-    def summary(
-        self, rows: Sequence[Row], failed: Mapping[str, str], blocked: Mapping[str, str]
-    ) -> None:
+    def skipped(self, name: str, text: str) -> None:
+        """Print why it was left out."""
+        self._count(f"{name} SKIPPED")
+        self._print(text)
+
+    def summary(self, rows: Sequence[Row], left: Left) -> None:
         """Print the table, the failures' first lines, and a closing line."""
-        for line in (*table(rows), *closing(rows, failed, blocked)):
+        for line in (*table(rows), *closing(rows, left)):
             self._print(line)
 
     def close(self) -> None:
@@ -185,9 +203,12 @@ class LiveConsole:
         self._end(name, f"[red]✗ {name}")
         self._console.print(text, markup=False, style="red")
 
-    def summary(
-        self, rows: Sequence[Row], failed: Mapping[str, str], blocked: Mapping[str, str]
-    ) -> None:
+    def skipped(self, name: str, text: str) -> None:
+        """Print why it was left out above the bar."""
+        self._end(name, f"[yellow]– {name}")
+        self._console.print(text, markup=False, style="yellow")
+
+    def summary(self, rows: Sequence[Row], left: Left) -> None:
         """Print the table, the failures' first lines, and a closing line."""
         from rich.table import Table
         from rich.text import Text
@@ -200,8 +221,8 @@ class LiveConsole:
             for row in rows:
                 shown.add_row(*(Text(cell) for cell in row.cells()))
             self._console.print(shown)
-        for line in closing(rows, failed, blocked):
-            self._console.print(line, markup=False, style="red" if failed else "green")
+        for line in closing(rows, left):
+            self._console.print(line, markup=False, style="red" if left.failed else "green")
 
     def close(self) -> None:
         """Stop the live display."""
@@ -230,13 +251,18 @@ def table(rows: Sequence[Row]) -> list[str]:
     return ["", lines[0], "  ".join("-" * width for width in widths), *lines[1:], ""]
 
 
-def closing(
-    rows: Sequence[Row], failed: Mapping[str, str], blocked: Mapping[str, str]
-) -> list[str]:
-    """Return the last lines of a run: what failed and what that kept from running."""
-    verified = f"{len(rows)} case{'' if len(rows) == 1 else 's'} verified"
-    if not failed:
-        return [verified]
-    lines = [f"FAILED {name}: {text.splitlines()[0]}" for name, text in failed.items()]
-    lines += [f"not run {name}, which needs {needs}" for name, needs in blocked.items()]
-    return [*lines, f"{verified}, {len(failed)} failed, {len(blocked)} not run"]
+def closing(rows: Sequence[Row], left: Left) -> list[str]:
+    """Return the last lines of a run: what failed, what that kept from running, what was left out.
+
+    >>> closing([], Left(skipped={"guest:x": "error[toolchain]: There is no Rust here."}))
+    ['skipped guest:x: error[toolchain]: There is no Rust here.', '0 cases verified, 1 skipped']
+    """
+    counted = [f"{len(rows)} case{'' if len(rows) == 1 else 's'} verified"]
+    lines = [f"FAILED {name}: {text.splitlines()[0]}" for name, text in left.failed.items()]
+    lines += [f"not run {name}, which needs {needs}" for name, needs in left.blocked.items()]
+    lines += [f"skipped {name}: {text.splitlines()[0]}" for name, text in left.skipped.items()]
+    if left.failed:
+        counted += [f"{len(left.failed)} failed", f"{len(left.blocked)} not run"]
+    if left.skipped:
+        counted.append(f"{len(left.skipped)} skipped")
+    return [*lines, ", ".join(counted)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.console import LiveConsole, PlainConsole, closing, open_console, table
+from pipeline.report.console import Left, LiveConsole, PlainConsole, closing, open_console, table
 from pipeline.report.verified import Row, verified_rows
 
 ROWS = [
@@ -74,7 +74,7 @@ def test_the_live_console_ends_with_the_table(monkeypatch: pytest.MonkeyPatch, c
     console.finished("ir:x", "built", 1.0)
     console.started("verify:x.a", "", 2)
     console.failed("verify:x.a", "error[verify]: [red] is no markup")
-    console.summary(ROWS, {"verify:x.a": "error[verify]: [red] is no markup"}, {})
+    console.summary(ROWS, Left(failed={"verify:x.a": "error[verify]: [red] is no markup"}))
     shown = stream.getvalue()
     assert "Egyptian cat" in shown
     assert "[red] is no markup" in shown
@@ -91,13 +91,13 @@ def test_the_plain_table_is_aligned() -> None:
 
 def test_the_closing_lines_name_what_failed_and_what_it_kept_from_running() -> None:
     failed = {"ir:x": "error[model]: No.\n  where: x"}
-    lines = closing([], failed, {"verify:x.a": "ir:x"})
+    lines = closing([], Left(failed, {"verify:x.a": "ir:x"}))
     assert lines == [
         "FAILED ir:x: error[model]: No.",
         "not run verify:x.a, which needs ir:x",
         "0 cases verified, 1 failed, 1 not run",
     ]
-    assert closing(ROWS[:1], {}, {}) == ["1 case verified"]
+    assert closing(ROWS[:1], Left()) == ["1 case verified"]
 
 
 def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
