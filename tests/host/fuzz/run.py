@@ -1,0 +1,111 @@
+"""Fuzzes a host: each seed is a memory and a sequence of calls, made by a guest in the sandbox.
+
+As a program, `python -m tests.host.fuzz.run FOLDER FIRST COUNT` does so for seeds in order. It
+writes the seed that it is at into FOLDER/at, so that one that ends or hangs the process is known,
+and prints what went wrong, a line a seed; in the end how the calls were answered, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.host import abi
+from pipeline.host.abi import Encoding
+from pipeline.host.backend import Tuning
+from pipeline.host.command import Command, Preopen
+from pipeline.host.frameworks import Backends
+from pipeline.host.functions import Functions
+from pipeline.host.graphs import GraphRegistry, NamedGraph
+from pipeline.host.memory import Memory
+from pipeline.host.sandbox import run_command
+from tests.host.fuzz.calls import sequence
+from tests.host.fuzz.guest import write_interpreter
+from tests.host.fuzz.memory import NAMES, save_models, spoilt, whole_image
+from tests.host.fuzz.watch import Watch
+
+_SECONDS = 30.0
+_MEMORY = 1 << 20
+_OTHERS = {Encoding.ONNX: "onnxruntime", Encoding.TENSORFLOWLITE: "litert"}
+
+
+class Fuzzer:
+    """The guest, the models and the hosts in a folder, made once."""
+
+    def __init__(self, folder: Path) -> None:
+        models = folder / "models"
+        if not models.exists():
+            save_models(models)
+        self._image = whole_image(models)
+        self._wasm = write_interpreter(folder)
+        self._shared = folder / "in"
+        self._shared.mkdir(exist_ok=True)
+        self._graphs = [NamedGraph(name, models / name) for name in NAMES]
+        backends = [Backends(chosen, Tuning()) for chosen in ({}, _OTHERS)]
+        self._hosts = [(each, GraphRegistry(each)) for each in backends]
+        self.answers: Counter[tuple[str, int]] = Counter()
+
+    def run(self, seed: int) -> None:
+        """Run one sequence; raises AssertionError and PipelineError for what must not be."""
+        chance = random.Random(seed)
+        calls = sequence(chance, self._image)
+        (self._shared / "script").write_bytes(bytes(spoilt(self._image, chance)) + calls)
+        backends, registry = chance.choice(self._hosts)
+        said: list[str] = []
+        functions = Functions(
+            registry.catalogue(self._graphs),
+            backends,
+            say=said.append,
+            trace=said.append if chance.random() < 0.1 else None,
+        )
+        watch = Watch(functions)
+        offered = {
+            name: (len(parameters), _bound(watch, name))
+            for name, parameters in abi.FUNCTIONS.items()
+        }
+        command = Command(
+            wasm=self._wasm,
+            dirs=(Preopen(host=self._shared, guest="in"),),
+            seconds=_SECONDS,
+            memory=_MEMORY,
+        )
+        ended = run_command(command, abi.MODULE, offered, functions.cancel)
+        self.answers.update(watch.answers)
+        assert ended.exit_code == 0
+        failed = [text for text in said if "the host failed" in text or "Traceback" in text]
+        assert not failed, failed[0]
+
+
+def _bound(watch: Watch, name: str) -> Callable[[Memory | None, list[int]], int]:
+    return lambda memory, values: watch.call(name, memory, values)
+
+
+def main() -> None:
+    """Fuzz the seeds of the command line."""
+    folder, first, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    folder.mkdir(parents=True, exist_ok=True)
+    fuzzer = Fuzzer(folder)
+    wrong = 0
+    for seed in range(first, first + count):
+        (folder / "at").write_text(str(seed))
+        try:
+            fuzzer.run(seed)
+        except (AssertionError, PipelineError) as error:
+            wrong += 1
+            print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)
+        except Exception:
+            wrong += 1
+            print(f"seed {seed}: {traceback.format_exc()}", flush=True)
+    (folder / "at").write_text("done")
+    calls = {f"{name} {errno}": n for (name, errno), n in sorted(fuzzer.answers.items())}
+    print(json.dumps({"wrong": wrong, "calls": calls}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""A slice of the fuzzing of benchmarks/fuzz_host.py, and that it would notice a broken host."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.fuzz.run import Fuzzer
+
+SLICE = 2000
+
+
+def run_all(fuzzer: Fuzzer) -> None:
+    for seed in range(SLICE):
+        fuzzer.run(seed)
+
+
+def test_random_sequences_of_calls_are_safe(tmp_path: Path) -> None:
+    fuzzer = Fuzzer(tmp_path)
+    run_all(fuzzer)
+    # They came as deep as the functions go, and to every answer but 3 and 4.
+    assert {name for name, errno in fuzzer.answers if errno == 0} == {
+        "load",
+        "load_by_name",
+        "load_by_name_with_config",
+        "init_execution_context",
+        "set_input",
+        "compute",
+        "get_output",
+        "unload",
+        "finalize_execution_context",
+    }
+    assert {errno for _, errno in fuzzer.answers} == {0, 1, 2, 5, 6, 7, 8}
+
+
+def _too_long(real: Callable[..., Any]) -> Callable[..., Any]:
+    def write(memory: Any, what: str, pointer: int, data: Any) -> None:
+        real(memory, what, pointer, bytes(data) + b"!")
+
+    return write
+
+
+def _unchecked(_real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_arguments: None
+
+
+def _again(_real: Callable[..., Any]) -> Callable[..., Any]:
+    def add(self: Any, value: object) -> int:
+        handle = len(self._values)
+        self._values[handle] = value
+        self._next = handle + 1
+        return handle
+
+    return add
+
+
+def _forgetful(real: Callable[..., Any]) -> Callable[..., Any]:
+    def check_written(self: Any, *arguments: Any) -> None:
+        self._contexts.get(arguments[1]).computed = True
+        real(self, *arguments)
+
+    return check_written
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "broken"),
+    [
+        ("memory", "write", _too_long),
+        ("memory", "check", _unchecked),
+        ("handles.Handles", "add", _again),
+        ("functions.Functions", "_get_output", _forgetful),
+    ],
+)
+def test_a_broken_host_is_noticed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    name: str,
+    broken: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> None:
+    module, _, inner = where.partition(".")
+    owner = importlib.import_module(f"pipeline.host.{module}")
+    if inner:
+        owner = getattr(owner, inner)
+    monkeypatch.setattr(owner, name, broken(getattr(owner, name)))
+    fuzzer = Fuzzer(tmp_path)
+    with pytest.raises(AssertionError):
+        run_all(fuzzer)
+
+
+def test_inputs_that_are_read_late_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.host.backends.openvino import OpenVINOContext
+
+    real_set, real_compute = OpenVINOContext.set_input, OpenVINOContext.compute
+
+    def set_input(self: Any, index: int, element: str, dims: Any, data: memoryview) -> None:
+        self._lent = {**getattr(self, "_lent", {}), index: (element, dims, data)}
+        real_set(self, index, element, dims, data)
+
+    def compute(self: Any) -> None:
+        for index, lent in self._lent.items():
+            real_set(self, index, *lent)
+        real_compute(self)
+
+    monkeypatch.setattr(OpenVINOContext, "set_input", set_input)
+    monkeypatch.setattr(OpenVINOContext, "compute", compute)
+    fuzzer = Fuzzer(tmp_path)
+    with pytest.raises(AssertionError, match="made another output"):
+        run_all(fuzzer)
