@@ -41,13 +41,16 @@ _GUEST = """\
   (func $must (param i32) (if (local.get 0) (then unreachable)))
   (func (export "_start") (local $left i32)
     (call $must (call $load (i32.const {name}) (i32.const 3) (i32.const {handle})))
-    (call $must (call $init (i32.const 0) (i32.const {handle})))
+    (local.set $left (i32.const {contexts}))
+    (loop $another
+      (call $must (call $init (i32.const 0) (i32.const {handle})))
+      (br_if $another (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
     (local.set $left (i32.const {calls}))
-    (call $must (call $clock (i32.const 1) (i64.const 0) (i32.const {clock})))
+    (call $must (call $clock (i32.const {which}) (i64.const 0) (i32.const {clock})))
     (loop $again
       {body}
       (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
-    (call $must (call $clock (i32.const 1) (i64.const 0) (i32.const {after})))
+    (call $must (call $clock (i32.const {which}) (i64.const 0) (i32.const {after})))
     (call $must (call $write (i32.const 1) (i32.const {iovec}) (i32.const 1)
       (i32.const {written})))))
 """
@@ -103,15 +106,29 @@ def save(case: Case, folder: Path) -> int:
     return 4 * int(numpy.prod(list(model.outputs[0].shape)))
 
 
-def guest(case: Case, data: bytes, size: int, body: str, calls: int) -> bytes:
-    """Return the module that runs ``body`` in a loop and prints two clocks and its output."""
+def guest(
+    case: Case,
+    data: bytes,
+    size: int,
+    body: str,
+    calls: int,
+    *,
+    contexts: int = 1,
+    clock: int = 1,
+) -> bytes:
+    """Return the module that runs ``body`` in a loop and prints two clocks and its output.
+
+    ``clock`` is WASI's number: 0 is the time of day, 1 counts from the guest's own beginning.
+    """
     import wasmtime
 
-    clock = _INPUT + len(data) + 7 & ~7
-    output = clock + 16
+    clock_at = _INPUT + len(data) + 7 & ~7
+    output = clock_at + 16
     places = {
-        "clock": clock,
-        "after": clock + 8,
+        "clock": clock_at,
+        "after": clock_at + 8,
+        "which": clock,
+        "contexts": contexts,
         "handle": _HANDLE,
         "written": _WRITTEN,
         "tensor": _TENSOR,
@@ -125,7 +142,7 @@ def guest(case: Case, data: bytes, size: int, body: str, calls: int) -> bytes:
         "pages": 2 + (output + size >> 16),
         "record": text(struct.pack("<5I", _DIMS, len(case.shape), 1, _INPUT, len(data))),
         "axes": text(struct.pack(f"<{len(case.shape)}I", *case.shape)),
-        "vector": text(struct.pack("<2I", clock, 16 + size)),
+        "vector": text(struct.pack("<2I", clock_at, 16 + size)),
         "values": text(data),
     }
     return bytes(wasmtime.wat2wasm(_GUEST.format(body=body.format(**places), **places)))

@@ -278,3 +278,15 @@ def test_the_weights_of_a_named_ir_are_not_read_into_memory(
     script.call("load_by_name", script.put(b"add"), 3, script.room())
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     assert script.run(tmp_path, graphs=[NamedGraph("add", models["add"].folder)]).errnos == [0]
+
+
+@pytest.mark.parametrize("word", [b"numpy", b"opset1", b"f32", b"Add", b"x"])
+def test_a_model_with_what_is_no_text_gives_5(models: Models, tmp_path: Path, word: bytes) -> None:
+    xml = models["add"].xml
+    spoilt = xml.replace(b'"' + word + b'"', b'"' + word + b'\xc5"')
+    assert spoilt != xml
+    script = Script()
+    script.load(spoilt, models["add"].bin, script.room())
+    ran = script.run(tmp_path)
+    assert ran.errnos == [5]
+    assert "the host failed" not in ran.messages

@@ -42,8 +42,11 @@ class LiteGraph:
     def __init__(self, model: Mapping[str, Any], tuning: Tuning) -> None:
         self._made_with = {**model, "num_threads": tuning.threads}
         first = _interpreter(self._made_with)
-        self.inputs = tuple(_port(each) for each in first.get_input_details())
-        self.outputs = tuple(_port(each) for each in first.get_output_details())
+        try:
+            self.inputs = tuple(_port(each) for each in first.get_input_details())
+            self.outputs = tuple(_port(each) for each in first.get_output_details())
+        except _FAILURES as error:  # a name that is no text
+            raise BackendFailure(own_words(error)) from None
 
     def context(self) -> LiteContext:
         """Return a context of its own; raises BackendFailure."""

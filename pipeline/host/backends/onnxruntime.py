@@ -64,10 +64,10 @@ class OrtGraph:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
+            self.inputs = tuple(_port(each) for each in self._session.get_inputs())
+            self.outputs = tuple(_port(each) for each in self._session.get_outputs())
         except Exception as error:  # its classes have no base but this
             raise BackendFailure(own_words(error)) from None
-        self.inputs = tuple(_port(each) for each in self._session.get_inputs())
-        self.outputs = tuple(_port(each) for each in self._session.get_outputs())
 
     def context(self) -> OrtContext:
         """Return a context of its own."""

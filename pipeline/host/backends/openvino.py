@@ -25,6 +25,9 @@ _READERS = {
     Encoding.PADDLE: ("paddle", "model.pdmodel"),
 }
 
+# The second where a name or a complaint that holds one is no text.
+_FAILURES = (RuntimeError, UnicodeDecodeError)
+
 # The devices that a target is looked for on; a machine may have several of a kind (GPU.0, GPU.1).
 _DEVICES = {Target.CPU: "CPU", Target.GPU: "GPU", Target.TPU: "NPU"}
 
@@ -96,7 +99,7 @@ class OpenVINO:
         array = numpy.frombuffer(weights, numpy.uint8) if weights else numpy.empty(0, numpy.uint8)
         try:
             model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
         return model
 
@@ -105,7 +108,7 @@ class OpenVINO:
         core.set_property({"ENABLE_MMAP": True})
         try:
             model: Model = core.read_model(str(xml), str(weights))
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
         return model
 
@@ -136,9 +139,9 @@ class OpenVINO:
     ) -> OpenVINOGraph:
         try:
             compiled = self._core().compile_model(model, device, self._config(device, cache))
-        except RuntimeError as error:
+            return OpenVINOGraph(compiled, weights)
+        except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
-        return OpenVINOGraph(compiled, weights)
 
     def _config(self, device: str, cache: Path | None) -> dict[str, str]:
         config = {}
@@ -168,7 +171,7 @@ class OpenVINOGraph:
         """Return a context of its own; raises BackendFailure."""
         try:
             return OpenVINOContext(self._compiled.create_infer_request(), self.outputs)
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
 
 
@@ -197,7 +200,7 @@ class OpenVINOContext:
             array = self._inputs.by_index[index]
             try:
                 self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
-            except RuntimeError as error:
+            except _FAILURES as error:
                 self._inputs.forget(index)
                 raise BackendFailure(own_words(error)) from None
             # A tensor that shares the memory of an array does not keep it.
@@ -214,7 +217,7 @@ class OpenVINOContext:
         """Infer; raises BackendFailure."""
         try:
             self._request.infer(share_outputs=True)
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
 
     def cancel(self) -> None:
@@ -227,7 +230,7 @@ class OpenVINOContext:
             return self._outputs[index]
         try:
             array = self._request.get_output_tensor(index).data
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
         return output_bytes(array)
 
