@@ -25,6 +25,7 @@ class Code(StrEnum):
     CLUSTER = "cluster"
     VERIFY = "verify"
     LOCK = "lock"
+    PUBLISH = "publish"
     STORAGE = "storage"
     USAGE = "usage"
     INTERNAL = "internal"

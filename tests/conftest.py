@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from tests.tiny import Project, make_project
 
+pytest_plugins = ["pytester"]
+
 # No test measures time, so none fails on a busy machine.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")

@@ -58,10 +58,10 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
 
 
 def _lock(engine: Engine, names: list[str]) -> int:
-    actions = _built(engine, names)
+    actions = built(engine, names)
     path = _lock_path(actions)
     was = read_lock(path)
-    declared = {_fixture(each) for each in _manifests(engine.selected(["*"]))}
+    declared = {_fixture(each) for each in manifests(engine.selected(["*"]))}
     kept = {name: each for name, each in was.fixtures.items() if name in declared}
     now = {name: found for name, _, found in _present(actions)}
     write_lock(path, Lock(LOCK_VERSION, kept | now))
@@ -74,7 +74,7 @@ def _lock(engine: Engine, names: list[str]) -> int:
 
 
 def _check(engine: Engine, names: list[str]) -> int:
-    actions = _built(engine, names)
+    actions = built(engine, names)
     path = _lock_path(actions)
     was = read_lock(path)
     faults = 0
@@ -109,12 +109,12 @@ def _show_fault(finding: Finding, lock: Path, name: str) -> None:
     print(error.render(), file=sys.stderr)
 
 
-def _built(engine: Engine, names: Sequence[str]) -> list[Action]:
+def built(engine: Engine, names: Sequence[str]) -> list[Action]:
     """Return the steps of the fixtures that are meant; raises PipelineError if one is not built."""
     if names:
         meant = engine.named([f"manifest:{name}" for name in names])
     else:
-        meant = [each.name for each in _manifests(engine.selected([]))]
+        meant = [each.name for each in manifests(engine.selected([]))]
     actions = engine.selected(meant)
     for planned in engine.foresee(actions):
         if planned.intent is not Intent.CURRENT:
@@ -131,7 +131,7 @@ def _built(engine: Engine, names: Sequence[str]) -> list[Action]:
 def _present(actions: Sequence[Action]) -> Iterator[tuple[str, Mapping[str, object], Locked]]:
     """Yield each fixture's name, its manifest, and what a lock holds of it."""
     makers = {path: action for action in actions for path in action.outputs.values()}
-    for action in _manifests(actions):
+    for action in manifests(actions):
         path = action.outputs["manifest"]
         manifest = json.loads(path.read_bytes())
         made = {}
@@ -157,10 +157,11 @@ def _tools(action: Action, makers: Mapping[Path, Action]) -> dict[str, str]:
 
 
 def _lock_path(actions: Sequence[Action]) -> Path:
-    return _manifests(actions)[0].outputs["manifest"].parents[1] / "lock.json"
+    return manifests(actions)[0].outputs["manifest"].parents[1] / "lock.json"
 
 
-def _manifests(actions: Sequence[Action]) -> list[Action]:
+def manifests(actions: Sequence[Action]) -> list[Action]:
+    """Return the steps that write the manifests, one for each fixture."""
     return [action for action in actions if action.name.startswith("manifest:")]
 
 

@@ -1,0 +1,80 @@
+"""`wasi-nn fetch`: a published fixture, checked, as a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+_EPILOG = """\
+examples:
+  wasi-nn fetch squeezenet@1.0 --from https://fixtures.example -o fixtures
+  writes fixtures/squeezenet and prints that path
+
+  folder=$(wasi-nn fetch squeezenet@1.0 --from oci://registry.example/nn)
+  wasi-nn run --dir "$folder::fixture" "$folder/classify.wasm" -- cat
+  runs it from the cache; the second time no network is needed
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "fetch",
+        help="bring a published fixture here",
+        description=(
+            "Downloads what is missing of a published fixture, checks every byte against the "
+            "release's digests, and lets its folder appear whole. Prints the folder's path."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "fixture",
+        metavar="NAME[@VERSION]",
+        help="the fixture; VERSION may be the beginning of one (1 is the newest 1.x), and is the "
+        "newest without",
+    )
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="https://… of a site, oci://HOST/NAMESPACE, s3://…, gs://…, az://… or a folder; may "
+        "be given more than once, and is tried in order",
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="DIR", help="write DIR/NAME (default: in the cache)"
+    )
+    parser.add_argument(
+        "--expect",
+        default="",
+        metavar="sha256:…",
+        help="the root digest that the release must have, as `doit publish` printed it",
+    )
+    parser.add_argument("--offline", action="store_true", help="use only what was fetched before")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Fetch and print the path; raises PipelineError."""
+    from pipeline.publish.fetch import fetch
+
+    name, _, version = args.fixture.partition("@")
+    folder = fetch(
+        name,
+        version=version,
+        sources=args.sources,
+        out=args.out,
+        expect=args.expect,
+        offline=args.offline,
+        say=_say if sys.stderr.isatty() else lambda _: None,
+    )
+    print(folder)
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

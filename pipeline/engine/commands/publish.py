@@ -1,0 +1,109 @@
+"""`doit publish`: make what is built a version that others can fetch."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from doit.cmd_base import DoitCmdBase
+
+from pipeline.engine.commands.lock import built, manifests
+from pipeline.engine.commands.told import JSON_OPTION, told
+from pipeline.engine.engine import Engine
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.destination import Published, publish_all
+from pipeline.publish.destinations import destination
+from pipeline.publish.release import check_version, release_of
+
+_TO = {
+    "name": "to",
+    "short": "",
+    "long": "to",
+    "type": str,
+    "default": "",
+    "help": "a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, s3://…, gs://… or az://…",
+}
+_AS = {
+    "name": "version",
+    "short": "",
+    "long": "as",
+    "type": str,
+    "default": "",
+    "help": "the version, such as 1.0; one that is published never changes",
+}
+_DRY = {
+    "name": "dry_run",
+    "short": "",
+    "long": "dry-run",
+    "type": bool,
+    "default": False,
+    "help": "look and say what would be published; change nothing",
+}
+
+
+class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
+    """The command; doit asks for a class."""
+
+    name = "publish"
+    doc_purpose = "publish fixtures as an immutable version: to a folder, a registry or a bucket"
+    doc_usage = "--to TARGET --as VERSION [FIXTURE ...]"
+    doc_description = (
+        "Without a name: the fixtures of a plain run; '*' means all. They have to be built. A "
+        "version is there whole or not at all; publishing the same again moves nothing, and "
+        "another content under a version that is there is an error. What an interrupted run has "
+        "moved is not moved again. Credentials are those of the environment or of the usual files "
+        "of docker and the buckets' libraries."
+    )
+    cmd_options = (_TO, _AS, _DRY, JSON_OPTION)
+
+    def _execute(
+        self, to: str, version: str, dry_run: bool, as_json: bool, pos_args: list[str]
+    ) -> int:
+        return told(lambda engine: _publish(engine, to, version, dry_run, as_json, pos_args))
+
+
+def _publish(
+    engine: Engine, to: str, version: str, dry_run: bool, as_json: bool, names: list[str]
+) -> int:
+    for option, value, example in (("--to", to, "published"), ("--as", version, "1.0")):
+        if not value:
+            raise PipelineError(
+                Code.USAGE, f"{option} is missing.", hint=f"For example: {option} {example}"
+            )
+    check_version(version)
+    place = destination(to)
+    folders = [action.outputs["manifest"].parent for action in manifests(built(engine, names))]
+    releases = [(release_of(folder, version), folder) for folder in folders]
+    results = publish_all(place, releases, dry_run=dry_run, say=_say)
+    if as_json:
+        print(json.dumps([_plain(each, dry_run) for each in results], indent=2))
+        return 0
+    for each in results:
+        print(f"{each.release.name} {version}: {_told(each, dry_run)}, {each.release.root}")
+    print(f"{'would be' if dry_run else 'is'} in {place.describe()}")
+    return 0
+
+
+def _told(result: Published, dry_run: bool) -> str:
+    if result.moved is None:
+        return "was published before"
+    files = f"{len(result.release.files)} files, {result.release.size / 1e6:.1f} MB"
+    if dry_run:
+        return f"would be published, {files}"
+    return f"published, {files}, {result.moved / 1e6:.1f} MB moved"
+
+
+def _plain(result: Published, dry_run: bool) -> dict[str, object]:
+    return {
+        "name": result.release.name,
+        "version": result.release.version,
+        "root": result.release.root,
+        "size": result.release.size,
+        "published": result.moved is not None and not dry_run,
+        "moved": result.moved or 0,
+    }
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)

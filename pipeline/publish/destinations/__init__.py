@@ -1,0 +1,41 @@
+"""The places that releases are published to, by their addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.destination import Destination
+
+_BUCKETS = ("s3", "gs", "gcs", "az", "abfs", "memory")
+
+
+def destination(text: str) -> Destination:
+    """Return the place of an address; raises PipelineError (USAGE).
+
+    >>> destination("/srv/fixtures").describe()
+    '/srv/fixtures'
+    """
+    scheme, colon, rest = text.partition(":")
+    if scheme == "oci" and rest.startswith("//"):
+        from pipeline.publish.destinations.oci_registry import OciRegistry
+
+        return OciRegistry(rest.removeprefix("//"))
+    if scheme == "oci-layout" and rest:
+        from pipeline.publish.destinations.oci_layout import OciLayout
+
+        return OciLayout(Path(rest))
+    if scheme in _BUCKETS and rest.startswith("//"):
+        from pipeline.publish.destinations.bucket import Bucket
+
+        return Bucket(text)
+    if not text or (colon and rest.startswith("//")):
+        raise PipelineError(
+            Code.USAGE,
+            "Nothing can be published there.",
+            where=text or "--to",
+            expected="a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, s3://…, gs://… or az://…",
+        )
+    from pipeline.publish.destinations.folder import Folder
+
+    return Folder(Path(text))

@@ -1,0 +1,254 @@
+"""A published fixture brought here: the version chosen, every byte checked, the folder whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.index import choose
+from pipeline.publish.origin import Origin
+from pipeline.publish.origins import origin
+from pipeline.publish.origins.indexed import Indexed
+from pipeline.publish.release import (
+    MOST_BYTES,
+    SUMS,
+    Release,
+    ReleasedFile,
+    check_name,
+    check_version,
+    decode,
+)
+from pipeline.source.downloads import Downloads
+from pipeline.store.atomic import write_bytes
+from pipeline.store.digest import Digest, key_of
+
+_AT_A_TIME = 4
+
+
+def fetch(
+    fixture: str,
+    *,
+    version: str = "",
+    sources: Sequence[str] = (),
+    out: Path | None = None,
+    expect: str = "",
+    offline: bool = False,
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Return the folder of a published fixture, fetched if it is not here.
+
+    ``version`` is one, the beginning of one (``1`` takes the newest 1.x) or none for the newest;
+    ``sources`` are tried in order: https://…, oci://HOST/NAMESPACE, s3://…, or a folder. The folder
+    is ``out/<fixture>``, or one in the cache, which is not to be changed. With ``expect``, the
+    release must have that root digest (``sha256:…``), wherever it comes from. A version that was
+    fetched before is found without any network.
+
+    Raises PipelineError: USAGE, SOURCE_UNREACHABLE, SOURCE_MISMATCH, PUBLISH, STORAGE.
+    """
+    check_name(fixture)
+    if version:
+        check_version(version)
+    cache = cache or cache_folder()
+    downloads = Downloads(cache / "downloads", offline, say)
+    try:
+        release, places, source = _found(fixture, version, sources, offline, cache, downloads)
+        if expect and release.root != expect:
+            raise PipelineError(
+                Code.SOURCE_MISMATCH,
+                "The release is not the one that is expected.",
+                where=f"{release.name} {release.version}",
+                expected=expect,
+                found=release.root,
+                hint="Nothing of it was used.",
+            )
+        target = (out or cache / "fixtures" / release.root[7:39]) / release.name
+        if not _is_there(target, release):
+            with ThreadPoolExecutor(_AT_A_TIME) as pool:
+                files = list(
+                    pool.map(lambda file: _obtain(release, file, places, downloads), release.files)
+                )
+            _appear(target, release, files)
+        if source:
+            record = _remembered(cache, source) / fixture / f"{release.version}.json"
+            write_bytes(record, release.encode())
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The fixture could not be written.",
+            where=str(error.filename or cache),
+            found=error.strerror or str(error),
+        ) from None
+    return target
+
+
+def cache_folder() -> Path:
+    """Return the folder that all projects of this user share; WASI_NN_CACHE names another."""
+    named = os.environ.get("WASI_NN_CACHE")
+    if named:
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("wasi-nn")
+
+
+def _found(
+    fixture: str,
+    version: str,
+    sources: Sequence[str],
+    offline: bool,
+    cache: Path,
+    downloads: Downloads,
+) -> tuple[Release, list[Origin], str]:
+    """Return the release that is meant, where its files are, and the source that told of it."""
+    places = [origin(text, downloads) for text in sources]
+    # A version never changes, so one that was fetched before needs no asking.
+    known = _known(cache, sources, fixture)
+    if version in known:
+        return known[version], places, ""
+    if offline:
+        chosen = choose(version, known, f"what was fetched before: {fixture}")
+        return known[chosen], [], ""
+    if not places:
+        raise PipelineError(
+            Code.USAGE,
+            "There is no place to fetch from.",
+            where=f"{fixture}@{version or 'newest'}",
+            expected="--from with an address, or a version that was fetched before",
+        )
+    faults = []
+    for place, source in zip(places, sources, strict=True):
+        try:
+            versions = place.versions(fixture)
+            if not versions:
+                raise PipelineError(
+                    Code.USAGE, "There is no such fixture.", where=f"{place.describe()}: {fixture}"
+                )
+            chosen = choose(version, versions, f"{place.describe()}: {fixture}")
+            release = place.release(fixture, chosen)
+            return release, [*places, *_mirrors(place, sources, downloads)], source
+        except PipelineError as error:
+            faults.append(error)
+    raise _weightiest(faults)
+
+
+def _weightiest(faults: Sequence[PipelineError]) -> PipelineError:
+    """Return the fault to tell of: a place that lies before one where something is missing."""
+    return next((each for each in faults if each.code is Code.SOURCE_MISMATCH), faults[0])
+
+
+def _mirrors(place: Origin, sources: Sequence[str], downloads: Downloads) -> Iterator[Origin]:
+    if isinstance(place, Indexed):
+        for text in place.mirrors:
+            # An index from elsewhere may not make this machine look into its own folders.
+            if text not in sources and text.startswith(("https://", "http://127.0.0.1:")):
+                yield origin(text, downloads)
+
+
+def _obtain(
+    release: Release, file: ReleasedFile, places: Sequence[Origin], downloads: Downloads
+) -> Path:
+    from pipeline.source.wanted import Wanted
+
+    wanted = Wanted(file.size, {"sha256": file.sha256})
+    if kept := downloads.kept(wanted):
+        return kept
+    if not places:
+        raise downloads.missing(f"{release.name} {release.version}: {file.path}")
+    faults = []
+    for place in places:
+        try:
+            return place.obtain(release, file)
+        except PipelineError as error:
+            faults.append(error)
+    raise _weightiest(faults)
+
+
+def _is_there(target: Path, release: Release) -> bool:
+    """Return whether the folder holds the release; raises PipelineError when another thing."""
+    if not target.exists():
+        return False
+    for file in release.files:
+        path = target / file.path
+        if path.is_symlink() or not path.is_file():
+            break
+        if Digest.of_file(path) != Digest(file.sha256, file.size):
+            break
+    else:
+        return True
+    raise PipelineError(
+        Code.STORAGE,
+        "The folder is there, and holds something else.",
+        where=str(target),
+        expected=f"{release.name} {release.version}, {release.root}",
+        found=f"another {file.path}" if path.exists() else f"no {file.path}",
+        hint="Remove it, or name another folder with -o.",
+    )
+
+
+def _appear(target: Path, release: Release, files: Sequence[Path]) -> None:
+    """Make the folder appear whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(target) as part:
+        for file, source in zip(release.files, files, strict=True):
+            path = part / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
+        (part / SUMS).write_bytes(release.sums())
+        part.chmod(0o755)
+        try:
+            part.rename(target)
+        except OSError:
+            # Another run was quicker with the same.
+            if not _is_there(target, release):
+                raise
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield part
+    finally:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(part)
+
+
+def _remembered(cache: Path, source: str) -> Path:
+    """Return where the releases of a source are remembered: others may use the same names."""
+    return cache / "releases" / key_of({"source": source.rstrip("/")})[:16]
+
+
+def _known(cache: Path, sources: Sequence[str], fixture: str) -> dict[str, Release]:
+    """Return what was fetched from these sources before, or from any when none is named."""
+    folders = [_remembered(cache, source) for source in sources]
+    if not sources and (cache / "releases").is_dir():
+        folders = sorted((cache / "releases").iterdir())
+    known: dict[str, Release] = {}
+    for folder in folders:
+        for path in sorted((folder / fixture).glob("*.json")):
+            release = _read(path)
+            if release is None or release.name != fixture:
+                continue
+            if known.setdefault(release.version, release).root != release.root and not sources:
+                raise PipelineError(
+                    Code.USAGE,
+                    "Two sources have different releases of this version.",
+                    where=f"{fixture} {release.version}",
+                    hint="Say which with --from.",
+                )
+    return known
+
+
+def _read(path: Path) -> Release | None:
+    try:
+        with path.open("rb") as stream:
+            return decode(stream.read(MOST_BYTES), str(path))
+    except (FileNotFoundError, PipelineError):
+        return None

@@ -1,0 +1,35 @@
+"""The places that releases are fetched from, by their addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.origin import Origin
+from pipeline.publish.origins.indexed import Indexed
+from pipeline.source.downloads import Downloads
+
+_BUCKETS = ("s3", "gs", "gcs", "az", "abfs", "memory")
+
+
+def origin(text: str, downloads: Downloads) -> Origin:
+    """Return the place of an address; raises PipelineError (USAGE)."""
+    from pipeline.publish.origins.readers import BucketReader, FolderReader, HttpReader
+
+    scheme, _, rest = text.partition(":")
+    if scheme in ("http", "https"):
+        return Indexed(HttpReader(text, downloads))
+    if scheme == "oci" and rest.startswith("//"):
+        from pipeline.publish.origins.oci import OciOrigin
+
+        return OciOrigin(rest.removeprefix("//"), downloads)
+    if scheme in _BUCKETS and rest.startswith("//"):
+        return Indexed(BucketReader(text, downloads))
+    if not text or rest.startswith("//"):
+        raise PipelineError(
+            Code.USAGE,
+            "Nothing can be fetched from there.",
+            where=text or "--from",
+            expected="https://…, oci://HOST/NAMESPACE, s3://…, gs://…, az://… or a folder",
+        )
+    return Indexed(FolderReader(Path(text), downloads))

@@ -1,0 +1,95 @@
+"""Releases behind an index.json: a folder, a static site, or a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.index import INDEX, MOST_BYTES, RELEASE, Index, decode
+from pipeline.publish.release import MOST_BYTES as MOST_RELEASE_BYTES
+from pipeline.publish.release import Release, ReleasedFile
+from pipeline.publish.release import decode as decode_release
+from pipeline.store.digest import Digest
+
+
+class Reader(Protocol):
+    """How the files of such a place are read."""
+
+    def describe(self) -> str:
+        """Return the place as messages show it."""
+        ...
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a short file's bytes, or None; raises PipelineError."""
+        ...
+
+    def obtain(self, path: str, digest: Digest) -> Path:
+        """Return a local file with the bytes of one there; raises PipelineError."""
+        ...
+
+
+class Indexed:
+    """A place with an index; its mirrors, in order, give the files that it does not."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: Index | None = None
+
+    def describe(self) -> str:
+        """Return the place."""
+        return self._reader.describe()
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """The other places that the index names."""
+        return self._index().mirrors
+
+    def versions(self, name: str) -> Mapping[str, object]:
+        """Return the versions of a fixture; raises PipelineError."""
+        return self._index().fixtures.get(name, {})
+
+    def release(self, name: str, version: str) -> Release:
+        """Return a version, whose release.json is the one that the index tells of."""
+        entry = self._index().fixtures[name][version]
+        path = f"{name}/{version}/{RELEASE}"
+        where = f"{self.describe()}/{path}"
+        data = self._reader.read(path, MOST_RELEASE_BYTES)
+        found = "no such file" if data is None else f"sha256:{Digest.of_bytes(data).sha256}"
+        if data is None or found != entry.release:
+            raise PipelineError(
+                Code.SOURCE_MISMATCH,
+                "The release is not the one that the index tells of.",
+                where=where,
+                expected=entry.release,
+                found=found,
+            )
+        release = decode_release(data, where)
+        if (release.name, release.version, release.root) != (name, version, entry.root):
+            raise PipelineError(
+                Code.SOURCE_MISMATCH,
+                "The release is not the one that the index tells of.",
+                where=where,
+                expected=f"{name} {version}, {entry.root}",
+                found=f"{release.name} {release.version}, {release.root}",
+            )
+        return release
+
+    def obtain(self, release: Release, file: ReleasedFile) -> Path:
+        """Return one of a release's files."""
+        path = f"{release.name}/{release.version}/{file.path}"
+        return self._reader.obtain(path, Digest(file.sha256, file.size))
+
+    def _index(self) -> Index:
+        if self._known is None:
+            data = self._reader.read(INDEX, MOST_BYTES)
+            if data is None:
+                raise PipelineError(
+                    Code.SOURCE_UNREACHABLE,
+                    "There is no index of releases.",
+                    where=f"{self.describe()}/{INDEX}",
+                    hint="The address is that of the folder which holds index.json.",
+                )
+            self._known = decode(data, f"{self.describe()}/{INDEX}")
+        return self._known

@@ -1,0 +1,126 @@
+"""How the files behind an index are read: over HTTP, from a folder, from a bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.destinations.bucket import Bucket
+from pipeline.source.download import read_page
+from pipeline.source.downloads import Downloads
+from pipeline.source.urls import http_fault, shown
+from pipeline.source.wanted import Wanted
+from pipeline.store.atomic import aside
+from pipeline.store.digest import Digest
+
+
+class HttpReader:
+    """A static site: https, or http of this machine."""
+
+    def __init__(self, url: str, downloads: Downloads) -> None:
+        self._url = url.rstrip("/").removesuffix("/index.json")
+        if fault := http_fault(self._url):
+            raise PipelineError(
+                Code.USAGE, "The address cannot be used.", where=shown(url), expected=fault
+            )
+        self._downloads = downloads
+
+    def describe(self) -> str:
+        """Return the address."""
+        return shown(self._url)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a short file's bytes, or None; raises PipelineError."""
+        page = read_page(
+            f"{self._url}/{quote(path)}",
+            accept="application/json, */*",
+            limit=limit,
+            say=self._downloads.say,
+            patience=self._downloads.patience,
+        )
+        return None if page is None else page.body
+
+    def obtain(self, path: str, digest: Digest) -> Path:
+        """Return the file, downloaded if it is not here; raises PipelineError."""
+        url = f"{self._url}/{quote(path)}"
+        return self._downloads.obtain(url, _wanted(digest), shown(url))
+
+
+class FolderReader:
+    """A folder of this machine."""
+
+    def __init__(self, root: Path, downloads: Downloads) -> None:
+        self._root = root
+        self._downloads = downloads
+
+    def describe(self) -> str:
+        """Return the path."""
+        return str(self._root)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a short file's bytes, or None; raises PipelineError."""
+        try:
+            with (self._root / path).open("rb") as stream:
+                data = stream.read(limit + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if len(data) > limit:
+            raise _too_long(f"{self._root}/{path}", limit)
+        return data
+
+    def obtain(self, path: str, digest: Digest) -> Path:
+        """Return a checked copy of the file in the cache; raises PipelineError."""
+        wanted = _wanted(digest)
+        source = self._root / path
+        if kept := self._downloads.kept(wanted):
+            return kept
+        target = self._downloads.folder / wanted.name
+        if not source.is_file():
+            raise PipelineError(
+                Code.SOURCE_UNREACHABLE, "A file of the release is missing.", where=str(source)
+            )
+        with aside(target) as part, source.open("rb") as stream:
+            wanted.write(iter(lambda: stream.read(1 << 20), b""), part, str(source))
+        return target
+
+
+class BucketReader:
+    """A bucket, or another place of fsspec."""
+
+    def __init__(self, url: str, downloads: Downloads) -> None:
+        self._bucket = Bucket(url)
+        self._downloads = downloads
+
+    def describe(self) -> str:
+        """Return the address."""
+        return self._bucket.describe()
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return a short object's bytes, or None; raises PipelineError."""
+        return self._bucket.read(path, limit)
+
+    def obtain(self, path: str, digest: Digest) -> Path:
+        """Return the checked object in the cache; raises PipelineError."""
+        wanted = _wanted(digest)
+        if kept := self._downloads.kept(wanted):
+            return kept
+        self._downloads.say(f"downloading {path}")
+        target = self._downloads.folder / wanted.name
+        with aside(target) as part:
+            self._bucket.download(path, part, digest.size)
+            wanted.check(part, f"{self.describe()}/{path}")
+        return target
+
+
+def _wanted(digest: Digest) -> Wanted:
+    return Wanted(digest.size, {"sha256": digest.sha256})
+
+
+def _too_long(where: str, limit: int) -> PipelineError:
+    return PipelineError(
+        Code.SOURCE_MISMATCH,
+        "The file is too long for what it is.",
+        where=where,
+        expected=f"at most {limit} bytes",
+    )

@@ -1,0 +1,204 @@
+"""A release: one version of a fixture as a list of files, and the one digest that stands for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import msgspec
+
+from pipeline.errors import Code, PipelineError, printable
+from pipeline.store.digest import Digest
+
+RELEASE_VERSION = 1
+# What was found on one machine; it has a digest of its own beside the release's.
+EVIDENCE = "evidence"
+SUMS = "SHA256SUMS"
+
+MOST_BYTES = 16 << 20
+_MOST_FILES = 10_000
+_MOST_SIZE = 1 << 40
+
+# What a tag of an OCI registry may be, and every file system can hold.
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}(?<!\.)")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}[a-z0-9]|[a-z0-9]")
+_PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._+@-]{0,127}(?<!\.)")
+# Windows takes these for devices, whatever their suffix.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.I)
+
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
+_Size = Annotated[int, msgspec.Meta(ge=0, le=_MOST_SIZE)]
+
+
+class ReleasedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
+    """One file, by its path in the fixture's folder with ``/`` between folders."""
+
+    path: str
+    size: _Size
+    sha256: _Sha256
+
+
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version of a fixture. ``files`` are the same from any machine, ``evidence`` is not."""
+
+    name: str
+    version: str
+    files: tuple[ReleasedFile, ...]
+    evidence: tuple[ReleasedFile, ...] = ()
+    release_version: int = RELEASE_VERSION
+
+    @property
+    def root(self) -> str:
+        """The digest of all files: that of their lines in SHA256SUMS, as ``sha256:…``."""
+        return f"sha256:{Digest.of_bytes(self.sums()).sha256}"
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files, without the evidence."""
+        return sum(file.size for file in self.files)
+
+    def sums(self) -> bytes:
+        """Return what `sha256sum -c` reads, by path."""
+        return "".join(
+            f"{file.sha256}  {file.path}\n" for file in sorted_files(self.files)
+        ).encode()
+
+    def encode(self) -> bytes:
+        """Return release.json: the same bytes for the same release."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+def sorted_files(files: Iterable[ReleasedFile]) -> list[ReleasedFile]:
+    """Return files by their paths' bytes, as `sort` has them under LC_ALL=C."""
+    return sorted(files, key=lambda file: file.path.encode())
+
+
+def release_of(folder: Path, version: str) -> Release:
+    """Return the release that a fixture's folder is, every file read once.
+
+    Raises PipelineError: USAGE for a version that cannot be one, STORAGE for a folder that holds
+    a link, a device or a name that not every system can hold.
+    """
+    check_version(version)
+    content, evidence = [], []
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        check_path(name, str(path))
+        digest = Digest.of_file(path)
+        file = ReleasedFile(name, digest.size, digest.sha256)
+        if name.partition("/")[0] == EVIDENCE:
+            evidence.append(file)
+        elif name != SUMS:
+            content.append(file)
+    if not content:
+        raise _wrong("The folder holds no fixture.", str(folder), "manifest.json and its files")
+    return Release(
+        folder.resolve().name, version, tuple(sorted_files(content)), tuple(sorted_files(evidence))
+    )
+
+
+def decode(data: bytes, where: str) -> Release:
+    """Return a release that came from elsewhere, every path and size checked.
+
+    Raises PipelineError (SOURCE_MISMATCH).
+    """
+    try:
+        release = msgspec.json.decode(data, type=Release)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _refused(where, "release.json as `doit publish` writes it", str(error)) from None
+    if release.release_version != RELEASE_VERSION:
+        expected, found = f"release_version {RELEASE_VERSION}", str(release.release_version)
+        raise _refused(where, expected, found)
+    try:
+        check_name(release.name)
+        check_version(release.version)
+        paths = [file.path for file in (*release.files, *release.evidence)]
+        for path in paths:
+            check_path(path, where)
+    except PipelineError as error:
+        raise _refused(where, error.expected, error.found) from None
+    # Where letters' case does not count, two names would be one file.
+    folded = {path.casefold() for path in paths}
+    folders = {
+        str(parent).casefold()
+        for path in paths
+        for parent in list(PurePosixPath(path).parents)[:-1]
+    }
+    if len(folded) != len(paths) or folded & folders or not release.files:
+        raise _refused(where, "files, each by a path of its own", "none, or two of one path")
+    if len(paths) > _MOST_FILES:
+        raise _refused(where, f"at most {_MOST_FILES} files", f"{len(paths)}")
+    return release
+
+
+def check_name(name: str) -> None:
+    """Raise PipelineError (USAGE) unless this can be the name of a fixture."""
+    if not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
+        raise PipelineError(
+            Code.USAGE,
+            "This cannot be the name of a fixture.",
+            where=printable(name[:80]),
+            expected="lower-case letters, digits and dashes",
+            found=printable(name[:80]),
+        )
+
+
+def check_version(version: str) -> None:
+    """Raise PipelineError (USAGE) unless this can be a version.
+
+    >>> check_version("1.0-rc.1")
+    """
+    if not _VERSION.fullmatch(version):
+        raise PipelineError(
+            Code.USAGE,
+            "This cannot be a version.",
+            where=printable(version[:80]),
+            expected="up to 64 letters, digits, dots, dashes and underscores, such as 1.0",
+            found=printable(version[:80]),
+        )
+
+
+def check_path(path: str, where: str) -> None:
+    """Raise PipelineError (STORAGE) unless a file of this path is inside its folder everywhere.
+
+    >>> check_path("evidence/cat/sandbox/prob.raw", "here")
+    """
+    parts = path.split("/")
+    if len(path) > 240 or not all(
+        _PART.fullmatch(part) and not _DEVICES.fullmatch(part) for part in parts
+    ):
+        raise _wrong(
+            "A file has a name that not every system can hold.",
+            where,
+            "letters, digits and . _ + @ -, in folders below the fixture's own",
+            printable(path[:120]),
+        )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise _wrong(
+                "A release holds plain files alone.", str(path), "a file", "a link or device"
+            )
+        if path.is_dir():
+            yield from _files(path)
+        else:
+            yield path
+
+
+def _wrong(message: str, where: str, expected: str, found: str = "") -> PipelineError:
+    return PipelineError(Code.STORAGE, message, where=where, expected=expected, found=found)
+
+
+def _refused(where: str, expected: str, found: str) -> PipelineError:
+    return PipelineError(
+        Code.SOURCE_MISMATCH,
+        "What the place holds is no release.",
+        where=where,
+        expected=expected,
+        found=printable(found[:200]),
+        hint="Nothing of it was used.",
+    )

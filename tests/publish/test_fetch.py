@@ -1,0 +1,296 @@
+"""Fetching: offline from the cache, resumed, from mirrors, and from those who lie."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipeline
+from pipeline.cli.main import main
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.destination import publish_all
+from pipeline.publish.destinations import destination
+from pipeline.publish.fetch import fetch
+from pipeline.publish.release import Release, release_of
+from tests.publish.places import registry, site
+from tests.store.servers import lying
+
+
+@pytest.fixture
+def published(tmp_path: Path, fixture_folder: Path) -> Path:
+    """A folder with two versions in it."""
+    for version in ("1.0", "1.1"):
+        release = release_of(fixture_folder, version)
+        place = destination(str(tmp_path / "published"))
+        publish_all(place, [(release, fixture_folder)], dry_run=False, say=lambda _: None)
+    return tmp_path / "published"
+
+
+def root(folder: Path) -> str:
+    return release_of(folder, "1.0").root
+
+
+def test_a_version_that_was_fetched_needs_no_network(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with site(tmp_path / "site") as place:
+        shutil.copytree(published, place.to, dirs_exist_ok=True)
+        first = fetch("tiny", version="1.0", sources=[place.sources])
+    # The server is gone.
+    assert fetch("tiny", version="1.0", sources=[place.sources]) == first
+    assert fetch("tiny", version="1.0") == first
+    shutil.rmtree(first)
+    assert main(["fetch", "tiny", "--offline", "--from", place.sources]) == 0
+    assert capsys.readouterr().out == f"{first}\n"
+    assert (first / "tiny.bin").is_file()
+    with pytest.raises(PipelineError, match="no such version"):
+        fetch("tiny", version="1.1", offline=True)
+    with pytest.raises(PipelineError, match="could not be fetched"):
+        fetch("tiny", version="1.1", sources=[place.sources])
+
+
+def test_the_library_is_one_import(published: Path) -> None:
+    assert pipeline.fetch("tiny", version="1.0", sources=[str(published)]).name == "tiny"
+
+
+def test_the_root_digest_may_be_named(published: Path, fixture_folder: Path) -> None:
+    expect = root(fixture_folder)
+    assert fetch("tiny", sources=[str(published)], expect=expect).is_dir()
+    with pytest.raises(PipelineError, match="not the one that is expected") as caught:
+        fetch("tiny", version="1.0", sources=[str(published)], expect=f"sha256:{'0' * 64}")
+    assert caught.value.found == expect
+
+
+def test_a_file_in_the_cache_that_was_changed_is_fetched_again(
+    published: Path, cache: Path, tmp_path: Path
+) -> None:
+    fetch("tiny", version="1.0", sources=[str(published)])
+    for path in (cache / "downloads").glob("sha256-*"):
+        if path.suffix != ".lock":
+            path.write_bytes(b"damaged")
+    folder = fetch("tiny", version="1.0", sources=[str(published)], out=tmp_path / "out")
+    assert (folder / "tiny.bin").read_bytes() == (published / "tiny/1.0/tiny.bin").read_bytes()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(published: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "tiny").mkdir(parents=True)
+    (tmp_path / "out" / "tiny" / "mine.txt").write_text("mine")
+    with pytest.raises(PipelineError, match="holds something else"):
+        fetch("tiny", version="1.0", sources=[str(published)], out=tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out" / "tiny").iterdir()] == ["mine.txt"]
+
+
+def test_two_sources_may_use_one_name(
+    published: Path, tmp_path: Path, fixture_folder: Path
+) -> None:
+    (fixture_folder / "tiny.xml").write_text("another's")
+    other = tmp_path / "another"
+    release = release_of(fixture_folder, "1.0")
+    publish_all(
+        destination(str(other)), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+    )
+    first = fetch("tiny", version="1.0", sources=[str(published)])
+    second = fetch("tiny", version="1.0", sources=[str(other)])
+    assert (first / "tiny.xml").read_text() != (second / "tiny.xml").read_text()
+    with pytest.raises(PipelineError, match="Two sources have different releases"):
+        fetch("tiny", version="1.0")
+
+
+def test_a_mirror_gives_what_the_first_does_not(published: Path, tmp_path: Path) -> None:
+    with site(tmp_path / "mirror") as mirror:
+        shutil.copytree(published, mirror.to, dirs_exist_ok=True)
+        (published / "tiny/1.0/tiny.bin").write_bytes(b"damaged")
+        (published / "tiny/1.0/classify.wasm").unlink()
+        with pytest.raises(PipelineError) as caught:
+            fetch("tiny", version="1.0", sources=[str(published)])
+        assert caught.value.code in (Code.SOURCE_MISMATCH, Code.SOURCE_UNREACHABLE)
+        index = json.loads((published / "index.json").read_bytes())
+        index["mirrors"] = ["file:///etc", mirror.sources]
+        (published / "index.json").write_text(json.dumps(index))
+        assert fetch("tiny", version="1.0", sources=[str(published)]).is_dir()
+
+
+def test_publishing_keeps_the_mirrors(published: Path, fixture_folder: Path) -> None:
+    index = json.loads((published / "index.json").read_bytes())
+    (published / "index.json").write_text(json.dumps(index | {"mirrors": ["https://b.example"]}))
+    release = release_of(fixture_folder, "2.0")
+    publish_all(
+        destination(str(published)), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+    )
+    index = json.loads((published / "index.json").read_bytes())
+    assert index["mirrors"] == ["https://b.example"]
+    assert set(index["fixtures"]["tiny"]) == {"1.0", "1.1", "2.0"}
+
+
+def test_the_index_tells_those_who_have_only_curl(published: Path) -> None:
+    entry = json.loads((published / "index.json").read_bytes())["fixtures"]["tiny"]["1.0"]
+    assert "tiny/1.0/tiny.bin" in entry["files"]
+    assert all((published / path).is_file() for path in entry["files"])
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def paths(*names: str) -> Change:
+    def change(release: dict[str, Any]) -> None:
+        for file, name in zip(release["files"], names, strict=False):
+            file["path"] = name
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        paths("../../escaped"),
+        paths("/etc/passwd"),
+        paths("C:\\windows"),
+        paths("a\\b"),
+        paths("a/./b"),
+        paths("a//b"),
+        paths(""),
+        paths("con.txt"),
+        paths("trailing."),
+        paths("new\nline"),
+        paths("same", "SAME"),
+        paths("folder", "folder/file"),
+        lambda release: release["files"].clear(),
+        lambda release: release["files"][0].update(size=-1),
+        lambda release: release["files"][0].update(size=1 << 60),
+        lambda release: release["files"][0].update(sha256="x" * 64),
+        lambda release: release["files"][0].update(link="/etc"),
+        lambda release: release.update(name="../other"),
+        lambda release: release.update(version="../1.0"),
+        lambda release: release.update(release_version=99),
+    ],
+)
+def test_a_release_that_lies_is_refused_whole(
+    published: Path, tmp_path: Path, cache: Path, change: Change
+) -> None:
+    from pipeline.store.digest import Digest
+
+    path = published / "tiny/1.0/release.json"
+    release = json.loads(path.read_bytes())
+    change(release)
+    path.write_text(json.dumps(release))
+    index = json.loads((published / "index.json").read_bytes())
+    digest = Digest.of_file(path).sha256
+    index["fixtures"]["tiny"]["1.0"]["release"] = f"sha256:{digest}"
+    (published / "index.json").write_text(json.dumps(index))
+    with pytest.raises(PipelineError) as caught:
+        fetch("tiny", version="1.0", sources=[str(published)], out=tmp_path / "out")
+    assert caught.value.code is Code.SOURCE_MISMATCH
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_an_index_and_its_release_must_agree(published: Path) -> None:
+    path = published / "tiny/1.0/release.json"
+    path.write_bytes(path.read_bytes().replace(b'"version": "1.0"', b'"version": "1.1"'))
+    with pytest.raises(PipelineError, match="not the one that the index tells of"):
+        fetch("tiny", version="1.0", sources=[str(published)])
+
+
+def endless(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(200)
+    request.end_headers()
+    try:
+        while True:
+            request.wfile.write(b"{" * 65536)
+    except OSError:
+        pass
+
+
+def to_a_file(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(302)
+    request.send_header("Location", "file:///etc/passwd")
+    request.end_headers()
+
+
+def a_page(request: BaseHTTPRequestHandler) -> None:
+    body = b"<!doctype html><h1>Moved</h1>"
+    request.send_response(200)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@pytest.mark.parametrize("answer", [endless, to_a_file, a_page])
+def test_a_server_that_lies_is_one_clear_error(
+    answer: Callable[[BaseHTTPRequestHandler], None], tmp_path: Path
+) -> None:
+    with lying(answer) as url, pytest.raises(PipelineError) as caught:
+        fetch("tiny", version="1.0", sources=[url], out=tmp_path / "out")
+    assert caught.value.code in (Code.SOURCE_MISMATCH, Code.SOURCE_UNREACHABLE)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("answer", [endless, to_a_file, a_page])
+def test_a_registry_that_lies_is_one_clear_error(
+    answer: Callable[[BaseHTTPRequestHandler], None], tmp_path: Path
+) -> None:
+    with lying(answer) as url:
+        source = url.replace("http://", "oci://") + "/nn"
+        with pytest.raises(PipelineError):
+            fetch("tiny", version="1.0", sources=[source], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_registry_whose_blob_is_another_is_refused(fixture_folder: Path, tmp_path: Path) -> None:
+    release: Release = release_of(fixture_folder, "1.0")
+    with registry(tmp_path / "registry") as place:
+        publish_all(
+            destination(place.to), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+        )
+        large = next(file for file in release.files if file.path == "tiny.bin")
+        blob = next((tmp_path / "registry").rglob(f"*/{large.sha256}/data"))
+        blob.write_bytes(bytes(large.size))
+        with pytest.raises(PipelineError) as caught:
+            fetch("tiny", version="1.0", sources=[place.sources], out=tmp_path / "out")
+        assert caught.value.code in (Code.SOURCE_MISMATCH, Code.PUBLISH)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["tiny@1.0"], "--from with an address"),
+        (["../tiny", "--from", "x"], "cannot be the name"),
+        (["tiny@../1", "--from", "x"], "cannot be a version"),
+        (["tiny", "--from", "ftp://x/y"], "Nothing can be fetched from there"),
+        (["tiny", "--from", "http://mirror.example/x"], "for this machine alone"),
+        (["tiny", "--from", "nowhere"], "no index of releases"),
+    ],
+)
+def test_what_a_user_may_mistype_is_one_clear_error(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fetch", *arguments]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_runtime_s_own_tests_fetch_by_the_plug_in(
+    pytester: pytest.Pytester, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Installed, it is found by its entry point; here it may not be.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    pytester.makeini(f"[pytest]\nwasi_nn_sources = {published}\n")
+    pytester.makepyfile(
+        """
+        def test_there(wasi_nn_fixture):
+            assert (wasi_nn_fixture("tiny", version="1.0") / "tiny.bin").is_file()
+
+        def test_missing(wasi_nn_fixture):
+            wasi_nn_fixture("other")
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "pipeline.publish.pytest_plugin")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*There is no such fixture.*"])
