@@ -31,7 +31,8 @@ fn main() {
 
     let mut scores = vec![0f32; CLASSES];
     let size = (CLASSES * std::mem::size_of::<f32>()) as u32;
-    unsafe { wasi_nn::get_output(context, 0, scores.as_mut_ptr().cast(), size) }.expect("get_output");
+    unsafe { wasi_nn::get_output(context, 0, scores.as_mut_ptr().cast(), size) }
+        .expect("get_output");
 
     let mut ranked: Vec<(usize, f32)> = scores.into_iter().enumerate().collect();
     ranked.sort_by(|(_, one), (_, other)| other.total_cmp(one));

@@ -11,9 +11,21 @@ use std::path::Path;
 use std::{env, process};
 
 const DESCRIPTOR: &str = "fixture/fixture.txt";
-const ENCODINGS: [&str; 5] = ["openvino", "onnx", "tensorflow", "pytorch", "tensorflowlite"];
-const TYPES: [(&str, u64); 6] =
-    [("f16", 2), ("f32", 4), ("f64", 8), ("u8", 1), ("i32", 4), ("i64", 8)];
+const ENCODINGS: [&str; 5] = [
+    "openvino",
+    "onnx",
+    "tensorflow",
+    "pytorch",
+    "tensorflowlite",
+];
+const TYPES: [(&str, u64); 6] = [
+    ("f16", 2),
+    ("f32", 4),
+    ("f64", 8),
+    ("u8", 1),
+    ("i32", 4),
+    ("i64", 8),
+];
 /// Some hosts refuse more than 128 MiB in one call.
 const PIECE: usize = 1 << 20;
 
@@ -46,7 +58,9 @@ fn write(name: &str, data: &[u8]) -> Told<()> {
     }
     let path = format!("out/{}", name);
     let mut file = File::create(&path).on(&path)?;
-    data.chunks(PIECE).try_for_each(|piece| file.write_all(piece)).on(&path)
+    data.chunks(PIECE)
+        .try_for_each(|piece| file.write_all(piece))
+        .on(&path)
 }
 
 /// The words of a line `input INDEX FILE TYPE DIMS`, or `output`.
@@ -65,7 +79,8 @@ impl<'a> Port<'a> {
         let dims: Result<Vec<u32>, _> = words[4].split('x').map(str::parse).collect();
         let dims = dims.on(words[4])?;
         let size = dims.iter().try_fold(TYPES[place].1, |size, dim| {
-            size.checked_mul(u64::from(*dim)).filter(|size| *size <= u64::from(u32::MAX))
+            size.checked_mul(u64::from(*dim))
+                .filter(|size| *size <= u64::from(u32::MAX))
         });
         Ok(Port {
             index: words[1].parse().on(words[1])?,
@@ -78,7 +93,9 @@ impl<'a> Port<'a> {
 }
 
 fn print_top_five(data: &[u8]) {
-    let values = data.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+    let values = data
+        .chunks_exact(4)
+        .map(|four| f32::from_le_bytes(four.try_into().unwrap()));
     let mut ranked: Vec<(usize, f32)> = values.enumerate().collect();
     ranked.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     for (index, value) in ranked.iter().take(5) {
@@ -117,7 +134,11 @@ impl<'a> Fixture<'a> {
             ["input", _, _, _, _] if self.chosen => self.take_input(&Port::of(words)?),
             ["output", _, _, _, _] if self.chosen => self.take_output(&Port::of(words)?, words),
             ["input" | "output", _, _, _, _] => Ok(()),
-            _ => Err(format!("{}: not understood: '{}'", DESCRIPTOR, words.join(" "))),
+            _ => Err(format!(
+                "{}: not understood: '{}'",
+                DESCRIPTOR,
+                words.join(" ")
+            )),
         }
     }
 
@@ -153,8 +174,11 @@ impl<'a> Fixture<'a> {
 
     fn take_input(&mut self, port: &Port<'_>) -> Told<()> {
         let data = read(port.file)?;
-        let tensor =
-            wasi_nn::Tensor { dimensions: &port.dims, r#type: port.r#type, data: &data };
+        let tensor = wasi_nn::Tensor {
+            dimensions: &port.dims,
+            r#type: port.r#type,
+            data: &data,
+        };
         unsafe { wasi_nn::set_input(self.context, port.index, tensor) }
             .on(format!("set_input {}", port.file))
     }
@@ -169,7 +193,11 @@ impl<'a> Fixture<'a> {
         let buffer = data.as_mut_ptr();
         unsafe { wasi_nn::get_output(self.context, port.index, buffer, port.size) }
             .and_then(|written| {
-                if written == port.size { Ok(()) } else { Err(wasi_nn::Error(7)) }
+                if written == port.size {
+                    Ok(())
+                } else {
+                    Err(wasi_nn::Error(7))
+                }
             })
             .on(format!("get_output {}", port.file))?;
         println!("{} output {} {} {}", name, words[1], words[3], words[4]);
@@ -186,12 +214,21 @@ fn classify(arguments: &[String]) -> Told<()> {
         [option, name, cases @ ..] if option == "--graph" => (Some(name.as_str()), cases),
         cases => (None, cases),
     };
-    let mut fixture = Fixture { graph_name, wanted, ..Fixture::default() };
+    let mut fixture = Fixture {
+        graph_name,
+        wanted,
+        ..Fixture::default()
+    };
     for line in text.lines() {
-        let words = line.split_ascii_whitespace().take_while(|word| !word.starts_with('#'));
+        let words = line
+            .split_ascii_whitespace()
+            .take_while(|word| !word.starts_with('#'));
         fixture.obey(&words.collect::<Vec<_>>())?;
     }
-    match wanted.iter().find(|name| !fixture.seen.contains(&name.as_str())) {
+    match wanted
+        .iter()
+        .find(|name| !fixture.seen.contains(&name.as_str()))
+    {
         Some(name) => Err(format!("{}: there is no case '{}'", DESCRIPTOR, name)),
         None => Ok(()),
     }

@@ -1,7 +1,7 @@
 ;; classify [--graph NAME] [CASE...], in WebAssembly's own text.
 ;;
-;; Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs of
-;; the named cases, or of all, computes before the first output of each, prints the index of its
+;; Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs
+;; of the named cases, or of all, computes before the first output of each, prints the index of its
 ;; largest f32, and writes the raw outputs into the preopen `out` where there is one.
 ;;
 ;; A text is two i32s, its address and its length. Memory:

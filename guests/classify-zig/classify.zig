@@ -24,13 +24,15 @@ fn length(text: []const u8) c_int {
 }
 
 fn refuse(where: []const u8, what: []const u8, word: []const u8) noreturn {
-    _ = c.dprintf(2, "%.*s: %.*s '%.*s'\n", length(where), where.ptr, length(what), what.ptr, length(word), word.ptr);
+    _ = c.dprintf(2, "%.*s: ", length(where), where.ptr);
+    _ = c.dprintf(2, "%.*s '%.*s'\n", length(what), what.ptr, length(word), word.ptr);
     c.exit(1);
 }
 
 fn check(code: u32, function: []const u8, on: []const u8) void {
     if (code == 0) return;
-    _ = c.dprintf(2, "%.*s: %.*s: errno %u\n", length(on), on.ptr, length(function), function.ptr, code);
+    _ = c.dprintf(2, "%.*s: ", length(on), on.ptr);
+    _ = c.dprintf(2, "%.*s: errno %u\n", length(function), function.ptr, code);
     c.exit(1);
 }
 
@@ -124,7 +126,8 @@ fn printTopFive(data: []const u8) void {
     for (0..data.len / 4) |index| {
         const value: f32 = @bitCast(std.mem.readInt(u32, data[index * 4 ..][0..4], .little));
         var place = found;
-        while (place > 0 and value > top[place - 1].value) : (place -= 1) top[place] = top[place - 1];
+        while (place > 0 and value > top[place - 1].value) : (place -= 1)
+            top[place] = top[place - 1];
         top[place] = .{ .index = index, .value = value };
         if (found < 5) found += 1;
     }
@@ -177,7 +180,8 @@ const Fixture = struct {
             check(nn.load_by_name(name.ptr, name.len, &graph), "load_by_name", name);
             return graph;
         }
-        check(nn.load(&self.builders, self.files, self.encoding, nn.cpu, &graph), "load", encodings[self.encoding]);
+        const errno = nn.load(&self.builders, self.files, self.encoding, nn.cpu, &graph);
+        check(errno, "load", encodings[self.encoding]);
         for (self.builders[0..self.files]) |file| allocator.free(file.data[0..file.size]);
         self.files = 0;
         return graph;
@@ -194,7 +198,8 @@ const Fixture = struct {
         }
         if (!self.chosen) return;
         if (self.graph == null) self.graph = self.load();
-        check(nn.init_execution_context(self.graph.?, &self.context), "init_execution_context", name);
+        const errno = nn.init_execution_context(self.graph.?, &self.context);
+        check(errno, "init_execution_context", name);
     }
 
     fn takeInput(self: *Fixture, port: Port) void {
@@ -216,7 +221,8 @@ const Fixture = struct {
         const data = allocate(u8, port.size);
         defer allocator.free(data);
         var written: u32 = port.size;
-        check(nn.get_output(self.context, port.index, data.ptr, data.len, &written), "get_output", port.file);
+        const errno = nn.get_output(self.context, port.index, data.ptr, data.len, &written);
+        check(errno, "get_output", port.file);
         if (written != port.size) refuse(port.file, "the host wrote another size", "");
         for ([_][]const u8{ self.name, "output", line[1], line[3], line[4] }, 0..) |word, place|
             _ = c.printf(if (place == 0) "%.*s" else " %.*s", length(word), word.ptr);

@@ -1,7 +1,7 @@
 //! The core-module ABI of wasi-nn, under the names that its first guests used.
 //!
-//! Graphs, contexts and errnos are plain numbers here. Every function is unsafe, since what the host
-//! does with an address is not for this crate to check.
+//! Graphs, contexts and errnos are plain numbers here. Every function is unsafe, since what the
+//! host does with an address is not for this crate to check.
 
 #![no_std]
 

@@ -13,6 +13,7 @@ from pipeline.engine.layout import Layout
 from pipeline.engine.model_steps import ModelSteps
 from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
+from pipeline.guest.languages import LANGUAGES
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
 from pipeline.tensor.make import make_tensor
@@ -22,7 +23,7 @@ from pipeline.verify.descriptor import describe
 from pipeline.verify.executors import EXECUTORS
 from pipeline.work.action import Action, Place
 
-_TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "ziglang", "wasmtime")
+_TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "wasmtime")
 _TENSOR_SECONDS = 120.0
 # Beyond the guest's own limit: the native run, the golden run, and starting a worker.
 _VERIFY_SLACK_SECONDS = 300.0
@@ -242,6 +243,7 @@ class FixtureSteps:
             for case, cases in fixture.tensor.items()
         }
         guest = self._configs.guests[program]
+        tools = tuple(dict.fromkeys((*_TOOLS, *LANGUAGES[guest.language].packages)))
         return Action(
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
@@ -250,7 +252,7 @@ class FixtureSteps:
             inputs=inputs,
             outputs={"manifest": self._manifest},
             parameters={
-                "tools": list(_TOOLS),
+                "tools": list(tools),
                 "declared": {
                     "name": self._name,
                     "description": fixture.description,
@@ -266,7 +268,7 @@ class FixtureSteps:
                     "expect": {case: _plain(expect) for case, expect in fixture.expect.items()},
                 },
             },
-            tools=_TOOLS,
+            tools=tools,
         )
 
     def _published(self) -> dict[str, Path]:
