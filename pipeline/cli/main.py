@@ -9,11 +9,20 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from pipeline.cli import conformance, convert, fetch, inspect, preview, run, tensor
+from pipeline.cli import conformance, convert, fetch, inspect, preview, run, tensor, validate
 from pipeline.errors import PipelineError
 
 # Each offers add_parser(subparsers) and execute(args) -> int.
-COMMANDS: Sequence[ModuleType] = (run, convert, inspect, tensor, preview, conformance, fetch)
+COMMANDS: Sequence[ModuleType] = (
+    run,
+    convert,
+    inspect,
+    tensor,
+    preview,
+    conformance,
+    fetch,
+    validate,
+)
 
 _INTERRUPTED = 130
 

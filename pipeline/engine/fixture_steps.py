@@ -248,7 +248,7 @@ class FixtureSteps:
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=1,
+            version=2,
             inputs=inputs,
             outputs={"manifest": self._manifest},
             parameters={

@@ -12,15 +12,16 @@ from pipeline.model.canonical_digest import canonical_digest
 from pipeline.store.digest import Digest
 from pipeline.work.action import Job
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 
 
 def write_manifest(job: Job) -> None:
     """Recipe: write ``manifest``, once every case of the fixture is verified.
 
     Inputs: ``file.<path>`` for every file of the folder, ``source.<name>``, ``interface``,
-    ``imports`` of the guest, ``evidence.<case>`` (reports). Parameters: ``declared``, the parts
-    that come from the config as they are.
+    ``imports`` of the guest, and the reports of all cases, which stay beside it: what was found on
+    one machine is no part of the fixture. Parameters: ``declared``, the parts that come from the
+    config as they are.
     """
     declared = cast(Mapping[str, Any], job.parameters["declared"])
     interface = json.loads(job.inputs["interface"].read_bytes())
@@ -58,9 +59,6 @@ def write_manifest(job: Job) -> None:
         },
         "tools": {tool: version(tool) for tool in cast(list[str], job.parameters["tools"])},
         "run": _commands(declared["name"], declared["guest"]["program"], declared["tensors"]),
-        "evidence": {
-            label: json.loads(path.read_bytes()) for label, path in _labelled(job, "evidence.")
-        },
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     job.outputs["manifest"].write_text(text, encoding="utf-8")

@@ -111,6 +111,9 @@ class Registry:
         with self._faults():
             for attempt in range(_ATTEMPTS):
                 response = self._upload(name, digest, source)
+                # Another publisher may have brought the same meanwhile.
+                if response.status_code == 201 or self.has_blob(name, digest):
+                    return
                 if response.status_code not in _AGAIN or attempt == _ATTEMPTS - 1:
                     break
                 time.sleep(2.0**attempt)
@@ -150,7 +153,16 @@ class Registry:
         if getattr(client.auth, "_basic_auth", None) and self._basic:
             options["headers"] = {**options.get("headers", {}), **client.auth.get_auth_header()}
         request = type(client).do_request
-        return getattr(request, "__wrapped__", request)(client, url, method, **options)
+        once = partial(getattr(request, "__wrapped__", request), client, url, method, **options)
+        response = once()
+        for attempt in range(_ATTEMPTS - 1):
+            # A registry may read a tag that it is just writing.
+            safe = method in ("GET", "HEAD") or "/manifests/" in url
+            if not safe or response.status_code not in _AGAIN:
+                break
+            time.sleep(0.5 * 2**attempt)
+            response = once()
+        return response
 
     def _repository(self, name: str) -> str:
         path = self._full(name).partition("/")[2]

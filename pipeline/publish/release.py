@@ -15,6 +15,8 @@ from pipeline.store.digest import Digest
 RELEASE_VERSION = 1
 # What was found on one machine; it has a digest of its own beside the release's.
 EVIDENCE = "evidence"
+# Shards and accuracies, which may be larger than all else; they are of the project.
+DATASETS = "datasets"
 SUMS = "SHA256SUMS"
 
 MOST_BYTES = 16 << 20
@@ -85,6 +87,8 @@ def release_of(folder: Path, version: str) -> Release:
     content, evidence = [], []
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
+        if name.partition("/")[0] == DATASETS:
+            continue
         check_path(name, str(path))
         digest = Digest.of_file(path)
         file = ReleasedFile(name, digest.size, digest.sha256)

@@ -69,11 +69,12 @@ def verify(job: Job) -> None:
 
     started = time.perf_counter()
     outputs = {
-        port.name: _array(out / file, port)
+        port.name: array_of(out / file, port)
         for port, file in zip(interface.outputs, files, strict=True)
     }
     inputs = {
-        port.name: _array(path, port) for port, path in zip(interface.inputs, tensors, strict=True)
+        port.name: array_of(path, port)
+        for port, path in zip(interface.inputs, tensors, strict=True)
     }
     golden = ask_golden(job, interface, inputs, outputs)
     seconds["golden"] = time.perf_counter() - started
@@ -137,7 +138,8 @@ def _joined(failures: Sequence[PipelineError]) -> PipelineError:
     return first
 
 
-def _array(path: Path, port: Port) -> Any:
+def array_of(path: Path, port: Port) -> Any:
+    """Return a raw file as the array of an input or output; raises ValueError for its size."""
     import numpy
 
     kinds = {

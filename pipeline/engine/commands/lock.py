@@ -134,6 +134,10 @@ def _present(actions: Sequence[Action]) -> Iterator[tuple[str, Mapping[str, obje
     for action in manifests(actions):
         path = action.outputs["manifest"]
         manifest = json.loads(path.read_bytes())
+        manifest["evidence"] = {
+            case: json.loads((path.parent / "evidence" / case / "report.json").read_bytes())
+            for case in manifest["tensors"]
+        }
         made = {}
         for file in manifest["files"]:
             maker = makers[path.parent / file["path"]]

@@ -45,15 +45,15 @@ class OciRegistry:
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
         """Upload the blobs that are missing, then the manifest under its tag."""
-        moved = self._push(release, release.files, artifact(release), tag_of(release), folder, say)
+        moved = 0
+        # The tag of the release comes last: what is before it is not seen.
+        if about := evidence_artifact(release):
+            moved = self._push(release, release.evidence, about, evidence_tag(release), folder, say)
+        moved += self._push(release, release.files, artifact(release), tag_of(release), folder, say)
         # There is no asking a registry to refuse a tag that it has: two at once are found here.
         root = self.root_of(release.name, release.version)
         if root != release.root:
             raise immutable(release, root or "", self.describe())
-        if about := evidence_artifact(release):
-            moved += self._push(
-                release, release.evidence, about, evidence_tag(release), folder, say
-            )
         return moved
 
     def _push(

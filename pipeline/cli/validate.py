@@ -1,0 +1,124 @@
+"""`wasi-nn validate`: whether a fixture's folder is what it says."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import Code, PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.publish.lock import Locked
+    from pipeline.publish.validation.finding import Validation
+
+_UNCHECKED = 2
+
+_EPILOG = """\
+examples:
+  wasi-nn validate artifacts/squeezenet --lock artifacts/lock.json
+  wasi-nn validate fixtures --github --junit fixtures.xml
+
+what is checked:
+  every file against the manifest, SHA256SUMS and the lock; that nothing else lies in the
+  folder; that xml and bin belong together; that each tensor's bytes fit its name and do not
+  look like another layout; that the guest imports what is declared; licences and sources; then
+  the inference is run again in the sandbox, and its outputs must be the expected ones.
+
+  A manifest and its sums can be edited together. So a folder is valid only against something that
+  is trusted: its root digest (--expect) or a lock (--lock); without, it is 'consistent, origin
+  unknown'.
+
+exit code:
+  0 valid or consistent, 1 invalid, 2 could not be checked.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "validate",
+        help="check a fixture's folder: files, tensors, guest, and the inference itself",
+        description="Checks the folders of fixtures, from wherever they come.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="a fixture's folder, or one of fixtures",
+    )
+    parser.add_argument(
+        "--expect",
+        default="",
+        metavar="sha256:…",
+        help="the root digest that the folder must have, as `doit publish` printed it",
+    )
+    parser.add_argument(
+        "--lock", type=Path, metavar="FILE", help="the lock.json that the files must agree with"
+    )
+    parser.add_argument(
+        "--no-run", action="store_true", help="look at the files alone; execute nothing of them"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    parser.add_argument(
+        "--github", action="store_true", help="also print annotations for GitHub Actions"
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Validate, report, and return the exit code."""
+    from pipeline.publish.validation.validate import validate
+
+    try:
+        if args.expect and len(args.folders) > 1:
+            raise PipelineError(Code.USAGE, "--expect is of one folder.")
+        lock = _locked(args.lock)
+        validations = [
+            validate(folder, expect=args.expect, lock=lock, run=not args.no_run)
+            for given in args.folders
+            for folder in _fixtures(given)
+        ]
+    except PipelineError as error:
+        print(error.render(), file=sys.stderr)
+        return _UNCHECKED
+    return report(validations, as_json=args.json, github=args.github, junit=args.junit)
+
+
+def report(
+    validations: list[Validation], *, as_json: bool, github: bool, junit: Path | None
+) -> int:
+    """Print and write what was found; return 1 where a folder is invalid, else 0."""
+    from pipeline.publish.validation import told
+    from pipeline.store.atomic import write_bytes
+
+    if junit is not None:
+        write_bytes(junit, told.as_junit(validations).encode())
+    print(told.as_json(validations) if as_json else told.as_text(validations).rstrip("\n"))
+    if github:
+        print(told.as_annotations(validations), end="")
+    return 1 if any(each.findings for each in validations) else 0
+
+
+def _fixtures(folder: Path) -> list[Path]:
+    """Return the folder, or those below it when they have manifests and it has none."""
+    if (folder / "manifest.json").exists() or not folder.is_dir():
+        return [folder]
+    below = sorted(path.parent for path in folder.glob("[!.]*/manifest.json"))
+    return below or [folder]
+
+
+def _locked(path: Path | None) -> Mapping[str, Locked] | None:
+    from pipeline.publish.lock import read_lock
+
+    if path is None:
+        return None
+    if not path.is_file():
+        raise PipelineError(Code.USAGE, "There is no such lock.", where=str(path))
+    return read_lock(path).fixtures

@@ -1,0 +1,113 @@
+"""Every file of a folder against the manifest, the sums and the lock; none undeclared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipeline.publish.bundle_files import MADE_BESIDE
+from pipeline.publish.lock import Locked
+from pipeline.publish.release import EVIDENCE, SUMS, Release
+from pipeline.publish.validation.finding import Finding
+from pipeline.publish.validation.stated import MANIFEST, Stated
+
+_MOST_SUMS = 4 << 20
+
+
+def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:
+    """Yield what differs between the files that are there and those that are declared."""
+    found = {file.path: file for file in there.files}
+    declared = {file.path: file for file in stated.files}
+    for path, file in sorted(declared.items()):
+        now = found.get(path)
+        if now is None:
+            yield Finding(
+                kind="missing",
+                message="A declared file is missing.",
+                file=path,
+                line=_line(folder, path),
+                expected=f"{file.size} bytes, sha256 {file.sha256}",
+            )
+        elif (now.size, now.sha256) != (file.size, file.sha256):
+            yield Finding(
+                kind="size" if now.size != file.size else "digest",
+                message="The file is not the one that the manifest declares.",
+                file=path,
+                line=_line(folder, path),
+                expected=f"{file.size} bytes, sha256 {file.sha256}",
+                found=f"{now.size} bytes, sha256 {now.sha256}",
+                hint=_taken_for(now.sha256, declared, path),
+            )
+    for path in sorted(set(found) - set(declared) - {MANIFEST} - MADE_BESIDE):
+        yield Finding(
+            kind="undeclared",
+            message="A file that the manifest does not declare lies in the folder.",
+            file=path,
+            expected="the files of the manifest, evidence/ and SHA256SUMS",
+            hint="Remove it, or build the fixture anew.",
+        )
+
+
+def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
+    """Yield what differs from SHA256SUMS, where there is one."""
+    path = folder / SUMS
+    if not path.exists():
+        return
+    if path.stat().st_size > _MOST_SUMS:
+        yield Finding(kind="sums", message="The file is too large for sums.", file=SUMS)
+        return
+    if path.read_bytes() != there.sums():
+        yield Finding(
+            kind="sums",
+            message="The sums are not those of the files.",
+            file=SUMS,
+            expected=f"a line for each of {len(there.files)} files",
+            hint="`sha256sum -c SHA256SUMS` tells which file differs.",
+        )
+
+
+def against_lock(locked: Locked, there: Release) -> Iterator[Finding]:
+    """Yield what differs from the lock; what it does not hold is left to the manifest."""
+    found = {file.path: file for file in there.files}
+    for path, file in sorted(locked.files.items()):
+        now = found.get(path)
+        if now is None or (now.size, now.sha256) != (file.size, file.sha256):
+            yield Finding(
+                kind="lock",
+                message="The file is not the one that is locked.",
+                file=path,
+                expected=f"{file.size} bytes, sha256 {file.sha256}",
+                found="none" if now is None else f"{now.size} bytes, sha256 {now.sha256}",
+            )
+
+
+def against_evidence(folder: Path, stated: Stated) -> Iterator[Finding]:
+    """Yield evidence that is of no case."""
+    evidence = folder / EVIDENCE
+    if not evidence.is_dir():
+        return
+    for path in sorted(evidence.iterdir()):
+        if path.name not in stated.tensors:
+            yield Finding(
+                kind="undeclared",
+                message="Evidence of a case that the manifest does not have.",
+                file=f"{EVIDENCE}/{path.name}",
+            )
+
+
+def _taken_for(sha256: str, declared: Mapping[str, object], path: str) -> str:
+    others = [
+        name
+        for name, file in declared.items()
+        if name != path and getattr(file, "sha256", "") == sha256
+    ]
+    return f"It holds the bytes of {others[0]}." if others else ""
+
+
+def _line(folder: Path, path: str) -> int | None:
+    """Return the line of the manifest that declares a file."""
+    text = (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), 1):
+        if f'"path": "{path}"' in line:
+            return number
+    return None

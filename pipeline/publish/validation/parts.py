@@ -1,0 +1,137 @@
+"""The parts of a fixture against what is stated of them: IR, tensors, guest, sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.guest.audit import imports_of
+from pipeline.model.canonical import weights_size
+from pipeline.model.canonical_digest import canonical_digest
+from pipeline.publish.validation.finding import Finding
+from pipeline.publish.validation.stated import MANIFEST, Stated
+from pipeline.tensor.inspect import inspect_tensor
+from pipeline.tensor.spec import parse_file_name
+
+_MOST_XML = 256 << 20
+_MOST_WASM = 256 << 20
+
+
+def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
+    """Yield where the xml and its bin do not belong together, or are another network."""
+    xml, weights = (folder / f"{stated.stem}.{end}" for end in ("xml", "bin"))
+    if not (xml.is_file() and weights.is_file()):
+        return
+    if xml.stat().st_size > _MOST_XML:
+        yield Finding(kind="ir", message="The xml is too large.", file=xml.name)
+        return
+    text = xml.read_bytes()
+    try:
+        wanted, size = weights_size(text), weights.stat().st_size
+        if wanted != size:
+            yield Finding(
+                kind="pair",
+                message="The xml and the bin do not belong together.",
+                file=xml.name,
+                expected=f"weights of {wanted} bytes, by the xml",
+                found=f"{size} bytes",
+            )
+            return
+        digest = canonical_digest(text, weights)
+    except ValueError as error:
+        yield Finding(
+            kind="ir",
+            message="The xml is not that of an IR.",
+            file=xml.name,
+            found=str(error)[:200],
+        )
+        return
+    if digest != stated.model.canonical_digest:
+        yield Finding(
+            kind="network",
+            message="The IR is another network than the manifest states.",
+            file=xml.name,
+            expected=f"canonical digest {stated.model.canonical_digest}",
+            found=digest,
+        )
+
+
+def tensors(folder: Path, stated: Stated) -> Iterator[Finding]:
+    """Yield tensors whose bytes, name and entry do not agree, or look like another layout."""
+    seen = set()
+    for inputs in stated.tensors.values():
+        for tensor in inputs.values():
+            path = folder / tensor.file
+            if tensor.file in seen or not path.is_file():
+                continue
+            seen.add(tensor.file)
+            try:
+                _, _, spec = parse_file_name(tensor.file)
+                if (spec.dims, spec.type) != (tensor.dims, tensor.type):
+                    yield Finding(
+                        kind="tensor",
+                        message="The tensor's name says another shape or type than the manifest.",
+                        file=tensor.file,
+                        expected=f"{'x'.join(map(str, tensor.dims))} {tensor.type}",
+                        found=f"{'x'.join(map(str, spec.dims))} {spec.type}",
+                    )
+                    continue
+                look = inspect_tensor(path)
+            except PipelineError as error:
+                yield Finding.of("tensor", tensor.file, error)
+                continue
+            if "warning" in look:
+                yield Finding(
+                    kind="layout",
+                    message=str(look["warning"]),
+                    file=tensor.file,
+                    hint="wasi-nn preview shows what the tensor really holds.",
+                )
+            if look["not finite"]:
+                yield Finding(
+                    kind="tensor",
+                    message="The tensor holds values that are not finite.",
+                    file=tensor.file,
+                    found=f"{look['not finite']} of NaN or infinity",
+                )
+
+
+def guest(folder: Path, stated: Stated) -> Iterator[Finding]:
+    """Yield imports of the guest that are not declared, or declared and not there."""
+    path = folder / f"{stated.guest.program}.wasm"
+    if not path.is_file():
+        return
+    if path.stat().st_size > _MOST_WASM:
+        yield Finding(kind="guest", message="The guest is too large.", file=path.name)
+        return
+    try:
+        imports = imports_of(path.read_bytes(), path.name)
+    except PipelineError as error:
+        yield Finding.of("guest", path.name, error)
+        return
+    declared = set(stated.guest.imports)
+    if set(imports) != declared:
+        yield Finding(
+            kind="imports",
+            message="The guest's imports are not those that the manifest declares.",
+            file=path.name,
+            expected=_some(declared - set(imports)) or "no more than is declared",
+            found=_some(set(imports) - declared) or "without them",
+        )
+
+
+def sources(stated: Stated) -> Iterator[Finding]:
+    """Yield sources without an address or a licence."""
+    for name, source in sorted(stated.sources.items()):
+        for what, there in (("licence", source.license), ("address", source.urls)):
+            if not there:
+                yield Finding(
+                    kind="source",
+                    message=f"The source {name} states no {what}.",
+                    file=MANIFEST,
+                )
+
+
+def _some(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:10]).encode("unicode_escape").decode()[:400]

@@ -1,0 +1,106 @@
+"""One case of a folder inferred in the sandbox: `FOLDER CASE SCRATCH`, findings as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.config.model_tables import Golden
+from pipeline.config.schema import GuestRun
+from pipeline.errors import PipelineError
+from pipeline.publish.validation.finding import Finding
+from pipeline.publish.validation.stated import Stated, read_manifest
+from pipeline.verify.check import array_of
+from pipeline.verify.compare import compare
+from pipeline.verify.descriptor import output_files, output_spec
+from pipeline.verify.expectation import shortfalls
+from pipeline.verify.sandboxed import infer_in_sandbox
+from pipeline.verify.tolerance import tolerance
+
+
+def main(folder: Path, case: str, scratch: Path) -> None:
+    """Write what is wrong with the case into ``scratch``."""
+    stated = read_manifest(folder)
+    file = f"evidence/{case}"
+    try:
+        findings = list(_findings(folder, stated, case, scratch, file))
+    except PipelineError as error:
+        findings = [Finding.of("inference", file, error)]
+    except msgspec.ValidationError as error:
+        findings = [
+            Finding(
+                kind="manifest",
+                message="The manifest states what cannot be.",
+                file="manifest.json",
+                found=str(error),
+            )
+        ]
+    (scratch / "findings.json").write_bytes(msgspec.json.encode(findings))
+
+
+def _findings(
+    folder: Path, stated: Stated, case: str, scratch: Path, file: str
+) -> Iterator[Finding]:
+    interface = stated.model.interface
+    files = output_files(interface, case)
+    sizes = {
+        name: output_spec(port).size for port, name in zip(interface.outputs, files, strict=True)
+    }
+    given = [folder / "fixture.txt"]
+    given += [folder / tensor.file for tensor in stated.tensors[case].values()]
+    run = msgspec.convert(
+        {
+            "program": stated.guest.program,
+            "load": stated.guest.load,
+            "seconds": stated.guest.seconds,
+            "memory": stated.guest.memory,
+        },
+        GuestRun,
+    )
+    out = infer_in_sandbox(
+        folder / f"{stated.guest.program}.wasm",
+        [folder / f"{stated.stem}.{end}" for end in ("xml", "bin")],
+        given,
+        [case],
+        run,
+        sizes,
+        scratch,
+        file,
+    )
+    outputs: dict[str, Any] = {
+        port.name: array_of(out / name, port)
+        for port, name in zip(interface.outputs, files, strict=True)
+    }
+    for error in shortfalls(stated.expected(case), outputs, (), file):
+        yield Finding.of("expect", file, error)
+    allowed = tolerance(msgspec.convert(stated.golden, Golden), stated.model.precision)
+    for port, name in zip(interface.outputs, files, strict=True):
+        kept = folder / file / name
+        if not kept.is_file():
+            continue
+        if kept.stat().st_size != sizes[name]:
+            yield Finding(
+                kind="evidence",
+                message="The output that is kept has another size.",
+                file=f"{file}/{name}",
+                expected=f"{sizes[name]} bytes",
+                found=f"{kept.stat().st_size} bytes",
+            )
+            continue
+        difference = compare(outputs[port.name], array_of(kept, port), allowed)
+        if not difference.agrees:
+            yield Finding(
+                kind="evidence",
+                message="The output that is kept is not what comes out.",
+                file=f"{file}/{name}",
+                expected=f"within {allowed.absolute:g} + {allowed.relative:g} × |b|",
+                found=difference.note or f"a difference of {difference.max_absolute:.3g}",
+            )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

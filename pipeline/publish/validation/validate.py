@@ -1,0 +1,105 @@
+"""A fixture's folder, validated: every check, and what is trusted."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.lock import Locked
+from pipeline.publish.release import Release, release_of
+from pipeline.publish.validation import files, parts
+from pipeline.publish.validation.finding import Finding, Validation, Verdict
+from pipeline.publish.validation.rerun import rerun
+from pipeline.publish.validation.stated import MANIFEST, Stated, read_manifest
+
+
+def validate(
+    folder: Path,
+    *,
+    expect: str = "",
+    lock: Mapping[str, Locked] | None = None,
+    run: bool = True,
+) -> Validation:
+    """Return what is to be said of a folder.
+
+    It is valid only against something trusted: its root digest ``expect``, or a ``lock`` that has
+    the fixture. With ``run`` the inference is run again, once the files are right: nothing of a
+    folder that is not what it says is executed. Raises PipelineError (USAGE) when there is no
+    folder to check.
+    """
+    if not folder.is_dir():
+        raise PipelineError(
+            Code.USAGE,
+            "There is no folder to validate.",
+            where=str(folder),
+            expected="a folder with a manifest.json",
+        )
+    try:
+        there = release_of(folder, "0")
+    except PipelineError as error:
+        finding = Finding.of("name", Path(error.where).name, error)
+        return _told(folder, folder.name, "", "", [finding])
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The folder cannot be read.",
+            where=str(error.filename or folder),
+            found=error.strerror or str(error),
+        ) from None
+    try:
+        stated = read_manifest(folder)
+    except PipelineError as error:
+        return _told(folder, folder.name, there.root, "", [Finding.of("manifest", MANIFEST, error)])
+    findings = list(_checked(folder, stated, there))
+    trusted, more = _trust(stated, there, expect, lock)
+    findings += more
+    if run and not findings:
+        with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as scratch:
+            findings += rerun(folder, stated, Path(scratch))
+    return _told(folder, stated.name, there.root, trusted, findings)
+
+
+def _checked(folder: Path, stated: Stated, there: Release) -> list[Finding]:
+    return [
+        *files.against_manifest(folder, stated, there),
+        *files.against_sums(folder, there),
+        *files.against_evidence(folder, stated),
+        *parts.ir(folder, stated),
+        *parts.tensors(folder, stated),
+        *parts.guest(folder, stated),
+        *parts.sources(stated),
+    ]
+
+
+def _trust(
+    stated: Stated, there: Release, expect: str, lock: Mapping[str, Locked] | None
+) -> tuple[str, list[Finding]]:
+    """Return what the folder is trusted by, and where it is not what that says."""
+    if expect:
+        if there.root == expect:
+            return expect, []
+        finding = Finding(
+            kind="root",
+            message="The folder is not the one that is expected.",
+            file=MANIFEST,
+            expected=expect,
+            found=there.root,
+        )
+        return expect, [finding]
+    if lock is not None and stated.name in lock:
+        return "the lock", list(files.against_lock(lock[stated.name], there))
+    return "", []
+
+
+def _told(folder: Path, name: str, root: str, trusted: str, findings: list[Finding]) -> Validation:
+    verdict = Verdict.VALID if trusted else Verdict.CONSISTENT
+    return Validation(
+        folder=folder,
+        name=name,
+        root=root,
+        verdict=Verdict.INVALID if findings else verdict,
+        trusted_by=trusted,
+        findings=tuple(findings),
+    )
