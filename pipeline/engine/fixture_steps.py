@@ -14,6 +14,7 @@ from pipeline.engine.model_steps import ModelSteps
 from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
 from pipeline.guest.languages import LANGUAGES
+from pipeline.publish.companions import COMPANIONS
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
 from pipeline.tensor.make import make_tensor
@@ -248,9 +249,12 @@ class FixtureSteps:
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=2,
+            version=3,
             inputs=inputs,
-            outputs={"manifest": self._manifest},
+            outputs={
+                "manifest": self._manifest,
+                **{name: self._folder / name for name in sorted(COMPANIONS)},
+            },
             parameters={
                 "tools": list(tools),
                 "declared": {

@@ -33,6 +33,11 @@ class Build:
     fetch: Callable[[str, Path], None]
     execute: Callable[[Sequence[str], Mapping[str, str]], Finished]
 
+    @property
+    def output(self) -> str:
+        """The file to write as a compiler is told of it: linkers stumble over some full paths."""
+        return os.path.relpath(self.wasm, self.folder)
+
     def run(self, command: Sequence[str], **env: str) -> None:
         """Run a compiler in ``folder``, with these variables and few others, to its good end.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.model.canonical_digest import canonical_digest
+from pipeline.publish.companions import companions
 from pipeline.store.digest import Digest
 from pipeline.work.action import Job
 
@@ -16,7 +17,7 @@ MANIFEST_VERSION = 2
 
 
 def write_manifest(job: Job) -> None:
-    """Recipe: write ``manifest``, once every case of the fixture is verified.
+    """Recipe: write ``manifest`` and its companions, once every case of the fixture is verified.
 
     Inputs: ``file.<path>`` for every file of the folder, ``source.<name>``, ``interface``,
     ``imports`` of the guest, and the reports of all cases, which stay beside it: what was found on
@@ -60,8 +61,10 @@ def write_manifest(job: Job) -> None:
         "tools": {tool: version(tool) for tool in cast(list[str], job.parameters["tools"])},
         "run": _commands(declared["name"], declared["guest"]["program"], declared["tensors"]),
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    job.outputs["manifest"].write_text(text, encoding="utf-8")
+    text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
+    job.outputs["manifest"].write_bytes(text)
+    for name, data in companions(manifest, text).items():
+        job.outputs[name].write_bytes(data)
 
 
 def _labelled(job: Job, prefix: str) -> list[tuple[str, Path]]:

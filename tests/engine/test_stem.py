@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from pipeline.publish.companions import COMPANIONS
 from tests.tiny import Project
 
 VARIANT = """
@@ -28,4 +29,7 @@ def test_the_ir_has_the_name_that_the_config_gives_it(project: Project) -> None:
         assert "file known.xml\nfile known.bin\n" in (folder / "fixture.txt").read_text()
         manifest = json.loads((folder / "manifest.json").read_text())
         assert manifest["model"]["stem"] == "known"
-        assert {each["path"] for each in manifest["files"]} == names - {"manifest.json", "evidence"}
+        assert {each["path"] for each in manifest["files"]} == names - {
+            *("manifest.json", "evidence"),
+            *COMPANIONS,
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipeline.publish.companions import COMPANIONS
 from pipeline.store.digest import Digest
 from tests.tiny import Project
 
@@ -16,7 +17,7 @@ def manifest(project: Project) -> dict[str, Any]:
 def test_every_file_stands_there_with_its_size_and_digest(built: Project) -> None:
     files = {each["path"]: each for each in manifest(built)["files"]}
     there = {path.name for path in built.folder.iterdir() if path.is_file()}
-    assert set(files) == there - {"manifest.json"}
+    assert set(files) == there - {"manifest.json"} - COMPANIONS
     for name, each in files.items():
         digest = Digest.of_file(built.folder / name)
         assert (each["size"], each["sha256"]) == (digest.size, digest.sha256)

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.publish.lock import read_lock
+from pipeline.publish.release import release_of
 from pipeline.publish.validation.finding import Validation, Verdict
 from pipeline.publish.validation.validate import validate
 from tests.tiny import Project
@@ -59,10 +60,12 @@ def kinds(validation: Validation) -> set[str]:
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Edit the manifest, and the sums with it, as one would who means to deceive."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_bytes())
     change(manifest)
     path.write_text(json.dumps(manifest, indent=2))
+    (folder / "SHA256SUMS").write_bytes(release_of(folder, "0").sums())
 
 
 def test_what_was_built_is_valid_by_the_lock(check: Callable[..., Validation]) -> None:
@@ -201,6 +204,14 @@ def test_a_manifest_and_its_files_edited_together_are_not_the_locked_ones(
     edit(folder, follow)
     assert check(trusted=False).verdict is Verdict.CONSISTENT
     assert kinds(check()) == {"lock"}
+
+
+def test_sums_that_do_not_hold_are_found(folder: Path, check: Callable[..., Validation]) -> None:
+    path = folder / "SHA256SUMS"
+    path.write_text(path.read_text().replace("  README.md", "  OTHER.md"))
+    validation = check(trusted=False)
+    assert kinds(validation) == {"sums"}
+    assert {finding.file for finding in validation.findings} == {"README.md", "OTHER.md"}
 
 
 def test_an_expectation_that_does_not_hold_is_found_by_inferring(

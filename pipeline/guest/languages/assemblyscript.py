@@ -45,7 +45,7 @@ class AssemblyScript:
         if shutil.which("node") is None:
             raise _missing("Node.js, which runs the compiler of AssemblyScript, is not here.")
         program = _installed(build)
-        build.run(["node", str(program), f"./{build.sources[0]}", *_FLAGS, "-o", str(build.wasm)])
+        build.run(["node", str(program), f"./{build.sources[0]}", *_FLAGS, "-o", build.output])
 
     def complaint(self, output: str) -> Complaint | None:
         """Return the first error of the compiler."""

@@ -29,7 +29,7 @@ class Clang:
         """Compile and link every source."""
         # With ./ before it, no name is taken for an option.
         sources = [f"./{name}" for name in build.sources]
-        run_zig(build, [self.driver, *_FLAGS, *self.flags, *sources, "-o", str(build.wasm)])
+        run_zig(build, [self.driver, *_FLAGS, *self.flags, *sources, "-o", build.output])
 
     def complaint(self, output: str) -> Complaint | None:
         """Return the first error of the compiler or the linker."""

@@ -55,7 +55,11 @@ class Rust:
             # A crate cannot have every name that a file has.
             name = re.sub(r"\W", "_", PurePath(source).stem)
             program = source == build.sources[0]
-            made = build.wasm if program else build.scratch / f"lib{name}.rlib"
+            made = (
+                build.output
+                if program
+                else os.path.relpath(build.scratch / f"lib{name}.rlib", build.folder)
+            )
             build.run(
                 [
                     *(str(rustc), *_FLAGS, f"--target={target}", f"--crate-name={name}"),

@@ -26,7 +26,7 @@ class Zig:
     def compile(self, build: Build) -> None:
         """Compile the first source and what it imports."""
         # The name is part of the wasm, and would be that of the source.
-        named = ["--name", "guest", f"-femit-bin={build.wasm}"]
+        named = ["--name", "guest", f"-femit-bin={build.output}"]
         run_zig(build, ["build-exe", *_FLAGS, *named, f"./{build.sources[0]}"])
 
     def complaint(self, output: str) -> Complaint | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.publish.bundle_files import MADE_BESIDE
+from pipeline.errors import printable
+from pipeline.publish.companions import COMPANIONS
 from pipeline.publish.lock import Locked
 from pipeline.publish.release import EVIDENCE, SUMS, Release
 from pipeline.publish.validation.finding import Finding
@@ -38,7 +39,7 @@ def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[F
                 found=f"{now.size} bytes, sha256 {now.sha256}",
                 hint=_taken_for(now.sha256, declared, path),
             )
-    for path in sorted(set(found) - set(declared) - {MANIFEST} - MADE_BESIDE):
+    for path in sorted(set(found) - set(declared) - {MANIFEST} - COMPANIONS):
         yield Finding(
             kind="undeclared",
             message="A file that the manifest does not declare lies in the folder.",
@@ -56,14 +57,25 @@ def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
     if path.stat().st_size > _MOST_SUMS:
         yield Finding(kind="sums", message="The file is too large for sums.", file=SUMS)
         return
-    if path.read_bytes() != there.sums():
+    now = dict(_lines(there.sums()))
+    stated = dict(_lines(path.read_bytes()))
+    # What lies there and nobody declares is told of elsewhere.
+    wrong = [name for name, sha256 in stated.items() if now.get(name) != sha256]
+    wrong += ({MANIFEST} | COMPANIONS) & (now.keys() - stated.keys())
+    for name in sorted(wrong):
         yield Finding(
             kind="sums",
-            message="The sums are not those of the files.",
-            file=SUMS,
-            expected=f"a line for each of {len(there.files)} files",
-            hint="`sha256sum -c SHA256SUMS` tells which file differs.",
+            message="The sum is not that of the file.",
+            file=name,
+            expected=f"sha256 {stated[name]}" if name in stated else "a line in SHA256SUMS",
+            found=f"sha256 {now[name]}" if name in now else "no such file",
         )
+
+
+def _lines(sums: bytes) -> Iterator[tuple[str, str]]:
+    for line in sums.decode(errors="replace").splitlines():
+        sha256, _, name = line.partition("  ")
+        yield printable(name[:240]), printable(sha256[:64])
 
 
 def against_lock(locked: Locked, there: Release) -> Iterator[Finding]:

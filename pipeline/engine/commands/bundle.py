@@ -1,0 +1,58 @@
+"""`doit bundle`: each fixture as an archive that is the same bytes from any machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from doit.cmd_base import DoitCmdBase
+
+from pipeline.engine.commands.lock import built, manifests
+from pipeline.engine.commands.told import told
+from pipeline.engine.engine import Engine
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.bundle import write_bundle
+from pipeline.publish.release import release_of
+from pipeline.store.digest import Digest
+
+_OUT = {
+    "name": "out",
+    "short": "",
+    "long": "out",
+    "type": str,
+    "default": "bundles",
+    "help": "the folder to write into (default: bundles)",
+}
+
+
+class BundleCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
+    """The command; doit asks for a class."""
+
+    name = "bundle"
+    doc_purpose = "write each fixture as a .tar.gz, the same bytes from any machine"
+    doc_usage = "[FIXTURE ...]"
+    doc_description = (
+        "Without a name: the fixtures of a plain run; '*' means all. They have to be built. What "
+        "was found on this machine is an archive of its own, NAME.evidence.tar.gz."
+    )
+    cmd_options = (_OUT,)
+
+    def _execute(self, out: str, pos_args: list[str]) -> int:
+        return told(lambda engine: _bundle(engine, Path(out), pos_args))
+
+
+def _bundle(engine: Engine, out: Path, names: list[str]) -> int:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for action in manifests(built(engine, names)):
+            folder = action.outputs["manifest"].parent
+            for path in write_bundle(release_of(folder, "0"), folder, out):
+                digest = Digest.of_file(path)
+                print(f"{path}: {digest.size / 1e6:.1f} MB, sha256 {digest.sha256}")
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The bundle cannot be written.",
+            where=str(error.filename or out),
+            found=error.strerror or str(error),
+        ) from None
+    return 0

@@ -1,0 +1,123 @@
+"""README.md: a fixture's card for people, made from its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def card(manifest: Mapping[str, Any]) -> str:
+    """Return the card: what it is, how to run it, its tensors, sources and licences."""
+    name = manifest["name"]
+    model = manifest["model"]
+    lines = [
+        f"# {name}",
+        "",
+        _text(manifest["description"]),
+        "",
+        f"A wasi-nn fixture: an OpenVINO IR ({model['precision']}, from {model['framework']}), the "
+        "tensors that it takes, a guest that feeds them, and what comes out.",
+        "",
+        "## Run it",
+        "",
+        "With this folder as the current one's child:",
+        "",
+        "```console",
+        *(f"$ {command.replace('artifacts/', '')}" for command in manifest["run"].values()),
+        "```",
+        "",
+        "## The model",
+        "",
+        "| | name | type | shape |",
+        "|---|---|---|---|",
+        *(
+            f"| {kind} | {_text(port['name'])} | {port['type']} | {_dims(port['shape'])} |"
+            for kind in ("input", "output")
+            for port in model["interface"][f"{kind}s"]
+        ),
+        "",
+        "## The tensors",
+        "",
+        "| case | input | file | from | expected |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {_text(case)} | {_text(given)} | `{tensor['file']}` | {_origin(tensor)} | "
+            f"{_expected(manifest['expect'].get(case, {}))} |"
+            for case, inputs in manifest["tensors"].items()
+            for given, tensor in inputs.items()
+        ),
+        "",
+        "## Sources",
+        "",
+        "| what | licence | from | sha256 |",
+        "|---|---|---|---|",
+        *(
+            f"| {_text(label)} | {_text(source['license'])} | {_text(source['urls'][0])} | "
+            f"`{source['sha256'][:16]}…` |"
+            for label, source in sorted(manifest["sources"].items())
+        ),
+        "",
+        "## Check it",
+        "",
+        "`sha256sum -c SHA256SUMS` checks the files, `wasi-nn validate .` also what they are, and "
+        "infers again. `regenerate.sh` builds the fixture from its sources and compares the bytes. "
+        "`manifest.json` tells all of this to programs, `provenance.json` (SLSA) how it was built, "
+        "`bom.json` (CycloneDX) what it is made of.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def regenerate(manifest: Mapping[str, Any]) -> str:
+    """Return the script that builds the fixture from nothing and compares the bytes."""
+    return _REGENERATE.replace("@NAME@", manifest["name"])
+
+
+def _origin(tensor: Mapping[str, Any]) -> str:
+    kinds = ("image", "sound", "array", "text", "signal", "noise", "content", "constant")
+    return next((f"{kind} {_text(str(tensor[kind]))}" for kind in kinds if kind in tensor), "")
+
+
+def _expected(expect: Mapping[str, Any]) -> str:
+    parts = []
+    if "top1" in expect:
+        parts.append(f"top 1 is {expect['top1']}")
+    if "value" in expect:
+        parts.append(f"{expect['value']:g} ± {expect['within']:g}")
+    if expect.get("strongest"):
+        parts.append(f"strongest {', '.join(map(str, expect['strongest']))}")
+    return ", ".join(parts)
+
+
+def _dims(shape: list[int]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _text(text: str) -> str:
+    line = " ".join(str(text).split())
+    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+
+
+_REGENERATE = """\
+#!/bin/sh
+# Builds @NAME@ from its sources in an environment of its own, and compares the bytes with these.
+#   ./regenerate.sh CHECKOUT     a checkout of the pipeline that has configs/fixtures/@NAME@.toml
+# PYTHON names an environment that has the pipeline already, and then nothing is installed.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=${1:?a checkout of the pipeline is needed}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -R "$checkout" "$work/project"
+cd "$work/project"
+find artifacts -mindepth 1 -maxdepth 1 ! -name lock.json ! -name README.md -exec rm -rf {} + || true
+if [ -z "${PYTHON:-}" ]; then
+  python3 -m venv "$work/venv"
+  PYTHON=$work/venv/bin/python
+  "$PYTHON" -m pip install -q -r constraints.txt
+  "$PYTHON" -m pip install -q --no-deps -e .
+fi
+"$PYTHON" -m doit "manifest:@NAME@"
+cd "artifacts/@NAME@"
+sha256sum --quiet -c "$here/SHA256SUMS"
+echo "@NAME@: the same bytes"
+"""

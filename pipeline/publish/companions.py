@@ -1,0 +1,35 @@
+"""What lies beside a manifest and is made from it: card, script, provenance, bill and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.publish.bom import bill_of_materials
+from pipeline.publish.card import card, regenerate
+from pipeline.publish.provenance import provenance
+from pipeline.publish.release import SUMS, Release, ReleasedFile
+from pipeline.store.digest import Digest
+
+CARD, SCRIPT, PROVENANCE, BILL = "README.md", "regenerate.sh", "provenance.json", "bom.json"
+# A manifest cannot list these with their digests; SHA256SUMS does.
+COMPANIONS = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
+
+
+def companions(manifest: Mapping[str, Any], text: bytes) -> dict[str, bytes]:
+    """Return the bytes of each companion of a manifest, ``text`` being its own."""
+    files = [ReleasedFile(**file) for file in manifest["files"]]
+    files.append(_released("manifest.json", text))
+    made = {
+        CARD: card(manifest).encode(),
+        SCRIPT: regenerate(manifest).encode(),
+        PROVENANCE: provenance(manifest, files),
+        BILL: bill_of_materials(manifest, files),
+    }
+    files += [_released(name, data) for name, data in made.items()]
+    return made | {SUMS: Release(manifest["name"], "0", tuple(files)).sums()}
+
+
+def _released(path: str, data: bytes) -> ReleasedFile:
+    digest = Digest.of_bytes(data)
+    return ReleasedFile(path, digest.size, digest.sha256)

@@ -1,0 +1,137 @@
+"""A fixture's companions and its archive: by their schemas, and the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.publish.bundle import write_bundle
+from pipeline.publish.release import release_of
+from tests.tiny import ROOT, Project
+
+
+def read(built: Project, name: str) -> Any:
+    return json.loads((built.folder / name).read_bytes())
+
+
+def test_the_sums_are_those_of_all_files(built: Project) -> None:
+    checked = subprocess.run(
+        ["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=built.folder, check=False
+    )
+    assert checked.returncode == 0
+    release = release_of(built.folder, "1.0")
+    assert (built.folder / "SHA256SUMS").read_bytes() == release.sums()
+    assert {"README.md", "bom.json", "manifest.json", "tiny.xml"} <= {
+        file.path for file in release.files
+    }
+
+
+def test_the_provenance_is_an_in_toto_statement(built: Project) -> None:
+    from google.protobuf import json_format
+    from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+    from in_toto_attestation.v1 import statement_pb2
+    from in_toto_attestation.v1.statement import Statement
+
+    document = read(built, "provenance.json")
+    parsed = json_format.ParseDict(document, statement_pb2.Statement())
+    Statement.copy_from_pb(parsed).validate()
+    # Unknown fields are refused.
+    json_format.ParseDict(document["predicate"], provenance_pb2.Provenance())
+    subjects = {each["name"]: each["digest"]["sha256"] for each in document["subject"]}
+    for file in read(built, "manifest.json")["files"]:
+        assert subjects[file["path"]] == file["sha256"]
+    needed = document["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert {each["name"] for each in needed} == {"blue", "model", "red"}
+
+
+def test_the_bill_of_materials_is_cyclonedx(built: Project) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = (built.folder / "bom.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    components = json.loads(text)["components"]
+    (model,) = [each for each in components if each["type"] == "machine-learning-model"]
+    assert model["name"] == "tiny.xml"
+    assert model["modelCard"]["modelParameters"]["inputs"] == [{"format": "x: f32 1x3x8x8"}]
+    licences = [each["licenses"] for each in components if "licenses" in each]
+    assert licences == [[{"license": {"name": "Apache-2.0"}}]] * 3
+
+
+def test_the_card_tells_how_to_run_it_and_what_comes_out(built: Project) -> None:
+    text = (built.folder / "README.md").read_text()
+    assert text.startswith("# tiny\n")
+    assert "wasi-nn run --dir tiny::fixture tiny/classify.wasm -- red" in text
+    assert "| red | x | `red-1x3x8x8-f32.rgb` | image red | top 1 is 0 |" in text
+    assert "| model | Apache-2.0 | file:tiny.onnx |" in text
+
+
+def test_what_a_config_says_cannot_break_the_card(built: Project) -> None:
+    from pipeline.publish.card import card
+
+    manifest = read(built, "manifest.json")
+    manifest["description"] = "a | b <script>\n# no heading"
+    text = card(manifest)
+    assert "a \\| b &lt;script> # no heading" in text
+
+
+def test_the_archive_is_the_same_bytes_from_another_folder(built: Project, tmp_path: Path) -> None:
+    release = release_of(built.folder, "1.0")
+    first = write_bundle(release, built.folder, tmp_path / "first")
+    other = shutil.copytree(built.folder, tmp_path / "other" / "tiny")
+    for path in other.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(0o700)
+    second = write_bundle(release_of(other, "2.0"), other, tmp_path / "second")
+    assert [path.name for path in first] == ["tiny.tar.gz", "tiny.evidence.tar.gz"]
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    with tarfile.open(first[0]) as archive:
+        archive.extractall(tmp_path / "out", filter="data")
+    assert release_of(tmp_path / "out" / "tiny", "1.0").root == release.root
+    assert os.access(tmp_path / "out" / "tiny" / "regenerate.sh", os.X_OK)
+
+
+def test_the_command_writes_archives_and_their_sums(project: Project) -> None:
+    run = project.doit("bundle")
+    assert run.returncode == 0, run.output
+    checked = subprocess.run(
+        ["sha256sum", "--strict", "-c", "tiny.SHA256SUMS"],
+        cwd=project.root / "bundles",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stdout == "tiny.tar.gz: OK\ntiny.evidence.tar.gz: OK\n"
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_the_script_builds_the_same_bytes_from_nothing(
+    project: Project, tmp_path: Path, change: bool
+) -> None:
+    bundle = shutil.copytree(project.folder, tmp_path / "bundle")
+    checkout = tmp_path / "checkout"
+    shutil.copytree(project.root, checkout, ignore=shutil.ignore_patterns("artifacts"))
+    (checkout / "artifacts").mkdir()
+    if change:
+        project.edit(
+            "mean = [10, 20, 30]", "mean = [1, 2, 3]", checkout / "configs/fixtures/tiny.toml"
+        )
+    ran = subprocess.run(
+        ["sh", str(bundle / "regenerate.sh"), str(checkout)],
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode != 0) is change, ran.stdout + ran.stderr
+    if not change:
+        assert ran.stdout.endswith("tiny: the same bytes\n")
