@@ -27,8 +27,8 @@ COMMANDS: Sequence[ModuleType] = (
 _INTERRUPTED = 130
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="wasi-nn",
         description="Runs wasi-nn guests in a sandbox; converts models; makes and shows tensors.",
@@ -37,7 +37,12 @@ def main(argv: list[str] | None = None) -> int:
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
+    args = command_line().parse_args(argv)
     try:
         code = int(args.execute(args))
         sys.stdout.flush()

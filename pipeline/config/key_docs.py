@@ -8,11 +8,9 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 
-import msgspec
 
-
-def key_docs(table: type[msgspec.Struct]) -> Mapping[str, str]:
-    """Return the documentation of every documented key of a table of the schema.
+def key_docs(table: type) -> Mapping[str, str]:
+    """Return the documentation of every documented key of a table, or member of an enum.
 
     >>> from pipeline.config.schema import Source
     >>> key_docs(Source)["size"]
@@ -33,7 +31,7 @@ def _documented(table: ast.ClassDef) -> list[tuple[str, str]]:
     for field, below in zip(table.body, table.body[1:], strict=False):
         match field, below:
             case (
-                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
                 found.append((name, inspect.cleandoc(text)))
