@@ -6,11 +6,9 @@ import os
 import shutil
 import sys
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from doit.exceptions import TaskFailed
 from pipeline.config.load import load_project
 from pipeline.engine import remembered, state
 from pipeline.engine.declared import declared_at
+from pipeline.engine.faults import check_installed, fault, forked
 from pipeline.engine.present import announce
 from pipeline.engine.project import Project
 from pipeline.engine.reporter import Reporter
@@ -26,21 +25,27 @@ from pipeline.engine.storage import check_environment, open_store
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, open_console
-from pipeline.report.events import EventLog, StepBlocked, StepFailed, StepFinished, StepProgress
+from pipeline.report.events import (
+    EventLog,
+    StepBlocked,
+    StepFailed,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
 from pipeline.store.collect import Collected, collect, note_roots
 from pipeline.store.history import Failed, History
 from pipeline.store.store import Store
 from pipeline.work.action import Action, Place
 from pipeline.work.build import Builder, Outcome, tool_version
 from pipeline.work.limits import byte_count
-from pipeline.work.plan import Foresight, Planned
+from pipeline.work.plan import Foresight, Planned, why
 from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
 
 if TYPE_CHECKING:
     from pipeline.work.cluster import Cluster
 
-_NAME = "wasi-nn-pipeline"
 # A conversion holds its worker while it waits for a process of its own, which has the processor.
 _WORKERS = max(2, os.cpu_count() or 1)
 _THREADS = 4
@@ -177,7 +182,7 @@ class Engine:
 
     def settings(self) -> dict[str, Any]:
         """Return DOIT_CONFIG."""
-        _check_installed()
+        check_installed()
         return {
             "backend": "wasi-nn",
             "reporter": Reporter(self),
@@ -241,8 +246,10 @@ class Engine:
     def _execute(self, name: str) -> TaskFailed | dict[str, str]:
         self._executed = True
         if os.getpid() != self._process:
-            return TaskFailed(_forked().render())
+            return TaskFailed(forked().render())
         action = self._project.steps[name]
+        reasons = why(self._builder, self.history, action) or ("it was asked for anew",)
+        self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
         try:
             self._note_published(action)
             outcome = self._builder.build(
@@ -259,7 +266,7 @@ class Engine:
                 return {"outcome": "skipped", "told": error.render()}
             return self._failed(name, error)
         except Exception as error:
-            return self._failed(name, _fault(action, error))
+            return self._failed(name, fault(action, error))
         return self._finished(name, outcome)
 
     def _finished(self, name: str, outcome: Outcome) -> dict[str, str]:
@@ -366,35 +373,3 @@ class Engine:
             ),
             self._store.temporary.aside,
         )
-
-
-def _forked() -> PipelineError:
-    # A fork of this process has no threads that would serve its workers and locks.
-    return PipelineError(
-        Code.USAGE,
-        "The steps do not run in processes that doit forks.",
-        hint="Leave out `-P process`; steps that need one have a worker process of their own.",
-    )
-
-
-def _check_installed() -> None:
-    # doit finds its state backend among the entry points of installed packages.
-    try:
-        distribution(_NAME)
-    except PackageNotFoundError:
-        print(
-            f"error: {_NAME} is not installed in this Python.\n  hint:     pip install -e .",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
-
-
-def _fault(action: Action, error: Exception) -> PipelineError:
-    """Return a fault of ours as an error like the others, with what we need to mend it."""
-    return PipelineError(
-        Code.INTERNAL,
-        f"{action.name} met a fault of the pipeline itself.",
-        found=f"{type(error).__name__}: {error}",
-        hint="Please report it with the lines below.",
-        detail="".join(traceback.format_exception(error)[-6:]),
-    )

@@ -20,7 +20,6 @@ from pipeline.report.events import (
     RunFinished,
     RunStarted,
     StepBlocked,
-    StepStarted,
 )
 from pipeline.report.verified import verified_rows
 
@@ -50,6 +49,7 @@ class Reporter:
         self._engine = engine
         self._started: dict[str, float] = {}
         self._reached: list[str] = []
+        self._untouched: list[str] = []
         self._ran = 0
         self._failed: dict[str, str] = {}
         self._blocked: dict[str, str] = {}
@@ -88,7 +88,6 @@ class Reporter:
         if not task.has_subtask:
             self._started[task.name] = time.monotonic()
             self._engine.console.started(task.name, task.doc or "", self._total)
-            self._engine.events.write(StepStarted(step=task.name))
 
     def add_success(self, task: Any) -> None:
         """A step ended well, or is a guest that was left out."""
@@ -107,6 +106,7 @@ class Reporter:
         """A step had nothing to do."""
         if not task.has_subtask:
             self._reached.append(task.name)
+            self._untouched.append(task.name)
             if self._ran or self._started:
                 self._engine.console.current(task.name)
 
@@ -148,6 +148,7 @@ class Reporter:
                 ran=self._ran,
                 failed=len(self._failed),
                 blocked=len(self._blocked),
+                untouched=tuple(self._untouched) if self._started else (),
             )
         )
         self._engine.events.close()

@@ -37,9 +37,11 @@ class RunStarted(_Event, frozen=True, tag="run-started"):
 
 
 class StepStarted(_Event, frozen=True, tag="step-started"):
-    """A step is not up to date and begins."""
+    """A step is not up to date and begins: in which of the run's threads, from 1, and why."""
 
     step: str
+    thread: int = 0
+    reasons: tuple[str, ...] = ()
 
 
 class StepProgress(_Event, frozen=True, tag="step-progress"):
@@ -80,7 +82,10 @@ class StepBlocked(_Event, frozen=True, tag="step-blocked"):
 
 
 class RunFinished(_Event, frozen=True, tag="run-finished"):
-    """A run ended: with which exit code, after how long, with how many steps in each way."""
+    """A run ended: with which exit code, after how long, with how many steps in each way.
+
+    Of a run that did something, ``untouched`` names the steps that were up to date.
+    """
 
     exit_code: int
     interrupted: bool
@@ -89,6 +94,7 @@ class RunFinished(_Event, frozen=True, tag="run-finished"):
     ran: int
     failed: int
     blocked: int
+    untouched: tuple[str, ...] = ()
 
 
 Event = (
@@ -107,6 +113,7 @@ class EventLog:
         self._guard = threading.Lock()
         self._stream: BinaryIO | None = None
         self._off = False
+        self._threads: dict[int, int] = {}
 
     def write(self, event: Event) -> None:
         """Add a line, which is whole on disk or in the system's hands when this returns."""
@@ -118,6 +125,11 @@ class EventLog:
                     self._stream.write(msgspec.json.encode(event) + b"\n")
             except OSError:
                 self._off, self._stream = True, None
+
+    def thread(self) -> int:
+        """Return the number of the calling thread among those of the run, counted from 1."""
+        with self._guard:
+            return self._threads.setdefault(threading.get_ident(), len(self._threads) + 1)
 
     def close(self) -> None:
         """Close the file."""

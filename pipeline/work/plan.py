@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.store.digest import Digest, key_of
-from pipeline.store.history import History
+from pipeline.store.history import History, Made
 from pipeline.store.records import Record
 from pipeline.work.action import Action
 from pipeline.work.build import Builder, targets
@@ -74,11 +75,7 @@ class Foresight:
         if record is not None and self._builder.holds(action, record):
             self._expect(action, record)
             return Planned(action.name, key, Intent.CURRENT, (), seconds)
-        reasons = [str(change) for change in changes(made.parts, parts)] if made else []
-        if not reasons:
-            reasons = self._about(action, record) if record else []
-        if not reasons:
-            reasons = ["it was never made here" if made is None else "its record is gone"]
+        reasons = _reasons(self._builder, action, parts, made, record)
         if record is not None and self._builder.restorable(action, record):
             self._expect(action, record)
             return Planned(action.name, key, Intent.RESTORE, tuple(reasons), 0.0)
@@ -95,17 +92,46 @@ class Foresight:
             made = path / "report.json" if label.endswith("/") else path
             self._unknown[made] = action.name
 
-    def _about(self, action: Action, record: Record) -> list[str]:
-        reasons = []
-        for path, digest in targets(action, record) or ():
-            try:
-                found = self._builder.store.known.digest(path)
-            except FileNotFoundError:
-                reasons.append(f"target {path.name} is missing")
-            except OSError as error:
-                reasons.append(f"target {path.name} cannot be read: {error.strerror}")
-            else:
-                if found != digest:
-                    old, new = digest.sha256[:12], found.sha256[:12]
-                    reasons.append(f"target {path.name} was changed: sha256 {old}… → {new}…")
-        return reasons or ["its folder holds more than it gave"]
+
+def why(builder: Builder, history: History, action: Action) -> tuple[str, ...]:
+    """Return why a step is about to run or to be restored; nothing where it is current.
+
+    Asks no remote cache: that is about to be asked anyway.
+    """
+    try:
+        parts = builder.parts(action)
+    except PipelineError as error:
+        return (error.message,)
+    record = builder.store.records.get(key_of(parts))
+    if record is not None and builder.holds(action, record):
+        return ()
+    return tuple(_reasons(builder, action, parts, history.made(action.name), record))
+
+
+def _reasons(
+    builder: Builder,
+    action: Action,
+    parts: Mapping[str, Any],
+    made: Made | None,
+    record: Record | None,
+) -> list[str]:
+    reasons = [str(change) for change in changes(made.parts, parts)] if made else []
+    if not reasons:
+        reasons = _about(builder, action, record) if record else []
+    return reasons or ["it was never made here" if made is None else "its record is gone"]
+
+
+def _about(builder: Builder, action: Action, record: Record) -> list[str]:
+    reasons = []
+    for path, digest in targets(action, record) or ():
+        try:
+            found = builder.store.known.digest(path)
+        except FileNotFoundError:
+            reasons.append(f"target {path.name} is missing")
+        except OSError as error:
+            reasons.append(f"target {path.name} cannot be read: {error.strerror}")
+        else:
+            if found != digest:
+                old, new = digest.sha256[:12], found.sha256[:12]
+                reasons.append(f"target {path.name} was changed: sha256 {old}… → {new}…")
+    return reasons or ["its folder holds more than it gave"]

@@ -50,6 +50,14 @@ def test_what_was_built_has_its_key_and_digests(project: Project) -> None:
     begun = {event.step for event in events if isinstance(event, StepStarted)}
     assert begun == set(finished)
     ir = finished["ir:tiny"]
+    begun_ir = next(e for e in events if isinstance(e, StepStarted) and e.step == "ir:tiny")
+    assert begun_ir.thread >= 1
+    assert begun_ir.reasons == (
+        "parameter model.inputs.x.mean: [10.0, 20.0, 30.0] → [10.0, 20.0, 37.0]",
+    )
+    assert isinstance(events[-1], RunFinished)
+    assert "source:tiny.model" in events[-1].untouched
+    assert not begun & set(events[-1].untouched)
     assert ir.outcome == "built"
     assert ir.outputs["xml"] == Digest.of_file(project.folder / "tiny.xml").sha256
     assert len(ir.key) == 64
