@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline.store.store import Store
 from pipeline.work.action import Action, Job
+from pipeline.work.amount import silent
 from pipeline.work.build import Builder, Outcome
 from pipeline.work.pool import Workers
 
@@ -62,7 +63,7 @@ def main() -> None:
 
         def restore() -> None:
             with ThreadPoolExecutor(4) as threads:
-                outcomes = list(threads.map(lambda a: builder.build(a, lambda _: None), actions))
+                outcomes = list(threads.map(lambda a: builder.build(a, silent), actions))
             assert outcomes == [Outcome.RESTORED] * FILES
 
         def copy() -> None:
@@ -74,7 +75,7 @@ def main() -> None:
             )
 
         for action in actions:
-            builder.build(action, lambda _: None)
+            builder.build(action, silent)
         kept = sorted(path for path in (folder / "store/cas").rglob("*") if path.is_file())
         ours, theirs = [], []
         for _ in range(RUNS):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from pipeline.cli.volume import add_volume, progress
 
 _EPILOG = """\
 examples:
@@ -55,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
         help="the root digest that the release must have, as `doit publish` printed it",
     )
     parser.add_argument("--offline", action="store_true", help="use only what was fetched before")
+    add_volume(parser, "no progress, only the path")
     parser.set_defaults(execute=execute)
 
 
@@ -63,18 +65,15 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.publish.fetch import fetch
 
     name, _, version = args.fixture.partition("@")
-    folder = fetch(
-        name,
-        version=version,
-        sources=args.sources,
-        out=args.out,
-        expect=args.expect,
-        offline=args.offline,
-        say=_say if sys.stderr.isatty() else lambda _: None,
-    )
+    with progress(args, args.fixture) as say:
+        folder = fetch(
+            name,
+            version=version,
+            sources=args.sources,
+            out=args.out,
+            expect=args.expect,
+            offline=args.offline,
+            say=say,
+        )
     print(folder)
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

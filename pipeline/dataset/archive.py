@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.dataset.pictures import LARGEST_FILE, MOST_PICTURES, Picture, is_picture, is_plain
 from pipeline.source.archive import refused
 from pipeline.source.members import members
+from pipeline.work.amount import Amount
 
 # Pictures hardly compress, so what unpacks to far more than the archive is a bomb.
 _LEAST_BYTES, _TIMES = 1 << 30, 100
@@ -27,7 +28,8 @@ class ArchivePictures:
         Raises PipelineError (SOURCE_ARCHIVE) for an archive that is damaged, that unpacks to far
         too much, or that has a name twice or one that leads elsewhere.
         """
-        left = largest = _LEAST_BYTES + _TIMES * self.archive.stat().st_size
+        packed = self.archive.stat().st_size
+        left = largest = _LEAST_BYTES + _TIMES * packed
         seen: set[str] = set()
         place = scratch / "picture"
         for member in members(self.archive, label=self.label, largest=largest):
@@ -53,4 +55,4 @@ class ArchivePictures:
             if left < 0:
                 raise refused(self.label, f"The archive unpacks to more than {largest} bytes.")
             fault = f"It is larger than {LARGEST_FILE} bytes." if size > LARGEST_FILE else ""
-            yield Picture(name, place, fault)
+            yield Picture(name, place, fault, Amount(member.reached, packed))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pipeline.dataset.pictures import LARGEST_FILE, MOST_PICTURES, Picture, is_picture, is_plain
 from pipeline.errors import Code, PipelineError
+from pipeline.work.amount import Amount
 
 T = TypeVar("T")
 
@@ -44,7 +45,8 @@ class BucketPictures:
                 yield Picture(name, place, f"It is larger than {LARGEST_FILE} bytes.")
             else:
                 self._asked(partial(filesystem.get_file, path, str(place)))
-                yield Picture(name, place)
+                reached = Amount(count + 1, len(found), "files")
+                yield Picture(name, place, reached=reached)
 
     def _opened(self) -> tuple[Any, str]:
         try:

@@ -17,7 +17,7 @@ from pipeline.dataset.pictures import Pictures, check_shares, shard_of
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job
 
-_SAY_EVERY = 100
+_SAY_EVERY = 25
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ def _pack(job: Job, pictures: Pictures) -> None:
             names.append(picture.name)
             pack.append(job.outputs[f"pack.{shard}"], picture)
         if count % _SAY_EVERY == 0:
-            job.say(f"{count:,} pictures")
+            job.say(f"{count:,} pictures", picture.reached)
     _write(job, names, faults, shards)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.dataset.pictures import Picture
+from pipeline.work.amount import Amount
 
 _BLOCK = tarfile.BLOCKSIZE
 
@@ -41,9 +42,11 @@ class PackedPictures:
         if not self.pack.stat().st_size:
             return
         with tarfile.open(self.pack, "r:") as opened:
-            for info in sorted(opened.getmembers(), key=lambda info: info.name):
+            packed = sorted(opened.getmembers(), key=lambda info: info.name)
+            for count, info in enumerate(packed, 1):
                 found = opened.extractfile(info)
                 assert found is not None
                 with found, place.open("wb") as target:
                     shutil.copyfileobj(found, target, 1 << 20)
-                yield Picture(info.name, place)
+                reached = Amount(count, len(packed), "pictures")
+                yield Picture(info.name, place, reached=reached)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from pipeline.errors import Code, PipelineError
+from pipeline.work.amount import Amount
 
 SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # So many images a task at the least: what it costs to hand one out is then small beside them.
@@ -23,12 +24,14 @@ _LONGEST_NAME = 1024
 class Picture:
     """One picture: its name in the dataset, with ``/``, and the file that holds it.
 
-    ``fault`` tells why it cannot be read, or is empty; then there may be no file.
+    ``fault`` tells why it cannot be read, or is empty; then there may be no file. ``reached`` is
+    how far the place that it comes from has been read.
     """
 
     name: str
     path: Path
     fault: str = ""
+    reached: Amount | None = None
 
 
 class Pictures(Protocol):
@@ -50,8 +53,9 @@ class GivenPictures:
 
     def each(self, scratch: Path) -> Iterator[Picture]:
         """Yield them in the order of their names."""
-        for name in sorted(self.files):
-            yield Picture(name, self.files[name])
+        for count, name in enumerate(sorted(self.files), 1):
+            reached = Amount(count, len(self.files), "pictures")
+            yield Picture(name, self.files[name], reached=reached)
 
 
 def is_picture(name: str) -> bool:

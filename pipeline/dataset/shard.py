@@ -52,6 +52,8 @@ def make_shard(job: Job) -> None:
                 line = Line(picture=picture.name, offset=offset, sha256=digest)
                 offset += tensors.write(data)
             index.write(encoder.encode(line) + b"\n")
+            if (reached := picture.reached) is not None:
+                job.say(f"{reached.done:,} of {reached.total:,} pictures", reached)
 
 
 def _keep_blocks() -> None:

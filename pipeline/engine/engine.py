@@ -17,14 +17,15 @@ from doit.exceptions import TaskFailed
 from pipeline.config.load import load_project
 from pipeline.engine import remembered, state
 from pipeline.engine.declared import declared_at
-from pipeline.engine.faults import check_installed, fault, forked
+from pipeline.engine.faults import fault, forked
 from pipeline.engine.present import announce
 from pipeline.engine.project import Project
+from pipeline.engine.registration import check_registered
 from pipeline.engine.reporter import Reporter
 from pipeline.engine.storage import check_environment, open_store
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
-from pipeline.report.console import Console, open_console
+from pipeline.report.console import Console, Volume, open_console
 from pipeline.report.events import (
     EventLog,
     StepBlocked,
@@ -37,6 +38,7 @@ from pipeline.store.collect import Collected, collect, note_roots
 from pipeline.store.history import Failed, History
 from pipeline.store.store import Store
 from pipeline.work.action import Action, Place
+from pipeline.work.amount import Amount
 from pipeline.work.build import Builder, Outcome, tool_version
 from pipeline.work.limits import byte_count
 from pipeline.work.plan import Foresight, Planned, why
@@ -69,6 +71,7 @@ class Engine:
         self._executed = False
         self._said: dict[str, float] = {}
         self.spared: set[str] = set()  # of the present run; see spared.py
+        self.volume = Volume.USUAL
         self.events = EventLog(root / "artifacts" / ".steps" / "events")
         self._cluster: Cluster | None = None
         if self._recalled is None:
@@ -89,7 +92,7 @@ class Engine:
     @cached_property
     def console(self) -> Console:
         """Where the run is shown."""
-        return open_console(sys.stdout)
+        return open_console(sys.stdout, self.volume)
 
     @cached_property
     def workers(self) -> Workers:
@@ -182,7 +185,7 @@ class Engine:
 
     def settings(self) -> dict[str, Any]:
         """Return DOIT_CONFIG."""
-        check_installed()
+        check_registered(self._root)
         return {
             "backend": "wasi-nn",
             "reporter": Reporter(self),
@@ -254,7 +257,7 @@ class Engine:
             self._note_published(action)
             outcome = self._builder.build(
                 action,
-                lambda text: self._progress(name, text),
+                lambda text, amount=None: self._progress(name, text, amount),
                 # doit runs a current step only when it was asked to, with `-a`.
                 anew=name in self._found_current or self._was_current(name),
             )
@@ -289,12 +292,12 @@ class Engine:
             )
         return {"outcome": outcome.value}
 
-    def _progress(self, name: str, text: str) -> None:
-        self.console.progress(name, text)
+    def _progress(self, name: str, text: str, amount: Amount | None) -> None:
+        self.console.progress(name, text, amount)
         now = time.monotonic()
         if now - self._said.get(name, 0.0) >= _SAY_SECONDS:
             self._said[name] = now
-            self.events.write(StepProgress(step=name, text=text))
+            self.events.write(StepProgress(step=name, text=text, amount=amount))
 
     def _failed(self, name: str, error: PipelineError) -> TaskFailed:
         self.events.write(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pipeline.engine.interrupts import raise_interrupts
 from pipeline.engine.spared import spared
-from pipeline.report.console import Console, Left, hush
+from pipeline.report.console import Console, Left, Volume, hush
 from pipeline.report.events import (
     VERSION,
     EventLog,
@@ -29,6 +29,7 @@ class _Engine(Protocol):
     def console(self) -> Console: ...
 
     spared: set[str]
+    volume: Volume
 
     @property
     def events(self) -> EventLog: ...
@@ -107,7 +108,7 @@ class Reporter:
         if not task.has_subtask:
             self._reached.append(task.name)
             self._untouched.append(task.name)
-            if self._ran or self._started:
+            if self._ran or self._started or self._engine.volume is Volume.VERBOSE:
                 self._engine.console.current(task.name)
 
     def skip_ignore(self, task: Any) -> None:
@@ -160,7 +161,7 @@ class Reporter:
             rows = verified_rows([reports[name] for name in self._reached if name in reports])
             left = Left(self._failed, self._blocked, self._skipped)
             self._engine.console.summary(rows, left)
-        elif self._reached:
+        elif self._reached and self._engine.volume is not Volume.QUIET:
             _print(f"nothing to do: {len(self._reached)} steps are up to date")
         if code:
             raise SystemExit(code)

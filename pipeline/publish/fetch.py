@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipeline.publish.release import (
 from pipeline.source.downloads import Downloads
 from pipeline.store.atomic import write_bytes
 from pipeline.store.digest import Digest, key_of
+from pipeline.work.amount import Amount, Say, silent
 
 _AT_A_TIME = 4
 
@@ -40,7 +41,7 @@ def fetch(
     expect: str = "",
     offline: bool = False,
     cache: Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = silent,
 ) -> Path:
     """Return the folder of a published fixture, fetched if it is not here.
 
@@ -71,9 +72,10 @@ def fetch(
         target = (out or cache / "fixtures" / release.root[7:39]) / release.name
         if not _is_there(target, release):
             with ThreadPoolExecutor(_AT_A_TIME) as pool:
-                files = list(
-                    pool.map(lambda file: _obtain(release, file, places, downloads), release.files)
+                obtained = pool.map(
+                    lambda file: _obtain(release, file, places, downloads), release.files
                 )
+                files = list(_counted(obtained, len(release.files), say))
             _appear(target, release, files)
         if source:
             record = _remembered(cache, source) / fixture / f"{release.version}.json"
@@ -86,6 +88,12 @@ def fetch(
             found=error.strerror or str(error),
         ) from None
     return target
+
+
+def _counted(files: Iterable[Path], total: int, say: Say) -> Iterator[Path]:
+    for count, file in enumerate(files, 1):
+        say(f"{count} of {total} files", Amount(count, total, "files"))
+        yield file
 
 
 def cache_folder() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -119,10 +119,13 @@ class Registry:
                 time.sleep(2.0**attempt)
             self._check(response)
 
-    def get_blob(self, name: str, digest: Digest, part: Path) -> None:
+    def get_blob(
+        self, name: str, digest: Digest, part: Path, tell: Callable[[int], None] = lambda _: None
+    ) -> None:
         """Bring a blob into a file, going on from what is there; raises PipelineError.
 
         No more bytes are written than it has; whether they are the right ones is for the caller.
+        ``tell`` hears how many there are by now.
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if 0 < have < digest.size else {}
@@ -137,6 +140,7 @@ class Registry:
                         if done > digest.size:
                             raise _wrong(self.describe(), f"more than {digest.size} bytes")
                         stream.write(piece)
+                        tell(done)
 
     def _upload(self, name: str, digest: Digest, source: Path | bytes) -> Any:
         started = self._ask("POST", f"{self._repository(name)}/blobs/uploads/")

@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from pipeline.work.amount import Amount
+
 _KEPT_RUNS = 50
 VERSION = 1
 
@@ -45,10 +47,11 @@ class StepStarted(_Event, frozen=True, tag="step-started"):
 
 
 class StepProgress(_Event, frozen=True, tag="step-progress"):
-    """What a step says of itself: bytes of a download, or what it waits for."""
+    """What a step says of itself: bytes of a download, or what it waits for; and its numbers."""
 
     step: str
     text: str
+    amount: Amount | None = None
 
 
 class StepFinished(_Event, frozen=True, tag="step-finished"):

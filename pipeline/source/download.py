@@ -16,6 +16,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.source.transport import PATIENCE, Answer, Broken, Patience, Refused, exchange
 from pipeline.source.urls import shown
 from pipeline.source.wanted import Wanted
+from pipeline.work.amount import Amount, Say
 
 # The server decides whether these will pass.
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -30,7 +31,6 @@ _GAIN = 1 << 20
 _VALIDATOR = re.compile(r"[!-~][ -~]{0,510}")
 _IDENTITY = {"Accept-Encoding": "identity"}
 
-Say = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -153,8 +153,8 @@ def _write(answer: Answer, part: Path, start: int, wanted: Wanted, where: str, s
                     head = b"" if start else piece
                     raise wanted.too_large(where, head, f"{total} bytes" if total else "more")
                 stream.write(piece)
-                if (text := progress(done, total)) != told:
-                    say(told := text)
+                if (text := progress(done, total)) != told or done == total:
+                    say(told := text, Amount(done, total, of=where))
             # Some versions of the library below take a body that ends early for a whole one.
             if total is not None and done < total:
                 raise Broken("the connection was dropped")

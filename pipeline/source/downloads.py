@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pipeline.source.urls import shown
 from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import replace
 from pipeline.store.digest import key_of
+from pipeline.work.amount import Say
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Downloads:
 
     folder: Path
     offline: bool
-    say: Callable[[str], None]
+    say: Say
     patience: Patience = PATIENCE
 
     def kept(self, wanted: Wanted) -> Path | None:

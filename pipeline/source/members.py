@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -25,11 +25,13 @@ class Member:
     """A file of an archive: its name, the size that the archive claims, and its bytes.
 
     ``stream`` is None for a link, a device, or what is encrypted or packed in an unusual way.
+    ``reached`` is how many bytes of the archive have been read.
     """
 
     name: str
     size: int
     stream: IO[bytes] | None
+    reached: int = 0
 
     def pieces(self, most: int, label: str) -> Iterator[bytes]:
         """Yield the bytes, at most ``most``; raises PipelineError (SOURCE_ARCHIVE) for damage."""
@@ -54,14 +56,20 @@ def members(archive: Path, *, label: str, largest: int) -> Iterator[Member]:
         start = stream.read(_TAR_OFFSET + len(_TAR_MAGIC))
         stream.seek(0)
         if start.startswith(b"PK"):
-            yield from _of_zip(stream, label)
+            yield from _placed(_of_zip(stream, label), stream)
         elif start.startswith(b"\x1f\x8b"):
             with gzip.open(stream) as unpacked:
-                yield from _of_tar(bounded(unpacked, label, largest), label)
+                found = _of_tar(bounded(unpacked, label, largest), label)
+                yield from _placed(found, stream)
         elif start[_TAR_OFFSET:] == _TAR_MAGIC:
-            yield from _of_tar(bounded(stream, label, largest), label)
+            yield from _placed(_of_tar(bounded(stream, label, largest), label), stream)
         else:
             raise refused(label, "The archive is neither a zip, a tar nor a tar.gz file.")
+
+
+def _placed(found: Iterator[Member], stream: IO[bytes]) -> Iterator[Member]:
+    for member in found:
+        yield replace(member, reached=stream.tell())
 
 
 def _of_zip(stream: IO[bytes], label: str) -> Iterator[Member]:

@@ -20,6 +20,7 @@ from pipeline.verify.expectation import ranking
 from pipeline.verify.native import infer_natively
 from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.work.action import Job
+from pipeline.work.amount import Amount
 
 _START_SECONDS = 60.0
 # The guest `classify` takes 64 cases at a time.
@@ -69,8 +70,10 @@ def score(job: Job) -> None:
     pictures = [line.picture for line in lines(job.inputs["index"]) if not line.skipped]
     encoder = msgspec.json.Encoder()
     with job.outputs["scores"].open("wb") as stream:
-        for found in _scores(task, pictures) if pictures else ():
+        for count, found in enumerate(_scores(task, pictures) if pictures else (), 1):
             stream.write(encoder.encode(found) + b"\n")
+            reached = Amount(count, len(pictures), "pictures")
+            job.say(f"{count:,} of {len(pictures):,} pictures", reached)
 
 
 def _scores(task: _Task, pictures: Sequence[str]) -> Iterator[Score]:

@@ -8,16 +8,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from pipeline.work.amount import Say, silent
+
 
 class Place(Enum):
     """Where a step runs: a thread of this process, or a supervised worker process."""
 
     THREAD = "thread"
     WORKER = "worker"
-
-
-def _silent(text: str) -> None:
-    """Tell nobody."""
 
 
 @runtime_checkable
@@ -40,8 +38,8 @@ class Job:
     ``parameters`` is plain data, as JSON holds it, and part of the key. ``means`` says from where
     and with what (mirrors, cache folders, whether a network may be used): it shapes how the
     outputs come about, never what they are, and is not part of the key. ``scratch`` is an empty
-    folder that goes when the step ends. ``say`` shows a line of progress, such as the bytes of a
-    download.
+    folder that goes when the step ends. ``say`` shows a line of progress, with its numbers where
+    it has some, such as the bytes of a download.
     """
 
     inputs: Mapping[str, Path]
@@ -49,7 +47,7 @@ class Job:
     parameters: Mapping[str, object]
     scratch: Path
     means: Mapping[str, object] = field(default_factory=dict)
-    say: Callable[[str], None] = _silent
+    say: Say = silent
 
 
 Recipe = Callable[[Job], None]

@@ -6,7 +6,7 @@ import errno
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import cache
@@ -21,6 +21,7 @@ from pipeline.store.objects import copy
 from pipeline.store.records import Record
 from pipeline.store.store import Store
 from pipeline.work.action import Action, Job, Place
+from pipeline.work.amount import Say
 from pipeline.work.executor import Executor, Inline
 
 _FULL = "Free some disk space; nothing was left half-written."
@@ -90,7 +91,7 @@ class Builder:
         record = self.store.records.get(self.key(action))
         return record is not None and self.holds(action, record)
 
-    def build(self, action: Action, say: Callable[[str], None], *, anew: bool = False) -> Outcome:
+    def build(self, action: Action, say: Say, *, anew: bool = False) -> Outcome:
         """Bring the outputs up to date, or leave them as they were and raise PipelineError.
 
         Another run may have built the same while this one waited. ``anew`` runs the recipe
@@ -190,7 +191,7 @@ class Builder:
                 self.store.temporary.place(part, path)
         return True
 
-    def _run(self, action: Action, key: str, say: Callable[[str], None]) -> Record:
+    def _run(self, action: Action, key: str, say: Say) -> Record:
         started = time.monotonic()
         # Whatever comes of it, what the voucher says is no longer what is asked for.
         self._withdraw(action)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job, Recipe
 from pipeline.work.last_resort import TOO_LATE
+from pipeline.work.overheard import Left, Overheard
 from pipeline.work.supervised import OUT_OF_MEMORY, OVERDUE, enter, perform
 
 if TYPE_CHECKING:
@@ -78,12 +79,15 @@ class Workers:
 
         worker = self._free.get()
         try:
-            task = [recipe, replace(job, say=_silent), seconds, memory]
+            # Beside the scratch, which is the recipe's own.
+            said = job.scratch.with_name(f"{job.scratch.name}.said")
+            overheard = Overheard(said, job.say)
+            task = [recipe, replace(job, say=Left(said)), seconds, memory]
             for _ in range(_ATTEMPTS):
                 try:
                     worker = worker or _Worker(self._start())
                     worker.pid = worker.pid or _pid(worker.pool)
-                    return _finished(worker.pool, worker.pid, task, seconds).result()
+                    return _finished(worker.pool, worker.pid, task, seconds, overheard).result()
                 except BrokenProcessPool as error:
                     # Its worker ended between two steps, so this one has not begun.
                     worker, lost = None, error
@@ -134,7 +138,9 @@ def _pid(pool: ProcessPool) -> int:
     return found
 
 
-def _finished(pool: ProcessPool, pid: int, task: list[object], seconds: float) -> Future[None]:
+def _finished(
+    pool: ProcessPool, pid: int, task: list[object], seconds: float, overheard: Overheard
+) -> Future[None]:
     """Return the step's future once it is done; raises BrokenProcessPool and _Vanished."""
     from concurrent.futures import wait
     from concurrent.futures.process import BrokenProcessPool
@@ -150,6 +156,7 @@ def _finished(pool: ProcessPool, pid: int, task: list[object], seconds: float) -
     except RuntimeError as error:
         raise BrokenProcessPool(str(error)) from None
     while not wait([future], timeout=_LOOK_SECONDS).done:
+        overheard.listen()
         # The pool does not tell of a process that ended with 0. Of any other it does, in a while.
         if not psutil.pid_exists(pid) and not wait([future], timeout=_LOOK_SECONDS).done:
             future.cancel()
@@ -162,10 +169,6 @@ def _finished(pool: ProcessPool, pid: int, task: list[object], seconds: float) -
                 found="it neither ran nor ended",
             )
     return future
-
-
-def _silent(text: str) -> None:
-    """Tell nobody: progress does not leave a worker."""
 
 
 def _told(end: Exception, seconds: float, memory: int) -> PipelineError:

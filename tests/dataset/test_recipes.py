@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from pipeline.dataset.index import make_index
 from pipeline.dataset.labels import class_numbers, file_labels, folder_labels
 from pipeline.dataset.shard import make_shard
 from pipeline.errors import Code, PipelineError
+from pipeline.work.amount import Amount
 from tests.dataset.photos import DIMS, TENSOR, job, photos, write_folder, write_tar
 
 SIZE = 3 * 8 * 8 * 4
@@ -80,6 +83,34 @@ def test_an_archive_is_packed_without_loss(tmp_path: Path) -> None:
         inputs = {"pack": tmp_path / f"pack.{number}"}
         make_shard(job(folder, ("tensors", "index"), inputs=inputs, parameters=parameters))
         assert (folder / "tensors").stat().st_size == count * SIZE
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
+def test_progress_is_told_in_pictures_or_in_bytes_of_the_archive(tmp_path: Path, kind: str) -> None:
+    names = write_folder(tmp_path / "given", photos(60))
+    archive = Path(
+        shutil.make_archive(
+            str(tmp_path / "photos"), {"tar.gz": "gztar"}.get(kind, kind), root_dir=names
+        )
+    )
+    said: list[tuple[str, Amount | None]] = []
+    parameters = {"where": "here", "bad": "fail", "shards": 1, "label": "photos"}
+    outputs = ("pictures", "pack.0")
+    step = job(tmp_path, outputs, inputs={"archive": archive}, parameters=parameters)
+    hear = replace(step, say=lambda text, amount=None: said.append((text, amount)))
+    pack_archive(hear)
+    assert [text for text, _ in said] == ["25 pictures", "50 pictures"]
+    done = [amount.done for _, amount in said if amount is not None]
+    size = archive.stat().st_size
+    assert 0 < done[0] <= done[1] <= size
+    assert {amount.total for _, amount in said if amount is not None} == {size}
+    said.clear()
+    given = {"where": "here", "bad": "fail", "dims": list(DIMS), "tensor": TENSOR}
+    inputs = {"pack": tmp_path / "pack.0"}
+    step = job(tmp_path, ("tensors", "index"), inputs=inputs, parameters=given)
+    make_shard(replace(step, say=lambda text, amount=None: said.append((text, amount))))
+    assert said[-1] == ("60 of 60 pictures", Amount(60, 60, "pictures"))
+    assert len(said) == 60
 
 
 def test_an_archive_without_pictures_is_one_error(tmp_path: Path) -> None:

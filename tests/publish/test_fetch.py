@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,8 +21,12 @@ from pipeline.publish.destination import publish_all
 from pipeline.publish.destinations import destination
 from pipeline.publish.fetch import fetch
 from pipeline.publish.release import Release, release_of
+from pipeline.work.amount import silent
 from tests.publish.places import registry, site
+from tests.source.site import Answer, Handler, serving
 from tests.store.servers import lying
+from tests.terminal import Terminal
+from tests.tiny import ROOT
 
 
 @pytest.fixture
@@ -294,3 +301,55 @@ def test_a_runtime_s_own_tests_fetch_by_the_plug_in(
     result = pytester.runpytest_subprocess("-p", "pipeline.publish.pytest_plugin")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*There is no such fixture.*"])
+
+
+@pytest.mark.parametrize("columns", [40, 90])
+def test_a_terminal_sees_how_far_a_fetch_is(published: Path, tmp_path: Path, columns: int) -> None:
+    weights = bytes(4_000_000)
+    folder = tmp_path / "work" / "tiny"
+    (folder / "tiny.bin").write_bytes(weights)
+    release = release_of(folder, "2.0")
+    publish_all(destination(str(published)), [(release, folder)], dry_run=False, say=silent)
+
+    def slowly(path: Path) -> Answer:
+        def answer(handler: Handler) -> None:
+            data = path.read_bytes()
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(data)))
+            handler.end_headers()
+            for start in range(0, len(data), 400_000):
+                handler.wfile.write(data[start : start + 400_000])
+                if start:
+                    handler.server.site.closing.wait(0.2)
+
+        return answer
+
+    with serving() as server:
+        for path in published.rglob("*"):
+            if path.is_file():
+                server.put(f"/{path.relative_to(published).as_posix()}", slowly(path))
+        command = [sys.executable, "-m", "pipeline.cli.main", "fetch", "tiny@2.0"]
+        command += ["--from", server.address]
+        terminal = Terminal(command, columns=columns, cwd=ROOT)
+        moving = r"tiny\.bin .* [12]\.\d/4\.0 MB \d\.\d MB/s \d\d:\d\d"
+        if columns == 40:
+            moving = r"tiny\.bin .*[3-7]\d% \d\d:\d\d"
+        screen = terminal.until(lambda shown: any(re.search(moving, line) for line in shown))
+        assert any(re.search("tiny@2.0 ", line) for line in screen)
+        assert terminal.end() == 0
+        # What remains is the path alone, folded by the terminal.
+        assert "".join(terminal.screen).endswith("/tiny")
+        quiet = Terminal([*command, "-q", "-o", str(tmp_path)], columns=200, cwd=ROOT)
+        assert quiet.end() == 0
+        assert quiet.screen == [str(tmp_path / "tiny")]
+
+
+def test_verbose_tells_each_file_also_into_a_log(published: Path, tmp_path: Path) -> None:
+    with site(tmp_path / "site") as place:
+        shutil.copytree(published, place.to, dirs_exist_ok=True)
+        command = [sys.executable, "-m", "pipeline.cli.main", "fetch", "tiny@1.0", "-v"]
+        command += ["--from", place.sources]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    # Two files have the same bytes, which are fetched once.
+    assert re.search(r"/tiny/1\.0/(tiny|model)\.bin: 0\.3 of 0\.3 MB\n", done.stderr)
+    assert len(done.stdout.splitlines()) == 1

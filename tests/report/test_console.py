@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.console import Left, LiveConsole, PlainConsole, closing, open_console, table
+from pipeline.report.console import Left, Volume, open_console
+from pipeline.report.ending import closing, table
+from pipeline.report.live import LiveConsole
+from pipeline.report.plain import PlainConsole
 from pipeline.report.verified import Row, verified_rows
+from pipeline.work.amount import Amount
 
 ROWS = [
     Row("squeezenet", "cat", "= native", "opencv within 3.8e-06", "285 Egyptian cat (0.454)"),
@@ -49,7 +53,7 @@ def test_plain_lines_count_and_can_be_grepped() -> None:
 
 def test_a_long_step_says_now_and_then_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("pipeline.report.console.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pipeline.report.plain.time.monotonic", lambda: now[0])
     stream = io.StringIO()
     console = PlainConsole(stream)
     console.started("source:x.a", "", 1)
@@ -112,3 +116,72 @@ def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
     }
     path.write_text(json.dumps(report))
     assert verified_rows([path]) == ROWS[:1]
+
+
+def test_quiet_prints_nothing_of_a_run_that_went_well() -> None:
+    stream = io.StringIO()
+    console = PlainConsole(stream, Volume.QUIET)
+    console.started("ir:x", "", 2)
+    console.progress("ir:x", "half")
+    console.finished("ir:x", "built", 1.0)
+    console.current("ir:y")
+    console.skipped("guest:x", "error[toolchain]: No.")
+    console.summary(ROWS, Left(skipped={"guest:x": "error[toolchain]: No."}))
+    assert stream.getvalue() == ""
+
+
+def test_verbose_prints_what_steps_say_and_which_are_current() -> None:
+    stream = io.StringIO()
+    console = PlainConsole(stream, Volume.VERBOSE)
+    console.started("ir:x", "onnx to OpenVINO IR", 2)
+    console.progress("ir:x", "looking for a Python")
+    console.progress("ir:x", "1 of 2 MB", Amount(1, 2))
+    console.current("ir:y")
+    assert [line.strip() for line in stream.getvalue().splitlines()] == [
+        "ir:x: begins: onnx to OpenVINO IR",
+        "ir:x: looking for a Python",
+        "[  1/  2] ir:y is up to date",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("set_", "coloured"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": ""}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_a_pipe_has_colours_only_where_they_are_forced(
+    monkeypatch: pytest.MonkeyPatch, set_: dict[str, str], coloured: bool
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in set_.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    console = open_console(stream)
+    console.failed("ir:x", "error[model]: No.")
+    assert isinstance(console, PlainConsole)
+    assert ("\x1b[31m" in stream.getvalue()) is coloured
+
+
+def test_plain_lines_cannot_be_steered() -> None:
+    stream = io.StringIO()
+    console = PlainConsole(stream, Volume.VERBOSE)
+    console.started("ir:x\n[  9/  9] ir:y built", "\x1b[2J", 1)
+    console.finished("ir:x\r\n", "built\x1b", 1.0)
+    assert stream.getvalue().splitlines() == [
+        r"          ir:x [ 9/ 9] ir:y built: begins: \x1b[2J",
+        r"[  1/  1] ir:x\r built\x1b in 1.0 s",
+    ]
+
+
+def test_a_table_that_does_not_fit_is_a_list() -> None:
+    assert table(ROWS, 200) == table(ROWS)
+    assert table(ROWS, 40)[1:4] == [
+        "squeezenet cat",
+        "  came out: 285 Egyptian cat (0.454)",
+        "  sandbox: = native",
+    ]

@@ -49,7 +49,7 @@ class Fetch:
                     "root": self.folder,
                     "patience": HASTY,
                 },
-                say=self.said.append,
+                say=lambda text, _=None: self.said.append(text),
             )
         )
         return self.target.read_bytes()

@@ -15,6 +15,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.source.download import download, read_page
 from pipeline.source.transport import Patience
 from pipeline.source.wanted import Wanted
+from pipeline.work.amount import Amount, silent
 from tests.source.site import (
     HASTY,
     Answer,
@@ -36,13 +37,19 @@ class Get:
     def __init__(self, folder: Path) -> None:
         self.part = folder / "x.part"
         self.said: list[str] = []
+        self.amounts: list[Amount] = []
 
     def __call__(
         self, url: str, *, size: int | None = len(BODY), patience: Patience = HASTY
     ) -> bytes:
         wanted = Wanted(size, {"sha256": sha256(BODY)})
-        download(url, self.part, wanted, say=self.said.append, patience=patience)
+        download(url, self.part, wanted, say=self._say, patience=patience)
         return self.part.read_bytes()
+
+    def _say(self, text: str, amount: Amount | None = None, /) -> None:
+        self.said.append(text)
+        if amount is not None:
+            self.amounts.append(amount)
 
     def fails(
         self, url: str, *, size: int | None = len(BODY), patience: Patience = HASTY
@@ -60,6 +67,7 @@ def get(tmp_path: Path) -> Get:
 def test_progress_is_told_in_bytes(site: Site, get: Get) -> None:
     assert get(site.put("/a", BODY)) == BODY
     assert get.said[-1] == "0.3 of 0.3 MB"
+    assert get.amounts[-1] == Amount(len(BODY), len(BODY), of=f"{site.address}/a")
 
 
 def test_a_dropped_connection_is_resumed_where_it_stopped(site: Site, get: Get) -> None:
@@ -398,7 +406,7 @@ def void(_: object) -> None:
 def test_a_page_is_bounded(site: Site) -> None:
     url = site.put("/a", endless(b"x" * 4096))
     with pytest.raises(PipelineError, match="could not be fetched") as caught:
-        read_page(url, accept="*/*", limit=100_000, say=void, patience=HASTY)
+        read_page(url, accept="*/*", limit=100_000, say=silent, patience=HASTY)
     assert caught.value.found == "more than 100000 bytes"
 
 

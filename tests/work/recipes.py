@@ -14,12 +14,20 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job
+from pipeline.work.amount import Amount
 from pipeline.work.process import run_process
 
 
 def shout(job: Job) -> None:
     text = "".join(path.read_text() for _, path in sorted(job.inputs.items()))
     job.outputs["out"].write_text(text.upper() + str(job.parameters.get("tail", "")))
+
+
+def count_slowly(job: Job) -> None:
+    for number in range(1, 9):
+        job.say(f"{number} of 8 pictures", Amount(number, 8, "pictures"))
+        time.sleep(0.25)
+    job.outputs["out"].write_text("done")
 
 
 def refuse(job: Job) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.store.store import Store
 from pipeline.work.action import Action
+from pipeline.work.amount import Amount
 from pipeline.work.build import Builder, Outcome
 from pipeline.work.pool import Workers
 from tests.work import recipes
@@ -38,7 +39,7 @@ def action(tmp_path: Path) -> Action:
     )
 
 
-def said(text: str) -> None:
+def said(text: str, amount: Amount | None = None, /) -> None:
     pass
 
 

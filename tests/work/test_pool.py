@@ -19,6 +19,8 @@ import pytest
 
 from pipeline.errors import Code, PipelineError
 from pipeline.work.action import Job, Recipe
+from pipeline.work.amount import Amount
+from pipeline.work.overheard import Left, Overheard
 from pipeline.work.pool import Workers
 from tests.work import recipes
 
@@ -91,6 +93,31 @@ def test_a_worker_that_is_killed_from_outside_names_the_signal(
         workers.run(recipes.die, step, seconds=60, memory=2**32)
     assert caught.value.code is Code.WORKER
     assert caught.value.message.endswith(f"was ended by {name}.")
+
+
+def test_what_a_step_says_is_heard_outside_its_process(workers: Workers, tmp_path: Path) -> None:
+    heard: list[tuple[str, Amount | None]] = []
+    step = replace(job(tmp_path), say=lambda text, amount=None: heard.append((text, amount)))
+    workers.run(recipes.count_slowly, step, seconds=60, memory=2**32)
+    assert heard
+    for text, amount in heard:
+        assert amount is not None
+        assert text == f"{amount.done} of 8 pictures"
+        assert amount == Amount(amount.done, 8, "pictures")
+
+
+def test_what_a_worker_leaves_may_be_anything(tmp_path: Path) -> None:
+    heard: list[str] = []
+    overheard = Overheard(tmp_path / "said", lambda text, _=None: heard.append(text))
+    overheard.listen()
+    for data in (b"", b"{", b"[1]", b'{"text":5,"amount":null}', b'{"text":"' + b"x" * 9999):
+        (tmp_path / "said").write_bytes(data)
+        overheard.listen()
+    assert heard == []
+    Left(tmp_path / "said")("12 pictures")
+    overheard.listen()
+    overheard.listen()
+    assert heard == ["12 pictures"]
 
 
 def test_one_poisoned_step_among_many_fails_alone(tmp_path: Path) -> None:

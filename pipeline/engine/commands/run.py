@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import sys
+from contextlib import suppress
 from typing import Any
 
 from doit.cmd_run import Run as DoitRun
+from doit.cmd_run import opt_verbosity
 from doit.control import TaskControl
 
 from pipeline.engine.present import present
 from pipeline.engine.shard import Shard, chosen
 from pipeline.errors import Code, PipelineError
+from pipeline.report.console import Volume
 
 # A thread of this process waits for each step that a cluster runs.
 _MOST_AT_ONCE = 64
+_VOLUMES = {0: Volume.QUIET, 2: Volume.VERBOSE}
 _SHARD = {
     "section": "spreading",
     "name": "shard",
@@ -37,17 +41,40 @@ _CLUSTER = {
 }
 
 
+_QUIET = {
+    "section": "run",
+    "name": "quiet",
+    "short": "q",
+    "long": "quiet",
+    "type": bool,
+    "default": False,
+    "help": "tell only of what failed, as -v 0 does",
+}
+_VERBOSITY = {
+    **opt_verbosity,
+    "help": "0 tell only of what failed. 1 tell also what was built. 2 tell also what each step "
+    "says of itself, and which are up to date. [default: 1]",
+}
+
+
 class Run(DoitRun):  # type: ignore[misc] # doit has no types
     """doit's own command with more options; doit finds it by its entry point."""
 
     name = "run"
-    cmd_options = (*DoitRun.cmd_options, _SHARD, _CLUSTER)
+    cmd_options = (
+        *(_VERBOSITY if each is opt_verbosity else each for each in DoitRun.cmd_options),
+        _QUIET,
+        _SHARD,
+        _CLUSTER,
+    )
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the tasks, and return the exit code: 1 for an error, which is told on stderr."""
         try:
             self._shard = Shard.parse(params["shard"]) if params["shard"] else None
             self._cluster = params["cluster"]
+            told = 0 if params["quiet"] else params["verbosity"]
+            self._volume = _VOLUMES.get(told, Volume.USUAL)
             # doit itself asks in this way whether an option was given.
             self._counted = "num_process" in params._non_default_keys
             return int(super().execute(params, args))
@@ -58,6 +85,8 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
     # doit passes the options that the signature names, so it has to be that of its own method.
     @functools.wraps(DoitRun._execute)
     def _execute(self, **options: Any) -> int:
+        with suppress(IndexError):  # The tasks may be another's.
+            present().volume = self._volume
         if self._shard is not None:
             self.sel_tasks = self._selected(self._shard)
             if not self.sel_tasks:

@@ -9,10 +9,12 @@ from pipeline.errors import Code, PipelineError
 from pipeline.publish.oci import parse
 from pipeline.publish.registry import Registry
 from pipeline.publish.release import Release, ReleasedFile
+from pipeline.source.download import progress
 from pipeline.source.downloads import Downloads
 from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import replace
 from pipeline.store.digest import Digest
+from pipeline.work.amount import Amount
 
 _ATTEMPTS = 3
 
@@ -53,9 +55,14 @@ class OciOrigin:
                 return kept
             self._downloads.say(f"downloading {file.path}")
             part = path.with_name(f"{path.name}.oci.part")
+
+            def tell(done: int) -> None:
+                amount = Amount(done, file.size, of=file.path)
+                self._downloads.say(progress(done, file.size), amount)
+
             for attempt in range(_ATTEMPTS):
                 try:
-                    self._registry.get_blob(release.name, digest, part)
+                    self._registry.get_blob(release.name, digest, part, tell)
                     wanted.check(part, f"{self.describe()}/{release.name}: {file.path}")
                     break
                 except PipelineError as error:

@@ -1,0 +1,45 @@
+"""The flags -q and -v of commands that tell how far they are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.work.amount import Amount, Say, silent
+
+
+def add_volume(parser: argparse.ArgumentParser, quiet: str) -> None:
+    """Add the flags; ``quiet`` is what -q does."""
+    flags = parser.add_mutually_exclusive_group()
+    flags.add_argument("-q", "--quiet", action="store_true", help=quiet)
+    flags.add_argument(
+        "-v", "--verbose", action="store_true", help="tell each thing that is done, on stderr"
+    )
+
+
+@contextmanager
+def progress(args: argparse.Namespace, name: str) -> Iterator[Say]:
+    """Yield what shows progress on stderr: live on a terminal, as lines where -v asks for it."""
+    from pipeline.report.console import can_move
+
+    if args.quiet:
+        yield silent
+    elif can_move(sys.stderr) and not args.verbose:
+        from pipeline.report.transfers import Transfers
+
+        with Transfers(sys.stderr, name) as transfers:
+            yield transfers.say
+    else:
+        yield _told if args.verbose or sys.stderr.isatty() else silent
+
+
+def _told(text: str, amount: Amount | None = None, /) -> None:
+    # Of a count, its end is enough for a log.
+    if amount is None or amount.done == amount.total:
+        from pipeline.report.ending import one_line
+
+        what = f"{amount.of}: " if amount is not None and amount.of else ""
+        # One call: others may be told of at the same time.
+        sys.stderr.write(f"{one_line(what + text)}\n")

@@ -1,0 +1,53 @@
+"""Whether doit has found what this package adds to it, checked as dodo.py loads."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import NoReturn
+
+_NAME = "wasi-nn-pipeline"
+_COMMANDS = "doit.COMMAND"
+_HINT = "  hint:     pip install -e .\n  hint:     `wasi-nn doctor` tells more."
+
+
+def check_registered(root: Path) -> None:
+    """End the process where doit has not found its backend, or the command that is asked for.
+
+    doit finds both among the entry points of installed packages; those of an editable install are
+    as they were when it was made. ``root`` has the pyproject.toml that says what they are now.
+    """
+    try:
+        found = distribution(_NAME)
+    except PackageNotFoundError:
+        _end(f"error: {_NAME} is not installed in this Python.")
+    names = {each.name for each in found.entry_points if each.group == _COMMANDS}
+    asked = sys.argv[1] if len(sys.argv) > 1 else "run"
+    missing = {"run"} - names
+    # doit takes the name of a command that it does not know for a task.
+    if asked.isidentifier() and asked not in names and asked in _declared(root, found):
+        missing.add(asked)
+    if missing:
+        _end(
+            f"error: {_NAME} was installed before it had the command "
+            f"`doit {' '.join(sorted(missing))}`."
+        )
+
+
+def _declared(root: Path, found: Distribution) -> dict[str, str]:
+    try:
+        text = (root / "pyproject.toml").read_text("utf-8")
+        project = tomllib.loads(text)["project"]
+        if project["name"] != found.name:
+            return {}
+        commands: dict[str, str] = project["entry-points"][_COMMANDS]
+        return commands
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _end(message: str) -> NoReturn:
+    print(f"{message}\n{_HINT}", file=sys.stderr)
+    raise SystemExit(1)

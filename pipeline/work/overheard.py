@@ -1,0 +1,59 @@
+"""What a step in a worker process says, left in a file for the process that waits for it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pipeline.work.amount import Amount, Say
+
+_EVERY_SECONDS = 0.2
+_MOST_BYTES = 4096
+
+
+class _Said(msgspec.Struct, frozen=True):
+    text: str
+    amount: Amount | None
+
+
+@dataclass
+class Left:
+    """The worker's side: keeps the newest line in ``path``, written a few times a second."""
+
+    path: Path
+    last: float = 0.0
+
+    def __call__(self, text: str, amount: Amount | None = None, /) -> None:
+        """Leave a line; a step never fails because of what it says."""
+        now = time.monotonic()
+        if now - self.last < _EVERY_SECONDS:
+            return
+        self.last = now
+        part = self.path.with_name(self.path.name + ".part")
+        with suppress(OSError):
+            part.write_bytes(msgspec.json.encode(_Said(text, amount)))
+            part.replace(self.path)
+
+
+class Overheard:
+    """The side of who waits: passes on to ``say`` what is new in ``path``."""
+
+    def __init__(self, path: Path, say: Say) -> None:
+        self._path = path
+        self._say = say
+        self._heard = b""
+
+    def listen(self) -> None:
+        """Look once."""
+        # The worker runs what strangers wrote: its file may be anything.
+        with suppress(OSError, msgspec.MsgspecError):
+            with self._path.open("rb") as stream:
+                data = stream.read(_MOST_BYTES)
+            if data != self._heard:
+                self._heard = data
+                said = msgspec.json.decode(data, type=_Said)
+                self._say(said.text, said.amount)
