@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
+from pipeline.tensor.decode import pixels_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Array = Any
 _PILLOW = {"pillow-bilinear": 2, "pillow-bicubic": 3, "pillow-lanczos": 1}
 
 
-def cropped(pixels: Array, crop: Crop | None, name: str) -> Array:
+def cropped(image: Image, crop: Crop | None, name: str) -> Image:
     """Return the rows and columns that are kept; raises PipelineError (TENSOR)."""
     if crop is None:
-        return pixels
-    height, width = pixels.shape[:2]
+        return image
+    width, height = image.size
     rows, columns = crop.rows or (0, height), crop.columns or (0, width)
     for (_, end), limit, key in ((rows, height, "rows"), (columns, width, "columns")):
         if end > limit:
@@ -28,11 +32,20 @@ def cropped(pixels: Array, crop: Crop | None, name: str) -> Array:
                 found=str(end),
                 hint=f"The picture is {height} rows by {width} columns.",
             )
-    return pixels[rows[0] : rows[1], columns[0] : columns[1]]
+    return image.crop((columns[0], rows[0], columns[1], rows[1]))
 
 
-def fitted(pixels: Array, tensor: Tensor, height: int, width: int) -> Array:
-    """Return the pixels at another size, as the tensor's ``fit`` says.
+def rotated(image: Image, degrees: int) -> Image:
+    """Return a picture turned counter-clockwise by a multiple of 90 degrees, its pixels kept."""
+    from PIL.Image import Transpose
+
+    return image.transpose(Transpose[f"ROTATE_{degrees}"]) if degrees else image
+
+
+def fitted(image: Image, tensor: Tensor, height: int, width: int) -> Array:
+    """Return a picture's pixels at another size, as the tensor's ``fit`` says.
+
+    Their shape is height × width × channels.
 
     ``stretch`` changes the aspect. ``centre`` keeps the largest part from the middle that has the
     aspect of the result; with ``shorter`` the picture is first resized so that its shorter side
@@ -43,31 +56,30 @@ def fitted(pixels: Array, tensor: Tensor, height: int, width: int) -> Array:
     assert tensor.resize is not None
     if tensor.fit == "centre":
         if tensor.shorter is None:
-            return resized(_of_aspect(pixels, height, width), height, width, tensor.resize)
-        made = _shorter(pixels, tensor.shorter, tensor.resize)
+            return resized(_of_aspect(image, height, width), height, width, tensor.resize)
+        made = _shorter(image, tensor.shorter, tensor.resize)
         top, left = (
             round((side - kept) / 2.0)
             for side, kept in zip(made.shape, (height, width), strict=False)
         )
         return made[top : top + height, left : left + width]
     if tensor.fit == "pad":
-        return _padded(pixels, tensor.padding or (0, 0, 0), height, width, tensor.resize)
-    return resized(pixels, height, width, tensor.resize)
+        return _padded(image, tensor.padding or (0, 0, 0), height, width, tensor.resize)
+    return resized(image, height, width, tensor.resize)
 
 
-def resized(pixels: Array, height: int, width: int, kernel: str) -> Array:
-    """Return the pixels at another size, by a named kernel of OpenCV or Pillow, on bytes.
+def resized(image: Image, height: int, width: int, kernel: str) -> Array:
+    """Return a picture's pixels at another size, by a named kernel of OpenCV or Pillow, on bytes.
 
     ``nearest`` is OpenCV's INTER_NEAREST_EXACT, which takes the pixel under the centre of each
     new one; INTER_NEAREST differs between versions of OpenCV. Pillow's kernels smooth what they
     make smaller, which OpenCV's do not but for its area.
     """
-    if pixels.shape[:2] == (height, width):
-        return pixels
+    if image.size == (width, height):
+        return pixels_of(image)
     if kernel in _PILLOW:
-        return _by_pillow(pixels, height, width, _PILLOW[kernel])
+        return _by_pillow(image, height, width, _PILLOW[kernel])
     import cv2
-    import numpy
 
     kernels = {
         "opencv-linear": cv2.INTER_LINEAR,
@@ -75,52 +87,51 @@ def resized(pixels: Array, height: int, width: int, kernel: str) -> Array:
         "opencv-cubic": cv2.INTER_CUBIC,
         "nearest": cv2.INTER_NEAREST_EXACT,
     }
-    made = cv2.resize(
-        numpy.ascontiguousarray(pixels), (width, height), interpolation=kernels[kernel]
-    )
-    return made.reshape(height, width, pixels.shape[2])
+    made = cv2.resize(pixels_of(image), (width, height), interpolation=kernels[kernel])
+    return made.reshape(height, width, -1)
 
 
-def _by_pillow(pixels: Array, height: int, width: int, kernel: int) -> Array:
+def _by_pillow(image: Image, height: int, width: int, kernel: int) -> Array:
     import numpy
-    from PIL import Image
+    from PIL.Image import Resampling
 
-    plain = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    image = Image.fromarray(numpy.ascontiguousarray(plain))
+    size, how = (width, height), Resampling(kernel)
+    if image.mode != "RGBA":
+        return pixels_of(image.resize(size, how))
     # Of RGBA Pillow would weigh the colours by how much they are seen.
-    bands = [
-        numpy.asarray(band.resize((width, height), Image.Resampling(kernel)))
-        for band in image.split()
-    ]
+    bands = [numpy.asarray(band.resize(size, how)) for band in image.split()]
     return numpy.stack(bands, axis=2)
 
 
-def _of_aspect(pixels: Array, height: int, width: int) -> Array:
-    rows, columns = pixels.shape[:2]
+def _of_aspect(image: Image, height: int, width: int) -> Image:
+    columns, rows = image.size
     kept_columns = min(columns, max(1, round(rows * width / height)))
     kept_rows = min(rows, max(1, round(columns * height / width)))
     top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
-    return pixels[top : top + kept_rows, left : left + kept_columns]
+    return image.crop((left, top, left + kept_columns, top + kept_rows))
 
 
-def _shorter(pixels: Array, length: int, kernel: str) -> Array:
-    rows, columns = pixels.shape[:2]
+def _shorter(image: Image, length: int, kernel: str) -> Array:
+    columns, rows = image.size
     if rows <= columns:
-        return resized(pixels, length, int(length * columns / rows), kernel)
-    return resized(pixels, int(length * rows / columns), length, kernel)
+        return resized(image, length, int(length * columns / rows), kernel)
+    return resized(image, int(length * rows / columns), length, kernel)
 
 
-def _padded(pixels: Array, colour: Sequence[int], height: int, width: int, kernel: str) -> Array:
+def _padded(image: Image, colour: Sequence[int], height: int, width: int, kernel: str) -> Array:
     import numpy
+    from PIL import Image as Pillow
 
-    rows, columns = pixels.shape[:2]
+    columns, rows = image.size
     # The share of one side, rounded half up, in whole numbers.
     if columns * height <= rows * width:
         inner = height, max(1, (2 * columns * height + rows) // (2 * rows))
     else:
         inner = max(1, (2 * rows * width + columns) // (2 * columns)), width
-    made = numpy.empty((height, width, pixels.shape[2]), numpy.uint8)
-    made[:] = numpy.array(colour[: pixels.shape[2]], numpy.uint8)
+    whole = resized(image, *inner, kernel)
+    made = numpy.empty((height, width, whole.shape[2]), numpy.uint8)
+    # In grey its luma, in RGBA opaque.
+    made[:] = pixels_of(Pillow.new("RGB", (1, 1), tuple(colour)).convert(image.mode))
     top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
-    made[top : top + inner[0], left : left + inner[1]] = resized(pixels, *inner, kernel)
+    made[top : top + inner[0], left : left + inner[1]] = whole
     return made

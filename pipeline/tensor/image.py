@@ -12,8 +12,8 @@ from typing import Any
 
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.decode import Mode, decode, pixels_of
-from pipeline.tensor.frame import cropped, fitted
+from pipeline.tensor.decode import Mode, decode
+from pipeline.tensor.frame import cropped, fitted, rotated
 from pipeline.tensor.numbers import as_type
 
 Array = Any
@@ -44,14 +44,13 @@ def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str
         profile=tensor.profile == "apply",
         least=least,
     )
-    pixels = cropped(pixels_of(image), tensor.crop, name)
-    if tensor.rotate:
-        pixels = numpy.rot90(pixels, tensor.rotate // 90)
-    pixels = fitted(pixels, tensor, height, width)
+    image = rotated(cropped(image, tensor.crop, name), tensor.rotate)
+    pixels = fitted(image, tensor, height, width)
     if tensor.colour == "BGR":
         pixels = pixels[:, :, ::-1]
-    values = typed(scaled(pixels, tensor), tensor.type, name)
-    return numpy.ascontiguousarray(laid_out(values, tensor.layout).reshape(dims))
+    # While they are bytes, which are the fastest to move.
+    values = numpy.ascontiguousarray(laid_out(pixels, tensor.layout).reshape(dims))
+    return typed(scaled(values, tensor, tensor.layout), tensor.type, name)
 
 
 def laid_out(values: Array, layout: str) -> Array:
@@ -67,17 +66,24 @@ def laid_out(values: Array, layout: str) -> Array:
     return values.transpose(["HWC".index(axis) for axis in order])
 
 
-def scaled(pixels: Array, tensor: Tensor) -> Array:
-    """Return the values in float32: ``x`` or ``x / 255``, then ``(x - mean) / scale``."""
+def scaled(values: Array, tensor: Tensor, layout: str) -> Array:
+    """Return the values in float32: ``x`` or ``x / 255``, then ``(x - mean) / scale``.
+
+    Their axes are those of ``layout``, along whose C mean and scale lie.
+    """
     import numpy
 
-    values = pixels.astype(numpy.float32)
+    def channels(numbers: tuple[float, ...]) -> Array:
+        shape = [-1 if axis == "C" else 1 for axis in layout]
+        return numpy.array(numbers, numpy.float32).reshape(shape)
+
+    values = values.astype(numpy.float32)
     if tensor.range == "0-1":
         values /= numpy.float32(255)
     if tensor.mean:
-        values -= numpy.array(tensor.mean, numpy.float32)
+        values -= channels(tensor.mean)
     if tensor.scale:
-        values /= numpy.array(tensor.scale, numpy.float32)
+        values /= channels(tensor.scale)
     return values
 
 

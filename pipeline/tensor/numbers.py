@@ -40,7 +40,7 @@ def as_type(values: Any, kind: str) -> tuple[Any, bool]:
         with numpy.errstate(invalid="ignore"):
             return values.astype(dtype), fits
     with numpy.errstate(over="ignore"):
-        made = values.astype(dtype)
+        made = values.astype(dtype, copy=False)
     return made, bool(numpy.isfinite(made).all())
 
 

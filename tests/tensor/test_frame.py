@@ -45,8 +45,8 @@ def noise(height: int, width: int, channels: int = 3) -> Any:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pillows_kernels_are_pillows(kernel: str, flag: str, channels: int) -> None:
     pixels = noise(30, 40, channels)
-    made = fitted(pixels, tensor(resize=f"pillow-{kernel}"), 13, 11)
     image = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+    made = fitted(image, tensor(resize=f"pillow-{kernel}"), 13, 11)
     theirs = numpy.asarray(image.resize((11, 13), Image.Resampling[flag]))
     assert (made == theirs.reshape(13, 11, channels)).all()
 
@@ -65,7 +65,7 @@ def test_rgba_keeps_colours_that_are_not_seen(tmp_path: Path) -> None:
 @given(st.integers(2, 40), st.integers(2, 40), st.integers(1, 20), st.integers(1, 20))
 def test_centre_keeps_the_middle_at_its_aspect(h: int, w: int, height: int, width: int) -> None:
     pixels = noise(h, w)
-    made = fitted(pixels, tensor(fit="centre"), height, width)
+    made = fitted(Image.fromarray(pixels), tensor(fit="centre"), height, width)
     assert made.shape == (height, width, 3)
     # Nothing but pixels of the picture, and those of its middle.
     seen = {tuple(pixel) for pixel in made.reshape(-1, 3).tolist()}
@@ -74,7 +74,12 @@ def test_centre_keeps_the_middle_at_its_aspect(h: int, w: int, height: int, widt
 
 def test_centre_after_a_shorter_side_is_torchvisions(tmp_path: Path) -> None:
     pixels = noise(300, 451)
-    made = fitted(pixels, tensor(fit="centre", shorter=256, resize="pillow-bilinear"), 224, 224)
+    made = fitted(
+        Image.fromarray(pixels),
+        tensor(fit="centre", shorter=256, resize="pillow-bilinear"),
+        224,
+        224,
+    )
     # The longer side is int(256 * 451 / 300); what is kept begins at round((side - 224) / 2).
     resized = Image.fromarray(pixels).resize((384, 256), Image.Resampling.BILINEAR)
     assert (made == numpy.asarray(resized.crop((80, 16, 304, 240)))).all()
@@ -83,11 +88,22 @@ def test_centre_after_a_shorter_side_is_torchvisions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("h", "w"), [(10, 40), (40, 10), (20, 20)])
 def test_pad_shows_all_of_the_picture_on_the_stated_colour(h: int, w: int) -> None:
     pixels = numpy.full((h, w, 3), 200, numpy.uint8)
-    made = fitted(pixels, tensor(fit="pad", padding=(1, 2, 3)), 20, 20)
+    made = fitted(Image.fromarray(pixels), tensor(fit="pad", padding=(1, 2, 3)), 20, 20)
     inner = (made == 200).all(axis=2)
     assert inner.sum() == (20 * 20 * min(h, w)) // max(h, w)
     assert (made[~inner] == (1, 2, 3)).all()
     assert inner[10, 10]
+
+
+@pytest.mark.parametrize(
+    ("mode", "ground"), [("L", [38]), ("RGB", [10, 20, 200]), ("RGBA", [10, 20, 200, 255])]
+)
+def test_padding_is_luma_in_grey_and_opaque_in_rgba(mode: str, ground: list[int]) -> None:
+    image = Image.new(mode, (10, 2))
+    for resize in ("pillow-bilinear", "opencv-linear"):
+        made = fitted(image, tensor(fit="pad", padding=(10, 20, 200), resize=resize), 20, 20)
+        assert made[0, 0].tolist() == ground
+        assert not made[10].any()
 
 
 @pytest.mark.parametrize("layout", [*map("".join, permutations("NCHW")), "CHW", "HWC", "WHC"])

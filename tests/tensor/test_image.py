@@ -159,7 +159,7 @@ def test_the_published_tensors_come_out_bit_for_bit(name: str, dims: tuple[int, 
 def test_the_imagenet_recipe_is_torchvisions_to_the_last_bit(seed: int) -> None:
     pixels = numpy.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=numpy.uint8)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    ours = scaled(pixels, tensor(range="0-1", mean=mean, scale=std))
+    ours = scaled(pixels, tensor(range="0-1", mean=mean, scale=std), "HWC")
     # ToTensor divides a float32 by 255; Normalize subtracts and divides by float32 tensors.
     theirs = pixels.transpose(2, 0, 1).astype(numpy.float32) / numpy.float32(255)
     theirs = theirs - numpy.array(mean, numpy.float32).reshape(3, 1, 1)
