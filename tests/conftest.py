@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.tiny import Project, make_project
+from tests.tiny import ROOT, Project, Run, make_project
 
 pytest_plugins = ["pytester"]
 
@@ -50,3 +51,27 @@ def project(built: Project, tmp_path: Path) -> Project:
     copy = Project(tmp_path / "ein Projekt")
     shutil.copytree(built.root, copy.root)
     return copy
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> tuple[Project, Run]:
+    """A fresh copy of this project, and what its first `doit` printed."""
+    root = tmp_path_factory.mktemp("shipped") / "project"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    settings = root / "configs/project.toml"
+    lines = [
+        line for line in settings.read_text().splitlines() if not line.startswith("toolchains")
+    ]
+    settings.write_text("\n".join([*lines, f"toolchains = {str(toolchains)!r}"]) + "\n")
+    project = Project(root)
+    return project, project.doit(seconds=900)

@@ -1,0 +1,29 @@
+"""How Sphinx builds this documentation: ``sphinx-build -W docs build/docs``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "wasi-nn artifact pipeline"
+author = "the wasi-nn artifact pipeline's maintainers"
+project_copyright = "Apache-2.0"
+extensions = ["myst_parser", "reference_pages"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["examples"]
+
+# A reference that leads nowhere is an error.
+smartquotes = False
+nitpicky = True
+# The decisions are reached by the table of theirs.
+suppress_warnings = ["toc.not_included"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = "wasi-nn artifacts"
+html_static_path = ["figures"]
+html_show_copyright = False
+html_show_sphinx = False
+html_copy_source = False
