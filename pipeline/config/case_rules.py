@@ -92,7 +92,7 @@ def check_expectations(fixture: Fixture, knows: Known) -> Iterator[Finding]:
         for case in missing:
             # Told at the case, which is there to be looked at.
             message = f"Nothing is expected of the case {quoted(case)}."
-            hint = f"Add [{dotted(('expect', case))}] with top1 or strongest."
+            hint = f"Add [{dotted(('expect', case))}] with top1, strongest or golden_only = true."
             yield Finding(("tensor", case), message, hint=hint)
     for case, expect in fixture.expect.items():
         yield from _expect(("expect", case), expect, knows)
@@ -100,9 +100,14 @@ def check_expectations(fixture: Fixture, knows: Known) -> Iterator[Finding]:
 
 def _expect(path: Path, expect: Expect, knows: Known) -> Iterator[Finding]:
     named = f"[{dotted(path)}]"
-    wanted = knows(*path, "top1") and knows(*path, "strongest")
-    if wanted and expect.top1 is None and not expect.strongest:
-        yield Finding(path, f"{named} expects nothing.", "top1 or strongest")
+    wanted = all(knows(*path, key) for key in ("top1", "strongest", "golden_only"))
+    expects = expect.top1 is not None or bool(expect.strongest)
+    if wanted and not expects and not expect.golden_only:
+        hint = "Where nothing is known of what must come out, say golden_only = true."
+        yield Finding(path, f"{named} expects nothing.", "top1 or strongest", hint=hint)
+    if wanted and expects and expect.golden_only:
+        message = f"{named} says that nothing is known of what must come out, and expects something."
+        yield Finding((*path, "golden_only"), message, hint="Remove it, or what is expected.")
     if len(set(expect.strongest)) < len(expect.strongest) and knows(*path, "strongest"):
         message = f"The strongest of {named} name an index twice."
         yield Finding((*path, "strongest"), message, found=", ".join(map(str, expect.strongest)))

@@ -57,7 +57,8 @@ class Expect(Table, frozen=True):
 
     ``top1`` is the index of the largest value, ``value`` what it must be ``within``;
     ``strongest`` are the indices of the largest values in any order: of the flattened output,
-    averaged over the axis ``average`` first where one is given.
+    averaged over the axis ``average`` first where one is given. ``golden_only`` says that none of
+    these is known.
     """
 
     output: Text | None = None
@@ -74,6 +75,8 @@ class Expect(Table, frozen=True):
     """The indices of the largest values, in any order."""
     labels: Text | None = None
     """The source that holds the names of the classes, one a line."""
+    golden_only: bool | None = None
+    """Whether nothing is known of what must come out, so that the golden executor alone tells."""
 
 
 class GuestRun(Table, frozen=True):

@@ -85,6 +85,8 @@ def _expected(expect: Mapping[str, Any]) -> str:
         parts.append(f"{expect['value']:g} ± {expect['within']:g}")
     if expect.get("strongest"):
         parts.append(f"strongest {', '.join(map(str, expect['strongest']))}")
+    if expect.get("golden_only"):
+        parts.append("what the golden executor gives")
     return ", ".join(parts)
 
 

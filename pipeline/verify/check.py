@@ -166,6 +166,8 @@ def _expected(expect: Expect) -> str:
         parts.append(f"with {expect.value:g} within {expect.within:g}")
     if expect.strongest:
         parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
+    if expect.golden_only:
+        parts.append("what the golden executor gives")
     return ", ".join(parts)
 
 

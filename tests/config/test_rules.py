@@ -285,6 +285,11 @@ FAULTS = {
         "[expect.cat]",
         "expects nothing",
     ),
+    "an expectation of nothing and of something": (
+        [("top1 = 285", "golden_only = true\ntop1 = 285")],
+        "golden_only",
+        "nothing is known",
+    ),
     "an index twice": (
         [("top1 = 285", "strongest = [3, 1, 3]")],
         "strongest",
@@ -354,6 +359,9 @@ GOOD = {
         ("[model]", '[source.spare]\nurls = ["file:x"]\nlicense = "MIT"\n[model]')
     ],
     "four GiB": [('"256 MiB"', '"4096 MiB"')],
+    "nothing but the golden check": [
+        ("top1 = 285\nvalue = 0.45\nwithin = 0.01", "golden_only = true")
+    ],
     "the strongest": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "strongest = [1, 2]")],
     "names of a twin": [
         *TENSORFLOW,
