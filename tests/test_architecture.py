@@ -18,7 +18,7 @@ LEVELS = (
     ("model", "tensor", "guest", "host"),
     ("dataset",),
     ("verify",),
-    ("publish", "report"),
+    ("publish", "report", "draft"),
     ("cli",),
     ("engine",),
 )

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -94,7 +94,7 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.store.objects import copy
 
     check_calibration(args)
-    framework, files = _files(args)
+    framework, files = model_files(args.model, args.framework)
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(
@@ -164,12 +164,17 @@ def _identity(path: Path) -> dict[str, object]:
     return {"path": str(path), "size": digest.size, "sha256": digest.sha256}
 
 
-def _files(args: argparse.Namespace) -> tuple[Framework, Mapping[str, Path]]:
-    """Return the framework, and the model's files with those that an ONNX model names."""
+def model_files(
+    paths: Sequence[Path], given: Framework | None
+) -> tuple[Framework, Mapping[str, Path]]:
+    """Return the framework, and the model's files with those that an ONNX model names.
+
+    Raises PipelineError (USAGE, MODEL).
+    """
     from pipeline.cli.external_data import external_data
     from pipeline.model.recognise import recognise
 
-    framework, files = recognise(args.model, args.framework)
+    framework, files = recognise(paths, given)
     if framework == "onnx":
         return framework, {**files, **external_data(files["model"])}
     return framework, files

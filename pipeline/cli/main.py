@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from pipeline.cli import conformance, convert, fetch, inspect, preview, run, tensor, validate
+from pipeline.cli import conformance, convert, fetch, inspect, new, preview, run, tensor, validate
 from pipeline.errors import PipelineError
 
 # Each offers add_parser(subparsers) and execute(args) -> int.
 COMMANDS: Sequence[ModuleType] = (
     run,
+    new,
     convert,
     inspect,
     tensor,

@@ -106,7 +106,9 @@ def _expect(path: Path, expect: Expect, knows: Known) -> Iterator[Finding]:
         hint = "Where nothing is known of what must come out, say golden_only = true."
         yield Finding(path, f"{named} expects nothing.", "top1 or strongest", hint=hint)
     if wanted and expects and expect.golden_only:
-        message = f"{named} says that nothing is known of what must come out, and expects something."
+        message = (
+            f"{named} says that nothing is known of what must come out, and expects something."
+        )
         yield Finding((*path, "golden_only"), message, hint="Remove it, or what is expected.")
     if len(set(expect.strongest)) < len(expect.strongest) and knows(*path, "strongest"):
         message = f"The strongest of {named} name an index twice."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
     ("tflite", {"model": (".tflite",)}),
     ("kaldi", {"model": (".nnet", ".mdl", ".nnet1", ".raw")}),
     ("pytorch", {"exported": (".pt2",)}),
-    ("pytorch", {"torchscript": (".pt", ".pth", ".torchscript")}),
+    ("pytorch", {"torchscript": (".pt", ".pth", ".jit", ".torchscript")}),
     ("tensorflow", {"graph": (".pb",)}),
 )
 _HINT = "Name it: --framework caffe, kaldi, mxnet, onnx, paddle, pytorch, tensorflow or tflite."
@@ -51,6 +52,13 @@ def recognise(
         )
     if len(paths) == 1 and (told := _by_bytes(paths[0])):
         return told
+    if several := _several(paths):
+        raise PipelineError(
+            Code.USAGE,
+            "These are the files of more than one model.",
+            where=", ".join(map(str, several)),
+            hint="Give those of one.",
+        )
     missing = _incomplete(paths)
     raise PipelineError(
         Code.USAGE,
@@ -77,12 +85,30 @@ def _fitting(
     return found if len(set(found.values())) == len(labels) else None
 
 
+def _several(paths: Sequence[Path]) -> Sequence[Path]:
+    """Return files of which each is a model's own, or that are the same part of several."""
+    whole = [path for path in paths if path.is_dir() or _alone(path)]
+    if len(paths) > 1 and whole:
+        return whole if len(whole) > 1 else paths
+    for _, labels in _FORMS:
+        for endings in labels.values():
+            same = [path for path in paths if path.suffix.lower() in endings]
+            if len(same) > 1:
+                return same
+    return ()
+
+
+def _alone(path: Path) -> bool:
+    return any(_fitting([path], labels, False) for _, labels in _FORMS)
+
+
 def _incomplete(paths: Sequence[Path]) -> str:
     """Return what is missing of a model that has several files."""
+    given = {path.suffix.lower() for path in paths}
     for name, labels in _FORMS:
-        given = [path for path in paths if path.suffix.lower() in next(iter(labels.values()))]
-        if len(labels) > 1 and given:
-            others = " and ".join(" or ".join(ends) for ends in list(labels.values())[1:])
+        missing = [ends for ends in labels.values() if not given & set(ends)]
+        if len(labels) > 1 and 0 < len(missing) < len(labels):
+            others = " and ".join(" or ".join(ends) for ends in missing)
             return f"A model of {name} has a file {others} too."
     return ""
 
@@ -104,6 +130,10 @@ def _by_bytes(path: Path) -> tuple[Framework, dict[str, Path]] | None:
         head = stream.read(16)
     if head[4:8] == b"TFL3":
         return "tflite", {"model": path}
+    if head[:4] == b"PK\x03\x04" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any("/code/" in name for name in archive.namelist()):
+                return "pytorch", {"torchscript": path}
     if head.startswith(b"\0B<"):
         return "kaldi", {"model": path}
     # ir_version, the first field of an ONNX file.

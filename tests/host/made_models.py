@@ -97,3 +97,22 @@ def tflite_model(kind: int = 0, dims: tuple[int, ...] = (1, 4)) -> bytes:
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def quantised_tflite(kind: int, zero_point: int, dims: tuple[int, ...] = (1, 8, 8, 3)) -> bytes:
+    """A Relu in TFLite between tensors of bytes that stand for numbers from -1 to 1.
+
+    ``kind`` is the number of the element type: 3 for u8, 9 for i8.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(tflite_model(kind, dims), 0)
+    model.operatorCodes[0].version = 2
+    for tensor in model.subgraphs[0].tensors:
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale = [1 / 127.5]
+        tensor.quantization.zeroPoint = [zero_point]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -22,16 +22,18 @@ def infer(
     interpreter = Interpreter(model_content=content, num_threads=1)
     border = [*interpreter.get_input_details(), *interpreter.get_output_details()]
     if any(detail["quantization"][0] for detail in border):
-        own = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         interpreter = Interpreter(
-            model_content=content, num_threads=1, experimental_op_resolver_type=own
+            model_content=content, num_threads=1, experimental_op_resolver_type=kernels
         )
     given = _indices(interpreter.get_input_details(), inputs)
     for index, array in zip(given, inputs.values(), strict=True):
         interpreter.resize_tensor_input(index, array.shape)
     interpreter.allocate_tensors()
+    own = {detail["index"]: detail["dtype"] for detail in interpreter.get_input_details()}
     for index, array in zip(given, inputs.values(), strict=True):
-        interpreter.set_tensor(index, array)
+        # As the IR does where the config gives its input another type.
+        interpreter.set_tensor(index, array.astype(own[index], copy=False))
     interpreter.invoke()
     made = _indices(interpreter.get_output_details(), outputs)
     return [interpreter.get_tensor(index) for index in made]

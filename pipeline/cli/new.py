@@ -1,0 +1,283 @@
+"""`wasi-nn new`: a fixture's config, drafted from a model and photos."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pipeline.config.model_tables import Framework, Precision
+from pipeline.errors import Code, PipelineError, printable
+
+if TYPE_CHECKING:
+    from pipeline.draft.inputs import Wishes
+    from pipeline.draft.make import Made
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+_EPILOG = """\
+example:
+  wasi-nn new my-net net.onnx --image cat.jpg
+  doit manifest:my-net
+  wasi-nn run --dir artifacts/my-net::fixture artifacts/my-net/classify.wasm -- cat
+
+  wasi-nn new my-net deploy.prototxt net.caffemodel --image cat.jpg --license BSD-2-Clause
+  wasi-nn new my-net saved_model_folder --shape audio=1x16000 --precision f32 --precision f16
+
+  writes configs/fixtures/my-net.toml and says what was guessed, and why. On a terminal it asks for
+  what it cannot know; elsewhere, and with --yes, it takes its guesses, or names the flag that is
+  missing. Files from outside the project are copied to models/my-net.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "new",
+        help="draft a fixture's config from a model and photos",
+        description="Looks into a model, and writes a config that builds a verified fixture of it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="what the fixture is called")
+    parser.add_argument(
+        "model", nargs="+", type=Path, metavar="MODEL", help="the model's files, or its folder"
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PHOTO",
+        help="a photo, each a case; without one the model is fed noise",
+    )
+    parser.add_argument("--labels", type=Path, help="a text file, one class a line")
+    parser.add_argument(
+        "--framework", choices=get_args(Framework), help="what the model was saved with"
+    )
+    parser.add_argument(
+        "--architecture", help="of a PyTorch state dict: its module, or package.module:callable"
+    )
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="NAME=1x3xHxW",
+        help="an input's whole shape; the name may be left out of an only input's",
+    )
+    parser.add_argument(
+        "--values",
+        choices=("imagenet", "caffe", "signed", "unit", "raw"),
+        help="what pictures become: imagenet's mean and deviation, caffe's mean, -1 to 1, 0 to 1, "
+        "0 to 255",
+    )
+    parser.add_argument("--colour", choices=("RGB", "BGR"), help="the order of the channels")
+    parser.add_argument("--layout", help="the order of the axes, such as NHWC")
+    parser.add_argument(
+        "--precision",
+        action="append",
+        default=[],
+        choices=get_args(Precision),
+        help="of the weights (f32); a second one makes a variant of the fixture",
+    )
+    parser.add_argument("--description", help="what it is, in one sentence")
+    parser.add_argument("--license", metavar="SPDX", help="the model's licence")
+    parser.add_argument("--image-license", metavar="SPDX", help="the photos' licence")
+    parser.add_argument("--guest", default="classify", help="a guest of the project (classify)")
+    brought = parser.add_mutually_exclusive_group()
+    brought.add_argument(
+        "--copy",
+        action="store_const",
+        const="copy",
+        dest="way",
+        help="copy files of any size into the project",
+    )
+    brought.add_argument(
+        "--link",
+        action="store_const",
+        const="link",
+        dest="way",
+        help="link to files outside of the project; builds on this machine alone",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite a config of this name")
+    parser.add_argument("-y", "--yes", action="store_true", help="ask nothing, take the guesses")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Draft, write and tell; raises PipelineError."""
+    from pipeline.cli.convert import model_files
+    from pipeline.cli.prompts import asker
+    from pipeline.draft.make import Order, make_draft
+
+    root = _project()
+    target = _target(root, args.name, force=args.force)
+    _check_kinds(args.model)
+    framework, files = model_files(args.model, args.framework)
+    order = Order(
+        root=root,
+        name=args.name,
+        framework=framework,
+        files=files,
+        images=args.image,
+        labels=args.labels,
+        wishes=_wishes(args),
+        precisions=list(dict.fromkeys(args.precision)) or ["f32"],
+        architecture=args.architecture,
+        description=args.description,
+        license=args.license,
+        image_license=args.image_license,
+        way=args.way,
+        guest=args.guest,
+        guests=sorted(path.stem for path in (root / "configs/guests").glob("*.toml")),
+    )
+    made = make_draft(order, asker(quiet=args.yes))
+    _write(root, target, made, force=args.force)
+    _tell(root, target, made)
+    return 0
+
+
+def _project() -> Path:
+    """Return the folder of the project that the current folder is in."""
+    here = Path(os.path.abspath(Path.cwd()))  # noqa: PTH100 - as the user sees it
+    for folder in (here, *here.parents):
+        if (folder / "dodo.py").is_file() and (folder / "configs").is_dir():
+            return folder
+    raise PipelineError(
+        Code.USAGE,
+        "There is no project here.",
+        where=str(here),
+        expected="a folder with dodo.py and configs/, or one below it",
+        hint="Run this in a checkout of the project.",
+    )
+
+
+def _target(root: Path, name: str, *, force: bool) -> Path:
+    from pipeline.config.load import load_project
+    from pipeline.config.rules import name_fault
+    from pipeline.errors import ConfigErrors
+
+    fault = name_fault(name) or ("another name than 'model'" if name == "model" else "")
+    if fault:
+        raise PipelineError(
+            Code.USAGE, "The name is none that a fixture can have.", expected=fault, found=name
+        )
+    target = root / "configs" / "fixtures" / f"{name}.toml"
+    if target.exists() or target.is_symlink():
+        if not force:
+            raise PipelineError(
+                Code.USAGE,
+                f"There is a fixture {name!r} already.",
+                where=str(target.relative_to(root)),
+                hint="Choose another name, or overwrite it with --force.",
+            )
+        return target
+    # A project that is broken elsewhere is told of by doit.
+    with suppress(ConfigErrors):
+        if name in load_project(root).fixtures:
+            raise PipelineError(
+                Code.USAGE,
+                f"There is a fixture {name!r} already: a variant.",
+                hint="Choose another name.",
+            )
+    return target
+
+
+def _check_kinds(paths: Sequence[Path]) -> None:
+    """Tell what is no model's file, but was given as one."""
+    for path in paths:
+        if path.suffix.lower() == ".xml":
+            raise PipelineError(
+                Code.USAGE,
+                "This is an IR: what a fixture is made into, not of.",
+                where=str(path),
+                expected="the model that it was converted from",
+                hint="An IR has no framework of its own that could confirm what it computes.",
+            )
+        if path.suffix.lower() in _PICTURES and path.is_file():
+            raise PipelineError(
+                Code.USAGE,
+                "A picture is no model.",
+                where=str(path),
+                hint=f"Give it as --image {path}.",
+            )
+
+
+def _wishes(args: argparse.Namespace) -> Wishes:
+    from pipeline.draft.inputs import Wishes
+
+    return Wishes(
+        shapes=_shapes(args.shape), values=args.values, colour=args.colour, layout=args.layout
+    )
+
+
+def _shapes(texts: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
+    from pipeline.draft.shapes import parse_shape
+
+    found = {}
+    for text in texts:
+        name, _, sizes = text.rpartition("=")
+        try:
+            found[name] = parse_shape(sizes)
+        except ValueError:
+            raise PipelineError(
+                Code.USAGE,
+                "A shape cannot be understood.",
+                where=f"--shape {text}",
+                expected="NAME=1x3x224x224, with sizes of yours",
+            ) from None
+    return found
+
+
+def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
+    """Bring the files and write the config: all, or nothing."""
+    from pipeline.draft.files import bring, take_back
+    from pipeline.store.atomic import write_bytes
+
+    brought = bring(root, made.held, made.way, force=force)
+    try:
+        write_bytes(target, made.text.encode())
+    except OSError as error:
+        take_back(root, brought)
+        raise PipelineError(
+            Code.STORAGE,
+            "The config cannot be written.",
+            where=str(target),
+            found=error.strerror or str(error),
+        ) from None
+
+
+def _tell(root: Path, target: Path, made: Made) -> None:
+    from pipeline.draft.draft import EXECUTORS, UNKNOWN_LICENCE, guesses
+    from pipeline.draft.inputs import owner
+    from pipeline.verify.executors import EXECUTORS as KNOWN
+
+    draft = made.draft
+    lines = [f"{target.relative_to(root)}: from {owner(draft.framework)}"]
+    found = guesses(draft)
+    widths = [max((len(row[column]) for row in found), default=0) for column in (0, 1)]
+    lines += [
+        f"  {what:<{widths[0]}}  {item:<{widths[1]}}  {why}".rstrip() for what, item, why in found
+    ]
+    executor = EXECUTORS[draft.framework]
+    for case, answer in draft.answers.items():
+        lines.append(f"  {case}: {executor} answers {answer.top1} ({answer.value:.3f})")
+    lines += [f"  {line}" for line in made.said]
+    if any(source.license == UNKNOWN_LICENCE for source in draft.sources.values()):
+        lines.append("  a licence is not known: put it into the config, or use --license")
+    if moved := [each.path for each in made.held if each.origin]:
+        done = "copied to" if made.way == "copy" else "linked as, for this machine alone,"
+        lines.append(f"  {done} {', '.join(moved)}")
+        lines.append("  others need them too: commit them, or add urls that they can fetch from")
+    if toolchain := KNOWN[executor].toolchain:
+        lines.append(f"  the golden check runs {executor} in a locked environment ({toolchain})")
+    name = target.stem
+    lines += [
+        "next:",
+        f"  doit manifest:{name}",
+        f"  wasi-nn run --dir artifacts/{name}::fixture artifacts/{name}/{draft.guest}.wasm -- "
+        f"{draft.cases[0]}",
+    ]
+    print(printable("\n".join(lines)))

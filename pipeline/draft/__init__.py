@@ -1,0 +1,1 @@
+"""Drafts of configs: what a model and photos tell, and what can only be guessed."""

@@ -1,0 +1,257 @@
+"""One input of a model: what it takes, how a photo becomes that, and what stands in without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from pipeline.config.model_tables import Framework, PortType
+from pipeline.draft.asking import Asker, Question
+from pipeline.draft.shapes import SOUND_NAMES, Settled, Shape, settle
+from pipeline.draft.values import CONVENTIONS, MEANINGS, Values, bearable, usual, wanted_by
+from pipeline.errors import Code, PipelineError
+from pipeline.model.outlines.outline import Border
+
+_COLOURS = {1: "GRAY", 3: "RGB", 4: "RGBA"}
+_OWNERS: Mapping[Framework, str] = {
+    "caffe": "Caffe",
+    "kaldi": "Kaldi",
+    "mxnet": "MXNet",
+    "onnx": "ONNX",
+    "paddle": "Paddle",
+    "pytorch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "tflite": "TFLite",
+}
+_FLOATS = ("f16", "f32", "f64")
+_LEAST_SAMPLES = 4000
+_RATE = 16000
+_STATES = re.compile(r"state|hidden|cache|past|^[hc]_?[0n]$", re.I)
+_SAMPLE_RATE = re.compile(r"^sr$|rate", re.I)
+_MASK = re.compile(r"mask", re.I)
+_SEGMENT = re.compile(r"token_type|segment", re.I)
+
+Keys = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the command line says of the inputs; what it does not say is guessed."""
+
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    values: str | None = None
+    colour: str | None = None
+    layout: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An input as the config will declare it.
+
+    ``declared`` are the keys of [model.inputs.NAME], ``picture`` those of a tensor that is made
+    from a photo, but for its image, and empty where the input takes none; ``without`` those of a
+    tensor that needs no file. ``kind`` is what the case is called that has no photo. ``why`` tells
+    of a key how it was come by.
+    """
+
+    name: str
+    shape: Shape
+    kind: str
+    declared: Keys
+    picture: Keys
+    without: Keys
+    why: Mapping[str, str]
+
+
+def owner(framework: Framework) -> str:
+    """Return a framework's own name.
+
+    >>> owner("tflite")
+    'TFLite'
+    """
+    return _OWNERS[framework]
+
+
+def draft_input(
+    border: Border, framework: Framework, wishes: Wishes, photos: bool, ask: Asker
+) -> Input:
+    """Return what is known and guessed of an input; raises PipelineError (MODEL, USAGE)."""
+    signed = border.type == "i8" and framework == "tflite"
+    if border.type not in get_args(PortType) and not signed:
+        raise PipelineError(
+            Code.MODEL,
+            f"The input {border.name!r} has an element type that wasi-nn cannot carry.",
+            expected=", ".join(get_args(PortType)),
+            found=border.type,
+        )
+    settled = settle(border, framework, wishes.shapes, photos, ask)
+    why = {"shape": settled.why} if settled.why else {}
+    declared: dict[str, Any] = {"shape": list(settled.shape)}
+    if signed:
+        declared["type"] = "f32"
+        why["type"] = "the model takes i8, which wasi-nn cannot carry; whole numbers in f32 can"
+    layout = wishes.layout if wishes.layout and settled.layout else settled.layout
+    if layout:
+        keys, told = _picture(border, framework, settled, layout, wishes, ask)
+        return Input(
+            name=border.name,
+            shape=settled.shape,
+            kind="noise",
+            declared=declared,
+            picture=keys,
+            without={"type": keys["type"], "noise": _noise_like(keys)},
+            why={**why, **told},
+        )
+    kind, keys, told_one = _stand_in(border, settled.shape, "f32" if signed else border.type)
+    return Input(
+        name=border.name,
+        shape=settled.shape,
+        kind=kind,
+        declared=declared,
+        picture={},
+        without=keys,
+        why={**why, **told_one},
+    )
+
+
+def _picture(
+    border: Border,
+    framework: Framework,
+    settled: Settled,
+    layout: str,
+    wishes: Wishes,
+    ask: Asker,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    channels = settled.shape[layout.index("C")]
+    why = {
+        "layout": f"axis {layout.index('C')} has {_count(channels, 'channel')}",
+        "resize": "what most frameworks' examples do",
+    }
+    colour = wishes.colour or _COLOURS[channels]
+    if wishes.colour:
+        why["colour"] = "as given"
+    elif framework == "caffe" and channels == 3:
+        colour, why["colour"] = "BGR", "guess: models of Caffe are trained on BGR"
+    elif channels == 3:
+        why["colour"] = f"guess: most models of {owner(framework)} are trained on RGB"
+    values, why["range"] = _values(border, framework, channels, wishes, ask)
+    keys = {
+        "resize": "opencv-linear",
+        "colour": colour,
+        "range": values.range,
+        **({"mean": list(values.mean)} if values.mean else {}),
+        **({"scale": list(values.scale)} if values.scale else {}),
+        "type": "f32" if border.type == "i8" else border.type,
+        "layout": layout,
+    }
+    if wishes.layout:
+        why["layout"] = "as given"
+    return keys, why
+
+
+def _values(
+    border: Border, framework: Framework, channels: int, wishes: Wishes, ask: Asker
+) -> tuple[Values, str]:
+    if border.type == "i8":
+        return Values("0-255", (128.0,) * channels), _quantised(border, "a pixel less 128")
+    if border.type not in _FLOATS:
+        return CONVENTIONS["raw"], _quantised(border, "a pixel as it is")
+    name, why = usual(framework, channels), f"as of most models of {owner(framework)}"
+    known = False
+    if border.steps:
+        done = ", ".join(step.operation for step in border.steps)
+        name = wanted_by(border.steps)
+        why = f"since the model itself begins with: {done}"
+    elif wishes.values is None and channels == 3:
+        choices = {each: text for each, text in MEANINGS.items() if bearable(each, channels)}
+        asked = Question(
+            text=f"What does {border.name!r} expect of pictures?",
+            flag="--values",
+            default=name,
+            choices=choices,
+        )
+        answer = ask(asked)
+        if answer != name:
+            name, why, known = answer, "as answered", True
+    if wishes.values is not None:
+        if not bearable(wishes.values, channels):
+            raise PipelineError(
+                Code.USAGE,
+                f"The values of {wishes.values} are those of three channels.",
+                where=f"--values {wishes.values}",
+                expected="unit or raw",
+                found=f"{border.name!r} has {_count(channels, 'channel')}",
+            )
+        name, why, known = wishes.values, "as given", True
+    guess = "" if known else "guess: "
+    return CONVENTIONS[name], f"{guess}{MEANINGS[name]}, {why}"
+
+
+def _quantised(border: Border, what: str) -> str:
+    if border.scale is None:
+        return f"whole numbers: {what}"
+    return f"quantised by {border.scale:.6g} around {border.zero_point}: {what}"
+
+
+def _noise_like(keys: Keys) -> dict[str, Any]:
+    """Return noise over the values that pictures have."""
+    top = 255.0 if keys["range"] == "0-255" else 1.0
+    means = keys.get("mean") or [0.0]
+    scales = keys.get("scale") or [1.0]
+    pairs = list(zip(means * len(scales), scales * len(means), strict=False))
+    low = min((0.0 - mean) / scale for mean, scale in pairs)
+    high = max((top - mean) / scale for mean, scale in pairs)
+    return {"seed": 1, "low": round(low, 3), "high": round(high, 3)}
+
+
+def _stand_in(
+    border: Border, shape: Shape, kind: str
+) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """Return what an input that takes no picture is fed: the case's name, the keys, and why."""
+    long = [size for size in shape if size > 1]
+    if kind not in _FLOATS:
+        return _whole_numbers(border, shape, kind)
+    if _STATES.search(border.name):
+        return (
+            "start",
+            {"type": kind, "constant": 0},
+            {"constant": "guess: a state before anything"},
+        )
+    if len(long) == 1 and (
+        long[0] >= _LEAST_SAMPLES or (SOUND_NAMES.search(border.name) and long[0] > 1)
+    ):
+        signal = {"rate": _RATE, "frequencies": [220, 440], "harmonics": 4, "peak": 0.5}
+        return (
+            "tone",
+            {"type": kind, "signal": signal},
+            {"signal": "guess: one long axis, as sound has"},
+        )
+    told = "nothing tells what these numbers mean"
+    return "noise", {"type": kind, "noise": {"seed": 1, "low": -1, "high": 1}}, {"noise": told}
+
+
+def _whole_numbers(
+    border: Border, shape: Shape, kind: str
+) -> tuple[str, dict[str, Any], dict[str, str]]:
+    if _MASK.search(border.name):
+        return "tokens", {"type": kind, "constant": 1}, {"constant": "guess: nothing is masked"}
+    if _SEGMENT.search(border.name):
+        return "tokens", {"type": kind, "constant": 0}, {"constant": "guess: one segment"}
+    if _SAMPLE_RATE.search(border.name) and max(shape) == 1:
+        return (
+            "noise",
+            {"type": kind, "constant": _RATE},
+            {"constant": "guess: a rate, by its name"},
+        )
+    if border.indices:
+        noise = {"seed": 1, "low": 0, "high": border.indices - 1}
+        return "tokens", {"type": kind, "noise": noise}, {"noise": f"indices of {border.indices}"}
+    high = 255 if kind == "u8" else 1
+    told = "nothing tells how large these numbers may be"
+    return "noise", {"type": kind, "noise": {"seed": 1, "low": 0, "high": high}}, {"noise": told}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,167 @@
+"""The shape of an input: as its model has it, as it was given, or filled where it is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.config.model_tables import Framework
+from pipeline.draft.asking import Asker, Question
+from pipeline.errors import Code, PipelineError
+from pipeline.model.outlines.outline import Border
+
+_SIDE = 224
+_LEAST_SIDE = 4
+_PICTURE_CHANNELS = (1, 3, 4)
+_INDICES = 16
+_SAMPLES = 16000
+SOUND_NAMES = re.compile(r"audio|wav|speech|sound|signal|pcm|input_values", re.I)
+Shape = tuple[int, ...]
+Open = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A whole shape, the layout where it is that of a picture, and why what was open is so."""
+
+    shape: Shape
+    layout: str = ""
+    why: str = ""
+
+
+def settle(
+    border: Border, framework: Framework, given: Mapping[str, Shape], photos: bool, ask: Asker
+) -> Settled:
+    """Return the shape of an input; raises PipelineError (USAGE) where nobody tells it."""
+    if border.name in given:
+        shape = given[border.name]
+        _check(border, framework, shape)
+        return Settled(shape, picture_layout(shape, framework))
+    if border.shape is None:
+        default = "1x3x224x224" if photos else None
+        shape = _asked(border, framework, "?", default, ask)
+        return Settled(shape, picture_layout(shape, framework), "the model's file does not tell it")
+    open_ = border.shape
+    layout = picture_layout(open_, framework)
+    if framework == "caffe" and len(layout) == 4 and open_[0] != 1:
+        return Settled(
+            (1, *map(_whole, open_[1:])), layout, f"one picture in the place of {open_[0]}"
+        )
+    if not open_:
+        return Settled((1,), why="the model has a scalar, and a tensor at least one axis")
+    if None not in open_:
+        return Settled(tuple(map(_whole, open_)), layout)
+    if layout:
+        shape = _filled_picture(open_, layout)
+        return Settled(shape, layout, f"guess: the model leaves it open, {shown(open_)}")
+    guess = _filled(border, open_)
+    if guess is None:
+        return Settled(_asked(border, framework, shown(open_), None, ask), why=f"of {shown(open_)}")
+    return Settled(guess, why=f"guess: the model leaves it open, {shown(open_)}")
+
+
+def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
+    """Return the layout of an input that can take one picture, told by its channels, or ''.
+
+    >>> picture_layout((1, 3, 224, 224), "onnx"), picture_layout((None, None, None, 3), "tflite")
+    ('NCHW', 'NHWC')
+    >>> picture_layout((1, 43844, 1), "tensorflow")
+    ''
+    """
+    last_first = framework in ("tensorflow", "tflite")
+    if len(shape) == 4 and (shape[0] in (None, 1) or framework == "caffe"):
+        forms = ("NHWC", "NCHW") if last_first else ("NCHW", "NHWC")
+        # What is open may be anything, so the axis that is known tells first.
+        for open_too in (False, True):
+            for layout in forms:
+                channels = shape[layout.index("C")]
+                sides = [shape[layout.index(axis)] for axis in "HW"]
+                fits = channels in _PICTURE_CHANNELS or (open_too and channels is None)
+                if fits and all(side is None or side >= _LEAST_SIDE for side in sides):
+                    return layout
+    if len(shape) == 3:
+        for layout in ("HWC", "CHW") if last_first else ("CHW", "HWC"):
+            sides = [shape[layout.index(axis)] for axis in "HW"]
+            if shape[layout.index("C")] in (3, 4) and all(side and side >= 16 for side in sides):
+                return layout
+    return ""
+
+
+def shown(shape: Sequence[int | None]) -> str:
+    """Return a shape as people write it, with a question mark for what is open."""
+    return "x".join("?" if size is None else str(size) for size in shape)
+
+
+def parse_shape(text: str) -> Shape:
+    """Return the shape of a text such as ``1x3x224x224``; raises ValueError."""
+    sizes = [int(part) for part in re.split(r"[x×,]", text.strip().strip("[]"))]
+    if not sizes or any(size < 1 for size in sizes):
+        raise ValueError(text)
+    return tuple(sizes)
+
+
+def _filled_picture(shape: Open, layout: str) -> Shape:
+    sides = [shape[layout.index(axis)] for axis in "HW"]
+    side = next((side for side in sides if side is not None), _SIDE)
+    usual = {"N": 1, "C": 3, "H": side, "W": side}
+    return tuple(
+        usual[axis] if size is None else size for size, axis in zip(shape, layout, strict=True)
+    )
+
+
+def _filled(border: Border, shape: Open) -> Shape | None:
+    """Return a shape that is no picture's, filled where any size will do, or None."""
+    rest = 1
+    if border.type in ("i32", "i64"):
+        rest = _INDICES
+    elif SOUND_NAMES.search(border.name):
+        rest = _SAMPLES
+    elif None in shape[1:]:
+        return None
+    first = 1 if shape[0] is None and (len(shape) > 1 or rest == 1) else shape[0]
+    return tuple(rest if size is None else size for size in (first, *shape[1:]))
+
+
+def _asked(
+    border: Border, framework: Framework, open_: str, default: str | None, ask: Asker
+) -> Shape:
+    question = Question(
+        text=f"The shape of the input {border.name!r} ({open_})",
+        flag=f"--shape {border.name}=1x3x224x224, with sizes of yours",
+        default=default,
+    )
+    while True:
+        answer = ask(question)
+        try:
+            shape = parse_shape(answer)
+            _check(border, framework, shape)
+        except (ValueError, PipelineError):
+            question = Question(
+                text=f"{answer!r} does not fit {open_}. The shape of {border.name!r}",
+                flag=question.flag,
+            )
+        else:
+            return shape
+
+
+def _check(border: Border, framework: Framework, shape: Shape) -> None:
+    own = border.shape
+    if own is None or (own == () and shape == (1,)):
+        return
+    same = len(own) == len(shape) and all(
+        size in (None, wanted) or (framework == "caffe" and axis == 0)
+        for axis, (size, wanted) in enumerate(zip(own, shape, strict=False))
+    )
+    if not same:
+        raise PipelineError(
+            Code.USAGE,
+            f"The input {border.name!r} cannot have this shape.",
+            where=f"--shape {border.name}={shown(shape)}",
+            expected=shown(own) or "1, for a scalar",
+        )
+
+
+def _whole(size: int | None) -> int:
+    assert size is not None
+    return size

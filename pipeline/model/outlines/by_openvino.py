@@ -1,0 +1,62 @@
+"""ONNX, Paddle, TensorFlow and TFLite: read by OpenVINO, in a process that may fail alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pipeline.config.model_tables import Framework, Model
+from pipeline.model.complaint import complaint
+from pipeline.model.direct import PROGRAMS, place_files
+from pipeline.model.outlines.outline import Outline
+from pipeline.model.request import Request
+from pipeline.work.process import run_process
+
+_SECONDS = 600.0
+_FIRST = {"onnx": ".onnx", "paddle": ".pdmodel", "tensorflow": ".pb", "tflite": ".tflite"}
+
+
+def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder: Path) -> Outline:
+    """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
+    target = folder / "outline.json"
+    order = {"model": str(_model(framework, files, folder)), "outline": str(target)}
+    kept = ("SYSTEMROOT", "PATH", "LD_LIBRARY_PATH")
+    finished = run_process(
+        [sys.executable, "-s", "-P", PROGRAMS / "outline_file.py", json.dumps(order)],
+        seconds=_SECONDS,
+        cwd=folder,
+        env={
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+        },
+    )
+    if finished.returncode != 0 or not target.exists():
+        name = next(iter(files.values())).name
+        model = Model(framework=framework, files={}, inputs={}, precision="f32")
+        request = Request(
+            name=name, model=model, files=files, python=Path(sys.executable), seconds=_SECONDS
+        )
+        raise complaint(request, "OpenVINO", finished)
+    return msgspec.json.decode(target.read_bytes(), type=Outline)
+
+
+def _model(framework: str, files: Mapping[str, Path], folder: Path) -> Path:
+    """Return where the model lies under a name that OpenVINO knows it by."""
+    ending = _FIRST[framework]
+    if "saved_model.pb" in files:
+        return files["saved_model.pb"].absolute().parent
+    label = "graph" if framework == "tensorflow" else "model"
+    given = files[label]
+    alone = framework != "paddle" or files["params"] == given.with_suffix(".pdiparams")
+    # In its own folder it finds its external data.
+    if given.suffix == ending and alone:
+        return given.absolute()
+    names = {label: f"model{ending}", "params": "model.pdiparams"}
+    place_files(files, folder, names)
+    return folder / names[label]

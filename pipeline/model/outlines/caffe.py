@@ -1,0 +1,104 @@
+"""A Caffe topology: the inputs that it declares, and the layers whose results nobody takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.model.caffe_layers import check_weights
+from pipeline.model.outlines.outline import Border, Outline, Step
+from pipeline.model.prototxt import Message, read_prototxt
+
+# Layers that read training data; a topology for inference has inputs in their place.
+_TRAINING = frozenset(
+    {"Data", "ImageData", "HDF5Data", "WindowData", "MemoryData", "AnnotatedData"}
+)
+
+
+def outline_caffe(files: Mapping[str, Path]) -> Outline:
+    """Return the outline of ``topology``; the ``weights`` must be its own.
+
+    Raises PipelineError (MODEL).
+    """
+    topology = files["topology"]
+    check_weights(topology, files["weights"])
+    net = read_prototxt(topology)
+    layers = net.messages("layer") or net.messages("layers")
+    if training := next((each for each in layers if each.text("type") in _TRAINING), None):
+        raise PipelineError(
+            Code.MODEL,
+            "The topology is one for training.",
+            where=f"{topology.name}, layer {training.text('name')}",
+            expected="a topology with an input, mostly called deploy.prototxt",
+            found=f"a layer of type {training.text('type')}",
+        )
+    try:
+        shapes = _inputs(net, layers)
+    except ValueError:
+        raise PipelineError(
+            Code.MODEL, "The topology has an input of no size that can be.", where=topology.name
+        ) from None
+    if not shapes:
+        raise PipelineError(
+            Code.MODEL,
+            "The topology declares no input.",
+            where=topology.name,
+            expected='input: "data", or a layer of type "Input"',
+        )
+    return Outline(
+        inputs=tuple(
+            Border(name=name, type="f32", shape=shape, steps=_steps(name, layers))
+            for name, shape in shapes.items()
+        ),
+        outputs=tuple(Border(name=name, type="f32", shape=None) for name in _ends(layers)),
+    )
+
+
+def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, ...] | None]:
+    names = net.texts("input")
+    shapes = [_dims(shape) for shape in net.messages("input_shape")]
+    sizes = [int(text, 0) for text in net.texts("input_dim")]
+    shapes += [tuple(sizes[at : at + 4]) for at in range(0, len(sizes), 4)]
+    found: dict[str, tuple[int, ...] | None] = dict.fromkeys(names)
+    found |= dict(zip(names, shapes, strict=False))
+    for layer in layers:
+        if layer.text("type") == "Input":
+            given = layer.message("input_param").messages("shape")
+            tops = layer.texts("top")
+            found |= dict.fromkeys(tops)
+            # One shape may stand for all.
+            every = given * len(tops) if len(given) == 1 else given
+            found |= {name: _dims(shape) for name, shape in zip(tops, every, strict=False)}
+    if any(size < 1 for shape in found.values() for size in shape or ()):
+        raise ValueError
+    return found
+
+
+def _dims(shape: Message) -> tuple[int, ...]:
+    return tuple(int(text, 0) for text in shape.texts("dim"))
+
+
+def _ends(layers: tuple[Message, ...]) -> list[str]:
+    """Return the names of the layers whose results no other layer takes."""
+    made: dict[str, str] = {}
+    for layer in layers:
+        if layer.text("type") in ("Input", "Silence"):
+            continue
+        for bottom in layer.texts("bottom"):
+            made.pop(bottom, None)
+        made |= dict.fromkeys(layer.texts("top"), layer.text("name"))
+    return list(dict.fromkeys(made.values()))
+
+
+def _steps(name: str, layers: tuple[Message, ...]) -> tuple[Step, ...]:
+    """Return what a layer of type Power, the first that takes an input, does to it."""
+    taking = [layer for layer in layers if name in layer.texts("bottom")]
+    if len(taking) != 1 or taking[0].text("type") != "Power":
+        return ()
+    param = taking[0].message("power_param")
+    try:
+        factor, shift = float(param.text("scale", "1")), float(param.text("shift", "0"))
+    except ValueError:
+        return ()
+    return (Step("multiply", (factor,)), Step("add", (shift,)))

@@ -1,0 +1,128 @@
+"""The program of a process that looks into a model's file or folder, and writes what it finds."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import openvino
+
+_ARITHMETIC = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide"}
+# What brings an input's numbers on as they are.
+_CARRIES = ("Convert", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "ConvertLike")
+_MOST_CHANNELS = 4
+_MOST_STEPS = 6
+_MOST_TAKERS = 1000
+
+
+def main(order: dict[str, Any]) -> None:
+    """Write the outline of ``order["model"]``."""
+    model = openvino.convert_model(order["model"])
+    scales = _quantisation(order["model"])
+    found = {
+        "inputs": [
+            {
+                **_border(port),
+                **scales.get(_name(port), {}),
+                "steps": _steps(port),
+                "indices": _indices(port, 0),
+            }
+            for port in model.inputs
+        ],
+        "outputs": [{**_border(port), "name": min(port.names)} for port in model.outputs],
+        "quantised": any(op.get_type_name() == "FakeQuantize" for op in model.get_ops()),
+    }
+    Path(order["outline"]).write_text(json.dumps(found))
+
+
+def _border(port: Any) -> dict[str, Any]:
+    shape = port.partial_shape
+    sizes = None
+    if shape.rank.is_static:
+        sizes = [None if size.is_dynamic else size.get_length() for size in shape]
+    return {"name": _name(port), "type": port.element_type.get_type_name(), "shape": sizes}
+
+
+def _name(port: Any) -> str:
+    names: set[str] = port.names
+    # A TensorFlow input has a name in its signature, and that of a tensor with :0.
+    return min(names, key=lambda name: (":" in name, len(name), name))
+
+
+def _steps(port: Any) -> list[dict[str, Any]]:
+    """Return the arithmetic with constants that an input meets before anything else."""
+    found: list[dict[str, Any]] = []
+    while len(found) < _MOST_STEPS:
+        takers = list(port.get_target_inputs())
+        if len(takers) != 1:
+            break
+        node = takers[0].get_node()
+        kind = node.get_type_name()
+        if kind in _ARITHMETIC:
+            other = next((i for i in node.inputs() if i.get_index() != takers[0].get_index()), None)
+            values = None if other is None else _constant(other.get_source_output().get_node())
+            if values is None or (kind == "Divide" and takers[0].get_index() != 0):
+                break
+            found.append({"operation": _ARITHMETIC[kind], "values": values})
+        elif kind not in _CARRIES:
+            break
+        port = node.output(0)
+    return found
+
+
+def _constant(node: Any) -> list[float] | None:
+    """Return a constant of one number, or one for each of a few channels."""
+    while node.get_type_name() in _CARRIES:
+        node = node.input_value(0).get_node()
+    if node.get_type_name() != "Constant":
+        return None
+    values = node.get_data().ravel()
+    return [float(value) for value in values] if len(values) <= _MOST_CHANNELS else None
+
+
+def _indices(port: Any, depth: int) -> int | None:
+    """Return the rows of the table that an input's numbers choose from, or None."""
+    for taker in list(port.get_target_inputs())[:_MOST_TAKERS]:
+        node, place = taker.get_node(), taker.get_index()
+        kind = node.get_type_name()
+        if kind == "Gather" and place == 1:
+            shape = node.input(0).get_partial_shape()
+            axis = node.input_value(2).get_node()
+            if axis.get_type_name() != "Constant" or not shape.rank.is_static:
+                continue
+            size = shape[int(axis.get_data().ravel()[0])]
+            if size.is_static:
+                return int(size.get_length())
+        elif kind == "OneHot" and place == 0:
+            values = _constant(node.input_value(1).get_node())
+            if values:
+                return int(values[0])
+        elif kind in _CARRIES and depth < _MOST_STEPS:
+            found = _indices(node.output(0), depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _quantisation(model: str) -> dict[str, dict[str, Any]]:
+    """Return the scale and zero point of each quantised input of a TFLite model."""
+    if not model.endswith(".tflite"):
+        return {}
+    from ai_edge_litert.interpreter import Interpreter
+
+    details = Interpreter(model_path=model, num_threads=1).get_input_details()
+    return {
+        detail["name"]: {
+            "scale": float(detail["quantization"][0]),
+            "zero_point": int(detail["quantization"][1]),
+        }
+        for detail in details
+        if detail["quantization"][0]
+    }
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except Exception as error:  # Whatever its front ends raise; a traceback of theirs helps nobody.
+        sys.exit(str(error))
