@@ -49,6 +49,8 @@ def value(item: Any) -> str:
             return str(item)
         case list() | tuple():
             return f"[{', '.join(map(value, item))}]"
+        case dict() if not item:
+            return "{}"
         case dict():
             return (
                 f"{{ {', '.join(f'{key(name)} = {value(each)}' for name, each in item.items())} }}"

@@ -91,6 +91,8 @@ def prepare(page: str, checkout: Path) -> None:
             shutil.copy(model, checkout / "net.onnx")
             photo(sources / "chelsea.png", checkout / "cat.jpg")
         case "README":
+            model = checkout / "artifacts/.steps/text-direction/sources/model.onnx"
+            shutil.copy(model, checkout / "net.onnx")
             shutil.copy(sources / "weights.caffemodel", checkout / "net.caffemodel")
             shutil.copy(sources / "topology.prototxt", checkout / "net.prototxt")
             photo(sources / "chelsea.png", checkout / "cat.jpg")
