@@ -19,6 +19,7 @@ LEVELS = (
     ("dataset",),
     ("verify",),
     ("publish", "report", "draft"),
+    ("doctor",),
     ("cli",),
     ("engine",),
 )

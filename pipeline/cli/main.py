@@ -9,21 +9,40 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from pipeline.cli import conformance, convert, fetch, inspect, new, preview, run, tensor, validate
-from pipeline.errors import PipelineError
+from pipeline.cli import doctor
+from pipeline.errors import Code, PipelineError
 
 # Each offers add_parser(subparsers) and execute(args) -> int.
-COMMANDS: Sequence[ModuleType] = (
-    run,
-    new,
-    convert,
-    inspect,
-    tensor,
-    preview,
-    conformance,
-    fetch,
-    validate,
-)
+COMMANDS: Sequence[ModuleType]
+_missing = ""
+try:
+    from pipeline.cli import (
+        conformance,
+        convert,
+        fetch,
+        inspect,
+        new,
+        preview,
+        run,
+        tensor,
+        validate,
+    )
+
+    COMMANDS = (
+        run,
+        new,
+        convert,
+        inspect,
+        tensor,
+        preview,
+        conformance,
+        fetch,
+        validate,
+        doctor,
+    )
+except ModuleNotFoundError as error:
+    # The doctor imports nothing, and tells what else is missing.
+    COMMANDS, _missing = (doctor,), error.name or str(error)
 
 _INTERRUPTED = 130
 
@@ -43,7 +62,12 @@ def command_line() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
-    args = command_line().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    if _missing and given[:1] != ["doctor"]:
+        hint = "`wasi-nn doctor` tells what else is missing; pip install -e . installs it."
+        message = f"The package {_missing}, which every command needs, is not installed."
+        return _told(PipelineError(Code.TOOLCHAIN, message, hint=hint))
+    args = command_line().parse_args(given)
     try:
         code = int(args.execute(args))
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from pipeline.config.schema import Project, RemoteCache
 from pipeline.engine.layout import Layout
 from pipeline.errors import Code, PipelineError
 from pipeline.store.remote import Remote
+from pipeline.store.remotes import open_remote
 from pipeline.store.shared import Shared
 from pipeline.store.store import Store
 
@@ -32,14 +33,8 @@ def check_environment(project: Project) -> None:
 
 
 def _open(remote: RemoteCache) -> Remote:
-    if remote.url.startswith(("http://", "https://")):
-        from pipeline.store.http_remote import HttpRemote
-
-        token = _variable(remote.token_env) if remote.token_env else None
-        return HttpRemote(remote.url, token=token, seconds=remote.seconds)
-    from pipeline.store.bucket_remote import BucketRemote
-
-    return BucketRemote(remote.url)
+    token = _variable(remote.token_env) if remote.token_env else None
+    return open_remote(remote.url, token=token, seconds=remote.seconds)
 
 
 def _variable(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.errors import PipelineError
 from pipeline.work.process import Finished
 
 
@@ -81,6 +82,13 @@ class Language(Protocol):
 
         Their content is part of the step's key. Empty where packages say it all, and where the
         compiler is not installed.
+        """
+        ...
+
+    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+        """Return the error (TOOLCHAIN) for what is not installed, or None; runs nothing.
+
+        ``compiler`` is what ``compiler()`` gave.
         """
         ...
 

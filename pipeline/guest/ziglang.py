@@ -24,16 +24,23 @@ _LINKER = re.compile(
 
 def run_zig(build: Build, command: Sequence[str]) -> None:
     """Run ``zig`` in the folder of the build; raises as Build.run does."""
-    if importlib.util.find_spec(PACKAGE) is None:
-        raise PipelineError(
-            Code.TOOLCHAIN,
-            "ziglang, which compiles the guests, is not installed.",
-            hint="Install it: pip install ziglang",
-        )
+    if (missing := missing_zig()) is not None:
+        raise missing
     build.run(
         [sys.executable, "-m", PACKAGE, *command],
         ZIG_GLOBAL_CACHE_DIR=str(build.kept / "zig"),
         ZIG_LOCAL_CACHE_DIR=str(build.scratch / "zig"),
+    )
+
+
+def missing_zig() -> PipelineError | None:
+    """Return an error where the package is not installed."""
+    if importlib.util.find_spec(PACKAGE) is not None:
+        return None
+    return PipelineError(
+        Code.TOOLCHAIN,
+        "ziglang, which compiles the guests, is not installed.",
+        hint="Install it: pip install ziglang",
     )
 
 

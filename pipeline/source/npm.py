@@ -42,12 +42,13 @@ def write_npm_member(url: NpmUrl, wanted: Wanted, target: Path, downloads: Downl
     The registry is the one that npm is set to, and the archive is verified by the SHA-512 that it
     states. Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE) and OSError.
     """
-    memory = downloads.folder / f"npm-{key_of({'release': url.release})[:16]}.json"
+    memory = _memory(url, downloads)
     with downloads.alone(memory.name, url.release):
         # Whoever wrote these held this lock, so it was killed.
         for left in memory.parent.glob(f".{memory.name}.*.part"):
             left.unlink(missing_ok=True)
-        archive = _kept(memory, downloads)
+        known = remembered_archive(url, downloads)
+        archive = None if known is None else downloads.kept(known)
         if archive is None:
             if downloads.offline:
                 raise downloads.missing(shown(url.text))
@@ -65,11 +66,22 @@ def write_npm_member(url: NpmUrl, wanted: Wanted, target: Path, downloads: Downl
         wanted.write(pieces, target, shown(url.text))
 
 
-def _kept(memory: Path, downloads: Downloads) -> Path | None:
+def archive_address(url: NpmUrl, downloads: Downloads) -> str:
+    """Return where npm says that the archive is; raises PipelineError (SOURCE_UNREACHABLE)."""
+    downloads.folder.mkdir(parents=True, exist_ok=True)
+    return _ask(url, downloads).tarball
+
+
+def remembered_archive(url: NpmUrl, downloads: Downloads) -> Wanted | None:
+    """Return what the archive must be, as npm told before, or None."""
     try:
-        return downloads.kept(msgspec.json.decode(memory.read_bytes(), type=_Dist).wanted)
+        return msgspec.json.decode(_memory(url, downloads).read_bytes(), type=_Dist).wanted
     except (FileNotFoundError, msgspec.MsgspecError, ValueError):
         return None
+
+
+def _memory(url: NpmUrl, downloads: Downloads) -> Path:
+    return downloads.folder / f"npm-{key_of({'release': url.release})[:16]}.json"
 
 
 def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
@@ -77,7 +89,7 @@ def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
     try:
         finished = run_process(
             ["npm", "view", url.release, "dist", "--json", "--loglevel=error"],
-            seconds=_SECONDS,
+            seconds=min(_SECONDS, downloads.patience.whole),
             cwd=downloads.folder,
         )
     except PipelineError as error:

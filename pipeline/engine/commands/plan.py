@@ -7,7 +7,8 @@ import sys
 import msgspec
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.engine.commands.told import JSON_OPTION, told
+from pipeline.engine.commands.options import JSON_OPTION
+from pipeline.engine.commands.told import told
 from pipeline.engine.engine import Engine
 from pipeline.work.plan import Intent, Planned
 

@@ -8,7 +8,8 @@ import sys
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.lock import built, manifests
-from pipeline.engine.commands.told import JSON_OPTION, told
+from pipeline.engine.commands.options import JSON_OPTION
+from pipeline.engine.commands.told import told
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.destination import Published, publish_all

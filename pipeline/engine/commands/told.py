@@ -10,15 +10,6 @@ from pipeline.engine.present import present
 from pipeline.errors import PipelineError
 from pipeline.report.console import hush
 
-JSON_OPTION = {
-    "name": "as_json",
-    "short": "",
-    "long": "json",
-    "type": bool,
-    "default": False,
-    "help": "print one JSON object, for programs",
-}
-
 
 def told(command: Callable[[Engine], int]) -> int:
     """Run a command on the present engine and return its exit code, 1 for an error."""

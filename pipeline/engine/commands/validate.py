@@ -9,8 +9,9 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.cli.validate import report
 from pipeline.engine.commands.lock import manifests
+from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.rebuild import rebuild
-from pipeline.engine.commands.told import JSON_OPTION, told
+from pipeline.engine.commands.told import told
 from pipeline.engine.engine import Engine
 from pipeline.errors import PipelineError
 from pipeline.publish.lock import read_lock

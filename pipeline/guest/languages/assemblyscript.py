@@ -40,10 +40,16 @@ class AssemblyScript:
         """Return nothing: the config says it all."""
         return {}
 
+    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+        """Return an error where there is no Node.js."""
+        if shutil.which("node") is None:
+            return _missing("Node.js, which runs the compiler of AssemblyScript, is not here.")
+        return None
+
     def compile(self, build: Build) -> None:
         """Compile the first source and what it imports."""
-        if shutil.which("node") is None:
-            raise _missing("Node.js, which runs the compiler of AssemblyScript, is not here.")
+        if (lack := self.lack({})) is not None:
+            raise lack
         program = _installed(build)
         build.run(["node", str(program), f"./{build.sources[0]}", *_FLAGS, "-o", build.output])
 

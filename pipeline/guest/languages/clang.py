@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.guest.language import Build, Complaint
-from pipeline.guest.ziglang import PACKAGE, first_complaint, run_zig
+from pipeline.guest.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
 
 _FLAGS = ("--target=wasm32-wasi", "-O2", "-s", "-Wall", "-Wextra", "-Wpedantic")
 _UNLISTED = "List every file that is included as a header; it is included by its name alone."
@@ -24,6 +25,10 @@ class Clang:
     def compiler(self) -> Mapping[str, Path]:
         """Return nothing: the package's version says it all."""
         return {}
+
+    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+        """Return an error where the package is not installed."""
+        return missing_zig()
 
     def compile(self, build: Build) -> None:
         """Compile and link every source."""

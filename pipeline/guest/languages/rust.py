@@ -39,17 +39,22 @@ class Rust:
         """Return the standard library for the target, which one build of rustc alone can link."""
         return {"std": found} if (found := next(_standard_libraries(), None)) else {}
 
+    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+        """Return what this machine lacks, where ``compiler`` is all that was found."""
+        if "std" not in compiler:
+            return _missing("There is no Rust here that compiles for WASI.", _TARGETS[0])
+        linker = _sysroot(compiler["std"]).glob(f"lib/rustlib/*/bin/{_program('rust-lld')}")
+        if not any(each.exists() for each in linker) and not shutil.which("rust-lld"):
+            return _missing("The linker of Rust's WASI target is not installed.", "rust-lld")
+        return None
+
     def compile(self, build: Build) -> None:
         """Compile each crate, and then the program with all of them."""
-        if "std" not in build.compiler:
-            raise _missing("There is no Rust here that compiles for WASI.", _TARGETS[0])
+        if (lack := self.lack(build.compiler)) is not None:
+            raise lack
         standard_library = build.compiler["std"]
         target = standard_library.parents[1].name
-        sysroot = standard_library.parents[4]
-        rustc = sysroot / "bin" / _program("rustc")
-        linker = sysroot.glob(f"lib/rustlib/*/bin/{_program('rust-lld')}")
-        if not any(each.exists() for each in linker) and not shutil.which("rust-lld"):
-            raise _missing("The linker of Rust's WASI target is not installed.", "rust-lld")
+        rustc = _sysroot(standard_library) / "bin" / _program("rustc")
         crates: list[str] = []
         for source in (*build.headers, build.sources[0]):
             # A crate cannot have every name that a file has.
@@ -79,6 +84,10 @@ class Rust:
             return None
         place = f":{found['line']}:{found['column']}" if found["file"] else ""
         return Complaint(found["text"], (found["file"] or "").removeprefix("./"), place)
+
+
+def _sysroot(standard_library: Path) -> Path:
+    return standard_library.parents[4]
 
 
 def _standard_libraries() -> Iterator[Path]:

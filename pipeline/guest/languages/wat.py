@@ -23,6 +23,10 @@ class Wat:
         """Return nothing: the package's version says it all."""
         return {}
 
+    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+        """Return nothing: the package comes with ours."""
+        return None
+
     def compile(self, build: Build) -> None:
         """Translate the one source; nothing is optimised."""
         import wasmtime

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.guest.language import Build, Complaint
-from pipeline.guest.ziglang import PACKAGE, first_complaint, run_zig
+from pipeline.guest.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
 
 # Safe: a slip of the guest's own is a trap, not a read of what is not its own.
 _FLAGS = ("-target", "wasm32-wasi", "-O", "ReleaseSafe", "-fstrip", "-lc")
@@ -22,6 +23,10 @@ class Zig:
     def compiler(self) -> Mapping[str, Path]:
         """Return nothing: the package's version says it all."""
         return {}
+
+    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+        """Return an error where the package is not installed."""
+        return missing_zig()
 
     def compile(self, build: Build) -> None:
         """Compile the first source and what it imports."""

@@ -1,0 +1,35 @@
+"""A question to a Python of its own: what crashes or hangs when it is imported ends there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+
+_SECONDS = 60.0
+
+
+class NoAnswer(Exception):
+    """The program did not end well; the text is the last that it said."""
+
+
+def asked(program: str) -> str:
+    """Return what a Python program prints, run as from an empty folder; raises NoAnswer."""
+    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise NoAnswer(f"no answer in {_SECONDS:g} s") from None
+    if done.returncode != 0:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        ended = f"ended with exit status {done.returncode}"
+        raise NoAnswer(said[-1] if said and done.returncode > 0 else ended)
+    return done.stdout

@@ -1,0 +1,28 @@
+"""The devices that OpenVINO finds."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline.doctor.apart import NoAnswer, asked
+from pipeline.doctor.line import Line, fine, lacking
+
+_PROGRAM = """
+import json, openvino
+core = openvino.Core()
+names = {device: core.get_property(device, "FULL_DEVICE_NAME") for device in core.available_devices}
+print(json.dumps(names))
+"""
+_FIX = "pip install --force-reinstall openvino; its CPU plug-in needs an x86-64 or ARM64 processor"
+
+
+def devices() -> list[Line]:
+    """Return a line for each device; the CPU is the one that fixtures are verified on."""
+    try:
+        names: dict[str, str] = json.loads(asked(_PROGRAM))
+    except (NoAnswer, ValueError) as told:
+        return [lacking("device", "CPU", f"OpenVINO cannot be asked: {told}", _FIX)]
+    lines = [fine("device", device, name) for device, name in sorted(names.items())]
+    if "CPU" not in names:
+        lines.append(lacking("device", "CPU", "OpenVINO does not find it", _FIX))
+    return lines

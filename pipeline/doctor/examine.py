@@ -1,0 +1,110 @@
+"""Everything that the doctor looks at, in order; each check may fail without the others."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.doctor.devices import devices
+from pipeline.doctor.line import Line, fine, lacking
+from pipeline.doctor.packages import packages
+from pipeline.doctor.peers import peers
+from pipeline.doctor.python import interpreter
+from pipeline.doctor.registration import registration
+from pipeline.doctor.remote import remote_cache
+from pipeline.doctor.sources import sources
+from pipeline.doctor.storage import folders
+from pipeline.doctor.toolchains import compilers, toolchains
+
+if TYPE_CHECKING:
+    from pipeline.config.load import Configs
+
+Check = Callable[[], Iterable[Line]]
+_AT_ONCE = 4
+
+
+def examine(root: Path) -> Iterator[Line]:
+    """Yield every line about this machine and the project in ``root``, in order, as it is known."""
+    configs, told = _configs(root)
+    checks: list[tuple[str, Check]] = [
+        ("python", interpreter),
+        ("package", packages),
+        ("plug-in", lambda: registration(root)),
+        ("device", devices),
+        ("config", lambda: told),
+        ("folder", lambda: folders(_folders(root, configs))),
+    ]
+    if configs is not None:
+        checks += [
+            ("toolchain", lambda: toolchains(configs)),
+            ("compiler", lambda: compilers(configs)),
+            ("remote cache", lambda: remote_cache(configs)),
+            ("source", lambda: sources(configs)),
+        ]
+    checks.append(("optional", peers))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures: list[Future[list[Line]]] = [
+            pool.submit(_guarded, name, check) for name, check in checks
+        ]
+        for future in futures:
+            yield from future.result()
+
+
+def _guarded(name: str, check: Check) -> list[Line]:
+    try:
+        return list(check())
+    except Exception as error:
+        # What is broken here is what the doctor is for: the other checks may tell why.
+        told = f"this could not be looked at: {type(error).__name__}: {error}"
+        return [lacking(name, "check", told, "Mend what is wrong above, and ask again")]
+
+
+def _configs(root: Path) -> tuple[Configs | None, list[Line]]:
+    """Return the configs, or None, and what is to be said of them."""
+    from pipeline.errors import ConfigErrors
+
+    if not (root / "configs").is_dir():
+        fix = "Run it in the project's folder, where configs/ is"
+        return None, [lacking("config", str(root), "no project here", fix, needed=False)]
+    try:
+        from pipeline.config.load import load_project
+
+        configs = load_project(root)
+    except ConfigErrors as errors:
+        return None, [
+            lacking(
+                "config",
+                error.where,
+                " ".join(
+                    [error.message]
+                    + ([f"Expected: {error.expected}."] if error.expected else [])
+                    + ([f"Found: {error.found}."] if error.found else [])
+                ),
+                error.hint or "Correct the file",
+            )
+            for error in errors.errors
+        ]
+    except Exception as error:
+        told = f"they could not be read: {type(error).__name__}: {error}"
+        return None, [lacking("config", "configs", told, "pip install -e .")]
+    count = f"{len(configs.fixtures)} fixtures, {len(configs.guests)} guests"
+    return configs, [fine("config", "configs", count)]
+
+
+def _folders(root: Path, configs: Configs | None) -> dict[str, Path]:
+    named = {"temporary": Path(tempfile.gettempdir())}
+    if configs is not None:
+        named["artifacts"] = root / "artifacts"
+        named["cache"] = root / configs.project.cache
+        named["toolchains"] = root / configs.project.toolchains
+    try:
+        from pipeline.publish.fetch import cache_folder
+
+        named["fetched"] = cache_folder()
+    except ImportError:
+        # The packages are told of elsewhere.
+        pass
+    return named

@@ -1,0 +1,47 @@
+"""The remote cache, where the project has one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pipeline.doctor.line import Line, fine, lacking
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.config.load import Configs
+
+_NO_KEY = "0" * 64
+_MOST_SECONDS = 10.0
+
+
+def remote_cache(configs: Configs) -> list[Line]:
+    """Return whether the remote cache answers, and lets us in; it is asked for what it cannot have.
+
+    A run goes on without it, but not without the variables that its secrets are in.
+    """
+    from pipeline.store.remote import RemoteFault
+    from pipeline.store.remotes import open_remote
+
+    remote = configs.project.remote
+    if remote is None:
+        return []
+    lines = [
+        lacking("remote cache", name, "the environment variable is not set", f"export {name}=…")
+        for name in filter(None, (remote.token_env, remote.secret_env))
+        if not os.environ.get(name)
+    ]
+    if configs.project.offline:
+        return [*lines, fine("remote cache", "reach", "not asked, since the project is offline")]
+    token = os.environ.get(remote.token_env) if remote.token_env else None
+    try:
+        opened = open_remote(remote.url, token=token, seconds=min(remote.seconds, _MOST_SECONDS))
+        where = opened.describe()
+        opened.get_record(_NO_KEY)
+    except PipelineError as error:
+        return [*lines, lacking("remote cache", "reach", error.message, error.hint)]
+    except RemoteFault as fault:
+        fix = "Correct [remote] url in configs/project.toml, or its token"
+        told = f"{where}: {fault}; runs go on without it"
+        return [*lines, lacking("remote cache", "reach", told, fix, needed=fault.final)]
+    return [*lines, fine("remote cache", "reach", f"{where} answers")]

@@ -1,0 +1,68 @@
+"""Whether the place of a source answers now, and whether its file has come before."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.source.downloads import Downloads
+from pipeline.source.npm import archive_address, remembered_archive
+from pipeline.source.registry import ask
+from pipeline.source.release import remembered_archives
+from pipeline.source.transport import Broken, Refused, exchange
+from pipeline.source.urls import FileUrl, HttpUrl, NpmUrl, PypiUrl, Url, http_fault
+from pipeline.source.wanted import Wanted
+
+_FIRST_BYTE = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
+
+
+def unreached(url: Url, root: Path, downloads: Downloads) -> str:
+    """Return why an address gives nothing now, or ''; no more than a file's first byte is asked.
+
+    Of an archive's member, the index and the archive are asked for. Waits as long as the patience
+    of ``downloads`` allows.
+    """
+    try:
+        match url:
+            case FileUrl():
+                return "" if (root / url.path).is_file() else "no such file"
+            case HttpUrl():
+                return _silent(url.text, downloads)
+            case PypiUrl():
+                return _silent(next(iter(ask(url, downloads).values())), downloads)
+            case NpmUrl():
+                return _silent(archive_address(url, downloads), downloads)
+    except PipelineError as error:
+        return error.found or error.message
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def downloaded(url: Url, wanted: Wanted, downloads: Downloads) -> bool:
+    """Tell whether what the address gives was downloaded before; its bytes are not looked at."""
+    match url:
+        case HttpUrl():
+            names = [wanted.name] if wanted.digests else []
+        case PypiUrl():
+            names = [archive.wanted.name for archive in remembered_archives(url, downloads)]
+        case NpmUrl():
+            archive = remembered_archive(url, downloads)
+            names = [] if archive is None else [archive.name]
+        case FileUrl():
+            return False
+    return any((downloads.folder / name).is_file() for name in names)
+
+
+def _silent(address: str, downloads: Downloads) -> str:
+    if fault := http_fault(address):
+        return f"not {fault}"
+    patience = downloads.patience
+    deadline = time.monotonic() + patience.whole
+    try:
+        with exchange(address, _FIRST_BYTE, patience, deadline) as answer:
+            if answer.status in (200, 206):
+                return ""
+            return f"status {answer.status} {answer.reason}".strip()
+    except (Broken, Refused) as told:
+        return str(told)
