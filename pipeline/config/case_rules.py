@@ -35,6 +35,11 @@ def sanitised(name: str) -> str:
 def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     """Yield what is wrong with the tensors of the cases."""
     inputs = fixture.model.inputs
+    for name in fixture.calibration:
+        if name in fixture.tensor and knows("tensor") and knows("calibration"):
+            message = f"{quoted(name)} is a case and a calibration at once."
+            hint = "Give the calibration another name; its tensors are better of other photos."
+            yield Finding(("calibration", name), message, hint=hint)
     tables = (("tensor", fixture.tensor), ("calibration", fixture.calibration))
     every = [((table, case), given) for table, cases in tables for case, given in cases.items()]
     for path, tensors in every:

@@ -113,7 +113,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
     )
     fixture = _checked(draft, order)
     replies = _asked(order, draft, fixture, outline, shots)
-    answers = _clear(order, fixture, replies, bool(shots), said)
+    answers, doubtful = _clear(order, fixture, replies, bool(shots), said)
     largest, least = _scale(replies, said)
     draft = replace(draft, largest=largest, least=least)
     classes = {each.of for each in answers.values()}
@@ -121,7 +121,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
     if len(classes) == 1 and known is not None and draft.labels is None:
         draft = replace(draft, sources={**draft.sources, "labels": known}, labels="labels")
         said.append(f"{classes.pop()} classes: labelled as ImageNet's, which is a guess")
-    draft = replace(draft, answers=answers)
+    draft = replace(draft, answers=answers, doubtful=doubtful)
     _checked(draft, order)
     return Made(draft=draft, text=text_of(draft), held=held, way=way, said=said)
 
@@ -331,21 +331,34 @@ def _clear(
     replies: Mapping[str, Reply],
     photos: bool,
     said: list[str],
-) -> dict[str, Answer]:
-    """Return the class that the source model tells of each photo, where that is clear."""
-    loosest = "int8" if "int8" in order.precisions else max(order.precisions)
-    allowed = tolerance(fixture.golden, loosest)
+) -> tuple[dict[str, Answer], dict[str, list[str]]]:
+    """Return the class that the source model tells of each photo, where that is clear.
+
+    Then, for each further precision, the cases whose class it may change.
+    """
+    answers = {
+        case: reply.answer for case, reply in replies.items() if photos and reply.answer is not None
+    }
     clear = {}
-    for case, reply in replies.items():
-        answer = reply.answer
-        if answer is None or not photos:
-            continue
-        needed = _LEAD * (allowed.absolute + allowed.relative * abs(answer.value))
-        if answer.lead <= min(needed, abs(answer.value) / 2):
+    for case, answer in answers.items():
+        if _near(answer, fixture, order.precisions[0]):
             said.append(f"{case}: the two largest outputs are too near to expect one of them")
         else:
             clear[case] = answer
-    return clear
+    doubtful = {
+        str(precision): [
+            case for case, answer in clear.items() if _near(answer, fixture, precision)
+        ]
+        for precision in order.precisions[1:]
+    }
+    return clear, doubtful
+
+
+def _near(answer: Answer, fixture: Fixture, precision: Precision) -> bool:
+    """Return whether a precision may put the second class first."""
+    allowed = tolerance(fixture.golden, precision)
+    size = abs(answer.value)
+    return answer.lead <= min(_LEAD * (allowed.absolute + allowed.relative * size), size / 4)
 
 
 def _scale(replies: Mapping[str, Reply], said: list[str]) -> tuple[float, float]:

@@ -253,7 +253,7 @@ def test_flags_take_the_place_of_guesses(project: Project) -> None:
     )
     assert config["description"] == 'mine: "own"'
     assert config["model"]["precision"] == "f16"
-    assert config["variant"]["int8"]["calibration"]["red"]["x"]["image"] == "red"
+    assert config["variant"]["int8"]["calibration"]["calibrate-red"]["x"]["image"] == "red"
     assert config["model"]["inputs"]["x"]["shape"] == [1, 3, 32, 48]
     tensor = config["tensor"]["red"]["x"]
     assert (tensor["colour"], tensor["range"], "mean" in tensor) == ("BGR", "0-255", False)

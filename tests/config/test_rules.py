@@ -173,6 +173,14 @@ FAULTS = {
         "precision",
         "a bound for what quantising costs",
     ),
+    "a calibration with the name of a case": (
+        [
+            ('precision = "f32"', 'precision = "int8"\nloss = 0.1'),
+            (CALIBRATED[0], CALIBRATED[1].replace("calibration.dog", "calibration.cat")),
+        ],
+        "[calibration.cat",
+        "is a case and a calibration at once",
+    ),
     "calibration of what is not quantised": (
         [CALIBRATED],
         "[calibration",
