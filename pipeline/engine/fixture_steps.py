@@ -13,7 +13,6 @@ from pipeline.engine.layout import Layout
 from pipeline.engine.model_steps import ModelSteps
 from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
-from pipeline.guest.languages import LANGUAGES
 from pipeline.publish.companions import COMPANIONS
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
@@ -23,6 +22,7 @@ from pipeline.verify.check import verify
 from pipeline.verify.descriptor import describe
 from pipeline.verify.executors import EXECUTORS
 from pipeline.work.action import Action, Place
+from pipeline.work.build import declared
 
 _TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "wasmtime")
 _TENSOR_SECONDS = 120.0
@@ -33,7 +33,7 @@ _VERIFY_SLACK_SECONDS = 300.0
 class FixtureSteps:
     """The steps of one fixture, or of one variant: that has no sources of its own."""
 
-    def __init__(self, layout: Layout, configs: Configs, name: str) -> None:
+    def __init__(self, layout: Layout, configs: Configs, name: str, guest: Action) -> None:
         fixture = configs.fixtures[name]
         # Whose sources a variant shares.
         whole = configs.variant_of.get(name, name)
@@ -42,6 +42,7 @@ class FixtureSteps:
         self._name = name
         self._whole = whole
         self._fixture = fixture
+        self._guest = guest
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
         self._ir = layout.ir(name, fixture.model)
@@ -66,6 +67,15 @@ class FixtureSteps:
         """Return them in the order in which data flows."""
         return [
             *self._fetched(),
+            *self._made(),
+            *(self._verify(case) for case in self._fixture.tensor),
+            self._publish(),
+            *(step for name in self._fixture.dataset for step in self._dataset(name)),
+        ]
+
+    def _made(self) -> list[Action]:
+        """Return the steps that make the files of the folder."""
+        return [
             *self._model.all(),
             *(
                 self._tensor(case, given, tensor, self._tensors[case][given])
@@ -78,9 +88,6 @@ class FixtureSteps:
                 for given, tensor in inputs.items()
             ),
             self._descriptor(),
-            *(self._verify(case) for case in self._fixture.tensor),
-            self._publish(),
-            *(step for name in self._fixture.dataset for step in self._dataset(name)),
         ]
 
     def _dataset(self, name: str) -> list[Action]:
@@ -243,13 +250,19 @@ class FixtureSteps:
             }
             for case, cases in fixture.tensor.items()
         }
+        steps = [self._guest, *self._made()]
+        inputs |= {
+            f"step.{step.name}.{label}": path
+            for step in steps
+            for label, path in step.inputs.items()
+        }
         guest = self._configs.guests[program]
-        tools = tuple(dict.fromkeys((*_TOOLS, *LANGUAGES[guest.language].packages)))
+        tools = tuple(dict.fromkeys((*_TOOLS, *(tool for each in steps for tool in each.tools))))
         return Action(
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=3,
+            version=4,
             inputs=inputs,
             outputs={
                 "manifest": self._manifest,
@@ -257,6 +270,7 @@ class FixtureSteps:
             },
             parameters={
                 "tools": list(tools),
+                "steps": {step.name: _told(step, self._folder) for step in steps},
                 "declared": {
                     "name": self._name,
                     "description": fixture.description,
@@ -294,6 +308,12 @@ class FixtureSteps:
         # A fixture's only tensor is `tensor-…`, as the field has always named it.
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
+
+
+def _told(step: Action, folder: Path) -> dict[str, object]:
+    """Return what a manifest tells of a step, and what it needs to find its key."""
+    made = sorted(path.name for path in step.outputs.values() if path.parent == folder)
+    return {**declared(step), "inputs": list(step.inputs), "files": made}
 
 
 def _used(fixture: Fixture) -> set[str]:

@@ -14,10 +14,14 @@ def all_steps(configs: Configs) -> tuple[Action, ...]:
     """Return every action of every fixture."""
     layout = Layout(configs)
     steps: list[Action] = []
-    fixtures = [FixtureSteps(layout, configs, name) for name in configs.fixtures]
+    guests = {step.name: step for step in guest_steps(layout, configs)}
+    fixtures = [
+        FixtureSteps(layout, configs, name, guests[f"guest:{fixture.guest.program}"])
+        for name, fixture in configs.fixtures.items()
+    ]
     needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
     steps += [_toolchain(layout, name) for name in sorted(needed)]
-    steps += guest_steps(layout, configs)
+    steps += guests.values()
     for fixture in fixtures:
         steps += fixture.all()
     return tuple(steps)

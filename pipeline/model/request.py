@@ -46,13 +46,19 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     """One input or output of an IR: its names, element type, and shape as the config fixes it."""
 
     name: str
+    """The first of its names."""
     names: tuple[str, ...]
+    """All of its names."""
     shape: tuple[int, ...]
+    """The size of every axis."""
     type: str
+    """Its element type."""
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs and outputs of an IR, in the order of their indices."""
 
     inputs: tuple[Port, ...]
+    """What goes in."""
     outputs: tuple[Port, ...]
+    """What comes out."""

@@ -66,19 +66,11 @@ class Builder:
         ``foreseen`` are the digests that inputs would have; all others are looked at. Raises
         PipelineError when an input is not there.
         """
-        return {
-            "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
-            "version": action.version,
-            "tools": {tool: tool_version(tool) for tool in action.tools},
-            "parameters": dict(action.parameters),
-            "inputs": {
-                label: foreseen[path].sha256
-                if path in foreseen
-                else self._input_digest(action, label)
-                for label, path in action.inputs.items()
-            },
-            "outputs": {label: path.name for label, path in action.outputs.items()},
+        inputs = {
+            label: foreseen[path].sha256 if path in foreseen else self._input_digest(action, label)
+            for label, path in action.inputs.items()
         }
+        return parts_of(declared(action), inputs)
 
     def key(self, action: Action) -> str:
         """Return the SHA-256 of the action's parts; raises PipelineError as they do."""
@@ -262,6 +254,23 @@ def _clear(folder: Path) -> None:
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
+
+
+def declared(action: Action) -> dict[str, Any]:
+    """Return what an action says of itself before any of its inputs is there, as plain data."""
+    return {
+        "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
+        "version": action.version,
+        "tools": list(action.tools),
+        "parameters": dict(action.parameters),
+        "outputs": {label: path.name for label, path in action.outputs.items()},
+    }
+
+
+def parts_of(declared: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a key is a hash of; ``inputs`` are the SHA-256 digests by their labels."""
+    tools = {tool: tool_version(tool) for tool in declared["tools"]}
+    return {**declared, "tools": tools, "inputs": dict(inputs)}
 
 
 @cache

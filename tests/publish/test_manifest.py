@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from pipeline.publish.companions import COMPANIONS
+from pipeline.publish.manifest_schema import FILE, encoded, schema
 from pipeline.store.digest import Digest
 from tests.tiny import Project
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
 
 def manifest(project: Project) -> dict[str, Any]:
@@ -65,4 +71,53 @@ def test_the_three_checks_are_told_for_each_case(built: Project) -> None:
 def test_how_to_run_it_is_told_for_each_runtime(built: Project) -> None:
     commands = manifest(built)["run"]
     assert commands["wasi-nn"].startswith("wasi-nn run --dir artifacts/tiny::fixture ")
-    assert "wasmtime" in commands
+    assert set(commands) == {"wasi-nn", "wasmtime", "wasmtime, by name", "wasmedge", "iwasm"}
+
+
+def test_it_is_as_the_published_schema_says(built: Project) -> None:
+    validator = Draft202012Validator(json.loads((SCHEMAS / FILE).read_bytes()))
+    assert list(validator.iter_errors(manifest(built))) == []
+    for key in schema()["required"]:
+        assert not validator.is_valid({k: v for k, v in manifest(built).items() if k != key})
+    assert not validator.is_valid(manifest(built) | {"manifest_version": 2})
+
+
+def test_the_published_schema_is_the_one_of_the_tables() -> None:
+    Draft202012Validator.check_schema(schema())
+    committed = (SCHEMAS / FILE).read_bytes()
+    assert committed == encoded(), "run python -m pipeline.publish.manifest_schema"
+
+
+def test_each_table_and_key_of_the_schema_is_documented() -> None:
+    whole = schema()
+    for table in (whole, *whole["$defs"].values()):
+        assert table["description"]
+        for key, value in table["properties"].items():
+            assert value["description"], key
+
+
+def test_what_comes_out_is_told_as_what_goes_in(built: Project) -> None:
+    assert manifest(built)["outputs"]["red"] == [
+        {"name": "y", "file": "red-1x3-f32.raw", "dims": [1, 3], "type": "f32"}
+    ]
+
+
+def test_the_action_keys_are_those_of_the_builder(built: Project) -> None:
+    """The key of a step is a hash of all that it depends on, wherever it is computed."""
+    steps = manifest(built)["steps"]
+    assert set(steps) == {
+        "fixture:tiny",
+        "guest:classify",
+        "ir:tiny",
+        "tensor:tiny.blue",
+        "tensor:tiny.red",
+    }
+    history = "".join(
+        path.read_text(errors="replace")
+        for path in (built.root / "artifacts/.cache").rglob("*")
+        if path.is_file() and path.suffix != ".wasm"
+    )
+    for step in steps.values():
+        assert step["key"] in history
+    made = [name for step in steps.values() for name in step["files"]]
+    assert sorted(made) == [file["path"] for file in manifest(built)["files"]]

@@ -175,6 +175,13 @@ def test_an_added_file_is_undeclared(
         (lambda manifest: manifest.update(manifest_version=99), "manifest"),
         (lambda manifest: manifest.update(name="../tiny"), "manifest"),
         (lambda manifest: manifest.pop("files"), "manifest"),
+        (lambda manifest: manifest.pop("steps"), "manifest"),
+        (lambda manifest: manifest.pop("outputs"), "manifest"),
+        (lambda manifest: manifest["steps"]["ir:tiny"].update(key="none"), "manifest"),
+        (lambda manifest: manifest["steps"]["ir:tiny"]["files"].pop(), "step"),
+        (lambda manifest: manifest["outputs"]["red"][0].update(dims=[3]), "outputs"),
+        (lambda manifest: manifest["outputs"].pop("blue"), "outputs"),
+        (lambda manifest: manifest["outputs"]["red"][0].update(file="../a.raw"), "manifest"),
         (lambda manifest: manifest["expect"]["red"].update(top1="first"), "manifest"),
     ],
 )
@@ -245,8 +252,9 @@ def test_a_tensor_in_another_layout_is_noticed(tmp_path: Path, folder: Path) -> 
     """The same rule as `wasi-nn inspect`, on a picture that is large enough to tell."""
     import numpy
 
+    from pipeline.publish.manifest_tables import StatedTensor
     from pipeline.publish.validation.parts import tensors
-    from pipeline.publish.validation.stated import StatedTensor, read_manifest
+    from pipeline.publish.validation.stated import read_manifest
 
     ramp = numpy.linspace(0, 255, 64, dtype=numpy.float32)
     picture = numpy.stack([ramp + 0 * ramp[:, None], 255 - ramp + 0 * ramp[:, None]] * 2)[:3]
@@ -261,12 +269,37 @@ def test_a_tensor_in_another_layout_is_noticed(tmp_path: Path, folder: Path) -> 
     assert finding.kind == "layout"
 
 
-def test_an_older_manifest_is_still_read(folder: Path, check: Callable[..., Validation]) -> None:
+OLDER = Path(__file__).parent / "manifests"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_folder_with_an_older_manifest_is_still_valid(
+    folder: Path, check: Callable[..., Validation], version: int
+) -> None:
+    """The manifests beside this test were written by the commits that had these versions."""
+    was = json.loads((OLDER / f"{version}.json").read_bytes())
+
     def older(manifest: dict[str, Any]) -> None:
-        manifest.update(manifest_version=1, evidence={"red": {"case": "red"}})
+        for key in manifest.keys() - was.keys():
+            del manifest[key]
+        manifest.update({key: was[key] for key in was.keys() - manifest.keys()})
+        manifest.update(manifest_version=version)
+        assert manifest.keys() == was.keys()
 
     edit(folder, older)
     assert check(trusted=False, run=True).findings == ()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_manifest_as_it_was_released_is_read(tmp_path: Path, version: int) -> None:
+    from pipeline.publish.validation.stated import read_manifest
+
+    shutil.copyfile(OLDER / f"{version}.json", tmp_path / "manifest.json")
+    stated = read_manifest(tmp_path)
+    assert (stated.manifest_version, stated.name, stated.stem) == (version, "tiny", "tiny")
+    assert {file.path for file in stated.files} == set(REPRODUCIBLE)
+    assert stated.tensors["red"]["x"].dims == (1, 3, 8, 8)
+    assert stated.expected("blue").top1 == 2
 
 
 def test_links_and_devices_are_refused(folder: Path, check: Callable[..., Validation]) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from pipeline.errors import printable
 from pipeline.publish.companions import COMPANIONS
 from pipeline.publish.lock import Locked
+from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.release import EVIDENCE, SUMS, Release
 from pipeline.publish.validation.finding import Finding
-from pipeline.publish.validation.stated import MANIFEST, Stated
+from pipeline.publish.validation.stated import MANIFEST
 
 _MOST_SUMS = 4 << 20
 

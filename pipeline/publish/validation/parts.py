@@ -9,10 +9,12 @@ from pipeline.errors import PipelineError
 from pipeline.guest.audit import imports_of
 from pipeline.model.canonical import weights_size
 from pipeline.model.canonical_digest import canonical_digest
+from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.validation.finding import Finding
-from pipeline.publish.validation.stated import MANIFEST, Stated
+from pipeline.publish.validation.stated import MANIFEST
 from pipeline.tensor.inspect import inspect_tensor
 from pipeline.tensor.spec import parse_file_name
+from pipeline.verify.descriptor import output_files, output_spec
 
 _MOST_XML = 256 << 20
 _MOST_WASM = 256 << 20
@@ -131,6 +133,48 @@ def sources(stated: Stated) -> Iterator[Finding]:
                     message=f"The source {name} states no {what}.",
                     file=MANIFEST,
                 )
+
+
+def outputs(stated: Stated) -> Iterator[Finding]:
+    """Yield cases whose output tensors are not those that the IR has."""
+    if stated.manifest_version < 3:
+        return
+    interface = stated.model.interface
+    for case in sorted({*stated.tensors, *stated.outputs}):
+        said = [
+            (each.name, each.file, each.dims, each.type) for each in stated.outputs.get(case, ())
+        ]
+        try:
+            wanted = [
+                (port.name, file, port.shape, output_spec(port).type)
+                for port, file in zip(interface.outputs, output_files(interface, case), strict=True)
+            ]
+        except PipelineError as error:
+            yield Finding.of("outputs", MANIFEST, error)
+            return
+        if said != wanted or case not in stated.tensors:
+            yield Finding(
+                kind="outputs",
+                message=f"The outputs of case {case} are not those of the model's interface.",
+                file=MANIFEST,
+                expected=", ".join(file for _, file, _, _ in wanted),
+                found=", ".join(file for _, file, _, _ in said) or "none",
+            )
+
+
+def steps(stated: Stated) -> Iterator[Finding]:
+    """Yield files that no step has made, or that none declares."""
+    if stated.manifest_version < 3:
+        return
+    made = {name for step in stated.steps.values() for name in step.files}
+    for name in sorted(made ^ {file.path for file in stated.files}):
+        yield Finding(
+            kind="step",
+            message="The files and what the steps have made are not the same.",
+            file=MANIFEST,
+            expected="each declared file made by a step",
+            found=name,
+        )
 
 
 def _some(names: set[str]) -> str:

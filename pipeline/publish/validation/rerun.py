@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import Code, PipelineError
+from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.validation.finding import Finding
-from pipeline.publish.validation.stated import Stated
 from pipeline.work.limits import byte_count
 from pipeline.work.process import run_process
 

@@ -12,8 +12,9 @@ import msgspec
 from pipeline.config.model_tables import Golden
 from pipeline.config.schema import GuestRun
 from pipeline.errors import PipelineError
+from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.validation.finding import Finding
-from pipeline.publish.validation.stated import Stated, read_manifest
+from pipeline.publish.validation.stated import read_manifest
 from pipeline.verify.check import array_of
 from pipeline.verify.compare import compare
 from pipeline.verify.descriptor import output_files, output_spec

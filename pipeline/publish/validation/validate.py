@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.lock import Locked
+from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.release import Release, release_of
 from pipeline.publish.validation import files, parts
 from pipeline.publish.validation.finding import Finding, Validation, Verdict
 from pipeline.publish.validation.rerun import rerun
-from pipeline.publish.validation.stated import MANIFEST, Stated, read_manifest
+from pipeline.publish.validation.stated import MANIFEST, read_manifest
 
 
 def validate(
@@ -70,6 +71,8 @@ def _checked(folder: Path, stated: Stated, there: Release) -> list[Finding]:
         *parts.tensors(folder, stated),
         *parts.guest(folder, stated),
         *parts.sources(stated),
+        *parts.outputs(stated),
+        *parts.steps(stated),
     ]
 
 

@@ -1,0 +1,61 @@
+"""The JSON Schema of manifest.json: ``python -m pipeline.publish.manifest_schema``.
+
+It is generated from the tables that validation reads, and kept in ``docs/schema``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.config.key_docs import key_docs
+from pipeline.model import request
+from pipeline.publish import manifest_tables
+from pipeline.publish.manifest_tables import MANIFEST_VERSION, SINCE_3, Stated
+from pipeline.store.atomic import write_bytes
+
+FILE = f"manifest-{MANIFEST_VERSION}.schema.json"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the manifests that are written now.
+
+    >>> schema()["properties"]["manifest_version"]["const"]
+    3
+    """
+    generated = msgspec.json.schema(Stated)["$defs"]
+    tables = {name: _documented(name, table) for name, table in generated.items()}
+    manifest = tables.pop(Stated.__name__)
+    manifest["properties"]["manifest_version"]["const"] = MANIFEST_VERSION
+    # Readers do without these in older manifests.
+    manifest["required"] = [*manifest["required"], *SINCE_3, "description", "tools", "toolchains"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:wasi-nn-pipeline:manifest:{MANIFEST_VERSION}",
+        "title": f"manifest.json of a wasi-nn fixture, version {MANIFEST_VERSION}",
+        **manifest,
+        "$defs": tables,
+    }
+
+
+def encoded() -> bytes:
+    """Return the file's bytes."""
+    return (json.dumps(schema(), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _documented(name: str, table: dict[str, Any]) -> dict[str, Any]:
+    docs = key_docs(getattr(manifest_tables, name, None) or getattr(request, name))
+    properties = {
+        key: {**value, "description": docs[key]} if key in docs else dict(value)
+        for key, value in table["properties"].items()
+    }
+    description = inspect.cleandoc(table.get("description", ""))
+    return {**table, "description": description, "properties": properties}
+
+
+if __name__ == "__main__":
+    write_bytes(Path(__file__).parents[2] / "docs" / "schema" / FILE, encoded())
