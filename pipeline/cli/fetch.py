@@ -55,6 +55,14 @@ def add_parser(subparsers: Any) -> None:
         metavar="sha256:…",
         help="the root digest that the release must have, as `doit publish` printed it",
     )
+    parser.add_argument(
+        "--key", type=Path, metavar="PEM", help="the public key that it must be signed with"
+    )
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="also what was found on the machine that built it: outputs, ONNX's test_data_set_0",
+    )
     parser.add_argument("--offline", action="store_true", help="use only what was fetched before")
     add_volume(parser, "no progress, only the path")
     parser.set_defaults(execute=execute)
@@ -72,6 +80,8 @@ def execute(args: argparse.Namespace) -> int:
             sources=args.sources,
             out=args.out,
             expect=args.expect,
+            key=args.key,
+            evidence=args.evidence,
             offline=args.offline,
             say=say,
         )

@@ -20,6 +20,7 @@ _EPILOG = """\
 examples:
   wasi-nn validate artifacts/squeezenet --lock artifacts/lock.json
   wasi-nn validate fixtures --github --junit fixtures.xml
+  wasi-nn validate elsewhere/squeezenet --key publisher.pub
 
 what is checked:
   every file against the manifest, SHA256SUMS and the lock; that nothing else lies in the
@@ -28,8 +29,8 @@ what is checked:
   the inference is run again in the sandbox, and its outputs must be the expected ones.
 
   A manifest and its sums can be edited together. So a folder is valid only against something that
-  is trusted: its root digest (--expect) or a lock (--lock); without, it is 'consistent, origin
-  unknown'.
+  is trusted: its root digest (--expect), the key that it was signed with (--key) or a lock
+  (--lock); without, it is 'consistent, origin unknown'.
 
 exit code:
   0 valid or consistent, 1 invalid, 2 could not be checked.
@@ -62,6 +63,15 @@ def add_parser(subparsers: Any) -> None:
         "--lock", type=Path, metavar="FILE", help="the lock.json that the files must agree with"
     )
     parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="PEM",
+        help="the public key that the folder must be signed with (OpenSSF model-signing)",
+    )
+    parser.add_argument(
+        "--signature", type=Path, metavar="FILE", help="the signature (default: DIR/model.sig)"
+    )
+    parser.add_argument(
         "--no-run", action="store_true", help="look at the files alone; execute nothing of them"
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
@@ -79,9 +89,18 @@ def execute(args: argparse.Namespace) -> int:
     try:
         if args.expect and len(args.folders) > 1:
             raise PipelineError(Code.USAGE, "--expect is of one folder.")
+        if args.signature and (not args.key or len(args.folders) > 1):
+            raise PipelineError(Code.USAGE, "--signature is of one folder, and needs --key.")
         lock = _locked(args.lock)
         validations = [
-            validate(folder, expect=args.expect, lock=lock, run=not args.no_run)
+            validate(
+                folder,
+                expect=args.expect,
+                lock=lock,
+                key=args.key,
+                signature=args.signature,
+                run=not args.no_run,
+            )
             for given in args.folders
             for folder in _fixtures(given)
         ]

@@ -47,11 +47,17 @@ def publish_all(
     *,
     dry_run: bool,
     say: Say,
+    key: Path | None = None,
 ) -> list[Published]:
     """Publish releases, each with its folder, none before all were found publishable.
 
-    Raises PipelineError: USAGE when a version is there with another content, PUBLISH.
+    With ``key``, a private one, each is signed; what is there already stays as it is. Raises
+    PipelineError: USAGE when a version is there with another content, PUBLISH.
     """
+    from pipeline.publish.signing import check_private, signed
+
+    if key is not None:
+        check_private(key)
     there = []
     for release, _ in releases:
         root = destination.root_of(release.name, release.version)
@@ -61,8 +67,11 @@ def publish_all(
     results = []
     for (release, folder), present in zip(releases, there, strict=True):
         moved = None
-        if not present:
-            moved = 0 if dry_run else destination.publish(release, folder, say)
+        if not present and dry_run:
+            moved = 0
+        elif not present:
+            with signed(release, folder, key) as (whole, place):
+                moved = destination.publish(whole, place, say)
         results.append(Published(release, moved))
     return results
 

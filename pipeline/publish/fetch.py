@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from msgspec import structs
+
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.index import choose
 from pipeline.publish.origin import Origin
@@ -39,6 +41,8 @@ def fetch(
     sources: Sequence[str] = (),
     out: Path | None = None,
     expect: str = "",
+    key: Path | None = None,
+    evidence: bool = False,
     offline: bool = False,
     cache: Path | None = None,
     say: Say = silent,
@@ -48,8 +52,9 @@ def fetch(
     ``version`` is one, the beginning of one (``1`` takes the newest 1.x) or none for the newest;
     ``sources`` are tried in order: https://…, oci://HOST/NAMESPACE, s3://…, or a folder. The folder
     is ``out/<fixture>``, or one in the cache, which is not to be changed. With ``expect``, the
-    release must have that root digest (``sha256:…``), wherever it comes from. A version that was
-    fetched before is found without any network.
+    release must have that root digest (``sha256:…``), wherever it comes from; with ``key``, a
+    public one, it must be signed with it. ``evidence`` also brings what was found on the machine
+    that built it. A version that was fetched before is found without any network.
 
     Raises PipelineError: USAGE, SOURCE_UNREACHABLE, SOURCE_MISMATCH, PUBLISH, STORAGE.
     """
@@ -69,14 +74,26 @@ def fetch(
                 found=release.root,
                 hint="Nothing of it was used.",
             )
-        target = (out or cache / "fixtures" / release.root[7:39]) / release.name
-        if not _is_there(target, release):
+        if evidence and not release.evidence:
+            release = _with_evidence(release, places)
+        wanted = release if evidence else structs.replace(release, evidence=())
+        target = (out or cache / "fixtures" / _place(wanted)) / release.name
+        if not _is_there(target, wanted):
             with ThreadPoolExecutor(_AT_A_TIME) as pool:
                 obtained = pool.map(
+<<<<<<< HEAD
                     lambda file: _obtain(release, file, places, downloads), release.files
                 )
                 files = list(_counted(obtained, len(release.files), say))
             _appear(target, release, files)
+=======
+                    lambda file: _obtain(release, file, places, downloads), wanted.carried
+                )
+                files = list(obtained)
+            _appear(target, wanted, files, key)
+        elif key is not None:
+            _check_signed(target, wanted, key)
+>>>>>>> dd39f4a (Sign releases with a key, accept nothing else where it is asked for, and fetch the evidence too)
         if source:
             record = _remembered(cache, source) / fixture / f"{release.version}.json"
             write_bytes(record, release.encode())
@@ -178,11 +195,45 @@ def _obtain(
     raise _weightiest(faults)
 
 
+def _with_evidence(release: Release, places: Sequence[Origin]) -> Release:
+    for place in places:
+        if found := place.evidence(release):
+            return structs.replace(release, evidence=found)
+    raise PipelineError(
+        Code.USAGE,
+        "There is no evidence of this release.",
+        where=f"{release.name} {release.version}",
+        hint="Fetch it without, or from where it was published first.",
+    )
+
+
+def _place(release: Release) -> str:
+    """Return the name of its folder in the cache: others may have another signature."""
+    if release.carried == release.files:
+        return release.root[7:39]
+    return Release(release.name, "0", release.carried).root[7:39]
+
+
+def _check_signed(folder: Path, release: Release, key: Path) -> None:
+    from pipeline.publish.signing import check_signature
+
+    why = check_signature(folder, key) if release.signature else "it has no signature"
+    if why:
+        raise PipelineError(
+            Code.SOURCE_MISMATCH,
+            "The release is not signed with this key.",
+            where=f"{release.name} {release.version}",
+            expected=f"a signature made with the private key of {key}",
+            found=why,
+            hint="Nothing of it was used.",
+        )
+
+
 def _is_there(target: Path, release: Release) -> bool:
     """Return whether the folder holds the release; raises PipelineError when another thing."""
     if not target.exists():
         return False
-    for file in release.files:
+    for file in release.carried:
         path = target / file.path
         if path.is_symlink() or not path.is_file():
             break
@@ -200,15 +251,17 @@ def _is_there(target: Path, release: Release) -> bool:
     )
 
 
-def _appear(target: Path, release: Release, files: Sequence[Path]) -> None:
-    """Make the folder appear whole."""
+def _appear(target: Path, release: Release, files: Sequence[Path], key: Path | None) -> None:
+    """Make the folder appear whole, once it is found to be signed with ``key``."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(target) as part:
-        for file, source in zip(release.files, files, strict=True):
+        for file, source in zip(release.carried, files, strict=True):
             path = part / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, path)
         (part / SUMS).write_bytes(release.sums())
+        if key is not None:
+            _check_signed(part, release, key)
         part.chmod(0o755)
         try:
             part.rename(target)

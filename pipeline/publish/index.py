@@ -44,7 +44,7 @@ def entry_of(release: Release) -> Entry:
         root=release.root,
         release=f"sha256:{Digest.of_bytes(release.encode()).sha256}",
         size=release.size,
-        files=tuple(f"{folder}/{file.path}" for file in release.files),
+        files=tuple(f"{folder}/{file.path}" for file in (*release.files, *release.signature)),
     )
 
 

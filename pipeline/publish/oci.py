@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from msgspec import to_builtins
+
 from pipeline.errors import Code, PipelineError, printable
-from pipeline.publish.release import Release, ReleasedFile
+from pipeline.publish.release import SIGNATURE, Release, ReleasedFile
 from pipeline.publish.release import decode as decode_release
 from pipeline.store.digest import Digest, canonical_json
 
@@ -57,7 +59,8 @@ def evidence_tag(release: Release) -> str:
 
 def artifact(release: Release) -> Artifact:
     """Return the artifact of a release: the same bytes from every machine."""
-    return _artifact(release.name, release.version, release.files, release.root)
+    files = (*release.files, *release.signature)
+    return _artifact(release.name, release.version, files, release.root)
 
 
 def evidence_artifact(release: Release) -> Artifact | None:
@@ -76,17 +79,17 @@ def parse(data: bytes, name: str, version: str, where: str) -> Release:
     """Return the release that a manifest describes; raises PipelineError (SOURCE_MISMATCH)."""
     try:
         manifest = json.loads(data)
-        layers = [
-            {
-                "path": layer["annotations"][_PATH],
-                "size": layer["size"],
-                "sha256": layer["digest"].removeprefix("sha256:"),
-            }
-            for layer in manifest["layers"]
-        ]
+        layers = _layers(manifest)
+        apart = [layer for layer in layers if layer["path"] == SIGNATURE]
         release = decode_release(
             canonical_json(
-                {"name": name, "version": version, "files": layers, "release_version": 1}
+                {
+                    "name": name,
+                    "version": version,
+                    "files": [layer for layer in layers if layer not in apart],
+                    "signature": apart,
+                    "release_version": 1,
+                }
             ),
             where,
         )
@@ -97,6 +100,27 @@ def parse(data: bytes, name: str, version: str, where: str) -> Release:
     if stated != release.root:
         raise _no_release(where, stated or "a root digest", release.root)
     return release
+
+
+def parse_evidence(data: bytes, release: Release, where: str) -> tuple[ReleasedFile, ...]:
+    """Return the files of a release's evidence; raises PipelineError (SOURCE_MISMATCH)."""
+    try:
+        found = {**to_builtins(release), "evidence": _layers(json.loads(data)), "signature": []}
+        return decode_release(canonical_json(found), where).evidence
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found_error = f"{type(error).__name__}: {printable(str(error)[:100])}"
+        raise _no_release(where, "an artifact with ModelPack's layers", found_error) from None
+
+
+def _layers(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": layer["annotations"][_PATH],
+            "size": layer["size"],
+            "sha256": layer["digest"].removeprefix("sha256:"),
+        }
+        for layer in manifest["layers"]
+    ]
 
 
 def _artifact(name: str, version: str, files: tuple[ReleasedFile, ...], root: str) -> Artifact:

@@ -24,6 +24,10 @@ class Origin(Protocol):
         """Return a version that is there; raises PipelineError."""
         ...
 
+    def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
+        """Return the files of what one machine found; raises PipelineError."""
+        ...
+
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
         """Return a local file with the bytes of one of a release; raises PipelineError.
 

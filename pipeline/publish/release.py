@@ -18,6 +18,8 @@ EVIDENCE = "evidence"
 # Shards and accuracies, which may be larger than all else; they are of the project.
 DATASETS = "datasets"
 SUMS = "SHA256SUMS"
+# OpenSSF's, over the files; two of the same files differ, so it is no part of what they are.
+SIGNATURE = "model.sig"
 
 MOST_BYTES = 16 << 20
 _MOST_FILES = 10_000
@@ -43,12 +45,16 @@ class ReleasedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, orde
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A version of a fixture. ``files`` are the same from any machine, ``evidence`` is not."""
+    """A version of a fixture. ``files`` are the same from any machine, ``evidence`` is not.
+
+    ``signature`` is one file or none.
+    """
 
     name: str
     version: str
     files: tuple[ReleasedFile, ...]
     evidence: tuple[ReleasedFile, ...] = ()
+    signature: Annotated[tuple[ReleasedFile, ...], msgspec.Meta(max_length=1)] = ()
     release_version: int = RELEASE_VERSION
 
     @property
@@ -60,6 +66,11 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def size(self) -> int:
         """The bytes of all files, without the evidence."""
         return sum(file.size for file in self.files)
+
+    @property
+    def carried(self) -> tuple[ReleasedFile, ...]:
+        """All that is published of it."""
+        return (*self.files, *self.signature, *self.evidence)
 
     def sums(self) -> bytes:
         """Return what `sha256sum -c` reads, by path."""
@@ -84,7 +95,7 @@ def release_of(folder: Path, version: str) -> Release:
     a link, a device or a name that not every system can hold.
     """
     check_version(version)
-    content, evidence = [], []
+    content, evidence, signature = [], [], []
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         if name.partition("/")[0] == DATASETS:
@@ -94,12 +105,18 @@ def release_of(folder: Path, version: str) -> Release:
         file = ReleasedFile(name, digest.size, digest.sha256)
         if name.partition("/")[0] == EVIDENCE:
             evidence.append(file)
+        elif name == SIGNATURE:
+            signature.append(file)
         elif name != SUMS:
             content.append(file)
     if not content:
         raise _wrong("The folder holds no fixture.", str(folder), "manifest.json and its files")
     return Release(
-        folder.resolve().name, version, tuple(sorted_files(content)), tuple(sorted_files(evidence))
+        name=folder.resolve().name,
+        version=version,
+        files=tuple(sorted_files(content)),
+        evidence=tuple(sorted_files(evidence)),
+        signature=tuple(signature),
     )
 
 
@@ -118,7 +135,7 @@ def decode(data: bytes, where: str) -> Release:
     try:
         check_name(release.name)
         check_version(release.version)
-        paths = [file.path for file in (*release.files, *release.evidence)]
+        paths = [file.path for file in release.carried]
         for path in paths:
             check_path(path, where)
     except PipelineError as error:
@@ -132,6 +149,12 @@ def decode(data: bytes, where: str) -> Release:
     }
     if len(folded) != len(paths) or folded & folders or not release.files:
         raise _refused(where, "files, each by a path of its own", "none, or two of one path")
+    signed = [file.path for file in release.signature]
+    told = [file.path for file in release.files]
+    beside = {path for path in told if path in (SUMS, SIGNATURE) or path.startswith(f"{EVIDENCE}/")}
+    beside |= {file.path for file in release.evidence if not file.path.startswith(f"{EVIDENCE}/")}
+    if signed not in ([], [SIGNATURE]) or beside:
+        raise _refused(where, f"{SIGNATURE} as signature, {EVIDENCE}/ apart", ", ".join(beside))
     if len(paths) > _MOST_FILES:
         raise _refused(where, f"at most {_MOST_FILES} files", f"{len(paths)}")
     return release

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
@@ -32,6 +33,14 @@ _AS = {
     "default": "",
     "help": "the version, such as 1.0; one that is published never changes",
 }
+_SIGN = {
+    "name": "sign",
+    "short": "",
+    "long": "sign",
+    "type": str,
+    "default": "",
+    "help": "sign with this private key (PEM; its password in WASI_NN_SIGN_PASSWORD)",
+}
 _DRY = {
     "name": "dry_run",
     "short": "",
@@ -55,16 +64,23 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         "moved is not moved again. Credentials are those of the environment or of the usual files "
         "of docker and the buckets' libraries."
     )
-    cmd_options = (_TO, _AS, _DRY, JSON_OPTION)
+    cmd_options = (_TO, _AS, _SIGN, _DRY, JSON_OPTION)
 
     def _execute(
-        self, to: str, version: str, dry_run: bool, as_json: bool, pos_args: list[str]
+        self, to: str, version: str, sign: str, dry_run: bool, as_json: bool, pos_args: list[str]
     ) -> int:
-        return told(lambda engine: _publish(engine, to, version, dry_run, as_json, pos_args))
+        key = Path(sign) if sign else None
+        return told(lambda engine: _publish(engine, to, version, key, dry_run, as_json, pos_args))
 
 
 def _publish(
-    engine: Engine, to: str, version: str, dry_run: bool, as_json: bool, names: list[str]
+    engine: Engine,
+    to: str,
+    version: str,
+    key: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    names: list[str],
 ) -> int:
     for option, value, example in (("--to", to, "published"), ("--as", version, "1.0")):
         if not value:
@@ -75,7 +91,7 @@ def _publish(
     place = destination(to)
     folders = [action.outputs["manifest"].parent for action in manifests(built(engine, names))]
     releases = [(release_of(folder, version), folder) for folder in folders]
-    results = publish_all(place, releases, dry_run=dry_run, say=_say)
+    results = publish_all(place, releases, dry_run=dry_run, say=_say, key=key)
     if as_json:
         print(json.dumps([_plain(each, dry_run) for each in results], indent=2))
         return 0

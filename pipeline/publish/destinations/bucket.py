@@ -92,10 +92,11 @@ class Bucket:
         mine = self._claim(base, release)
         moved = 0
         with self._faults():
-            for file in (*release.files, *release.evidence):
+            for file in release.carried:
                 source = folder / file.path
                 path = f"{self._root}/{base}/{file.path}"
-                if mine and self._size(path) == file.size:
+                # Of the release's files the claim says which they are; of the others it does not.
+                if mine and file in release.files and self._size(path) == file.size:
                     continue
                 if Digest.of_file(source) != Digest(file.sha256, file.size):
                     raise changed(source)
@@ -124,6 +125,10 @@ class Bucket:
                 "another publisher is publishing another content as this version",
                 "Wait for it, or publish another version. One that died is forgotten in an hour.",
             )
+        if root not in (None, release.root):
+            # What one that died has left may be as long as ours, and something else.
+            with self._faults():
+                self._filesystem.rm(f"{self._root}/{base}", recursive=True)
         claim = json.dumps({"root": release.root, "since": time.time()}).encode()
         with self._faults():
             self._filesystem.pipe_file(f"{self._root}/{base}/{_CLAIM}", claim)

@@ -44,7 +44,7 @@ class Folder:
                     raise immutable(release, str(root), self.describe())
                 moved = 0
                 if root is None:
-                    for file in (*release.files, *release.evidence):
+                    for file in release.carried:
                         moved += _bring(folder, part, file, say)
                     (part / SUMS).write_bytes(release.sums())
                     (part / RELEASE).write_bytes(release.encode())

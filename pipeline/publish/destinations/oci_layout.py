@@ -64,7 +64,7 @@ class OciLayout:
 
     def _publish(self, release: Release, folder: Path, say: Say) -> int:
         moved = 0
-        for file in (*release.files, *release.evidence):
+        for file in release.carried:
             target = self._blob(file.sha256)
             if target.exists():
                 continue

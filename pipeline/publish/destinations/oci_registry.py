@@ -49,7 +49,8 @@ class OciRegistry:
         # The tag of the release comes last: what is before it is not seen.
         if about := evidence_artifact(release):
             moved = self._push(release, release.evidence, about, evidence_tag(release), folder, say)
-        moved += self._push(release, release.files, artifact(release), tag_of(release), folder, say)
+        files = (*release.files, *release.signature)
+        moved += self._push(release, files, artifact(release), tag_of(release), folder, say)
         # There is no asking a registry to refuse a tag that it has: two at once are found here.
         root = self.root_of(release.name, release.version)
         if root != release.root:

@@ -76,6 +76,10 @@ class Indexed:
             )
         return release
 
+    def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
+        """Return the files that release.json lists."""
+        return self.release(release.name, release.version).evidence
+
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
         """Return one of a release's files."""
         path = f"{release.name}/{release.version}/{file.path}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.oci import parse
+from pipeline.publish.oci import evidence_tag, parse, parse_evidence
 from pipeline.publish.registry import Registry
 from pipeline.publish.release import Release, ReleasedFile
 from pipeline.source.download import progress
@@ -42,6 +42,13 @@ class OciOrigin:
         if data is None:
             raise PipelineError(Code.USAGE, "There is no such version.", where=where)
         return parse(data, name, version, where)
+
+    def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
+        """Return the files of the artifact beside the release, none without one."""
+        tag = evidence_tag(release)
+        data = self._registry.manifest(release.name, tag)
+        where = f"{self.describe()}/{release.name}:{tag}"
+        return () if data is None else parse_evidence(data, release, where)
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
         """Return the checked blob in the cache; raises PipelineError."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.lock import Locked
 from pipeline.publish.manifest_tables import Stated
-from pipeline.publish.release import Release, release_of
+from pipeline.publish.release import SIGNATURE, Release, release_of
 from pipeline.publish.validation import files, parts
 from pipeline.publish.validation.finding import Finding, Validation, Verdict
 from pipeline.publish.validation.rerun import rerun
@@ -21,14 +21,17 @@ def validate(
     *,
     expect: str = "",
     lock: Mapping[str, Locked] | None = None,
+    key: Path | None = None,
+    signature: Path | None = None,
     run: bool = True,
 ) -> Validation:
     """Return what is to be said of a folder.
 
-    It is valid only against something trusted: its root digest ``expect``, or a ``lock`` that has
-    the fixture. With ``run`` the inference is run again, once the files are right: nothing of a
-    folder that is not what it says is executed. Raises PipelineError (USAGE) when there is no
-    folder to check.
+    It is valid only against something trusted: its root digest ``expect``, a public ``key`` that
+    its ``signature`` (its model.sig, unless given) was made with, or a ``lock`` that has the
+    fixture. All of them that are given must agree. With ``run`` the inference is run again, once
+    the files are right: nothing of a folder that is not what it says is executed. Raises
+    PipelineError (USAGE) when there is no folder to check, or the key cannot be used.
     """
     if not folder.is_dir():
         raise PipelineError(
@@ -56,6 +59,9 @@ def validate(
     findings = list(_checked(folder, stated, there))
     trusted, more = _trust(stated, there, expect, lock)
     findings += more
+    if key is not None:
+        trusted = " and ".join(filter(None, (trusted, f"the key {key.name}")))
+        findings += _signature(folder, key, signature)
     if run and not findings:
         with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as scratch:
             findings += rerun(folder, stated, Path(scratch))
@@ -80,20 +86,38 @@ def _trust(
     stated: Stated, there: Release, expect: str, lock: Mapping[str, Locked] | None
 ) -> tuple[str, list[Finding]]:
     """Return what the folder is trusted by, and where it is not what that says."""
+    by, findings = [], []
     if expect:
-        if there.root == expect:
-            return expect, []
-        finding = Finding(
-            kind="root",
-            message="The folder is not the one that is expected.",
-            file=MANIFEST,
-            expected=expect,
-            found=there.root,
-        )
-        return expect, [finding]
+        by.append(expect)
+        if there.root != expect:
+            finding = Finding(
+                kind="root",
+                message="The folder is not the one that is expected.",
+                file=MANIFEST,
+                expected=expect,
+                found=there.root,
+            )
+            findings.append(finding)
     if lock is not None and stated.name in lock:
-        return "the lock", list(files.against_lock(lock[stated.name], there))
-    return "", []
+        by.append("the lock")
+        findings += files.against_lock(lock[stated.name], there)
+    return " and ".join(by), findings
+
+
+def _signature(folder: Path, key: Path, signature: Path | None) -> list[Finding]:
+    from pipeline.publish.signing import check_signature
+
+    if why := check_signature(folder, key, signature):
+        return [
+            Finding(
+                kind="signature",
+                message="The folder is not what the key's owner has signed.",
+                file=(signature or folder / SIGNATURE).name,
+                expected=f"a signature over these files, made with the private key of {key.name}",
+                found=why,
+            )
+        ]
+    return []
 
 
 def _told(folder: Path, name: str, root: str, trusted: str, findings: list[Finding]) -> Validation:

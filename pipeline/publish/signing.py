@@ -1,0 +1,145 @@
+"""A release signed with a key, and a folder held against a signature: OpenSSF's model-signing.
+
+The signature is a Sigstore bundle around an in-toto statement with the digest of each file. Keys
+are of the elliptic curves P-256, P-384 and P-521, in PEM, as `openssl ecparam` makes them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+
+from pipeline.errors import Code, PipelineError, printable
+from pipeline.publish.index import RELEASE
+from pipeline.publish.release import (
+    DATASETS,
+    EVIDENCE,
+    SIGNATURE,
+    SUMS,
+    Release,
+    ReleasedFile,
+)
+from pipeline.store.digest import Digest
+
+PASSWORD = "WASI_NN_SIGN_PASSWORD"  # noqa: S105 - the name of the variable
+_MOST_BYTES = 16 << 20
+# What is beside the files or made of them; the signature says so itself.
+_APART = (SIGNATURE, SUMS, RELEASE, EVIDENCE, DATASETS)
+
+
+@contextmanager
+def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[Release, Path]]:
+    """Yield the release and its folder; with ``key``, both with a signature in them.
+
+    The folder is left as it is: the signature lies in another one with the same files. The key's
+    password is that of the environment. Raises PipelineError (USAGE, STORAGE).
+    """
+    if key is None:
+        yield release, folder
+        return
+    with tempfile.TemporaryDirectory(
+        prefix=".signing-", dir=folder.resolve().parent, ignore_cleanup_errors=True
+    ) as name:
+        target = Path(name) / release.name
+        for file in structs.replace(release, signature=()).carried:
+            path = target / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _link(folder / file.path, path)
+        _sign(target, key)
+        digest = Digest.of_file(target / SIGNATURE)
+        file = ReleasedFile(SIGNATURE, digest.size, digest.sha256)
+        yield structs.replace(release, signature=(file,)), target
+
+
+def check_signature(folder: Path, key: Path, signature: Path | None = None) -> str:
+    """Return '' if the folder's files are those that the owner of ``key`` has signed, else why not.
+
+    ``key`` is the public one, ``signature`` a file, that of the folder unless given. Raises
+    PipelineError (USAGE) when the key cannot be used.
+    """
+    verifier = _verifier(key)
+    path = signature or folder / SIGNATURE
+    try:
+        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
+            return f"{path.name} is a link, or too large for a signature"
+    except OSError as error:
+        return f"{path.name}: {error.strerror}"
+    try:
+        # It prints what it thinks of older signatures.
+        with redirect_stdout(StringIO()):
+            verifier.verify(folder, path)
+    # Whoever wrote the file decides which error of which library this is.
+    except Exception as error:
+        told = printable(" ".join(str(error).split())[:300])
+        return told or "it was not made with this key"
+    return ""
+
+
+def check_private(key: Path) -> None:
+    """Raise PipelineError (USAGE) unless the key can sign."""
+    _signer(key)
+
+
+def _sign(folder: Path, key: Path) -> None:
+    hashing = _library("hashing").Config()
+    hashing.set_ignored_paths(paths=_APART, ignore_git_paths=False)
+    _signer(key).set_hashing_config(hashing).sign(folder, folder / SIGNATURE)
+
+
+def _signer(key: Path) -> Any:
+    config = _library("signing").Config()
+    password = os.environ.get(PASSWORD)
+    try:
+        return config.use_elliptic_key_signer(
+            private_key=key, password=password.encode() if password else None
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _no_key(key, f"a private key in PEM, its password in {PASSWORD}", error) from None
+
+
+def _verifier(key: Path) -> Any:
+    try:
+        return _library("verifying").Config().use_elliptic_key_verifier(public_key=key)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _no_key(key, "a public key in PEM", error) from None
+
+
+def _library(room: str) -> Any:
+    if importlib.util.find_spec("model_signing") is None:
+        raise PipelineError(
+            Code.USAGE,
+            "Signatures need a package that is not installed.",
+            where="model-signing",
+            hint="pip install 'wasi-nn-pipeline[sign]'",
+        )
+    return importlib.import_module(f"model_signing.{room}")
+
+
+def _no_key(key: Path, expected: str, error: Exception) -> PipelineError:
+    # Never the error's own words: they may hold what the file holds.
+    found = error.strerror if isinstance(error, OSError) else "no such key, or another password"
+    return PipelineError(
+        Code.USAGE,
+        "The key cannot be used.",
+        where=str(key),
+        expected=f"{expected}, of the curve P-256, P-384 or P-521",
+        found=str(found),
+        hint="openssl ecparam -name prime256v1 -genkey -noout -out key.pem; "
+        "openssl ec -in key.pem -pubout -out key.pub",
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,222 @@
+"""Signed releases, held against model-signing's own command line; and what nobody signed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.destination import publish_all
+from pipeline.publish.destinations import destination
+from pipeline.publish.fetch import fetch
+from pipeline.publish.release import release_of
+from pipeline.publish.validation.finding import Validation, Verdict
+from pipeline.publish.validation.validate import validate
+from tests.publish.places import Place, folder
+from tests.tiny import Project
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two pairs of keys, as openssl makes them; the second has a password."""
+    made = tmp_path_factory.mktemp("keys")
+    for name in ("key", "other"):
+        pem, pub = made / f"{name}.pem", made / f"{name}.pub"
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", pem)
+        openssl("ec", "-in", pem, "-pubout", "-out", pub)
+    closed = made / "closed.pem"
+    openssl(
+        "pkcs8", "-topk8", "-in", made / "other.pem", "-out", closed, "-passout", f"pass:{PASSWORD}"
+    )
+    return made
+
+
+def openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def model_signing(*arguments: object) -> int:
+    """Run its own command line."""
+    command = [str(Path(sys.executable).with_name("model_signing")), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def publish(to: str, fixture: Path, key: Path | None, version: str = "1.0") -> None:
+    release = release_of(fixture, version)
+    publish_all(destination(to), [(release, fixture)], dry_run=False, say=lambda _: None, key=key)
+
+
+def test_from_every_place_it_comes_back_signed(
+    place: Place, fixture_folder: Path, keys: Path, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in fixture_folder.rglob("*") if path.is_file()}
+    publish(place.to, fixture_folder, keys / "key.pem")
+    assert before == {p: p.read_bytes() for p in fixture_folder.rglob("*") if p.is_file()}
+    out = fetch("tiny", sources=[place.sources], out=tmp_path / "out", key=keys / "key.pub")
+    assert release_of(out, "1.0").root == release_of(fixture_folder, "1.0").root
+    verified = ("verify", "key", out, "--signature", out / "model.sig", "--public_key")
+    assert model_signing(*verified, keys / "key.pub") == 0
+    assert model_signing(*verified, keys / "other.pub") != 0
+    (out / "tiny.xml").write_text("<other/>")
+    assert model_signing(*verified, keys / "key.pub") != 0
+
+
+def test_another_key_and_no_signature_are_refused_before_the_folder_appears(
+    place: Place, fixture_folder: Path, keys: Path, tmp_path: Path
+) -> None:
+    publish(place.to, fixture_folder, keys / "key.pem")
+    publish(place.to, fixture_folder, None, "1.1")
+    for version, why in (("1.0", "Key mismatch"), ("1.1", "it has no signature")):
+        with pytest.raises(PipelineError, match="not signed with this key") as caught:
+            fetch(
+                "tiny",
+                version=version,
+                sources=[place.sources],
+                out=tmp_path / "out",
+                key=keys / "other.pub",
+            )
+        assert caught.value.code is Code.SOURCE_MISMATCH
+        assert why in caught.value.found
+        assert not (tmp_path / "out" / "tiny").exists()
+
+
+def test_signing_again_is_no_other_version(place: Place, fixture_folder: Path, keys: Path) -> None:
+    publish(place.to, fixture_folder, keys / "key.pem")
+    publish(place.to, fixture_folder, keys / "key.pem")
+    publish(place.to, fixture_folder, None)
+    assert fetch("tiny", sources=[place.sources], key=keys / "key.pub").is_dir()
+
+
+def test_evidence_may_lie_beside_what_is_signed(
+    place: Place, fixture_folder: Path, keys: Path, tmp_path: Path
+) -> None:
+    publish(place.to, fixture_folder, keys / "key.pem")
+    plain = fetch("tiny", sources=[place.sources], key=keys / "key.pub")
+    assert not (plain / "evidence").exists()
+    for offline in (False, True):
+        whole = fetch(
+            "tiny", sources=[place.sources], key=keys / "key.pub", evidence=True, offline=offline
+        )
+        found = whole / "evidence/red/sandbox/probabilities.raw"
+        assert found.read_bytes() == bytes(16)
+        assert whole != plain
+    verified = ("--signature", whole / "model.sig", "--public_key", keys / "key.pub")
+    assert model_signing("verify", "key", whole, *verified) == 0
+
+
+def test_a_release_without_evidence_says_so(
+    place: Place, fixture_folder: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(fixture_folder / "evidence")
+    publish(place.to, fixture_folder, None)
+    with pytest.raises(PipelineError, match="no evidence of this release"):
+        fetch("tiny", sources=[place.sources], evidence=True)
+
+
+def test_a_key_with_a_password(
+    tmp_path: Path, fixture_folder: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with folder(tmp_path / "place") as place:
+        for password in (None, "wrong", PASSWORD):
+            if password is not None:
+                monkeypatch.setenv("WASI_NN_SIGN_PASSWORD", password)
+            if password != PASSWORD:
+                with pytest.raises(PipelineError, match="The key cannot be used") as caught:
+                    publish(place.to, fixture_folder, keys / "closed.pem")
+                assert "wrong" not in caught.value.render()
+                assert not (tmp_path / "place").exists()
+        publish(place.to, fixture_folder, keys / "closed.pem")
+        assert fetch("tiny", sources=[place.sources], key=keys / "other.pub").is_dir()
+
+
+@pytest.fixture
+def signed(built: Project, keys: Path, tmp_path: Path) -> Path:
+    """A real fixture, signed and fetched."""
+    publish(str(tmp_path / "place"), built.folder, keys / "key.pem")
+    return fetch("tiny", sources=[str(tmp_path / "place")], out=tmp_path / "out")
+
+
+def test_it_is_valid_by_the_key(signed: Path, keys: Path) -> None:
+    validation = validate(signed, key=keys / "key.pub")
+    assert validation.findings == ()
+    assert validation.verdict is Verdict.VALID
+    assert validation.trusted_by == "the key key.pub"
+
+
+def edited(path: Path) -> None:
+    """Edit a file, the manifest and the sums together, as one would who means to deceive."""
+    import hashlib
+
+    target = path / "fixture.txt"
+    target.write_text(target.read_text() + "\n")
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    entry = next(each for each in manifest["files"] if each["path"] == "fixture.txt")
+    data = target.read_bytes()
+    entry.update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    (path / "manifest.json").write_text(json.dumps(manifest, indent=2))
+    (path / "SHA256SUMS").write_bytes(release_of(path, "0").sums())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edited,
+        lambda path: (path / "model.sig").unlink(),
+        lambda path: (path / "model.sig").write_bytes(b"{}"),
+        lambda path: (path / "model.sig").write_bytes(b"[" * 100_000),
+        lambda path: (path / "model.sig").write_bytes(b"\0" * 64),
+        lambda path: (path / "README.md").write_text("other"),
+        lambda path: (path / "README.md").unlink(),
+    ],
+)
+def test_what_was_not_signed_is_invalid(
+    signed: Path, keys: Path, change: Callable[[Path], object]
+) -> None:
+    change(signed)
+    validation: Validation = validate(signed, key=keys / "key.pub", run=False)
+    assert validation.verdict is Verdict.INVALID
+    assert "signature" in {finding.kind for finding in validation.findings}
+
+
+def test_the_command_takes_a_key(
+    signed: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    validated = ["validate", str(signed), "--no-run", "--key"]
+    assert main([*validated, str(keys / "key.pub")]) == 0
+    assert "valid by the key key.pub" in capsys.readouterr().out
+    assert main([*validated, str(keys / "other.pub")]) == 1
+    assert "not what the key's owner has signed" in capsys.readouterr().out
+    apart = tmp_path / "apart.sig"
+    (signed / "model.sig").rename(apart)
+    assert main([*validated, str(keys / "key.pub")]) == 1
+    assert main([*validated, str(keys / "key.pub"), "--signature", str(apart)]) == 0
+    capsys.readouterr()
+    for key in (keys / "none.pub", apart):
+        assert main([*validated, str(key)]) == 2
+        assert "The key cannot be used" in capsys.readouterr().err
+    assert main(["validate", str(signed), "--signature", str(apart)]) == 2
+
+
+def test_doit_signs(project: Project, keys: Path, tmp_path: Path) -> None:
+    to = ("publish", "--to", str(tmp_path / "place"), "--as", "1.0")
+    run = project.doit(*to, "--sign", str(keys / "key.pub"))
+    assert run.returncode != 0
+    assert "The key cannot be used" in run.output
+    assert not (tmp_path / "place").exists()
+    run = project.doit(*to, "--sign", str(keys / "key.pem"), "--dry-run")
+    assert run.returncode == 0, run.output
+    assert not (tmp_path / "place").exists()
+    run = project.doit(*to, "--sign", str(keys / "key.pem"))
+    assert run.returncode == 0, run.output
+    assert fetch("tiny", sources=[str(tmp_path / "place")], key=keys / "key.pub").is_dir()
+    assert not list(project.folder.parent.glob(".signing-*"))
+    assert not (project.folder / "model.sig").exists()
