@@ -13,7 +13,7 @@ from pipeline.engine.layout import Layout
 from pipeline.engine.model_steps import ModelSteps
 from pipeline.engine.plain import plain as _plain
 from pipeline.engine.tools import tool
-from pipeline.publish.companions import COMPANIONS
+from pipeline.publish.companions import COMPANIONS, FOUND
 from pipeline.publish.manifest import write_manifest
 from pipeline.source.fetch import fetch
 from pipeline.tensor.make import make_tensor
@@ -191,13 +191,18 @@ class FixtureSteps:
             "interface": self._interface,
             **self._executor.inputs(self._layout),
         }
+        pictures = {given: tensor for given, tensor in fixture.tensor[case].items() if tensor.image}
+        inputs |= {
+            f"picture.{given}": self._sources[str(tensor.image)]
+            for given, tensor in pictures.items()
+        }
         if expect.labels:
             inputs["labels"] = self._sources[expect.labels]
         return Action(
             name=f"verify:{self._name}.{case}",
             title="sandbox = native, agrees with the source framework, gives what is expected",
             recipe=verify,
-            version=2,
+            version=3,
             inputs=inputs,
             outputs={"evidence/": self._folder / "evidence" / case},
             parameters={
@@ -207,6 +212,7 @@ class FixtureSteps:
                 "golden": _plain(fixture.golden),
                 "model": _plain(fixture.model),
                 "expect": _plain(expect),
+                "pictures": {given: _plain(tensor) for given, tensor in pictures.items()},
             },
             means=self._executor.means(self._layout),
             tools=("openvino", "wasmtime", "numpy", *self._executor.packages),
@@ -262,11 +268,11 @@ class FixtureSteps:
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=4,
+            version=5,
             inputs=inputs,
             outputs={
                 "manifest": self._manifest,
-                **{name: self._folder / name for name in sorted(COMPANIONS)},
+                **{name: self._folder / name for name in sorted({*COMPANIONS, FOUND})},
             },
             parameters={
                 "tools": list(tools),

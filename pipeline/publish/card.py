@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def card(manifest: Mapping[str, Any]) -> str:
-    """Return the card: what it is, how to run it, its tensors, sources and licences."""
+def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> str:
+    """Return the card: what it is, how to run it, its tensors, sources and licences.
+
+    ``labels`` are the names of the classes, by the source that holds them. The front matter is
+    what model hubs read. Source: the Hugging Face Hub's description of model cards.
+    """
     name = manifest["name"]
     model = manifest["model"]
     lines = [
+        "---",
+        f"license: {_licence(manifest)}",
+        "library_name: openvino",
+        "tags:",
+        "- wasi-nn",
+        "- openvino",
+        "---",
+        "",
         f"# {name}",
         "",
-        _text(manifest["description"]),
+        text(manifest["description"]),
         "",
         f"A wasi-nn fixture: an OpenVINO IR ({model['precision']}, from {model['framework']}), the "
         "tensors that it takes, a guest that feeds them, and what comes out.",
@@ -31,7 +44,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "| | name | type | shape |",
         "|---|---|---|---|",
         *(
-            f"| {kind} | {_text(port['name'])} | {port['type']} | {_dims(port['shape'])} |"
+            f"| {kind} | {text(port['name'])} | {port['type']} | {_dims(port['shape'])} |"
             for kind in ("input", "output")
             for port in model["interface"][f"{kind}s"]
         ),
@@ -41,18 +54,21 @@ def card(manifest: Mapping[str, Any]) -> str:
         "| case | input | file | from | expected |",
         "|---|---|---|---|---|",
         *(
-            f"| {_text(case)} | {_text(given)} | `{tensor['file']}` | {_origin(tensor)} | "
-            f"{_expected(manifest['expect'].get(case, {}))} |"
+            f"| {text(case)} | {text(given)} | `{tensor['file']}` | {_origin(tensor)} | "
+            f"{_expected(manifest['expect'].get(case, {}), labels)} |"
             for case, inputs in manifest["tensors"].items()
             for given, tensor in inputs.items()
         ),
+        "",
+        "`evidence/README.md`, which lies beside the fixture, shows what went in and the top five "
+        "that came out on the machine that built it.",
         "",
         "## Sources",
         "",
         "| what | licence | from | sha256 |",
         "|---|---|---|---|",
         *(
-            f"| {_text(label)} | {_text(source['license'])} | {_text(source['urls'][0])} | "
+            f"| {text(label)} | {text(source['license'])} | {text(source['urls'][0])} | "
             f"`{source['sha256'][:16]}…` |"
             for label, source in sorted(manifest["sources"].items())
         ),
@@ -74,13 +90,23 @@ def regenerate(manifest: Mapping[str, Any]) -> str:
 
 def _origin(tensor: Mapping[str, Any]) -> str:
     kinds = ("image", "sound", "array", "text", "signal", "noise", "content", "constant")
-    return next((f"{kind} {_text(str(tensor[kind]))}" for kind in kinds if kind in tensor), "")
+    return next((f"{kind} {text(str(tensor[kind]))}" for kind in kinds if kind in tensor), "")
 
 
-def _expected(expect: Mapping[str, Any]) -> str:
+def _licence(manifest: Mapping[str, Any]) -> str:
+    """Return the one licence of the model's sources as hubs write it, else ``other``."""
+    sources = manifest["sources"]
+    found = {sources[name]["license"] for name in manifest["model"]["files"].values()}
+    licence = found.pop().lower() if len(found) == 1 else ""
+    return licence if re.fullmatch(r"[a-z0-9.+-]+", licence) else "other"
+
+
+def _expected(expect: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> str:
     parts = []
+    names = labels.get(expect.get("labels", ""), ())
     if "top1" in expect:
-        parts.append(f"top 1 is {expect['top1']}")
+        index = expect["top1"]
+        parts.append(f"top 1 is {index}" + (f" {text(names[index])}" if index < len(names) else ""))
     if "value" in expect:
         parts.append(f"{expect['value']:g} ± {expect['within']:g}")
     if expect.get("strongest"):
@@ -94,8 +120,9 @@ def _dims(shape: list[int]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def _text(text: str) -> str:
-    line = " ".join(str(text).split())
+def text(words: str) -> str:
+    """Return another's words as one line that cannot break a table."""
+    line = " ".join(str(words).split())
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.publish.bom import bill_of_materials
 from pipeline.publish.card import card, regenerate
 from pipeline.publish.provenance import provenance
-from pipeline.publish.release import SUMS, Release, ReleasedFile
+from pipeline.publish.release import EVIDENCE, SUMS, Release, ReleasedFile
 from pipeline.store.digest import Digest
 
 CARD, SCRIPT, PROVENANCE, BILL = "README.md", "regenerate.sh", "provenance.json", "bom.json"
+# Beside the fixture: what one machine found.
+FOUND = f"{EVIDENCE}/{CARD}"
 # A manifest cannot list these with their digests; SHA256SUMS does.
 COMPANIONS = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
 
 
-def companions(manifest: Mapping[str, Any], text: bytes) -> dict[str, bytes]:
-    """Return the bytes of each companion of a manifest, ``text`` being its own."""
+def companions(
+    manifest: Mapping[str, Any], text: bytes, labels: Mapping[str, Sequence[str]]
+) -> dict[str, bytes]:
+    """Return the bytes of each companion of a manifest, ``text`` being its own.
+
+    ``labels`` are the names of the classes, by the source that holds them.
+    """
     files = [ReleasedFile(**file) for file in manifest["files"]]
     files.append(_released("manifest.json", text))
     made = {
-        CARD: card(manifest).encode(),
+        CARD: card(manifest, labels).encode(),
         SCRIPT: regenerate(manifest).encode(),
         PROVENANCE: provenance(manifest, files),
         BILL: bill_of_materials(manifest, files),

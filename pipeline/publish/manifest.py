@@ -12,20 +12,22 @@ import msgspec
 
 from pipeline.model.canonical_digest import canonical_digest
 from pipeline.model.request import Interface
-from pipeline.publish.companions import companions
+from pipeline.publish.companions import FOUND, companions
+from pipeline.publish.found_card import found_card
 from pipeline.publish.manifest_tables import MANIFEST_VERSION
 from pipeline.store.digest import Digest, key_of
 from pipeline.verify.descriptor import output_files, output_spec
+from pipeline.verify.expectation import read_labels
 from pipeline.work.action import Job
 from pipeline.work.build import parts_of
 
 
 def write_manifest(job: Job) -> None:
-    """Recipe: write ``manifest`` and its companions, once every case of the fixture is verified.
+    """Recipe: write ``manifest`` and what is made from it, once every case is verified.
 
     Inputs: ``file.<path>`` for every file of the folder, ``source.<name>``, ``interface``,
-    ``imports`` of the guest, the reports of all cases, which stay beside it: what was found on
-    one machine is no part of the fixture; and ``step.<name>.<label>``, what each step on the way
+    ``imports`` of the guest, ``evidence.<case>``, the reports, which stay beside it: what was found
+    on one machine is no part of the fixture; and ``step.<name>.<label>``, what each step on the way
     has read. Parameters: ``declared``, the parts that come from the config as they are, and
     ``steps``: for each step what it says of itself, and the ``files`` that it made.
     """
@@ -70,8 +72,15 @@ def write_manifest(job: Job) -> None:
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
     job.outputs["manifest"].write_bytes(text)
-    for name, data in companions(manifest, text).items():
+    named = {each["labels"] for each in declared["expect"].values() if "labels" in each}
+    labels = {name: read_labels(job.inputs[f"source.{name}"].read_text()) for name in named}
+    for name, data in companions(manifest, text, labels).items():
         job.outputs[name].write_bytes(data)
+    reports = {
+        case: json.loads(job.inputs[f"evidence.{case}"].read_bytes())
+        for case in declared["tensors"]
+    }
+    job.outputs[FOUND].write_text(found_card(manifest, reports), encoding="utf-8")
 
 
 def _labelled(job: Job, prefix: str) -> list[tuple[str, Path]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from pipeline.config.schema import Expect, GuestRun
+from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface, Port
 from pipeline.store.digest import Digest
@@ -21,6 +22,7 @@ from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
 from pipeline.verify.golden import ask_golden, disagreements
 from pipeline.verify.native import infer_natively
+from pipeline.verify.pictures import write_pictures
 from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.work.action import Job
 
@@ -33,8 +35,9 @@ def verify(job: Job) -> None:
     The guest's bytes must equal those of a separate native process; they must agree with an
     independent executor of the source model; what the config expects must hold. Inputs: the
     files of the fixture's folder (``descriptor``, ``guest``, ``xml``, ``bin``,
-    ``tensor.<input>``), ``interface``, ``golden.<file>`` and ``labels``. Output: the folder
-    ``evidence/``. Raises PipelineError for whatever fails first, with the rest in its detail.
+    ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and ``picture.<input>``, the
+    sources of those that are made from one. Output: the folder ``evidence/``. Raises
+    PipelineError for whatever fails first, with the rest in its detail.
     """
     case = str(job.parameters["case"])
     where = str(job.parameters["where"])
@@ -109,7 +112,23 @@ def verify(job: Job) -> None:
         list(zip(interface.inputs, tensors, strict=True)),
         [(port, out / file) for port, file in zip(interface.outputs, files, strict=True)],
     )
+    _write_pictures(job, folder)
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+
+
+def _write_pictures(job: Job, folder: Path) -> None:
+    tables = cast(Mapping[str, Any], job.parameters["pictures"])
+    inputs = cast(Mapping[str, Mapping[str, Any]], cast(Any, job.parameters["model"])["inputs"])
+    given = [label.removeprefix("tensor.") for label in job.inputs if label.startswith("tensor.")]
+    for name, table in tables.items():
+        write_pictures(
+            folder,
+            str(given.index(name)),
+            job.inputs[f"picture.{name}"],
+            job.inputs[f"tensor.{name}"],
+            msgspec.convert(table, Tensor),
+            tuple(inputs[name]["shape"]),
+        )
 
 
 def _is_given(label: str) -> bool:

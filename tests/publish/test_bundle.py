@@ -68,10 +68,35 @@ def test_the_bill_of_materials_is_cyclonedx(built: Project) -> None:
 
 def test_the_card_tells_how_to_run_it_and_what_comes_out(built: Project) -> None:
     text = (built.folder / "README.md").read_text()
-    assert text.startswith("# tiny\n")
+    assert text.startswith("---\nlicense: apache-2.0\nlibrary_name: openvino\n")
+    assert "\n# tiny\n" in text
     assert "wasi-nn run --dir tiny::fixture tiny/classify.wasm -- red" in text
     assert "| red | x | `red-1x3x8x8-f32.rgb` | image red | top 1 is 0 |" in text
     assert "| model | Apache-2.0 | file:tiny.onnx |" in text
+
+
+def test_what_was_found_is_shown_beside_it(built: Project) -> None:
+    from PIL import Image
+
+    text = (built.folder / "evidence" / "README.md").read_text()
+    assert "| 1 | 0  | 24.005" in text
+    assert "![red](red/input0.source.png) | ![red-1x3x8x8-f32.rgb](red/input0.tensor.png)" in text
+    with Image.open(built.folder / "evidence/red/input0.source.png") as picture:
+        assert picture.size == (12, 10)
+        assert picture.getpixel((6, 6)) == (250, 30, 40)
+    with Image.open(built.folder / "evidence/red/input0.tensor.png") as picture:
+        assert picture.size == (8, 8)
+        assert picture.getpixel((4, 4)) == (250, 30, 40)
+
+
+def test_a_card_names_the_class_that_is_expected(built: Project) -> None:
+    from pipeline.publish.card import card
+
+    manifest = read(built, "manifest.json")
+    manifest["expect"]["red"]["labels"] = "names"
+    assert "top 1 is 0 reddish |" in card(manifest, {"names": ["reddish"]})
+    manifest["sources"]["model"]["license"] = "Our own: ask"
+    assert "license: other\n" in card(manifest, {})
 
 
 def test_what_a_config_says_cannot_break_the_card(built: Project) -> None:
@@ -79,7 +104,7 @@ def test_what_a_config_says_cannot_break_the_card(built: Project) -> None:
 
     manifest = read(built, "manifest.json")
     manifest["description"] = "a | b <script>\n# no heading"
-    text = card(manifest)
+    text = card(manifest, {})
     assert "a \\| b &lt;script> # no heading" in text
 
 

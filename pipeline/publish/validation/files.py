@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import printable
-from pipeline.publish.companions import COMPANIONS
+from pipeline.publish.companions import CARD, COMPANIONS
 from pipeline.publish.lock import Locked
 from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.release import EVIDENCE, SUMS, Release
@@ -100,7 +100,7 @@ def against_evidence(folder: Path, stated: Stated) -> Iterator[Finding]:
     if not evidence.is_dir():
         return
     for path in sorted(evidence.iterdir()):
-        if path.name not in stated.tensors:
+        if path.name not in stated.tensors and path.name != CARD:
             yield Finding(
                 kind="undeclared",
                 message="Evidence of a case that the manifest does not have.",

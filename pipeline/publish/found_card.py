@@ -1,0 +1,58 @@
+"""evidence/README.md: what came out on the machine that built a fixture, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.publish.card import text
+
+
+def found_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the card: for each case what went in, the top five, and how well it agrees.
+
+    ``reports`` are those of the cases. Digits and pictures are here, and not in the fixture's own
+    card, since neither is the same from every machine.
+    """
+    lines = [
+        f"# {manifest['name']}: what was found",
+        "",
+        "On the machine that built it. The last digits differ between processors, so nothing here "
+        "counts into the fixture's digest.",
+    ]
+    for case, report in reports.items():
+        lines += ["", f"## {text(case)}", ""]
+        lines += _pictures(case, manifest["tensors"][case])
+        lines += [
+            "| | class | value |",
+            "|---|---|---|",
+            *(
+                f"| {place} | {each['index']} {text(each['label'])} | {each['value']:.6g} |"
+                for place, each in enumerate(report["top"], 1)
+            ),
+            "",
+            f"Expected: {text(report['expected']) or 'nothing is declared'}. The outputs are the "
+            "bytes of a native inference, and agree with "
+            f"{text(report['golden']['executor'])} {text(report['golden']['version'])}:",
+            "",
+            *(
+                f"- {text(name)} within {each['max_absolute']:.2g}"
+                for name, each in report["golden"]["outputs"].items()
+            ),
+        ]
+    machine = next(iter(reports.values()))["machine"]
+    lines += ["", "## The machine", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {text(value)} |" for name, value in machine.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _pictures(case: str, tensors: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows = [
+        f"| {text(given)} | ![{text(tensor['image'])}]({case}/input{place}.source.png) | "
+        f"![{text(tensor['file'])}]({case}/input{place}.tensor.png) |"
+        for place, (given, tensor) in enumerate(tensors.items())
+        if "image" in tensor
+    ]
+    return ["| input | the picture | what the tensor holds |", "|---|---|---|", *rows, ""] * bool(
+        rows
+    )
