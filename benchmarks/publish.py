@@ -84,7 +84,9 @@ def _fetching(to: str, release: Release, work: Path) -> None:
             for file in release.files
             for part in ("-o", str(out / file.path), f"{base}/sha256:{file.sha256}")
         ]
-        subprocess.run(["curl", "-s", "--parallel", "--parallel-max", "4", *urls], check=True)
+        subprocess.run(
+            ["curl", "--no-progress-meter", "--parallel", "--parallel-max", "4", *urls], check=True
+        )
         (out / "SHA256SUMS").write_bytes(release.sums())
         subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=out, check=True)
 

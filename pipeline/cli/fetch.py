@@ -43,8 +43,8 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="ADDRESS",
-        help="https://… of a site, oci://HOST/NAMESPACE, s3://…, gs://…, az://… or a folder; may "
-        "be given more than once, and is tried in order",
+        help="https://… of a site, oci://HOST/NAMESPACE, hf://OWNER, s3://…, gs://…, az://… or a "
+        "folder; may be given more than once, and is tried in order",
     )
     parser.add_argument(
         "-o", "--out", type=Path, metavar="DIR", help="write DIR/NAME (default: in the cache)"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.publish.hub import TOKEN, stand_in
 from tests.store.servers import free_port, process, s3
 
 _REGISTRY = """\
@@ -94,9 +95,22 @@ def bucket(folder: Path) -> Iterator[Place]:
         yield Place("s3://fixtures/nn", "s3://fixtures/nn", environment)
 
 
+@contextmanager
+def hub(folder: Path) -> Iterator[Place]:
+    """A stand-in of the Hugging Face Hub; its client speaks plain Git LFS, as with older hubs."""
+    with stand_in() as (endpoint, _):
+        environment = {
+            "HF_ENDPOINT": endpoint,
+            "HF_TOKEN": TOKEN,
+            "HF_HOME": str(folder),
+        }
+        yield Place("hf://someone", "hf://someone", environment)
+
+
 PLACES: Mapping[str, Callable[[Path], object]] = {
     "folder": folder,
     "site": site,
     "registry": registry,
     "bucket": bucket,
+    "hub": hub,
 }

@@ -23,7 +23,7 @@ _TO = {
     "long": "to",
     "type": str,
     "default": "",
-    "help": "a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, s3://…, gs://… or az://…",
+    "help": "a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, hf://OWNER, s3://…, gs://… or az://…",
 }
 _AS = {
     "name": "version",

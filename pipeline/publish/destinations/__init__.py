@@ -25,6 +25,10 @@ def destination(text: str) -> Destination:
         from pipeline.publish.destinations.oci_layout import OciLayout
 
         return OciLayout(Path(rest))
+    if scheme == "hf" and rest.startswith("//"):
+        from pipeline.publish.destinations.hub import HubDestination
+
+        return HubDestination(rest.removeprefix("//"))
     if scheme in _BUCKETS and rest.startswith("//"):
         from pipeline.publish.destinations.bucket import Bucket
 
@@ -34,7 +38,8 @@ def destination(text: str) -> Destination:
             Code.USAGE,
             "Nothing can be published there.",
             where=text or "--to",
-            expected="a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, s3://…, gs://… or az://…",
+            expected="a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, hf://OWNER, "
+            "s3://…, gs://… or az://…",
         )
     from pipeline.publish.destinations.folder import Folder
 

@@ -23,6 +23,10 @@ def origin(text: str, downloads: Downloads) -> Origin:
         from pipeline.publish.origins.oci import OciOrigin
 
         return OciOrigin(rest.removeprefix("//"), downloads)
+    if scheme == "hf" and rest.startswith("//"):
+        from pipeline.publish.origins.hub import HubOrigin
+
+        return HubOrigin(rest.removeprefix("//"), downloads)
     if scheme in _BUCKETS and rest.startswith("//"):
         return Indexed(BucketReader(text, downloads))
     if not text or rest.startswith("//"):
@@ -30,6 +34,7 @@ def origin(text: str, downloads: Downloads) -> Origin:
             Code.USAGE,
             "Nothing can be fetched from there.",
             where=text or "--from",
-            expected="https://…, oci://HOST/NAMESPACE, s3://…, gs://…, az://… or a folder",
+            expected="https://…, oci://HOST/NAMESPACE, hf://OWNER, s3://…, gs://…, az://… "
+            "or a folder",
         )
     return Indexed(FolderReader(Path(text), downloads))

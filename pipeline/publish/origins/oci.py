@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.oci import evidence_tag, parse, parse_evidence
+from pipeline.publish.origins.brought import brought
 from pipeline.publish.registry import Registry
 from pipeline.publish.release import Release, ReleasedFile
-from pipeline.source.download import progress
 from pipeline.source.downloads import Downloads
-from pipeline.source.wanted import Wanted
-from pipeline.store.atomic import replace
 from pipeline.store.digest import Digest
-from pipeline.work.amount import Amount
-
-_ATTEMPTS = 3
 
 
 class OciOrigin:
@@ -52,31 +47,9 @@ class OciOrigin:
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
         """Return the checked blob in the cache; raises PipelineError."""
-        digest = Digest(file.sha256, file.size)
-        wanted = Wanted(file.size, {"sha256": file.sha256})
-        if kept := self._downloads.kept(wanted):
-            return kept
-        path = self._downloads.folder / wanted.name
-        with self._downloads.alone(wanted.name, file.path):
-            if kept := self._downloads.kept(wanted):
-                return kept
-            self._downloads.say(f"downloading {file.path}")
-            part = path.with_name(f"{path.name}.oci.part")
 
-            def tell(done: int) -> None:
-                amount = Amount(done, file.size, of=file.path)
-                self._downloads.say(progress(done, file.size), amount)
+        def bring(part: Path, tell: Callable[[int], None]) -> None:
+            self._registry.get_blob(release.name, Digest(file.sha256, file.size), part, tell)
 
-            for attempt in range(_ATTEMPTS):
-                try:
-                    self._registry.get_blob(release.name, digest, part, tell)
-                    wanted.check(part, f"{self.describe()}/{release.name}: {file.path}")
-                    break
-                except PipelineError as error:
-                    # What is there of another attempt may be what is wrong.
-                    if error.code is Code.SOURCE_MISMATCH:
-                        part.unlink(missing_ok=True)
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-            replace(part, path)
-        return path
+        where = f"{self.describe()}/{release.name}"
+        return brought(self._downloads, file, where, "oci", bring)

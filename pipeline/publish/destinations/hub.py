@@ -1,0 +1,59 @@
+"""Releases on a hub of models: `OWNER/name`, and a tag for each version."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.publish.destination import Say, failed, immutable
+from pipeline.publish.destinations.folder import changed
+from pipeline.publish.hub import Hub
+from pipeline.publish.index import RELEASE
+from pipeline.publish.release import MOST_BYTES, SUMS, Release, decode
+from pipeline.store.digest import Digest
+
+
+class HubDestination:
+    """All files are one commit; the version is there when its tag is, and tags do not move."""
+
+    def __init__(self, owner: str) -> None:
+        self._hub = Hub(owner)
+
+    def describe(self) -> str:
+        """Return the address."""
+        return self._hub.describe()
+
+    def root_of(self, name: str, version: str) -> str | None:
+        """Return the root digest of a version that is there; raises PipelineError."""
+        if version not in self._hub.tags(name):
+            return None
+        data = self._hub.read(name, version, RELEASE, MOST_BYTES)
+        try:
+            where = f"{self.describe()}/{name}@{version}"
+            return "" if data is None else decode(data, where).root
+        except PipelineError:
+            # The tag is taken by something else.
+            return ""
+
+    def publish(self, release: Release, folder: Path, say: Say) -> int:
+        """Commit the files, then tag the commit."""
+        for file in release.carried:
+            if Digest.of_file(folder / file.path) != Digest(file.sha256, file.size):
+                raise changed(folder / file.path)
+        try:
+            with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
+                made = {SUMS: release.sums(), RELEASE: release.encode()}
+                files = {file.path: folder / file.path for file in release.carried}
+                for path, data in made.items():
+                    files[path] = Path(name) / path
+                    files[path].write_bytes(data)
+                message = f"{release.name} {release.version}, {release.root}"
+                commit, moved = self._hub.commit(release.name, files, message, say)
+        except OSError as error:
+            raise failed(str(error.filename or folder), error.strerror or str(error)) from None
+        if not self._hub.tag(release.name, release.version, commit):
+            root = self.root_of(release.name, release.version)
+            if root != release.root:
+                raise immutable(release, root or "", self.describe())
+        return moved

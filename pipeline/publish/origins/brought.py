@@ -1,0 +1,54 @@
+"""A file brought into the cache by a place's own client, resumed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import Code, PipelineError
+from pipeline.publish.release import ReleasedFile
+from pipeline.source.download import progress
+from pipeline.source.downloads import Downloads
+from pipeline.source.wanted import Wanted
+from pipeline.store.atomic import replace
+from pipeline.work.amount import Amount
+
+_ATTEMPTS = 3
+
+# Fills a file, and tells how many bytes it has by now.
+Bring = Callable[[Path, Callable[[int], None]], None]
+
+
+def brought(
+    downloads: Downloads, file: ReleasedFile, where: str, kind: str, bring: Bring
+) -> Path:
+    """Return the checked file in the cache, which ``bring`` fills going on from what is there.
+
+    ``where`` and ``kind`` name the place. Raises PipelineError.
+    """
+    wanted = Wanted(file.size, {"sha256": file.sha256})
+    if kept := downloads.kept(wanted):
+        return kept
+    path = downloads.folder / wanted.name
+    with downloads.alone(wanted.name, file.path):
+        if kept := downloads.kept(wanted):
+            return kept
+        downloads.say(f"downloading {file.path}")
+        part = path.with_name(f"{path.name}.{kind}.part")
+
+        def tell(done: int) -> None:
+            downloads.say(progress(done, file.size), Amount(done, file.size, of=file.path))
+
+        for attempt in range(_ATTEMPTS):
+            try:
+                bring(part, tell)
+                wanted.check(part, f"{where}: {file.path}")
+                break
+            except PipelineError as error:
+                # What is there of another attempt may be what is wrong.
+                if error.code is Code.SOURCE_MISMATCH:
+                    part.unlink(missing_ok=True)
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        replace(part, path)
+    return path
