@@ -48,10 +48,10 @@ def folder(path: Path) -> Iterator[Place]:
 
 @contextmanager
 def registry(folder: Path, auth: str = "") -> Iterator[Place]:
-    """Debian's docker-registry."""
+    """Debian's docker-registry; of a folder that was one before, with what it held."""
     program = shutil.which("docker-registry")
     assert program, "docker-registry is missing: .ci/run installs it"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     port = free_port()
     (folder / "config.yml").write_text(_REGISTRY.format(folder=folder, port=port, auth=auth))
     with process([program, "serve", str(folder / "config.yml")], port):

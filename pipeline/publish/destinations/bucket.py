@@ -16,6 +16,7 @@ from pipeline.publish.index import INDEX, MOST_BYTES, RELEASE, decode, encode, i
 from pipeline.publish.release import MOST_BYTES as MOST_RELEASE_BYTES
 from pipeline.publish.release import SUMS, Release
 from pipeline.publish.release import decode as decode_release
+from pipeline.publish.secrets import without_secrets
 from pipeline.store.digest import Digest
 
 _CLAIM = ".publishing"
@@ -45,7 +46,10 @@ class Bucket:
             ) from None
         except ValueError as error:
             raise PipelineError(
-                Code.USAGE, "There is no such kind of place.", where=url, found=str(error)
+                Code.USAGE,
+                "There is no such kind of place.",
+                where=self.describe(),
+                found=without_secrets(str(error)),
             ) from None
         self._filesystem: Any = filesystem
 
@@ -183,7 +187,8 @@ class Bucket:
             raise failed(self.describe(), "it refuses us", hint) from None
         except Exception as error:
             # Each file system has errors of its own.
-            raise failed(self.describe(), f"{type(error).__name__}: {str(error)[:200]}") from None
+            told = without_secrets(f"{type(error).__name__}: {error}")
+            raise failed(self.describe(), told) from None
 
 
 def _parsed(data: bytes | None) -> tuple[str | None, float]:
