@@ -81,19 +81,12 @@ def fetch(
         if not _is_there(target, wanted):
             with ThreadPoolExecutor(_AT_A_TIME) as pool:
                 obtained = pool.map(
-<<<<<<< HEAD
-                    lambda file: _obtain(release, file, places, downloads), release.files
-                )
-                files = list(_counted(obtained, len(release.files), say))
-            _appear(target, release, files)
-=======
                     lambda file: _obtain(release, file, places, downloads), wanted.carried
                 )
-                files = list(obtained)
+                files = list(_counted(obtained, len(wanted.carried), say))
             _appear(target, wanted, files, key)
         elif key is not None:
             _check_signed(target, wanted, key)
->>>>>>> dd39f4a (Sign releases with a key, accept nothing else where it is asked for, and fetch the evidence too)
         if source:
             record = _remembered(cache, source) / fixture / f"{release.version}.json"
             write_bytes(record, release.encode())

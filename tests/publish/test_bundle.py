@@ -138,6 +138,59 @@ def test_the_command_writes_archives_and_their_sums(project: Project) -> None:
     assert checked.stdout == "tiny.tar.gz: OK\ntiny.evidence.tar.gz: OK\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="owners and umask are those of POSIX")
+def test_the_archive_is_the_same_bytes_for_another_user_umask_and_time_zone(
+    built: Project, tmp_path: Path
+) -> None:
+    made = []
+    for name, mask, zone, user in (
+        ("one", 0o022, "UTC", 0),
+        ("zwei, anderswo", 0o077, "Pacific/Auckland", 65534),
+    ):
+        copy = Project(tmp_path / name / "project")
+        shutil.copytree(built.root, copy.root)
+        if os.geteuid() == 0:
+            for path in (copy.root, *copy.root.rglob("*")):
+                os.chown(path, user, user, follow_symlinks=False)
+        out = tmp_path / name / "out"
+        ran = subprocess.run(
+            [sys.executable, "-m", "doit", "bundle", "--out", str(out)],
+            cwd=copy.root,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TZ": zone, "LC_ALL": "C"},
+            umask=mask,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        made.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
+    assert set(made[0]) == {"tiny.tar.gz", "tiny.evidence.tar.gz", "tiny.SHA256SUMS"}
+    assert made[0] == made[1]
+    with tarfile.open(tmp_path / "one" / "out" / "tiny.tar.gz") as archive:
+        for entry in archive:
+            assert (entry.uid, entry.gid, entry.uname, entry.mtime) == (0, 0, "", 0)
+
+
+def test_what_was_found_travels_in_onnx_s_layout(project: Project, tmp_path: Path) -> None:
+    """The reader is onnx's own."""
+    import numpy
+    import onnx
+    from onnx import numpy_helper
+
+    assert project.doit("bundle").returncode == 0
+    with tarfile.open(project.root / "bundles" / "tiny.evidence.tar.gz") as archive:
+        archive.extractall(tmp_path / "out", filter="data")
+    folder = tmp_path / "out/tiny/evidence/red/test_data_set_0"
+    given, found = (
+        numpy_helper.to_array(onnx.load_tensor(str(folder / f"{kind}_0.pb")))
+        for kind in ("input", "output")
+    )
+    raw = numpy.fromfile(project.folder / "red-1x3x8x8-f32.rgb", "<f4")
+    numpy.testing.assert_array_equal(given.ravel(), raw)
+    assert (given.shape, found.shape) == ((1, 3, 8, 8), (1, 3))
+    assert int(found.argmax()) == 0
+
+
 @pytest.mark.parametrize("change", [False, True])
 def test_the_script_builds_the_same_bytes_from_nothing(
     project: Project, tmp_path: Path, change: bool

@@ -141,6 +141,30 @@ def test_the_index_tells_those_who_have_only_curl(published: Path) -> None:
     assert all((published / path).is_file() for path in entry["files"])
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/publishing.md"])
+def test_the_commands_for_those_who_have_only_curl_work_as_they_are_written(
+    published: Path, tmp_path: Path, page: str
+) -> None:
+    lines = (ROOT / page).read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("$ at=https:"))
+    commands = [line.removeprefix("$ ") for line in lines[start : lines.index("```", start)]]
+    assert "sha256sum -c SHA256SUMS" in commands
+    here = tmp_path / "here"
+    here.mkdir()
+    with site(tmp_path / "site") as place:
+        shutil.copytree(published, place.to, dirs_exist_ok=True)
+        commands[0] = f"at={place.sources}/tiny/1.0"
+        script = "\n".join(("set -e", *commands))
+        ran = subprocess.run(
+            ["sh", "-c", script], cwd=here, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert "tiny.bin: OK" in ran.stdout
+        assert "test_data_set_0/input_0.pb: OK" in ran.stdout
+        (Path(place.to) / "tiny/1.0/tiny.xml").write_text("damaged")
+        assert subprocess.run(["sh", "-c", script], cwd=here, check=False).returncode != 0
+
+
 Change = Callable[[dict[str, Any]], None]
 
 
