@@ -146,15 +146,15 @@ def test_the_commands_for_those_who_have_only_curl_work_as_they_are_written(
     published: Path, tmp_path: Path, page: str
 ) -> None:
     lines = (ROOT / page).read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("$ at=https:"))
+    start = next(number for number, line in enumerate(lines) if line.startswith("$ curl"))
     commands = [line.removeprefix("$ ") for line in lines[start : lines.index("```", start)]]
     assert "sha256sum -c SHA256SUMS" in commands
     here = tmp_path / "here"
     here.mkdir()
     with site(tmp_path / "site") as place:
         shutil.copytree(published, place.to, dirs_exist_ok=True)
-        commands[0] = f"at={place.sources}/tiny/1.0"
-        script = "\n".join(("set -e", *commands))
+        address = "https://fixtures.example/squeezenet"
+        script = "\n".join(("set -e", *commands)).replace(address, f"{place.sources}/tiny")
         ran = subprocess.run(
             ["sh", "-c", script], cwd=here, capture_output=True, text=True, check=False
         )

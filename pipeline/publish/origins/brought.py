@@ -19,9 +19,7 @@ _ATTEMPTS = 3
 Bring = Callable[[Path, Callable[[int], None]], None]
 
 
-def brought(
-    downloads: Downloads, file: ReleasedFile, where: str, kind: str, bring: Bring
-) -> Path:
+def brought(downloads: Downloads, file: ReleasedFile, where: str, kind: str, bring: Bring) -> Path:
     """Return the checked file in the cache, which ``bring`` fills going on from what is there.
 
     ``where`` and ``kind`` name the place. Raises PipelineError.
