@@ -6,6 +6,7 @@ lowest of three rounds of each.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ _OUTPUTS = 680_000
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as name:
-        project = make_project(Path(name) / "project", Path(name) / "toolchains")
+        tools = Path(os.environ.get("WASI_NN_TOOLCHAINS", Path(name) / "toolchains"))
+        project = make_project(Path(name) / "project", tools)
         _enlarge(project)
         built = project.doit(seconds=1200)
         assert built.returncode == 0, built.output

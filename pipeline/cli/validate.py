@@ -118,7 +118,17 @@ def report(
     from pipeline.store.atomic import write_bytes
 
     if junit is not None:
-        write_bytes(junit, told.as_junit(validations).encode())
+        try:
+            write_bytes(junit, told.as_junit(validations).encode())
+        except OSError as error:
+            fault = PipelineError(
+                Code.STORAGE,
+                "The report cannot be written.",
+                where=str(junit),
+                found=error.strerror or str(error),
+            )
+            print(fault.render(), file=sys.stderr)
+            return _UNCHECKED
     print(told.as_json(validations) if as_json else told.as_text(validations).rstrip("\n"))
     if github:
         print(told.as_annotations(validations), end="")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -161,6 +162,46 @@ def test_a_bucket_that_refuses_is_told_without_the_keys(
     assert not (tmp_path / "out").exists()
 
 
+def endless_object(declared: int | None) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Answer as S3 does for an object, and go on for ever."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("ETag", '"x"')
+        request.send_header("Last-Modified", "Mon, 30 Nov 2026 00:00:00 GMT")
+        if declared is not None:
+            request.send_header("Content-Length", str(declared))
+        request.end_headers()
+        if request.command == "HEAD":
+            return
+        try:
+            while True:
+                request.wfile.write(b"x" * 65536)
+        except OSError:
+            pass
+
+    return answer
+
+
+@pytest.mark.parametrize("declared", [None, 1 << 50])
+def test_a_bucket_that_never_ends_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: int | None
+) -> None:
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+    monkeypatch.setattr("pipeline.publish.origins.indexed.MOST_BYTES", 1 << 20)
+    with lying(endless_object(declared)) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        with pytest.raises(PipelineError) as caught:
+            fetch("tiny", sources=["s3://fixtures/nn"], out=tmp_path / "out")
+    assert caught.value.found == f"more than {1 << 20} bytes"
+    assert not (tmp_path / "out").exists()
+
+
 def expired(request: BaseHTTPRequestHandler) -> None:
     """Answer as a registry whose tokens are given by a service that gives none."""
     host = request.headers["Host"]
@@ -220,21 +261,25 @@ except PipelineError as error:
 
 @pytest.mark.skipif(os.name == "nt", reason="the rights are those of POSIX")
 def test_a_folder_that_may_not_be_written(tmp_path: Path, fixture_folder: Path) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
-    place.chmod(0o555)
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(path.stat().st_mode | 0o055)
-    ran = subprocess.run(
-        [sys.executable, "-c", UNPRIVILEGED, place, fixture_folder, tmp_path / "elsewhere"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # Not below pytest's own folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        fixture = shutil.copytree(fixture_folder, root / "tiny")
+        place = root / "place"
+        place.mkdir()
+        place.chmod(0o555)
+        ran = subprocess.run(
+            [sys.executable, "-c", UNPRIVILEGED, place, fixture, tmp_path / "elsewhere"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        there = list(place.iterdir())
     assert "error[publish]: The release could not be published" in ran.stdout, ran.stderr
     assert "Permission denied" in ran.stdout
-    assert not list(place.iterdir())
+    assert not there
 
 
 def test_a_site_whose_files_are_links_gives_nothing_else(

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.cli.main import main
+from pipeline.publish.companions import COMPANIONS
 from pipeline.publish.lock import read_lock
 from pipeline.publish.release import release_of
 from pipeline.publish.validation.finding import Validation, Verdict
@@ -123,6 +124,24 @@ def test_every_damage_to_every_file_is_found(
     text = (folder / "manifest.json").read_text().splitlines()
     assert line is not None
     assert file in text[line - 1]
+
+
+@pytest.mark.parametrize("file", [*sorted(COMPANIONS), "manifest.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [change for _, change, _ in damages()],
+    ids=[name for name, _, _ in damages()],
+)
+def test_every_damage_to_what_is_made_from_the_manifest_is_found(
+    folder: Path,
+    check: Callable[..., Validation],
+    file: str,
+    damage: Callable[[Path], None],
+) -> None:
+    damage(folder / file)
+    validation = check(trusted=False)
+    assert validation.verdict is Verdict.INVALID
+    assert kinds(validation) & {"sums", "missing", "manifest", "digest", "size"}
 
 
 @pytest.mark.parametrize(
@@ -346,6 +365,7 @@ def test_the_command_reports_in_every_form(
         (["nowhere"], "no folder to validate"),
         (["nowhere", "--lock", "no.json"], "no such lock"),
         (["a", "b", "--expect", "sha256:0"], "--expect is of one folder"),
+        ([".", "--no-run", "--junit", "/dev/null/report.xml"], "report cannot be written"),
     ],
 )
 def test_what_cannot_be_checked_ends_with_2(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,24 +72,38 @@ class Bucket:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a short object's bytes, or None; raises PipelineError (PUBLISH)."""
-        with self._faults():
-            try:
-                # An answer of an earlier look may be kept by the library.
-                self._filesystem.invalidate_cache()
-                with self._filesystem.open(f"{self._root}/{path}", "rb") as stream:
-                    data = bytes(stream.read(limit + 1))
-            except FileNotFoundError:
-                return None
-        if len(data) > limit:
-            raise failed(f"{self.describe()}/{path}", f"more than {limit} bytes")
-        return data
+        with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
+            target = Path(name) / "object"
+            with self._faults():
+                try:
+                    # An answer of an earlier look may be kept by the library.
+                    self._filesystem.invalidate_cache()
+                    self._get(path, target, limit)
+                except FileNotFoundError:
+                    return None
+            return target.read_bytes()
 
     def download(self, path: str, target: Path, limit: int) -> None:
         """Write an object to a file; raises PipelineError (PUBLISH)."""
         with self._faults():
             if self._filesystem.info(f"{self._root}/{path}")["size"] != limit:
                 raise failed(f"{self.describe()}/{path}", f"not the declared {limit} bytes")
-            self._filesystem.get_file(f"{self._root}/{path}", str(target))
+            self._get(path, target, limit)
+
+    def _get(self, path: str, target: Path, limit: int) -> None:
+        """Write an object to a file, as long as it is no longer than ``limit`` bytes."""
+        from fsspec.callbacks import Callback
+
+        where = f"{self.describe()}/{path}"
+
+        class Bound(Callback):  # type: ignore[misc] # fsspec has no types
+            """Hears of each piece, and of the size that is told before."""
+
+            def call(self, *_: object, **__: object) -> None:
+                if max(self.size or 0, self.value) > limit:
+                    raise failed(where, f"more than {limit} bytes")
+
+        self._filesystem.get_file(f"{self._root}/{path}", str(target), callback=Bound())
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
         """Upload the files, then release.json, then write the index until it is the latest."""

@@ -50,6 +50,21 @@ def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[F
         )
 
 
+def companions(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:
+    """Yield what belongs beside the manifest and is missing; older manifests stood alone."""
+    if stated.manifest_version < 3:
+        return
+    found = {file.path for file in there.files}
+    for name in sorted(COMPANIONS):
+        if name not in found and not (folder / name).is_file():
+            yield Finding(
+                kind="missing",
+                message="A file that is made from the manifest is missing.",
+                file=name,
+                hint="Fetch the folder again, or build the fixture anew.",
+            )
+
+
 def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
     """Yield what differs from SHA256SUMS, where there is one."""
     path = folder / SUMS
@@ -58,11 +73,20 @@ def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
     if path.stat().st_size > _MOST_SUMS:
         yield Finding(kind="sums", message="The file is too large for sums.", file=SUMS)
         return
+    text = path.read_bytes()
     now = dict(_lines(there.sums()))
-    stated = dict(_lines(path.read_bytes()))
+    stated = dict(_lines(text))
     # What lies there and nobody declares is told of elsewhere.
     wrong = [name for name, sha256 in stated.items() if now.get(name) != sha256]
     wrong += ({MANIFEST} | COMPANIONS) & (now.keys() - stated.keys())
+    if not wrong and {SUMS, *stated} == {SUMS, *now} and text != there.sums():
+        yield Finding(
+            kind="sums",
+            message="The sums are right, and not written as they were.",
+            file=SUMS,
+            expected=f"{len(there.sums())} bytes, a line for each file by its path",
+            found=f"{len(text)} bytes",
+        )
     for name in sorted(wrong):
         yield Finding(
             kind="sums",

@@ -71,6 +71,7 @@ def validate(
 def _checked(folder: Path, stated: Stated, there: Release) -> list[Finding]:
     return [
         *files.against_manifest(folder, stated, there),
+        *files.companions(folder, stated, there),
         *files.against_sums(folder, there),
         *files.against_evidence(folder, stated),
         *parts.ir(folder, stated),
