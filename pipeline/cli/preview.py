@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -45,19 +46,18 @@ def execute(args: argparse.Namespace) -> int:
 
     from pipeline.store.atomic import aside
     from pipeline.tensor.preview import picture_of
-    from pipeline.tensor.stored import read_tensor, treatment_of
+    from pipeline.tensor.stored import read_tensor
 
     spec = _spec(args)
     values = read_tensor(args.tensor, spec)
     layout, values = _read_in(args, values, spec.dims)
-    treatment = treatment_of(args.tensor)
-    if treatment is None:
+    if spec.range is None:
         low, high = float(values.min()), float(values.max())
         print(
             f"no manifest tells how it was made; its values are {low:.6g} to {high:.6g}",
             file=sys.stderr,
         )
-    pixels = picture_of(values, layout, spec.colour, treatment)
+    pixels = picture_of(values, layout, spec)
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     try:
         with aside(args.output) as part:
@@ -88,16 +88,15 @@ def _spec(args: argparse.Namespace) -> Any:
     from pipeline.tensor.spec import TensorSpec
     from pipeline.tensor.stored import spec_of
 
-    if args.dims and args.type:
-        return TensorSpec(args.dims, args.type, args.colour, args.layout)
     try:
         told = spec_of(args.tensor)
     except PipelineError as error:
-        error.hint = "Give --dims and --type."
-        raise
-    return TensorSpec(
-        args.dims or told.dims, args.type or told.type, args.colour or told.colour, args.layout
-    )
+        if not (args.dims and args.type):
+            error.hint = "Give --dims and --type."
+            raise
+        told = TensorSpec(args.dims, args.type, None, None)
+    given = {key: getattr(args, key) for key in ("dims", "type", "colour") if getattr(args, key)}
+    return replace(told, **given)
 
 
 def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tuple[str, Any]:

@@ -58,6 +58,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--profile", choices=("ignore", "apply"), default="ignore", help="ICC")
     parser.add_argument("--decode", choices=("exact", "fast"), default="exact", help="of a JPEG")
+    parser.add_argument(
+        "--pixels", type=int, metavar="N", help="the most that the picture may have"
+    )
     parser.set_defaults(execute=execute)
 
 
@@ -96,7 +99,9 @@ def execute(args: argparse.Namespace) -> int:
             found=finding.found,
             hint=finding.hint,
         )
-    spec = TensorSpec(args.dims, table.type, table.colour, table.layout)
+    spec = TensorSpec(
+        args.dims, table.type, table.colour, table.layout, table.range, table.mean, table.scale
+    )
     target = _target(args, spec)
     if not args.image.is_file():
         raise PipelineError(Code.USAGE, "There is no such picture.", where=str(args.image))
@@ -111,7 +116,7 @@ def execute(args: argparse.Namespace) -> int:
             where=str(target),
             found=error.strerror or str(error),
         ) from None
-    print(f"{target}: {len(data)} bytes, {table.layout}, sha256 {Digest.of_file(target).sha256}")
+    print(f"{target}: {len(data)} bytes, {spec}, sha256 {Digest.of_file(target).sha256}")
     return 0
 
 

@@ -11,7 +11,7 @@ from pipeline.config.tensor_tables import Tensor
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}
 _OF_IMAGES = ("colour", "layout", "resize", "range")
 _ONLY_IMAGES = (
-    *("crop", "rotate", "shorter", "padding", "background", *_OF_IMAGES, "mean", "scale"),
+    *("crop", "rotate", "shorter", "padding", "background", "pixels", *_OF_IMAGES, "mean", "scale"),
 )
 _MADE_OF = ("image", "signal", "sound", "array", "text", "content", "noise", "constant")
 _WHOLE = ("u8", "i8", "i32", "i64")
@@ -56,17 +56,8 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding
     yield from _framing(tensor, dims)
     if tensor.colour is not None:
         yield from _channels(tensor, CHANNELS[tensor.colour])
-    if tensor.type == "i8":
-        message = "The bytes of a picture do not fit into i8."
-        yield Finding(("type",), message, "u8, or a float with a mean", "i8")
     if tensor.type in _WHOLE:
-        if tensor.range == "0-1":
-            message = f"Whole numbers of type {tensor.type} cannot hold the range 0-1."
-            yield Finding(("range",), message, "0-255", "0-1")
-        for key in ("mean", "scale"):
-            if getattr(tensor, key):
-                message = f"Whole numbers of type {tensor.type} take no {key}."
-                yield Finding((key,), message, hint="Use f32, or put it into the model.")
+        yield from _whole_picture(tensor)
     if tensor.crop is not None:
         for key in ("rows", "columns"):
             span = getattr(tensor.crop, key)
@@ -74,6 +65,22 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding
                 message = f"The {key} of the crop hold nothing."
                 expected = "first < one past the last, from 0"
                 yield Finding(("crop", key), message, expected, f"{span[0]} to {span[1]}")
+
+
+def _whole_picture(tensor: Tensor) -> Iterator[Finding]:
+    if tensor.range == "0-1":
+        message = f"Whole numbers of type {tensor.type} cannot hold the range 0-1."
+        yield Finding(("range",), message, "0-255", "0-1")
+    if tensor.scale:
+        message = f"Whole numbers of type {tensor.type} take no scale."
+        yield Finding(("scale",), message, hint="Use f32, or put it into the model.")
+    low, high = _BOUNDS[tensor.type]
+    means = tensor.mean or (0.0,)
+    if not all(mean == int(mean) and low <= -mean <= 255 - mean <= high for mean in means):
+        message = f"The bytes of a picture, less the mean, do not fit into {tensor.type}."
+        expected = {"u8": "no mean", "i8": "a mean of 128 for each channel"}
+        found = ", ".join(f"{mean:g}" for mean in tensor.mean) or "no mean"
+        yield Finding(("mean",), message, expected.get(tensor.type, "whole numbers"), found)
 
 
 def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
@@ -179,9 +186,9 @@ def _noise(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Findin
 
 
 def _between_ones(tensor: Tensor, what: str) -> Iterator[Finding]:
-    if tensor.type not in ("f32", "f64", "f16"):
+    if tensor.type in _WHOLE:
         message = f"A {what} has values between -1 and 1."
-        yield Finding(("type",), message, "f16, f32 or f64", tensor.type)
+        yield Finding(("type",), message, "f16, bf16, f32 or f64", tensor.type)
 
 
 def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Finding]:

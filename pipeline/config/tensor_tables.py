@@ -155,6 +155,8 @@ class Tensor(Table, frozen=True):
     """Whether the colours are those that the picture's ICC profile means, in sRGB."""
     decode: Literal["exact", "fast"] = "exact"
     """Whether a JPEG may be decoded at a smaller size, at least twice that of the tensor."""
+    pixels: Count | None = None
+    """The most pixels that the picture may have; some 89 million, Pillow's limit, if not given."""
     colour: Literal["RGB", "BGR", "GRAY", "RGBA"] | None = None
     """The order of the channels."""
     layout: Layout | None = None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import Code, PipelineError
+from pipeline.tensor.profile import ProfileError, in_srgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 Mode = Literal["L", "RGB", "RGBA"]
+_guard = threading.RLock()
 
 
 def decode(
@@ -23,6 +26,7 @@ def decode(
     background: Sequence[int] = (0, 0, 0),
     profile: bool = False,
     least: tuple[int, int] | None = None,
+    pixels: int | None = None,
 ) -> Image:
     """Return the picture in ``mode``, with 8 bits a channel.
 
@@ -31,35 +35,50 @@ def decode(
     (red, green, blue), unless the mode keeps it. 16-bit grey keeps its upper 8 bits. Grey of a
     colour picture is ITU-R 601 luma, and colours of CMYK its inverse, as Pillow rounds them. Of an
     animation the first frame is taken. With ``least`` (height, width) a JPEG may come out smaller
-    than it is, by a power of two, but no smaller than that.
+    than it is, by a power of two, but no smaller than that. A picture of more than ``pixels``
+    pixels, or than Pillow's limit, is not decoded.
 
     Raises PipelineError (TENSOR).
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps, UnidentifiedImageError
+    from PIL.Image import DecompressionBombError
 
     def refuse(message: str, found: str = "", hint: str = "") -> PipelineError:
         return PipelineError(Code.TENSOR, message, where=str(picture), found=found, hint=hint)
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(picture) as opened:
-                if least is not None:
-                    # Turned pictures have their sides swapped; twice the longer does for both.
-                    opened.draft(None, (max(least), max(least)))
+        opened, limit = _opened(picture)
+        with opened:
+            count, most = opened.width * opened.height, pixels or limit
+            if most is not None and count > most:
+                raise refuse(
+                    "The picture has more pixels than are safe to decode.",
+                    f"{opened.width} x {opened.height}, which is {count}",
+                    f"At most {most} are decoded; pixels = {count} allows it, as does --pixels.",
+                )
+            if least is not None:
+                # Turned pictures have their sides swapped; twice the longer does for both.
+                opened.draft(None, (max(least), max(least)))
+            with unlimited() if pixels is not None else nullcontext():
                 opened.load()
-                # Not the function's own result, which copies a picture that lies upright.
-                ImageOps.exif_transpose(opened, in_place=True)
-                flat = _flat(_in_srgb(opened) if profile else opened, mode, background)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise refuse(
-            "The picture has more pixels than are safe to decode.",
-            hint=f"At most {Image.MAX_IMAGE_PIXELS} pixels are decoded; scale it down first.",
-        ) from None
+            # Not the function's own result, which copies a picture that lies upright.
+            ImageOps.exif_transpose(opened, in_place=True)
+            deep = opened.mode.startswith("I;16")
+            shallow = _eight_bits(opened) if deep else opened
+            flat = _flat(in_srgb(shallow) if profile else shallow, mode, background)
+    except DecompressionBombError as error:
+        # Of a part that is larger than the whole.
+        raise refuse("The picture is truncated or damaged.", str(error)) from None
     except UnidentifiedImageError:
         raise refuse(
             "The file is not a picture that Pillow can read.",
             hint="JPEG, PNG, WebP, BMP, TIFF, GIF and, where Pillow has it, AVIF are read.",
+        ) from None
+    except ProfileError as error:
+        raise refuse(
+            "The picture's colour profile cannot be applied.",
+            str(error),
+            'profile = "ignore" takes its numbers as they are.',
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise refuse(
@@ -68,6 +87,31 @@ def decode(
     if 0 in flat.size:
         raise refuse("The picture has no pixels.", f"{flat.width} x {flat.height}")
     return flat
+
+
+@contextmanager
+def unlimited() -> Iterator[int | None]:
+    """Yield Pillow's limit of pixels, which does not hold in the block: one thread is in it.
+
+    Pillow warns where a picture has more, and fails where it has twice as many. The limit is one
+    for the whole process, so it is never changed, but looked at in its place.
+    """
+    from PIL import Image
+
+    with _guard:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield limit
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _opened(picture: Path) -> tuple[ImageFile, int | None]:
+    """Return a picture of which no more than its head has been read, and Pillow's limit."""
+    from PIL import Image
+
+    with unlimited() as limit:
+        return Image.open(picture), limit
 
 
 def pixels_of(image: Image) -> Any:
@@ -98,31 +142,11 @@ def _held(image: Image) -> Any:
     return numpy.asarray(held).reshape(image.height, image.width, 4)
 
 
-def _in_srgb(image: Image) -> Image:
-    from PIL import ImageCms
-
-    held = image.info.get("icc_profile")
-    if not held:
-        return image
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(held))
-        mode = "RGB" if image.mode == "CMYK" else None
-        turned = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode=mode
-        )
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ValueError(f"its colour profile cannot be applied: {error}") from None
-    assert turned is not None
-    return turned
-
-
 def _flat(image: Image, mode: Mode, background: Sequence[int]) -> Image:
     from PIL import Image as Pillow
 
     if image.mode == mode and not (image.has_transparency_data and mode != "RGBA"):
         return image
-    if image.mode.startswith("I;16"):
-        return image.point(lambda value: value / 256, "L").convert(mode)
     if image.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {image.mode} have no stated range")
     if image.has_transparency_data and mode != "RGBA":
@@ -130,3 +154,17 @@ def _flat(image: Image, mode: Mode, background: Sequence[int]) -> Image:
         ground = Pillow.new("RGBA", coloured.size, (*background, 255))
         return Pillow.alpha_composite(ground, coloured).convert(mode)
     return image.convert(mode)
+
+
+def _eight_bits(image: Image) -> Image:
+    """Return 16-bit grey as its upper 8 bits, with transparency where a PNG declares a value so."""
+    import numpy
+    from PIL import Image as Pillow
+
+    values = numpy.asarray(image)
+    made = Pillow.fromarray((values >> 8).astype(numpy.uint8))
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        made.putalpha(Pillow.fromarray(numpy.where(values == clear, 0, 255).astype(numpy.uint8)))
+    made.info = {key: held for key, held in image.info.items() if key != "transparency"}
+    return made

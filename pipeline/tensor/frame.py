@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.decode import pixels_of
+from pipeline.tensor.decode import pixels_of, unlimited
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,7 +32,13 @@ def cropped(image: Image, crop: Crop | None, name: str) -> Image:
                 found=str(end),
                 hint=f"The picture is {height} rows by {width} columns.",
             )
-    return image.crop((columns[0], rows[0], columns[1], rows[1]))
+    return _part(image, (columns[0], rows[0], columns[1], rows[1]))
+
+
+def _part(image: Image, box: tuple[int, int, int, int]) -> Image:
+    # Pillow would ask whether the part is too large, too.
+    with unlimited():
+        return image.crop(box)
 
 
 def rotated(image: Image, degrees: int) -> Image:
@@ -108,7 +114,7 @@ def _of_aspect(image: Image, height: int, width: int) -> Image:
     kept_columns = min(columns, max(1, round(rows * width / height)))
     kept_rows = min(rows, max(1, round(columns * height / width)))
     top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
-    return image.crop((left, top, left + kept_columns, top + kept_rows))
+    return _part(image, (left, top, left + kept_columns, top + kept_rows))
 
 
 def _shorter(image: Image, length: int, kernel: str) -> Array:

@@ -43,6 +43,7 @@ def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str
         background=tensor.background or (0, 0, 0),
         profile=tensor.profile == "apply",
         least=least,
+        pixels=tensor.pixels,
     )
     image = rotated(cropped(image, tensor.crop, name), tensor.rotate)
     pixels = fitted(image, tensor, height, width)

@@ -24,6 +24,7 @@ def inspect_tensor(path: Path) -> Mapping[str, Any]:
     claimed = claimed_layout(spec.dims) if spec.colour != "GRAY" else None
     found: dict[str, Any] = {
         "format": "raw tensor",
+        "spec": str(spec),
         "dims": "x".join(map(str, spec.dims)),
         "type": spec.type,
         "colour": spec.colour or "none",
@@ -33,6 +34,11 @@ def inspect_tensor(path: Path) -> Mapping[str, Any]:
         "not finite": int(values.size - finite.size),
         "layout by its name": spec.layout or claimed or "open",
     }
+    if spec.colour is not None and spec.layout is None:
+        found["note"] = (
+            "The name alone does not tell the layout, and tensors are known that hold another than "
+            "their dims suggest: a manifest.json beside the file can say it."
+        )
     if claimed is None or finite.size != values.size:
         return found
     look = look_at(values, claimed)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.tensor.stored import Treatment
+from pipeline.tensor.spec import TensorSpec
 
 # RGB values of which no photo has less, as a share of the whole range.
 _SLACK = 0.02
 
 
-def picture_of(values: Any, layout: str, colour: str | None, treatment: Treatment | None) -> Any:
+def picture_of(values: Any, layout: str, spec: TensorSpec) -> Any:
     """Return the bytes of a picture, height × width × channels, in RGB, RGBA or grey.
 
-    ``treatment`` is undone where it is known, in reverse: ``x * scale + mean``, then the range.
-    Else values within 0 to 255 are taken as they are, within 0 to 1 times 255, and all others are
-    stretched from their least to their greatest.
+    Its axes are those of ``layout``. Where the spec has a range, what was done is undone in
+    reverse: ``x * scale + mean``, then the range. Else values within 0 to 255 are taken as they
+    are, within 0 to 1 times 255, and all others are stretched from their least to their greatest.
     """
     import numpy
 
@@ -26,8 +26,8 @@ def picture_of(values: Any, layout: str, colour: str | None, treatment: Treatmen
     if "C" not in order:
         array, order = array[..., numpy.newaxis], [*order, "C"]
     pixels = array.transpose([order.index(axis) for axis in "HWC"])
-    pixels = _undone(pixels, treatment) if treatment is not None else ranged(pixels)
-    if colour == "BGR":
+    pixels = _undone(pixels, spec) if spec.range is not None else ranged(pixels)
+    if spec.colour == "BGR":
         pixels = pixels[:, :, ::-1]
     return numpy.clip(numpy.rint(pixels), 0, 255).astype(numpy.uint8)
 
@@ -46,14 +46,14 @@ def ranged(values: Any) -> Any:
     return (numpy.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255 / spread)
 
 
-def _undone(pixels: Any, treatment: Treatment) -> Any:
+def _undone(pixels: Any, spec: TensorSpec) -> Any:
     import numpy
 
     def channels(numbers: Sequence[float]) -> Any:
         return numpy.array(numbers, numpy.float64)
 
-    if treatment.scale:
-        pixels = pixels * channels(treatment.scale)
-    if treatment.mean:
-        pixels = pixels + channels(treatment.mean)
-    return pixels * 255 if treatment.range == "0-1" else pixels
+    if spec.scale:
+        pixels = pixels * channels(spec.scale)
+    if spec.mean:
+        pixels = pixels + channels(spec.mean)
+    return pixels * 255 if spec.range == "0-1" else pixels

@@ -1,4 +1,4 @@
-"""What a raw tensor is, and its speaking name: ``cat-1x3x227x227-f32.bgr``, both ways."""
+"""What a raw tensor is, as a text and as its speaking name ``cat-1x3x227x227-f32.bgr``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,22 @@ _NAME = re.compile(
     r"(?P<case>[a-z0-9][a-z0-9_-]*?)(?:\.(?P<input>[A-Za-z0-9_-]+))?"
     r"-(?P<dims>[1-9][0-9]*(?:x[1-9][0-9]*)*)-(?P<type>[a-z0-9]+)\.(?P<colour>[a-z]+)"
 )
+_NUMBER = r"-?[0-9.]+(?:e[+-]?[0-9]+)?"
+_TEXT = re.compile(
+    r"(?P<dims>[1-9][0-9]*(?:x[1-9][0-9]*)*) (?P<type>[a-z0-9]+)"
+    r"(?: (?P<layout>[NCDHW]{2,5}))?"
+    r"(?: (?P<colour>RGB|BGR|GRAY|RGBA))?(?: (?P<range>0-255|0-1))?"
+    rf"(?: mean (?P<mean>{_NUMBER}(?:,{_NUMBER})*))?(?: scale (?P<scale>{_NUMBER}(?:,{_NUMBER})*))?"
+)
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """The shape, element type, colour order and layout of a raw tensor, little-endian and dense.
+    """What the bytes of a raw tensor, little-endian and dense, stand for.
 
-    ``colour`` and ``layout`` are None for what is no picture.
+    ``colour`` and ``layout`` are None for what is no picture, and where nobody says; so is
+    ``range``, the values that 0 and 255 have become. ``mean`` was then subtracted from each
+    channel, and each divided by ``scale``, in the order of ``colour``.
 
     >>> TensorSpec((1, 3, 227, 227), "f32", "BGR", "NCHW").size
     618348
@@ -34,11 +43,54 @@ class TensorSpec:
     type: ElementType
     colour: str | None
     layout: str | None
+    range: str | None = None
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:
         """Return the size in bytes."""
         return math.prod(self.dims) * _BYTES[self.type]
+
+    def __str__(self) -> str:
+        """Return the one text of this spec, which ``parse_spec`` reads.
+
+        >>> str(TensorSpec((1, 3, 8, 8), "f32", "BGR", "NCHW", "0-255", (104.0, 117.0, 123.5)))
+        '1x3x8x8 f32 NCHW BGR 0-255 mean 104,117,123.5'
+        """
+        words = ["x".join(map(str, self.dims)), self.type, self.layout, self.colour, self.range]
+        for name in ("mean", "scale"):
+            if numbers := getattr(self, name):
+                words += [name, ",".join(repr(each).removesuffix(".0") for each in numbers)]
+        return " ".join(word for word in words if word)
+
+
+def parse_spec(text: str) -> TensorSpec:
+    """Return the spec that a text stands for; raises PipelineError (TENSOR).
+
+    >>> parse_spec("1x224x224x3 u8 NHWC RGB 0-255").size
+    150528
+    """
+    found = _TEXT.fullmatch(text)
+    try:
+        if found is None or found["type"] not in _BYTES:
+            raise ValueError
+        mean, scale = (
+            tuple(float(each) for each in (found[key] or "").split(",") if each)
+            for key in ("mean", "scale")
+        )
+    except ValueError:
+        raise PipelineError(
+            Code.TENSOR,
+            "The text does not tell what the tensor is.",
+            where=text,
+            expected="<dims> <type> [<layout>] [<colour>] [<range>] [mean <m,…>] [scale <s,…>]",
+        ) from None
+    return TensorSpec(
+        tuple(int(axis) for axis in found["dims"].split("x")),
+        cast(ElementType, found["type"]),
+        *(found["colour"], found["layout"], found["range"], mean, scale),
+    )
 
 
 def file_name(spec: TensorSpec, case: str | None, model_input: str | None = None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,23 @@ from pipeline.tensor.spec import TensorSpec, parse_file_name
 _MOST_MANIFEST = 64 << 20
 
 
-@dataclass(frozen=True)
-class Treatment:
-    """What was done to a picture's bytes: the range, then mean and scale in the order of colour."""
-
-    range: str = "0-255"
-    mean: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
-
-
 def spec_of(path: Path) -> TensorSpec:
-    """Return the spec that a file's name tells, with the layout of the manifest beside it.
+    """Return the spec that a file's name tells, with what the manifest beside it adds.
 
     Raises PipelineError (TENSOR) when the name tells none.
     """
     _, _, spec = parse_file_name(path.name)
-    layout = declared(path).get("layout")
-    return TensorSpec(spec.dims, spec.type, spec.colour, layout if layout else None)
+    return replace(spec, **_added(declared(path)))
 
 
-def treatment_of(path: Path) -> Treatment | None:
-    """Return how the manifest beside a file says that it was made, if it does."""
-    entry = declared(path)
-    if "range" not in entry:
-        return None
-    return Treatment(entry["range"], tuple(entry.get("mean", ())), tuple(entry.get("scale", ())))
+def _added(entry: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        added: dict[str, Any] = {key: entry[key] for key in ("layout", "range") if entry.get(key)}
+        for key in ("mean", "scale"):
+            added[key] = tuple(float(each) for each in entry.get(key, ()))
+    except (TypeError, ValueError):
+        return {}
+    return added if all(isinstance(added.get(key, ""), str) for key in ("layout", "range")) else {}
 
 
 def declared(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.work import cluster_worker
 from pipeline.work.action import Job, Portable, Recipe
 from pipeline.work.cluster_connection import connected, line, unusable
 from pipeline.work.cluster_order import Answer, Order, Sent, check_versions, versions
+from pipeline.work.cluster_shared import SharedFiles, take_in_place
 from pipeline.work.cluster_turns import Turns
 from pipeline.work.executor import Executor
 
@@ -39,8 +41,10 @@ class Cluster:
 
     A step is sent as the name of its recipe, its parameters and the digests of its inputs. What
     its worker does not hold yet is then sent to it in pieces, and verified there before it is
-    used; the outputs come back the same way. A worker that is lost costs its step alone, which is
-    run again on another. A step whose ``means`` hold paths of this machine runs in ``local``.
+    used; the outputs come back the same way. A worker that sees the files of this machine reads
+    and writes them where they are, and nothing is sent. A worker that is lost costs its step
+    alone, which is run again on another. A step whose ``means`` hold paths of this machine runs in
+    ``local``.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Cluster:
         self._running: set[Any] = set()
         self._turns = Turns(self._threads)
         self._client = connected(address)
+        self._shared = SharedFiles(self._client)
         try:
             self._check_workers(tools)
         except BaseException:
@@ -90,12 +95,14 @@ class Cluster:
         files, order = self._ordered(recipe, job, seconds, memory, tools)
         lost: list[_Lost] = []
         chosen = self._turns.choose()
-        if chosen is not None:
+        if chosen is not None and not self._shared.with_worker(chosen, job.scratch):
             # Should that fail, the worker says what it lacks, or is lost.
             with suppress(_Lost):
                 self._send(Answer(address=chosen, lacking=tuple(order.digests())), files)
         with self._turns.taken(chosen) as turn:
             at = turn.worker
+            if at is not None and self._shared.with_worker(at, job.scratch):
+                order = replace(order, at=str(job.scratch / uuid.uuid4().hex))
             for _ in range(_MOST_ROUNDS):
                 try:
                     answer = self._answered(order, at)
@@ -103,13 +110,16 @@ class Cluster:
                         raise _told(answer)
                     if not answer.lacking:
                         turn.end()
-                        self._take(answer, job)
+                        self._take(answer, order, job)
                         return
+                    # Of what it does not see all, it is sent all.
+                    order = replace(order, at="")
                     self._send(answer, files)
                     at = answer.address
                 except _Lost as loss:
                     lost.append(loss)
-                    at = None
+                    # What the lost one may still write is not where another writes.
+                    at, order = None, replace(order, at="")
                     if len(lost) == _MOST_LOST or self._closed:
                         break
         raise PipelineError(
@@ -150,7 +160,8 @@ class Cluster:
             found = {}
             for label, path in paths.items():
                 folder = folders.setdefault(path.parent, len(folders))
-                found[label] = Sent(folder, path.name, self._digest(path))
+                place = str(path.absolute())
+                found[label] = Sent(folder, path.name, self._digest(path), place)
                 files[found[label].digest] = path
             return found
 
@@ -265,8 +276,14 @@ class Cluster:
         if not whole:
             raise _changed(path)
 
-    def _take(self, answer: Answer, job: Job) -> None:
+    def _take(self, answer: Answer, order: Order, job: Job) -> None:
         """Write the outputs; what the worker says of names and bytes is checked."""
+        if order.at:
+            try:
+                take_in_place(order.targets(Path(order.at)), job.outputs)
+            except OSError as error:
+                raise _Lost(f"{answer.address}: {line(error)}") from None
+            return
         taken: dict[Digest, Path] = {}
         for label, members in answer.outputs.items():
             for name, digest in members.items():

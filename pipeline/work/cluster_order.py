@@ -18,12 +18,14 @@ _OURS = "wasi-nn-pipeline, its code"
 class Sent:
     """A file that a step needs: its digest, its name, and which files it shares a folder with.
 
-    An xml finds its bin beside it: files of one ``folder`` here are in one folder there.
+    An xml finds its bin beside it: files of one ``folder`` here are in one folder there. ``place``
+    is where this machine has it, for a worker that sees the same files.
     """
 
     folder: int
     name: str
     digest: Digest
+    place: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class Order:
     """One step: which recipe, on what, within which limits.
 
     ``recipe`` is ``module:name``. ``kept`` has the files of each portable value of ``means``.
-    ``versions`` are those that the worker must have too.
+    ``versions`` are those that the worker must have too. ``at`` is the client's folder that a
+    worker which sees its files writes the outputs to, and empty for any other worker.
     """
 
     recipe: str
@@ -43,13 +46,22 @@ class Order:
     seconds: float
     memory: int
     versions: Mapping[str, str]
+    at: str = ""
+
+    def files(self) -> list[Sent]:
+        """Return all that the step reads."""
+        return [*self.inputs.values(), *(s for each in self.kept.values() for s in each.values())]
 
     def digests(self) -> set[Digest]:
         """Return what the worker must hold before it can begin."""
-        files = [*self.inputs.values()]
-        for each in self.kept.values():
-            files += each.values()
-        return {sent.digest for sent in files}
+        return {sent.digest for sent in self.files()}
+
+    def targets(self, folder: Path) -> dict[str, Path]:
+        """Return where each output lies below the folder that they are written to."""
+        return {
+            label: folder / str(number) / name
+            for number, (label, name) in enumerate(self.outputs.items())
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +69,8 @@ class Answer:
     """What became of an order at the worker with this address.
 
     Either it lacks something, or an error ended the step, or the outputs are there: by label and
-    path inside the output, which is empty for a file.
+    path inside the output, which is empty for a file. Those that it wrote ``at`` the client's own
+    folder are not told again.
     """
 
     address: str

@@ -51,13 +51,16 @@ def perform(order: Order) -> Answer:
         check_versions(order.versions, found, address)
         check_versions(order.versions, found | _LOADED, address)
         objects = _objects(worker)
-        if lacking := _lacking(objects, order.digests()):
+        if order.at and not all(map(_is_there, order.files())):
+            return Answer(address=address, lacking=tuple(order.digests()))
+        if not order.at and (lacking := _lacking(objects, order.digests())):
             return Answer(address=address, lacking=tuple(lacking))
         with TemporaryDirectory(dir=_folder(worker), prefix="step-") as name:
             job = _laid_out(order, objects, Path(name))
             with _ended_with_its_task(worker) as workers:
                 workers.run(_recipe(order.recipe), job, seconds=order.seconds, memory=order.memory)
-            return Answer(address=address, outputs=_kept(job.outputs, objects))
+            outputs = {} if order.at else _kept(job.outputs, objects)
+            return Answer(address=address, outputs=outputs)
     except _Damaged as damaged:
         return Answer(address=address, lacking=(damaged.digest,))
     except Exception as error:
@@ -68,6 +71,11 @@ def perform(order: Order) -> Answer:
 async def versions_here(tools: Iterable[str]) -> dict[str, str]:
     """Return the versions that this worker has."""
     return await asyncio.to_thread(lambda: versions(tools) | _LOADED)
+
+
+async def sees(probe: str, written: str) -> bool:
+    """Tell whether a file of the client is here too, by leaving one beside it with its text."""
+    return await asyncio.to_thread(_sees, Path(probe), written)
 
 
 async def lacking(digests: Iterable[Digest], dask_worker: Any) -> list[Digest]:
@@ -92,6 +100,28 @@ async def receive_whole(
 async def read(digest: Digest, offset: int, count: int, dask_worker: Any) -> bytes:
     """Return a piece of an object; raises OSError."""
     return await asyncio.to_thread(_read, _objects(dask_worker).path(digest), offset, count)
+
+
+def _sees(probe: Path, written: str) -> bool:
+    try:
+        if probe.read_text() != written:
+            return False
+        beside(probe).write_text(written)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def beside(probe: Path) -> Path:
+    """Return the file that a worker which sees ``probe`` leaves beside it."""
+    return probe.with_name(f"{probe.name}.seen")
+
+
+def _is_there(sent: Sent) -> bool:
+    try:
+        return Digest.of_file(Path(sent.place)) == sent.digest
+    except OSError:
+        return False
 
 
 def _folder(worker: Any) -> Path:
@@ -184,18 +214,20 @@ def _read(path: Path, offset: int, count: int) -> bytes:
 
 
 def _laid_out(order: Order, objects: Objects, folder: Path) -> Job:
-    inputs = _placed(order.inputs, objects, folder / "in")
+    def placed(files: Mapping[str, Sent], name: str) -> dict[str, Path]:
+        if order.at:
+            return {label: Path(sent.place) for label, sent in files.items()}
+        return _placed(files, objects, folder / name)
+
+    inputs = placed(order.inputs, "in")
     means = dict(order.means)
     for label, files in order.kept.items():
         value = means[label]
         assert isinstance(value, Portable)
-        placed = _placed(files, objects, folder / "means" / label)
-        means[label] = value.moved(placed, _toolchains())
-    outputs = {}
-    for number, (label, name) in enumerate(order.outputs.items()):
-        outputs[label] = folder / "out" / str(number) / name
-        made = outputs[label] if label.endswith("/") else outputs[label].parent
-        made.mkdir(parents=True)
+        means[label] = value.moved(placed(files, f"means/{label}"), _toolchains())
+    outputs = order.targets(Path(order.at) if order.at else folder / "out")
+    for label, output in outputs.items():
+        (output if label.endswith("/") else output.parent).mkdir(parents=True)
     (folder / "scratch").mkdir()
     return Job(
         inputs=inputs,

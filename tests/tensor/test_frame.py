@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -147,20 +148,87 @@ def test_a_colour_profile_counts_only_where_it_is_asked_for(tmp_path: Path) -> N
     assert numpy.abs(applied - (50, 100, 200)).max() <= 2
 
 
+def profile_of(space: str) -> bytes:
+    """Return sRGB's profile, or one of grey of gamma 1 (ICC.1:2010: a curve without entries)."""
+    if space == "RGB":
+        return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    curve = b"curv\0\0\0\0" + struct.pack(">I", 0)
+    tags = struct.pack(">I4sII4sII", 2, b"wtpt", 156, len(white), b"kTRC", 176, len(curve))
+    head = struct.pack(">I4sI4s4s4s", 188, b"lcms", 0x02400000, b"mntr", b"GRAY", b"XYZ ")
+    head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
+    return head + tags + white + curve
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "I;16"])
+def test_a_profile_of_colours_is_applied_to_every_kind_of_picture(
+    tmp_path: Path, mode: str
+) -> None:
+    image = Image.new("RGB", (2, 2), (250, 250, 250))
+    if mode == "I;16":
+        image = Image.fromarray(numpy.full((2, 2), 250 * 256, numpy.uint16))
+    elif mode == "P":
+        image = image.quantize(4)
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / "p.png", icc_profile=profile_of("RGB"))
+    plain, applied = (decode(tmp_path / "p.png", "RGB", profile=how) for how in (False, True))
+    gap = numpy.abs(pixels_of(plain).astype(int) - pixels_of(applied))
+    assert gap.max() <= 1
+
+
+def test_a_profile_of_grey_is_applied_to_grey_and_refused_for_colours(tmp_path: Path) -> None:
+    Image.new("L", (2, 2), 55).save(tmp_path / "g.png", icc_profile=profile_of("GRAY"))
+    # A share of 55 / 255 of the light is 128 of 255 in sRGB (IEC 61966-2-1).
+    applied = pixels_of(decode(tmp_path / "g.png", "L", profile=True))
+    assert numpy.abs(applied.astype(int) - 128).max() <= 1
+    Image.new("RGB", (2, 2)).save(tmp_path / "c.png", icc_profile=profile_of("GRAY"))
+    with pytest.raises(PipelineError, match="colour profile cannot be applied") as caught:
+        decode(tmp_path / "c.png", "L", profile=True)
+    assert "profile of grey" in caught.value.found
+
+
+def test_what_is_transparent_stays_so_under_a_profile(tmp_path: Path) -> None:
+    for mode, colour in (("RGBA", (9, 9, 9, 0)), ("LA", (9, 0))):
+        Image.new(mode, (1, 1), colour).save(tmp_path / "a.png", icc_profile=profile_of("RGB"))
+        laid = decode(tmp_path / "a.png", "RGB", background=(10, 20, 30), profile=True)
+        assert laid.getpixel((0, 0)) == (10, 20, 30)
+
+
 def test_a_damaged_colour_profile_is_one_clear_error(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2)).save(tmp_path / "p.png", icc_profile=b"no profile")
     decode(tmp_path / "p.png", "RGB")
-    with pytest.raises(PipelineError, match="damaged") as caught:
+    with pytest.raises(PipelineError, match="colour profile cannot be applied") as caught:
         decode(tmp_path / "p.png", "RGB", profile=True)
-    assert "profile" in caught.value.found
+    assert "p.png" in caught.value.where
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_16_bit_grey_of_a_tiff_keeps_its_upper_half_in_both_byte_orders(
+    tmp_path: Path, order: str
+) -> None:
+    values = numpy.array([[0, 255, 256, 0xABCD, 0xFFFF]], order)
+    Image.frombytes("I;16B" if order == ">u2" else "I;16", (5, 1), values.tobytes()).save(
+        tmp_path / "deep.tiff"
+    )
+    made = pixels_of(decode(tmp_path / "deep.tiff", "L"))
+    assert made[0, :, 0].tolist() == [0, 0, 1, 0xAB, 0xFF]
+
+
+def test_transparency_of_16_bit_grey_is_laid_on_the_stated_colour(tmp_path: Path) -> None:
+    image = Image.fromarray(numpy.array([[40000, 40001]], numpy.uint16))
+    image.save(tmp_path / "t.png", transparency=40000)
+    made = pixels_of(decode(tmp_path / "t.png", "L", background=(9, 9, 9)))
+    assert made[0, :, 0].tolist() == [9, 40001 >> 8]
 
 
 def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (2, 2), colour) for colour in ((255, 0, 0), (0, 0, 255))]
-    for suffix in ("gif", "webp", "png"):
+    for suffix in ("gif", "webp", "png", "tiff"):
         path = tmp_path / f"a.{suffix}"
         frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
-        assert decode(path, "RGB").getpixel((0, 0)) == (255, 0, 0) or suffix == "webp"
+        assert decode(path, "RGB").getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_cmyk_becomes_its_inverse(tmp_path: Path) -> None:
@@ -191,7 +259,11 @@ def test_a_fast_decode_is_close_to_the_exact_one(tmp_path: Path) -> None:
         ({"decode": "fast", "resize": "opencv-linear"}, ("decode",)),
         ({"layout": "NHW"}, ("image",)),
         ({"layout": "NDHW"}, ("image",)),
-        ({"type": "i8"}, ("type",)),
+        ({"type": "i8"}, ("mean",)),
+        ({"type": "i8", "mean": (127.0, 128.0, 128.0)}, ("mean",)),
+        ({"type": "u8", "mean": (1.0, 1.0, 1.0)}, ("mean",)),
+        ({"type": "i32", "mean": (0.5, 0.5, 0.5)}, ("mean",)),
+        ({"type": "i64", "scale": (1.0, 1.0, 1.0)}, ("scale",)),
     ],
 )
 def test_words_that_do_not_go_together_are_refused(

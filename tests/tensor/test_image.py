@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+import tempfile
+import threading
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,19 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
+from pipeline.config.tensor_rules import CHANNELS, check_tensor
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.decode import decode, pixels_of
 from pipeline.tensor.image import image_tensor, scaled, typed
 
+KINDS = {
+    **{"f16": "f2", "f32": "f4", "f64": "f8", "u8": "u1", "i8": "i1", "i32": "i4", "i64": "i8"},
+    "bf16": "u2",
+}
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "openvino-rs"
-CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1}
 
 
 def tensor(**given: Any) -> Tensor:
@@ -31,11 +38,6 @@ def tensor(**given: Any) -> Tensor:
         "range": "0-255",
     }
     return Tensor(**{**settings, **given})
-
-
-def dims_of(layout: str, height: int, width: int, channels: int) -> tuple[int, ...]:
-    lengths = {"N": 1, "C": channels, "H": height, "W": width}
-    return tuple(lengths[axis] for axis in layout)
 
 
 @pytest.fixture
@@ -56,39 +58,66 @@ def decoded(path: Path, *, grey: bool, **options: Any) -> Any:
 
 # The slow reference: one element at a time, from the definition.
 def element(pixel: Any, channel: int, spec: Tensor) -> Any:
-    order = {"RGB": (0, 1, 2), "BGR": (2, 1, 0)}[str(spec.colour)]
-    value = numpy.float32(pixel[order[channel]])
+    order = {"RGB": (0, 1, 2), "BGR": (2, 1, 0), "RGBA": (0, 1, 2, 3)}
+    if spec.colour == "GRAY":
+        # ITU-R 601 in shares of 65536, as Pillow rounds it.
+        red, green, blue = (int(part) for part in pixel[:3])
+        value = numpy.float32((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16)
+    else:
+        value = numpy.float32(pixel[order[str(spec.colour)][channel]])
     if spec.range == "0-1":
         value = value / numpy.float32(255)
     if spec.mean:
         value = value - numpy.float32(spec.mean[channel])
     if spec.scale:
         value = value / numpy.float32(spec.scale[channel])
-    return value
+    return of_kind(value, spec.type)
 
 
-@pytest.mark.parametrize("kind", ["f16", "f32", "f64", "u8", "i32", "i64"])
-@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("colour", ["RGB", "BGR"])
-@pytest.mark.parametrize("value_range", ["0-255", "0-1"])
+def of_kind(value: Any, kind: str) -> Any:
+    if kind != "bf16":
+        return value.astype(KINDS[kind])
+    # The upper half of its bits, of the two nearest the nearer, of those as near the even one.
+    bits = int(value.view(numpy.uint32))
+    below = bits >> 16
+    rest = bits & 0xFFFF
+    return below + (rest > 0x8000 or (rest == 0x8000 and below % 2 == 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(list(KINDS)),
+    st.sampled_from([*map("".join, permutations("NCHW")), "CHW", "HWC", "WCH", "NCDHW"]),
+    st.sampled_from(["RGB", "BGR", "GRAY", "RGBA"]),
+    st.sampled_from(["0-255", "0-1"]),
+    st.integers(0, 2**32 - 1),
+)
 def test_every_element_is_what_the_definition_says(
-    photo: Path, kind: str, layout: str, colour: str, value_range: str
+    kind: str, layout: str, colour: str, value_range: str, seed: int
 ) -> None:
-    whole = kind in ("u8", "i32", "i64")
-    if whole and value_range == "0-1":
-        return
-    recipe = {} if whole else {"mean": (1.0, 0.25, 0.5), "scale": (0.5, 3.0, 0.229)}
-    spec = tensor(type=kind, layout=layout, colour=colour, range=value_range, **recipe)
-    made = image_tensor(photo, spec, dims_of(layout, 5, 7, 3), "x")
-    kinds = {"f16": "f2", "f32": "f4", "f64": "f8", "u8": "u1", "i32": "i4", "i64": "i8"}
-    assert made.dtype == numpy.dtype(kinds[kind])
-    pixels = bytes_of(photo)
-    for row in range(5):
-        for column in range(7):
-            for channel in range(3):
-                place = {"N": 0, "C": channel, "H": row, "W": column}
-                expected = element(pixels[row, column], channel, spec).astype(kinds[kind])
-                assert made[tuple(place[axis] for axis in layout)] == expected
+    source = numpy.random.default_rng(seed)
+    pixels = source.integers(0, 256, (3, 4, 4), dtype=numpy.uint8)
+    count = CHANNELS[colour]
+    recipe: dict[str, Any] = {}
+    if kind not in ("u8", "i8", "i32", "i64"):
+        recipe = {"mean": tuple(source.random(count)), "scale": tuple(0.1 + source.random(count))}
+    elif kind != "u8":
+        recipe = {"mean": (128.0,) * count}
+    if "scale" in recipe:
+        recipe["range"] = value_range
+    spec = tensor(type=kind, layout=layout, colour=colour, **recipe)
+    lengths = {"N": 1, "D": 1, "C": count, "H": 3, "W": 4}
+    dims = tuple(lengths[axis] for axis in layout)
+    assert not check_tensor(spec, dims, "x")
+    with tempfile.TemporaryDirectory() as folder:
+        # What is transparent would be laid on a ground, which has a test of its own.
+        Image.fromarray(pixels if colour == "RGBA" else pixels[:, :, :3]).save(f"{folder}/x.png")
+        made = image_tensor(Path(folder, "x.png"), spec, dims, "x")
+    assert made.dtype == numpy.dtype(KINDS[kind])
+    for row, column, channel in numpy.ndindex(3, 4, count):
+        place = {"N": 0, "D": 0, "C": channel, "H": row, "W": column}
+        expected = element(pixels[row, column], channel, spec)
+        assert made[tuple(place[axis] for axis in layout)] == expected
 
 
 @settings(max_examples=50, deadline=None)
@@ -100,8 +129,6 @@ def test_every_element_is_what_the_definition_says(
 def test_crop_comes_before_rotation(
     rotate: int, rows: tuple[int, int], columns: tuple[int, int]
 ) -> None:
-    import tempfile
-
     pixels = numpy.random.default_rng(2).integers(0, 256, (5, 7, 3), dtype=numpy.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.png")
@@ -168,12 +195,32 @@ def test_the_imagenet_recipe_is_torchvisions_to_the_last_bit(seed: int) -> None:
     assert (ours.transpose(2, 0, 1) == theirs).all()
 
 
-def test_exif_orientation_is_applied(photo: Path, tmp_path: Path) -> None:
-    turned = tmp_path / "turned.png"
+# What EXIF 2.3 says of each number: where the first row and the first column are seen.
+ORIENTED = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: a[::-1].transpose(1, 0, 2),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: a.transpose(1, 0, 2)[::-1],
+}
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "avif"])
+@pytest.mark.parametrize("number", ORIENTED)
+def test_exif_orientation_is_applied(photo: Path, tmp_path: Path, number: int, suffix: str) -> None:
+    if not features.check("avif") and suffix == "avif":
+        pytest.skip("this Pillow has no AVIF")
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 270 degrees counter-clockwise
-    Image.open(photo).save(turned, exif=exif)
-    assert (decoded(turned, grey=False) == numpy.rot90(bytes_of(photo), 3)).all()
+    exif[0x0112] = number
+    paths = tmp_path / f"plain.{suffix}", tmp_path / f"turned.{suffix}"
+    lossless: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
+    Image.open(photo).save(paths[0], **lossless)
+    Image.open(photo).save(paths[1], exif=exif, **lossless)
+    plain, turned = (decoded(path, grey=False) for path in paths)
+    assert (turned == ORIENTED[number](plain)).all()
 
 
 def test_what_is_transparent_is_laid_on_black(tmp_path: Path) -> None:
@@ -218,7 +265,18 @@ def refusal(path: Path) -> PipelineError:
     return caught.value
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tiff", "avif"])
+def test_every_format_is_decoded_close_to_the_picture(tmp_path: Path, suffix: str) -> None:
+    if not features.check("avif") and suffix == "avif":
+        pytest.skip("this Pillow has no AVIF")
+    rows, columns = numpy.mgrid[0:40, 0:60]
+    smooth = numpy.stack([rows * 5, columns * 4, rows + columns], axis=2).astype(numpy.uint8)
+    path = tmp_path / f"p.{suffix}"
+    Image.fromarray(smooth).save(path, quality=95)
+    assert numpy.abs(decoded(path, grey=False).astype(int) - smooth).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "avif"])
 def test_a_truncated_picture_is_one_clear_error(tmp_path: Path, suffix: str) -> None:
     whole = tmp_path / f"whole.{suffix}"
     noise = numpy.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=numpy.uint8)
@@ -240,6 +298,47 @@ def test_a_decompression_bomb_stays_closed(tmp_path: Path) -> None:
     size = struct.pack("<2sIHHI", b"BM", 54, 0, 0, 54)
     bomb.write_bytes(size + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 1, 1, 0, 0))
     assert "more pixels" in refusal(bomb).message
+
+
+def test_the_limit_of_pixels_can_be_raised_for_a_picture_and_holds_for_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
+    for name in ("large.png", "large.tiff", "large.gif", "large.jpg"):
+        Image.new("RGB", (30, 20), (9, 9, 9)).save(tmp_path / name)
+        assert "pixels = 600 allows it" in refusal(tmp_path / name).hint
+        assert decoded(tmp_path / name, grey=True, pixels=600).shape == (20, 30, 1)
+        refusal(tmp_path / name)
+    spec = tensor(pixels=600, crop=Crop(rows=(0, 19)), fit="centre", layout="NHWC")
+    assert image_tensor(tmp_path / "large.png", spec, (1, 9, 9, 3), "x").shape == (1, 9, 9, 3)
+    with pytest.raises(PipelineError):
+        decoded(tmp_path / "large.png", grey=True, pixels=599)
+
+
+@pytest.mark.filterwarnings("error")
+def test_threads_do_not_see_each_others_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
+    large = tmp_path / "large.png"
+    Image.new("RGB", (30, 20)).save(large)
+    refused, made = [], []
+
+    def decode_often(pixels: int | None) -> None:
+        for _ in range(50):
+            try:
+                made.append(decode(large, "RGB", pixels=pixels))
+            except PipelineError:
+                refused.append(pixels)
+
+    threads = [threading.Thread(target=decode_often, args=(each,)) for each in (None, 600) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == [None] * 100
+    assert len(made) == 100
+    assert Image.MAX_IMAGE_PIXELS == 100
 
 
 def test_a_crop_out_of_the_picture_tells_its_size(photo: Path) -> None:

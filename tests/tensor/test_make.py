@@ -69,7 +69,7 @@ def test_a_picture_fills_its_planes(tmp_path: Path) -> None:
         (image(), (3, 2, 2), "one picture"),
         (image(resize=None), (1, 3, 2, 2), "no resize"),
         (image(type="u8", range="0-1"), (1, 3, 2, 2), "0-1"),
-        (image(type="i64", mean=(1.0, 2.0, 3.0)), (1, 3, 2, 2), "no mean"),
+        (image(type="i64", mean=(1.0, 2.5, 3.0)), (1, 3, 2, 2), "less the mean"),
         (Tensor(type="f32"), (1, 3, 2, 2), "one thing that it is made of"),
         (image(signal=CHORD), (1, 3, 2, 2), "one thing that it is made of"),
         (Tensor(type="u8", signal=CHORD), (1, 10), "between -1 and 1"),

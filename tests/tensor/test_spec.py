@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.tensor_tables import ElementType
 from pipeline.errors import PipelineError
-from pipeline.tensor.spec import TensorSpec, file_name, parse_file_name
+from pipeline.tensor.spec import TensorSpec, file_name, parse_file_name, parse_spec
 
 SPECS = st.builds(
     TensorSpec,
@@ -18,6 +18,17 @@ SPECS = st.builds(
     type=st.sampled_from(get_args(ElementType)),
     colour=st.sampled_from(["RGB", "BGR", "GRAY", None]),
     layout=st.none(),
+)
+NUMBERS = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=4).map(tuple)
+WHOLE_SPECS = st.builds(
+    TensorSpec,
+    dims=st.lists(st.integers(1, 10**6), min_size=1, max_size=6).map(tuple),
+    type=st.sampled_from(get_args(ElementType)),
+    colour=st.sampled_from(["RGB", "BGR", "GRAY", "RGBA", None]),
+    layout=st.none() | st.permutations("NCDHW").map("".join) | st.sampled_from(["NCHW", "HW"]),
+    range=st.sampled_from(["0-255", "0-1", None]),
+    mean=NUMBERS,
+    scale=NUMBERS,
 )
 CASES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)
 INPUTS = st.none() | st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True)
@@ -28,6 +39,32 @@ def test_a_name_tells_the_spec_it_was_made_from(
     spec: TensorSpec, case: str, model_input: str | None
 ) -> None:
     assert parse_file_name(file_name(spec, case, model_input)) == (case, model_input, spec)
+
+
+@given(WHOLE_SPECS)
+def test_a_text_tells_the_spec_it_was_made_from_and_there_is_one_text_for_each(
+    spec: TensorSpec,
+) -> None:
+    assert parse_spec(str(spec)) == spec
+    assert str(parse_spec(str(spec))) == str(spec)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "f32",
+        "1x3 f31",
+        "1x3 f32 XY",
+        "1x3 f32 mean",
+        "1x3 f32 mean 1,,2",
+        "1x3  f32",
+        "1x3 f32 ",
+    ],
+)
+def test_a_text_that_tells_no_spec_is_refused(text: str) -> None:
+    with pytest.raises(PipelineError):
+        parse_spec(text)
 
 
 @pytest.mark.parametrize(

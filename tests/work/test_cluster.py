@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest
 from pipeline.work.action import Job, Recipe
 from pipeline.work.cluster import Cluster
+from pipeline.work.cluster_shared import SharedFiles
 from pipeline.work.executor import Inline
 from tests.work import recipes
 from tests.work.clusters import ROOT, dask, local_cluster, pids, pretend
@@ -36,11 +38,27 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def cluster(running: Any) -> Iterator[Cluster]:
-    """A client of it."""
+def apart(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A client of it that takes its workers for those of another machine."""
+    monkeypatch.setattr(SharedFiles, "with_worker", lambda *_: False)
     client = connect(running.scheduler_address)
     yield client
     client.close()
+
+
+@pytest.fixture
+def beside(running: Any) -> Iterator[Cluster]:
+    """A client of it that finds its workers on this machine."""
+    client = connect(running.scheduler_address)
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["apart", "beside"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Either of both."""
+    found: Cluster = request.getfixturevalue(request.param)
+    return found
 
 
 def connect(address: str, tools: tuple[str, ...] = ()) -> Cluster:
@@ -69,7 +87,7 @@ def gone(pid: int) -> bool:
 
 def lines(log: Path, count: int) -> list[list[str]]:
     """Return the lines of a log, once there are so many."""
-    for _ in range(300):
+    for _ in range(900):
         if log.exists() and len(found := log.read_text().splitlines()) >= count:
             return [line.split() for line in found]
         time.sleep(0.1)
@@ -77,12 +95,12 @@ def lines(log: Path, count: int) -> list[list[str]]:
 
 
 def test_files_go_there_and_come_back_without_a_shared_folder(
-    cluster: Cluster, running: Any, tmp_path: Path
+    apart: Cluster, running: Any, tmp_path: Path
 ) -> None:
     given = {"model.xml": tmp_path / "model.xml", "model.bin": tmp_path / "model.bin"}
     for path in given.values():
         path.write_text(path.name)
-    run(cluster, recipes.tell_place, job(tmp_path / "out", inputs=given))
+    run(apart, recipes.tell_place, job(tmp_path / "out", inputs=given))
     parent, *paths = (tmp_path / "out" / "out").read_text().splitlines()
     assert int(parent) in pids(running)
     assert not any(str(tmp_path) in path for path in paths)
@@ -90,6 +108,41 @@ def test_files_go_there_and_come_back_without_a_shared_folder(
     folders = {str(Path(path).parent) for path in paths[1:]}
     assert len(folders) == 1
     assert [Path(path).name for path in paths[1:]] == ["model.bin", "model.xml"]
+
+
+def test_a_worker_that_sees_our_files_reads_and_writes_them_where_they_are(
+    beside: Cluster, running: Any, tmp_path: Path
+) -> None:
+    for name in ("model.xml", "model.bin"):
+        (tmp_path / name).write_text(name * 1000)
+    given = {name: tmp_path / name for name in ("model.bin", "model.xml")}
+    step = job(tmp_path / "out", inputs=given)
+    run(beside, recipes.tell_place, step)
+    parent, scratch, *paths = (tmp_path / "out" / "out").read_text().splitlines()
+    assert int(parent) in pids(running)
+    assert paths == [str(path) for path in given.values()]
+    assert not scratch.startswith(str(tmp_path))
+    held = [Path(nanny.local_directory) / "wasi-nn/cas" for nanny in running.workers.values()]
+    digests = {Digest.of_file(path).sha256 for path in given.values()}
+    assert not digests & {path.name for folder in held for path in folder.rglob("*")}
+
+
+def test_a_file_that_is_another_there_is_sent(beside: Cluster, tmp_path: Path) -> None:
+    # As on a machine that has the same mounts, but for this one.
+    (tmp_path / "in").write_text("ours")
+    hidden = tmp_path / "theirs"
+    hidden.write_text("theirs")
+    ordered = Cluster._ordered
+
+    def elsewhere(self: Cluster, *args: Any) -> Any:
+        files, order = ordered(self, *args)
+        inputs = {label: replace(sent, place=str(hidden)) for label, sent in order.inputs.items()}
+        return files, replace(order, inputs=inputs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cluster, "_ordered", elsewhere)
+        run(beside, recipes.shout, job(tmp_path / "out", inputs={"in": tmp_path / "in"}))
+    assert (tmp_path / "out" / "out").read_text() == "OURS"
 
 
 def test_large_empty_and_many_files(cluster: Cluster, tmp_path: Path) -> None:
@@ -184,11 +237,11 @@ def test_a_step_that_ends_every_worker_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_object_that_was_damaged_there_is_sent_again(
-    cluster: Cluster, running: Any, tmp_path: Path
+    apart: Cluster, running: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "in").write_text("some text")
     inputs = {"in": tmp_path / "in"}
-    run(cluster, recipes.shout, job(tmp_path / "a", inputs=inputs))
+    run(apart, recipes.shout, job(tmp_path / "a", inputs=inputs))
     name = Digest.of_file(tmp_path / "in").sha256
     held = [
         path
@@ -198,7 +251,7 @@ def test_an_object_that_was_damaged_there_is_sent_again(
     assert held
     for path in held:
         path.write_text("some lies")
-    run(cluster, recipes.shout, job(tmp_path / "b", inputs=inputs))
+    run(apart, recipes.shout, job(tmp_path / "b", inputs=inputs))
     assert (tmp_path / "b" / "out").read_text() == "SOME TEXT"
 
 
