@@ -54,7 +54,7 @@ def test_a_run_whose_worker_is_killed_ends_as_an_undisturbed_one(
             stderr=subprocess.STDOUT,
             text=True,
         )
-        killed = busy_worker(cluster, process)
+        killed = busy_worker(cluster, process, project.root / "artifacts")
         assert killed in pids(cluster)
         psutil.Process(killed).kill()
         output, _ = process.communicate(timeout=300)
@@ -68,12 +68,14 @@ def test_a_run_whose_worker_is_killed_ends_as_an_undisturbed_one(
     assert "nothing to do" in project.doit().output
 
 
-def busy_worker(cluster: object, process: subprocess.Popen[str]) -> int:
+def busy_worker(cluster: object, process: subprocess.Popen[str], artifacts: Path) -> int:
     """Return the process id of a worker in which a guest has been running for a while."""
     for _ in range(1200):
         for nanny in cluster.workers.values():  # type: ignore[attr-defined] # Dask has few types
             folder = Path(str(nanny.worker_dir)) / "wasi-nn"
-            if list(folder.glob("step-*/scratch/*")) and list(folder.glob("step-*/out/0/red")):
+            # The workers see our files, so what the guest writes lies there.
+            begun = list(artifacts.rglob("scratch/*/0/red"))
+            if begun and list(folder.glob("step-*/scratch/*")):
                 time.sleep(1)
                 return int(nanny.pid)
         if process.poll() is not None:

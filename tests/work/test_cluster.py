@@ -266,14 +266,14 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error(running: Any, tmp_path
 
 
 def test_what_is_portable_travels_and_a_path_keeps_its_step_here(
-    cluster: Cluster, tmp_path: Path
+    apart: Cluster, tmp_path: Path
 ) -> None:
     (tmp_path / "kept").write_text("kept text")
-    run(cluster, recipes.read_kept, job(tmp_path, means={"kept": recipes.Kept(tmp_path / "kept")}))
+    run(apart, recipes.read_kept, job(tmp_path, means={"kept": recipes.Kept(tmp_path / "kept")}))
     place, text = (tmp_path / "out").read_text().splitlines()
     assert text == "kept text"
     assert str(tmp_path) not in place
-    run(cluster, recipes.tell_place, job(tmp_path, means={"folder": tmp_path}))
+    run(apart, recipes.tell_place, job(tmp_path, means={"folder": tmp_path}))
     assert (tmp_path / "out").read_text().startswith(f"{os.getppid()}\n")
 
 
