@@ -99,9 +99,7 @@ def execute(args: argparse.Namespace) -> int:
             found=finding.found,
             hint=finding.hint,
         )
-    spec = TensorSpec(
-        args.dims, table.type, table.colour, table.layout, table.range, table.mean, table.scale
-    )
+    spec = TensorSpec.of(table, args.dims)
     target = _target(args, spec)
     if not args.image.is_file():
         raise PipelineError(Code.USAGE, "There is no such picture.", where=str(args.image))

@@ -305,12 +305,7 @@ class FixtureSteps:
     def _tensor_name(self, case: str, given: str) -> str:
         tensor = self._fixture.tensor[case][given]
         inputs = self._fixture.model.inputs
-        spec = TensorSpec(
-            dims=inputs[given].shape,
-            type=tensor.type,
-            colour=tensor.colour,
-            layout=tensor.layout,
-        )
+        spec = TensorSpec.of(tensor, inputs[given].shape)
         # A fixture's only tensor is `tensor-…`, as the field has always named it.
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)

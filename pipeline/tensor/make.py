@@ -42,7 +42,7 @@ def make_tensor(job: Job) -> None:
         )
     array = _array(job, tensor, dims, name)
     data = array.tobytes()
-    spec = TensorSpec(dims, tensor.type, tensor.colour, tensor.layout)
+    spec = TensorSpec.of(tensor, dims)
     if array.shape != dims or len(data) != spec.size:
         raise PipelineError(
             Code.TENSOR,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from pipeline.config.case_rules import sanitised
-from pipeline.config.tensor_tables import ElementType
+from pipeline.config.tensor_tables import ElementType, Tensor
 from pipeline.errors import Code, PipelineError
 
 _BYTES = {"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
@@ -46,6 +46,12 @@ class TensorSpec:
     range: str | None = None
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, table: Tensor, dims: tuple[int, ...]) -> TensorSpec:
+        """Return the spec of the tensor of ``dims`` that a config's table declares."""
+        treated = table.range, table.mean, table.scale
+        return cls(dims, table.type, table.colour, table.layout, *treated)
 
     @property
     def size(self) -> int:

@@ -24,14 +24,14 @@ def write_pictures(
     from pipeline.tensor.decode import decode
     from pipeline.tensor.preview import picture_of
     from pipeline.tensor.spec import TensorSpec
-    from pipeline.tensor.stored import Treatment, read_tensor
+    from pipeline.tensor.stored import read_tensor
 
-    picture = decode(source, "RGB", background=tensor.background or (0, 0, 0))
+    ground = tensor.background or (0, 0, 0)
+    picture = decode(source, "RGB", background=ground, pixels=tensor.pixels)
     picture.thumbnail((_LONGEST, _LONGEST))
     picture.save(folder / f"input{number}.source.png", format="PNG")
     assert tensor.layout is not None
-    values = read_tensor(raw, TensorSpec(dims, tensor.type, tensor.colour, tensor.layout))
-    treatment = Treatment(tensor.range or "0-255", tensor.mean, tensor.scale)
-    pixels = picture_of(values, tensor.layout, tensor.colour, treatment)
+    spec = TensorSpec.of(tensor, dims)
+    pixels = picture_of(read_tensor(raw, spec), tensor.layout, spec)
     held = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     held.save(folder / f"input{number}.tensor.png", format="PNG")
