@@ -15,6 +15,7 @@ from pipeline.cli.main import command_line
 from pipeline.config.json_schema import schemas
 from pipeline.config.key_docs import key_docs
 from pipeline.errors import Code
+from pipeline.publish.manifest_schema import schema
 
 _FOLDER = "reference"
 _MADE = "% Made from the code by reference_pages.py.\n\n"
@@ -67,6 +68,16 @@ def configs() -> str:
     return "\n".join(lines)
 
 
+def manifest() -> str:
+    """Return the page of ``manifest.json``."""
+    described = schema()
+    lines = ["# The manifest", "", *_table(described, "manifest")]
+    for name, table in sorted(described["$defs"].items()):
+        lines += [f"({_anchor('manifest', name)})=", "", f"## {name}", ""]
+        lines += _table(table, "manifest")
+    return "\n".join(lines)
+
+
 def commands() -> str:
     """Return the page of every command: those of ``wasi-nn``, then ours of ``doit``."""
     lines = ["# Commands", "", "## wasi-nn", ""]
@@ -104,6 +115,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "configs": configs,
     "errors": errors,
+    "manifest": manifest,
 }
 
 

@@ -84,6 +84,8 @@ def test_the_reference_tells_of_every_error_command_and_key(site: Path) -> None:
         assert f">{code.value}<" in reference["errors"]
     for command in ("wasi-nn run", "wasi-nn fetch", "doit publish", "doit validate"):
         assert f">{command}<" in reference["commands"]
+    for key in ("canonical_digest", "manifest_version"):
+        assert f">{key}<" in reference["manifest"]
     for key in ("precision", "resize", "cache_limit", "imports"):
         assert f">{key}<" in reference["configs"]
 
