@@ -140,7 +140,7 @@ class DatasetSteps:
                     "tensor": plain(picture_tensor(self._dataset)),
                 },
                 tools=_TOOLS,
-                place=Place.WORKER,
+                place=Place.EITHER,
                 seconds=self._dataset.seconds,
                 # A second copy of all tensors costs more than the few seconds in which a shard is
                 # made again.

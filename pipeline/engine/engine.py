@@ -40,6 +40,7 @@ from pipeline.store.store import Store
 from pipeline.work.action import Action, Place
 from pipeline.work.amount import Amount
 from pipeline.work.build import Builder, Outcome, tool_version
+from pipeline.work.executor import Inline
 from pipeline.work.limits import byte_count
 from pipeline.work.plan import Foresight, Planned, why
 from pipeline.work.pool import Workers
@@ -73,6 +74,7 @@ class Engine:
         self.spared: set[str] = set()  # of the present run; see spared.py
         self.volume = Volume.USUAL
         self.events = EventLog(root / "artifacts" / ".steps" / "events")
+        self.threads = False  # whether steps that may do without a worker process do
         self._cluster: Cluster | None = None
         if self._recalled is None:
             _ = self._project
@@ -105,7 +107,8 @@ class Engine:
 
     @cached_property
     def _builder(self) -> Builder:
-        return Builder(self._store, self._cluster or self.workers, self.history)
+        either = Inline() if self.threads else None
+        return Builder(self._store, self._cluster or self.workers, self.history, either=either)
 
     @cached_property
     def history(self) -> History:
@@ -164,7 +167,7 @@ class Engine:
         from pipeline.work.cluster import Cluster
 
         steps = self._project.steps.values()
-        tools = {tool for step in steps if step.place is Place.WORKER for tool in step.tools}
+        tools = {tool for step in steps if step.place is not Place.THREAD for tool in step.tools}
         digest = self._store.known.digest
         self._cluster = Cluster(address, digest=digest, tools=tools, local=self.workers)
         return self._cluster.at_once()

@@ -12,10 +12,15 @@ from pipeline.work.amount import Say, silent
 
 
 class Place(Enum):
-    """Where a step runs: a thread of this process, or a supervised worker process."""
+    """Where a step runs: a thread of this process, or a supervised worker process.
+
+    A step that may run in either takes a worker, unless a run is told to take threads: its recipe
+    neither hangs nor ends its process.
+    """
 
     THREAD = "thread"
     WORKER = "worker"
+    EITHER = "either"
 
 
 @runtime_checkable

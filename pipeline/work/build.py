@@ -51,11 +51,25 @@ class Outcome(Enum):
 
 
 class Builder:
-    """Builds actions over one store; ``workers`` runs those that need a process of their own."""
+    """Builds actions over one store; ``workers`` runs those that need a process of their own.
 
-    def __init__(self, store: Store, workers: Executor, history: History | None = None) -> None:
+    ``either`` runs those that may do without, where it is not to be ``workers`` too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Executor,
+        history: History | None = None,
+        *,
+        either: Executor | None = None,
+    ) -> None:
         self.store = store
-        self._executors: Mapping[Place, Executor] = {Place.THREAD: Inline(), Place.WORKER: workers}
+        self._executors: Mapping[Place, Executor] = {
+            Place.THREAD: Inline(),
+            Place.WORKER: workers,
+            Place.EITHER: either or workers,
+        }
         self._history = history
 
     def parts(

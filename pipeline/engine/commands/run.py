@@ -37,7 +37,16 @@ _CLUSTER = {
     "default": "",
     "help": "tcp://SCHEDULER:PORT: run conversions, tensors and verifications on the workers of a "
     "Dask cluster. They need this pipeline and its packages, of the same versions, and no shared "
-    "folder; what they read and write is sent to them and back.",
+    "folder: what they read and write is sent to them and back, unless they see the same files.",
+}
+_THREADS = {
+    "section": "spreading",
+    "name": "threads",
+    "long": "threads",
+    "type": bool,
+    "default": False,
+    "help": "make the shards of datasets in threads of this process, as many as -n says: with "
+    "-n 1 one after the other. No limits of time and memory hold for them then.",
 }
 
 
@@ -66,6 +75,7 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
         _QUIET,
         _SHARD,
         _CLUSTER,
+        _THREADS,
     )
 
     def execute(self, params: Any, args: list[str]) -> int:
@@ -73,6 +83,12 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
         try:
             self._shard = Shard.parse(params["shard"]) if params["shard"] else None
             self._cluster = params["cluster"]
+            self._threads = params["threads"]
+            if self._cluster and self._threads:
+                raise PipelineError(
+                    Code.USAGE,
+                    "The steps run on a cluster or in threads of this process, not both.",
+                )
             told = 0 if params["quiet"] else params["verbosity"]
             self._volume = _VOLUMES.get(told, Volume.USUAL)
             # doit itself asks in this way whether an option was given.
@@ -87,6 +103,7 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
     def _execute(self, **options: Any) -> int:
         with suppress(IndexError):  # The tasks may be another's.
             present().volume = self._volume
+            present().threads = self._threads
         if self._shard is not None:
             self.sel_tasks = self._selected(self._shard)
             if not self.sel_tasks:
