@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -250,34 +251,51 @@ def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
 
 
 def _tell(root: Path, target: Path, made: Made) -> None:
-    from pipeline.draft.draft import EXECUTORS, UNKNOWN_LICENCE, guesses
+    """Print what was guessed and what comes next: folded to the window on a terminal."""
+    from pipeline.draft.draft import guesses
     from pipeline.draft.inputs import owner
-    from pipeline.verify.executors import EXECUTORS as KNOWN
+
+    draft, name = made.draft, target.stem
+    head = f"{target.relative_to(root)}: from {owner(draft.framework)}"
+    rows, notes = guesses(draft), _notes(made)
+    run = f"wasi-nn run --dir artifacts/{name}::fixture artifacts/{name}/{draft.guest}.wasm"
+    then = ["next:", f"  doit manifest:{name}", f"  {run} -- {draft.cases[0]}"]
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        from pipeline.cli.prompts import grid
+
+        console = Console(highlight=False)
+        console.print(head, style="bold", markup=False)
+        console.print(grid(rows))
+        console.print(grid([note] for note in notes))
+        # Not folded, so that they can be copied.
+        console.print("\n".join(then), markup=False, soft_wrap=True)
+        return
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    lines = [
+        f"{what:<{widths[0]}}  {item:<{widths[1]}}  {why}".rstrip() for what, item, why in rows
+    ]
+    print(printable("\n".join([head, *(f"  {line}" for line in [*lines, *notes]), *then])))
+
+
+def _notes(made: Made) -> list[str]:
+    from pipeline.draft.draft import EXECUTORS, UNKNOWN_LICENCE
+    from pipeline.verify.executors import EXECUTORS as RUNTIMES
 
     draft = made.draft
-    lines = [f"{target.relative_to(root)}: from {owner(draft.framework)}"]
-    found = guesses(draft)
-    widths = [max((len(row[column]) for row in found), default=0) for column in (0, 1)]
-    lines += [
-        f"  {what:<{widths[0]}}  {item:<{widths[1]}}  {why}".rstrip() for what, item, why in found
-    ]
     executor = EXECUTORS[draft.framework]
-    for case, answer in draft.answers.items():
-        lines.append(f"  {case}: {executor} answers {answer.top1} ({answer.value:.3f})")
-    lines += [f"  {line}" for line in made.said]
+    notes = [
+        f"{case}: {executor} answers {answer.top1} ({answer.value:.3f})"
+        for case, answer in draft.answers.items()
+    ]
+    notes += made.said
     if any(source.license == UNKNOWN_LICENCE for source in draft.sources.values()):
-        lines.append("  a licence is not known: put it into the config, or use --license")
+        notes.append("a licence is not known: put it into the config, or use --license")
     if moved := [each.path for each in made.held if each.origin]:
         done = "copied to" if made.way == "copy" else "linked as, for this machine alone,"
-        lines.append(f"  {done} {', '.join(moved)}")
-        lines.append("  others need them too: commit them, or add urls that they can fetch from")
-    if toolchain := KNOWN[executor].toolchain:
-        lines.append(f"  the golden check runs {executor} in a locked environment ({toolchain})")
-    name = target.stem
-    lines += [
-        "next:",
-        f"  doit manifest:{name}",
-        f"  wasi-nn run --dir artifacts/{name}::fixture artifacts/{name}/{draft.guest}.wasm -- "
-        f"{draft.cases[0]}",
-    ]
-    print(printable("\n".join(lines)))
+        notes.append(f"{done} {', '.join(moved)}")
+        notes.append("others need them too: commit them, or add urls that they can fetch from")
+    if toolchain := RUNTIMES[executor].toolchain:
+        notes.append(f"the golden check runs {executor} in a locked environment ({toolchain})")
+    return notes

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.draft.asking import Asker, Question, take_defaults
 from pipeline.errors import Code, PipelineError, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def asker(*, quiet: bool) -> Asker:
@@ -15,6 +20,18 @@ def asker(*, quiet: bool) -> Asker:
     return _ask
 
 
+def grid(rows: Iterable[Sequence[str]]) -> RenderableType:
+    """Return rows as columns that are folded within themselves where the window is narrow."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return Padding(table, (0, 0, 0, 2))
+
+
 def _ask(question: Question) -> str:
     from rich.console import Console
     from rich.prompt import Prompt
@@ -22,8 +39,8 @@ def _ask(question: Question) -> str:
 
     console = Console(highlight=False)
     console.print(Text(printable(question.text), style="bold"))
-    for name, meaning in (question.choices or {}).items():
-        console.print(Text(f"  {name:<9} {meaning}"))
+    if question.choices:
+        console.print(grid(question.choices.items()))
     choices = list(question.choices or ()) or None
     try:
         while True:
