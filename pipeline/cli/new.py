@@ -297,5 +297,7 @@ def _notes(made: Made) -> list[str]:
         notes.append(f"{done} {', '.join(moved)}")
         notes.append("others need them too: commit them, or add urls that they can fetch from")
     if toolchain := RUNTIMES[executor].toolchain:
-        notes.append(f"the golden check runs {executor} in a locked environment ({toolchain})")
+        notes.append(
+            f"the golden check runs {executor} in a locked environment ({toolchain}), fetched once"
+        )
     return notes
