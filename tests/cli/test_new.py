@@ -204,13 +204,18 @@ def test_a_kaldi_network_becomes_a_verified_fixture(project: Project) -> None:
 
 @pytest.mark.network
 @pytest.mark.heavy
-def test_a_saved_model_and_a_paddle_pair_become_verified_fixtures(project: Project) -> None:
+def test_a_saved_model_becomes_a_verified_fixture(project: Project) -> None:
     saved = drafted(project.root, "saved", "saved")
     assert saved["model"]["files"] == {"saved_model.pb": "saved_model"}
-    drafted(project.root, "paddle", "paddle/net.pdiparams", "paddle/net.pdmodel")
-    build(project, "saved", "paddle")
+    build(project, "saved")
     assert came_out(project, "saved", "noise")["golden"]["executor"] == "tensorflow"
-    assert came_out(project, "paddle", "noise")["golden"]["executor"] == "paddle"
+
+
+def test_a_paddle_pair_is_drafted_in_either_order(project: Project) -> None:
+    config = drafted(project.root, "paddle", "paddle/net.pdiparams", "paddle/net.pdmodel")
+    assert config["model"]["files"] == {"model": "model", "params": "params"}
+    assert config["model"]["inputs"] == {"x": {"shape": [1, 4]}}
+    assert config["golden"]["executor"] == "paddle"
 
 
 def test_files_from_elsewhere_are_copied_and_said(project: Project) -> None:
