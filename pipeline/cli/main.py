@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from pipeline.cli import doctor
+from pipeline.cli import completion, doctor
 from pipeline.errors import Code, PipelineError
 
 # Each offers add_parser(subparsers) and execute(args) -> int.
@@ -39,6 +39,7 @@ try:
         fetch,
         validate,
         doctor,
+        completion,
     )
 except ModuleNotFoundError as error:
     # The doctor imports nothing, and tells what else is missing.
@@ -67,7 +68,10 @@ def main(argv: list[str] | None = None) -> int:
         hint = "`wasi-nn doctor` tells what else is missing; pip install -e . installs it."
         message = f"The package {_missing}, which every command needs, is not installed."
         return _told(PipelineError(Code.TOOLCHAIN, message, hint=hint))
-    args = command_line().parse_args(given)
+    parser = command_line()
+    if completion.asked():
+        completion.answer(parser)
+    args = parser.parse_args(given)
     try:
         code = int(args.execute(args))
         sys.stdout.flush()
