@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -154,6 +154,27 @@ class Engine:
         for name in self._found_current:
             with suppress(PipelineError):
                 yield self._builder.key(self._project.steps[name])
+
+    def report(self, target: Path | None = None, known: Collection[str] = ()) -> Path:
+        """Write the page for people, with the steps ``known`` up to date; return where it lies.
+
+        Raises PipelineError (STORAGE).
+        """
+        from pipeline.engine.report import Reports
+
+        reports = Reports(
+            project=self._project,
+            builder=self._builder,
+            history=self.history,
+            workers=self.workers,
+            events=self.events.folder,
+        )
+        return reports.write(target or self.report_place, known)
+
+    @property
+    def report_place(self) -> Path:
+        """Return where the page for people lies."""
+        return self._root / "artifacts" / "report.html"
 
     def foresee(self, actions: Sequence[Action]) -> list[Planned]:
         """Return what a run would do with these steps."""

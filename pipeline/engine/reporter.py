@@ -7,12 +7,14 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.engine.interrupts import raise_interrupts
 from pipeline.engine.spared import spared
+from pipeline.errors import PipelineError
 from pipeline.report.console import Console, Left, Volume, hush
 from pipeline.report.events import (
     VERSION,
@@ -35,6 +37,9 @@ class _Engine(Protocol):
     def events(self) -> EventLog: ...
     def close(self) -> None: ...
     def evidence(self) -> dict[str, Path]: ...
+    @property
+    def report_place(self) -> Path: ...
+    def report(self, *, known: Collection[str]) -> Path: ...
 
 
 class Reporter:
@@ -138,12 +143,14 @@ class Reporter:
     def complete_run(self) -> None:
         """Close the workers and say how the run ended."""
         cause = sys.exc_info()[1]
-        self._engine.close()
+        interrupted = isinstance(cause, (KeyboardInterrupt, SystemExit))
+        if interrupted:
+            self._engine.close()
         code = self._exit_code(cause)
         self._engine.events.write(
             RunFinished(
                 exit_code=code,
-                interrupted=isinstance(cause, (KeyboardInterrupt, SystemExit)),
+                interrupted=interrupted,
                 seconds=time.monotonic() - self._begun,
                 current=len(self._reached) - self._ran,
                 ran=self._ran,
@@ -153,7 +160,7 @@ class Reporter:
             )
         )
         self._engine.events.close()
-        if isinstance(cause, (KeyboardInterrupt, SystemExit)):
+        if interrupted:
             self._engine.console.close()
             print("interrupted; finished steps are kept, nothing is half-written", file=sys.stderr)
         elif self._ran or self._failed or self._skipped:
@@ -163,8 +170,28 @@ class Reporter:
             self._engine.console.summary(rows, left)
         elif self._reached and self._engine.volume is not Volume.QUIET:
             _print(f"nothing to do: {len(self._reached)} steps are up to date")
+        if not interrupted:
+            self._report()
+            self._engine.close()
         if code:
             raise SystemExit(code)
+
+    def _report(self) -> None:
+        """Write the page for people, where this run changed what it says; that never fails a run.
+
+        A run that found nothing to do leaves it alone, if it is there.
+        """
+        if not (self._started or self._blocked) and self._engine.report_place.exists():
+            return
+        try:
+            place = self._engine.report(known=self._reached)
+        except PipelineError as error:
+            print(f"no report: {error.message} {error.where} {error.found}", file=sys.stderr)
+        except Exception as error:
+            print(f"no report: {type(error).__name__}: {error}", file=sys.stderr)
+        else:
+            if self._engine.volume is not Volume.QUIET:
+                _print(f"report: {shown(place)}")
 
     def _exit_code(self, cause: BaseException | None) -> int:
         if isinstance(cause, KeyboardInterrupt):
@@ -172,6 +199,12 @@ class Reporter:
         if isinstance(cause, SystemExit):
             return int(cause.code or 0)
         return 1 if self._failed else 0
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is shortest to type here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _print(text: str) -> None:

@@ -112,7 +112,7 @@ class EventLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._guard = threading.Lock()
         self._stream: BinaryIO | None = None
         self._off = False
@@ -142,13 +142,13 @@ class EventLog:
             self._off, self._stream = True, None
 
     def _open(self) -> BinaryIO:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for old in sorted(self._folder.glob("*.ndjson"))[: 1 - _KEPT_RUNS]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(self.folder.glob("*.ndjson"))[: 1 - _KEPT_RUNS]:
             with suppress(OSError):
                 old.unlink()
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         # Unbuffered: each line is one write.
-        return (self._folder / f"{now}-{os.getpid()}.ndjson").open("xb", buffering=0)
+        return (self.folder / f"{now}-{os.getpid()}.ndjson").open("xb", buffering=0)
 
 
 def read_events(path: Path) -> Iterator[Event]:

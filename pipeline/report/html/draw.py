@@ -1,0 +1,196 @@
+"""A recipe for a worker: draws what a fixture was given, what its tensors hold, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from pipeline.config.tensor_tables import Tensor
+from pipeline.errors import PipelineError
+from pipeline.model.request import Interface, Port
+from pipeline.model.survey import survey
+from pipeline.report.html.drawn import Case, Drawn, Given, Output, Picture
+from pipeline.report.html.forms import Form, form_of
+from pipeline.report.html.pictures import (
+    as_plot,
+    classes_picture,
+    mask_picture,
+    roll_picture,
+    webp,
+)
+from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
+from pipeline.tensor.spec import TensorSpec
+from pipeline.tensor.stored import Treatment, read_tensor
+from pipeline.work.action import Job
+
+# Raised when something else is drawn of the same files.
+VERSION = 1
+_FEW = 12
+# What a picture or an output that is not as it should be may raise in NumPy and Pillow.
+_FAULTS = (PipelineError, OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError)
+
+
+def draw(job: Job) -> None:
+    """Recipe: write ``drawn``, as MessagePack, of whatever inputs there are.
+
+    Inputs: ``xml`` and ``interface``; of each case ``source.<case>.<input>``,
+    ``tensor.<case>.<input>`` and ``output.<case>.<output>``. Parameters: ``cases``, case → input →
+    its table in the config and its ``dims``. What cannot be drawn is told in a note.
+    """
+    cases = cast(Mapping[str, Mapping[str, Mapping[str, Any]]], job.parameters["cases"])
+    interface = _interface(job.inputs.get("interface"))
+    drawn: dict[str, Case] = {}
+    for case, inputs in cases.items():
+        seen: list[Any] = []
+        given = tuple(_given(job, case, name, table, seen) for name, table in inputs.items())
+        ports = interface.outputs if interface else ()
+        drawn[case] = Case(
+            inputs=given,
+            outputs=tuple(
+                _output(job.inputs[f"output.{case}.{port.name}"], port, seen)
+                for port in ports
+                if f"output.{case}.{port.name}" in job.inputs
+            ),
+        )
+    measured, unread = None, ""
+    if interface is not None and "xml" in job.inputs:
+        try:
+            measured = survey(job.inputs["xml"], interface)
+        except _FAULTS as error:
+            unread = _short(error)
+    result = Drawn(cases=drawn, survey=measured, unread=unread)
+    job.outputs["drawn"].write_bytes(msgspec.msgpack.encode(result))
+
+
+def _interface(path: Path | None) -> Interface | None:
+    if path is None:
+        return None
+    return msgspec.json.decode(path.read_bytes(), type=Interface)
+
+
+def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[Any]) -> Given:
+    """Draw one input; the pixels of a picture are added to ``seen``."""
+    tensor = msgspec.convert(
+        {key: value for key, value in table.items() if key != "dims"}, Tensor, strict=False
+    )
+    notes = []
+    source = None
+    if (path := job.inputs.get(f"source.{case}.{name}")) is not None and tensor.image:
+        try:
+            source = _source(path, tensor)
+        except _FAULTS as error:
+            notes.append(f"The picture cannot be shown: {_short(error)}")
+    path = job.inputs.get(f"tensor.{case}.{name}")
+    if path is None:
+        return Given(name=name, source=source, note=" ".join([*notes, "The tensor is missing."]))
+    try:
+        spec = TensorSpec(tuple(table["dims"]), tensor.type, tensor.colour, tensor.layout)
+        values = read_tensor(path, spec)
+        if tensor.image is not None:
+            picture, note = _held(values, tensor, seen)
+            return Given(
+                name=name, source=source, picture=picture, note=" ".join([*notes, note]).strip()
+            )
+        plot, note = _values(values)
+        return Given(name=name, plot=plot, note=note)
+    except _FAULTS as error:
+        notes.append(f"The tensor cannot be shown: {_short(error)}")
+        return Given(name=name, source=source, note=" ".join(notes))
+
+
+def _source(path: Path, tensor: Tensor) -> Picture:
+    from PIL import Image
+
+    from pipeline.tensor.decode import decode
+
+    shape: dict[str, Any] = {
+        "background": tensor.background or (255, 255, 255),
+        "least": (640, 640),
+    }
+    try:
+        image = decode(path, "RGB", profile=True, **shape)
+    except PipelineError:
+        # A profile that does not fit its picture; the tensor need not have asked for it.
+        image = decode(path, "RGB", **shape)
+    if tensor.crop is not None and tensor.decode == "exact":
+        rows = tensor.crop.rows or (0, image.height)
+        columns = tensor.crop.columns or (0, image.width)
+        # What is left out is paled.
+        veil = Image.new("L", image.size, 190)
+        veil.paste(0, (columns[0], rows[0], columns[1], rows[1]))
+        image.paste((255, 255, 255), mask=veil)
+    return webp(image)
+
+
+def _held(values: Any, tensor: Tensor, seen: list[Any]) -> tuple[Picture, str]:
+    from PIL import Image
+
+    from pipeline.tensor.preview import picture_of
+
+    layout = tensor.layout or ""
+    note = ""
+    if layout and layout == claimed_layout(values.shape):
+        look = look_at(values, layout)
+        if look.layout != layout:
+            note = f"Declared {layout}, but its bytes look like {look.layout}."
+            values, layout = reread(values, layout, look.layout), look.layout
+    for axis, letter in reversed(list(enumerate(layout))):
+        if letter in "ND":
+            values = values.take(0, axis=axis)
+    layout = "".join(letter for letter in layout if letter in "HWC")
+    treatment = Treatment(tensor.range or "0-255", tensor.mean, tensor.scale)
+    pixels = picture_of(values, layout, tensor.colour, treatment)
+    seen.append(pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, axis=2))
+    return webp(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)), note
+
+
+def _values(values: Any) -> tuple[Any, str]:
+    flat = values.ravel()
+    if flat.size <= _FEW:
+        return None, ", ".join(f"{value:g}" for value in flat.tolist())
+    low, high = float(flat.min()), float(flat.max())
+    if low == high:
+        return None, f"all {flat.size:,} values are {low:g}"
+    return as_plot(flat), f"{flat.size:,} values, {low:.4g} to {high:.4g}"
+
+
+def _output(path: Path, port: Port, seen: list[Any]) -> Output:
+    sides = [pixels.shape[:2] for pixels in seen]
+    form = form_of(port.shape, sides[0] if sides else None)
+    if form is Form.NONE:
+        return Output(name=port.name)
+    try:
+        values = read_tensor(path, TensorSpec(port.shape, cast(Any, port.type), None, None))
+        axes = [length for length in port.shape if length > 1]
+        values = values.reshape(axes)
+        ends = f"{float(values.min()):.3g} to {float(values.max()):.3g}"
+        size = " × ".join(map(str, axes))
+        if form is Form.PLOT:
+            return Output(name=port.name, plot=as_plot(values), note=f"{size} values, {ends}")
+        if form is Form.MASK:
+            return Output(
+                name=port.name,
+                picture=mask_picture(values, seen[0]),
+                note=f"{size} over the input: brighter is more, {ends}",
+            )
+        if form is Form.CLASSES:
+            return Output(
+                name=port.name,
+                picture=classes_picture(values),
+                note=f"{size}: the strongest of {axes[0]} classes at each place, one colour each",
+            )
+        return Output(
+            name=port.name,
+            picture=roll_picture(values),
+            note=f"{axes[0]} to the right, {axes[1]} upwards; {ends}",
+        )
+    except _FAULTS as error:
+        return Output(name=port.name, note=f"The output cannot be shown: {_short(error)}")
+
+
+def _short(error: Exception) -> str:
+    text = error.message if isinstance(error, PipelineError) else str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0][:300]

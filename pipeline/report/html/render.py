@@ -1,0 +1,178 @@
+"""The facts as one HTML file: a pure function from values to text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import printable
+from pipeline.report.html import wording
+from pipeline.report.html.drawn import Picture, Plot
+from pipeline.report.html.facts import Case, Report, State
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# Beyond that the pictures of the page are shown in their smaller size.
+_MOST_PICTURE_BYTES = 3_000_000
+_PLOT_HEIGHT = 60
+# A timeline of more steps has no names on its bars: they would be too narrow.
+_MOST_NAMED = 400
+_GLYPHS: Mapping[State, str] = {
+    State.FAILED: "✗",
+    State.BLOCKED: "–",
+    State.UNFINISHED: "…",
+    State.STALE: "↻",
+    State.VERIFIED: "✓",
+    State.ABSENT: "○",
+}
+
+
+def render(report: Report) -> str:
+    """Return the page: nothing in it comes from elsewhere, and nothing of the facts is markup."""
+    environment = _environment()
+    style, script = _text("report.css"), _text("report.js")
+    album = Album(report)
+    return environment.get_template("report.html").render(
+        report=report,
+        album=album,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        verified=sum(1 for each in report.fixtures if each.state is State.VERIFIED),
+        cases=[(fixture, case) for fixture in report.fixtures for case in fixture.cases],
+        passed=sum(1 for fixture in report.fixtures for case in fixture.cases if _passed(case)),
+        outcomes=_outcomes(report),
+        named=report.run is not None and len(report.run.steps) <= _MOST_NAMED,
+        untouched=_by_kind(report.run.untouched if report.run else ()),
+        guests={guest.name: guest for guest in report.guests},
+        glyphs=_GLYPHS,
+    )
+
+
+class Album:
+    """The pictures of a page, each of which is stored once, however often it is shown."""
+
+    def __init__(self, report: Report) -> None:
+        every = {self.name(each): each for each in _pictures(report)}
+        large = sum(len(each.large) for each in every.values())
+        self._small = large > _MOST_PICTURE_BYTES
+        self.pictures = every
+
+    @staticmethod
+    def name(picture: Picture) -> str:
+        """Return the id of a picture, by its bytes."""
+        return "p" + hashlib.sha256(picture.large).hexdigest()[:16]
+
+    def address(self, picture: Picture) -> str:
+        """Return the picture as a data: address."""
+        data = picture.small if self._small else picture.large
+        return "data:image/webp;base64," + base64.b64encode(data).decode()
+
+
+def curve(plot: Plot) -> str:
+    """Return a plot as the path of an SVG of one unit for each column, and 60 high.
+
+    >>> curve(Plot(columns=((0.0, 1.0), (0.5, 0.5)), low=0, high=1))
+    'M0.5 60V0M1.5 30.5V29.5'
+    """
+    parts = []
+    for column, (low, high) in enumerate(plot.columns):
+        bottom, top = (1 - low) * _PLOT_HEIGHT, (1 - high) * _PLOT_HEIGHT
+        if bottom - top < 1:
+            middle = (bottom + top) / 2
+            bottom, top = middle + 0.5, middle - 0.5
+        parts.append(f"M{column}.5 {_figure(bottom)}V{_figure(top)}")
+    return "".join(parts)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _passed(case: Case) -> bool:
+    return case.checks is not None and case.checks.native_equal and case.checks.agrees
+
+
+def _outcomes(report: Report) -> list[tuple[str, int]]:
+    if report.run is None:
+        return []
+    count: dict[str, int] = {}
+    for step in report.run.steps:
+        count[step.outcome] = count.get(step.outcome, 0) + 1
+    order = ("failed", "cut off", "built", "restored", "up to date", "skipped")
+    count["up to date"] = count.get("up to date", 0) + len(report.run.untouched)
+    return [(outcome, count[outcome]) for outcome in order if count.get(outcome)]
+
+
+def _by_kind(steps: tuple[str, ...]) -> dict[str, list[str]]:
+    kinds: dict[str, list[str]] = {}
+    for step in sorted(steps):
+        kind, _, rest = step.partition(":")
+        kinds.setdefault(kind, []).append(rest)
+    return kinds
+
+
+def _pictures(report: Report) -> Iterator[Picture]:
+    for fixture in report.fixtures:
+        for case in fixture.cases:
+            for given in case.inputs:
+                yield from filter(None, (given.source, given.picture))
+            for output in case.outputs:
+                yield from filter(None, (output.picture,))
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a Content-Security-Policy that lets the page's own two texts run, and no request."""
+    digests = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    ]
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digests[0]}'; "
+        f"script-src 'sha256-{digests[1]}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / "templates" / name).read_text("utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters.update(
+        amount=wording.amount,
+        curve=curve,
+        gauge=wording.on_gauge,
+        iso=wording.iso,
+        moment=wording.moment,
+        seconds=wording.seconds,
+        size=wording.size,
+        small=wording.small,
+        ticks=wording.ticks,
+    )
+    environment.tests["link"] = _is_link
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    # What steers a terminal may mislead here too: overrides of direction, invisible letters.
+    return printable(value) if type(value) is str else value
+
+
+def _is_link(address: str) -> bool:
+    return address.startswith(("https://", "http://"))

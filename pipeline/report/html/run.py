@@ -1,0 +1,182 @@
+"""What a run did, step by step, read from its event log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.report.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    StepBlocked,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+    read_events,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A step that failed, with the fields of its error; ``earlier`` if in a run before this."""
+
+    step: str
+    code: str
+    message: str
+    where: str = ""
+    expected: str = ""
+    found: str = ""
+    hint: str = ""
+    detail: str = ""
+    earlier: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step that began: ``start`` and ``seconds`` are wall time since the run began.
+
+    ``outcome`` is built, restored, up to date, failed, skipped, or cut off; ``thread`` counts
+    from 1.
+    """
+
+    name: str
+    outcome: str
+    start: float
+    seconds: float
+    thread: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A step that was not run: what it needs, or why it was left out."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run; ``exit_code`` is None where it was killed, or has not ended.
+
+    ``idle`` counts the later runs that had nothing to do.
+    """
+
+    began: float
+    seconds: float
+    arguments: tuple[str, ...]
+    pipeline: str
+    python: str
+    exit_code: int | None
+    interrupted: bool
+    steps: tuple[Step, ...]
+    untouched: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    blocked: tuple[Left, ...]
+    skipped: tuple[Left, ...]
+    idle: int = 0
+
+
+def last_run(folder: Path) -> Run | None:
+    """Return the last run of a folder of event logs that did something, or None."""
+    idle = 0
+    for path in sorted(folder.glob("*.ndjson"), reverse=True):
+        try:
+            run = run_of(read_events(path), idle)
+        except OSError:
+            continue
+        if run is None:
+            continue
+        if run.steps or run.blocked:
+            return run
+        idle += 1
+    return None
+
+
+def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
+    """Return what the events of one run tell, or None where its beginning is missing."""
+    every = list(events)
+    first = next((event for event in every if isinstance(event, RunStarted)), None)
+    if first is None:
+        return None
+    last = next((event for event in every if isinstance(event, RunFinished)), None)
+    began: dict[str, StepStarted] = {}
+    steps: list[Step] = []
+    failures: list[Failure] = []
+    blocked: list[Left] = []
+    skipped: list[Left] = []
+    end = max(event.time for event in every)
+
+    def ended(name: str, outcome: str, time: float) -> None:
+        start = began.pop(name, None)
+        if start is not None:
+            steps.append(
+                Step(
+                    name=name,
+                    outcome=outcome,
+                    start=max(0.0, start.time - first.time),
+                    seconds=max(0.0, time - start.time),
+                    thread=start.thread,
+                    reasons=start.reasons,
+                )
+            )
+
+    for event in every:
+        match event:
+            case StepStarted():
+                began[event.step] = event
+            case StepFinished():
+                ended(event.step, event.outcome, event.time)
+            case StepFailed():
+                ended(event.step, "failed", event.time)
+                failures.append(_failure(event))
+            case StepBlocked() if event.step in began:
+                ended(event.step, "skipped", event.time)
+                skipped.append(Left(step=event.step, reason=event.reason))
+            case StepBlocked():
+                blocked.append(Left(step=event.step, reason=event.reason))
+    for name in list(began):
+        ended(name, "cut off", end)
+    return Run(
+        began=first.time,
+        seconds=last.seconds if last else end - first.time,
+        arguments=tuple(first.arguments),
+        pipeline=first.pipeline,
+        python=first.python,
+        exit_code=last.exit_code if last else None,
+        interrupted=last.interrupted if last else False,
+        steps=_threaded(steps),
+        untouched=last.untouched if last else (),
+        failures=tuple(failures),
+        blocked=tuple(blocked),
+        skipped=tuple(skipped),
+        idle=idle,
+    )
+
+
+def _threaded(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps by their start; where a log does not tell the thread, the first free one."""
+    placed: list[Step] = []
+    free: dict[int, float] = {}
+    for step in sorted(steps, key=lambda step: step.start):
+        thread = step.thread or next(
+            (lane for lane in sorted(free) if free[lane] <= step.start), len(free) + 1
+        )
+        free[thread] = step.start + step.seconds
+        placed.append(replace(step, thread=thread))
+    return tuple(placed)
+
+
+def _failure(event: StepFailed) -> Failure:
+    return Failure(
+        step=event.step,
+        code=event.code,
+        message=event.message,
+        where=event.where,
+        expected=event.expected,
+        found=event.found,
+        hint=event.hint,
+        detail=event.detail,
+    )

@@ -1,0 +1,59 @@
+"use strict";
+// The page is whole without this; it adds a filter, and buttons that copy digests.
+(() => {
+  const spoken = document.getElementById("spoken");
+
+  const copyButton = (code) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy ${code.dataset.of}`);
+    button.addEventListener("click", async () => {
+      const done = await copied(code);
+      button.textContent = done ? "Copied" : "Press Ctrl+C";
+      spoken.textContent = done ? `${code.dataset.of} copied` : `${code.dataset.of} selected`;
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    return button;
+  };
+
+  const copied = async (code) => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      return true;
+    } catch {
+      getSelection().selectAllChildren(code);
+      return document.execCommand("copy");
+    }
+  };
+
+  // Only once they can be seen: a page of many fixtures has thousands.
+  document.addEventListener("toggle", (event) => {
+    if (!event.target.open) return;
+    for (const code of event.target.querySelectorAll("[data-of]")) {
+      if (!code.nextElementSibling) code.after(copyButton(code));
+    }
+  }, true);
+
+  const named = [...document.querySelectorAll("[data-find]")];
+  if (named.length > 3) {
+    const label = document.createElement("label");
+    label.className = "filter";
+    label.append("Filter ");
+    const input = document.createElement("input");
+    input.type = "search";
+    input.placeholder = "name, framework, state";
+    label.append(input);
+    document.querySelector(".bar-nav .page").append(label);
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const each of named) {
+        each.hidden = !words.every((word) => each.dataset.find.includes(word));
+        if (!each.hidden && each.tagName === "ARTICLE") shown += 1;
+      }
+      spoken.textContent = `${shown} fixtures shown`;
+    });
+  }
+})();
