@@ -192,6 +192,8 @@ class Reports:
             return None, f"{subject.name} could not be drawn: {error.message}"
         except OSError as error:
             return None, f"{subject.name} could not be drawn: {error.strerror or error}"
+        except Exception as error:  # A fault of ours in one drawing is no reason for no page.
+            return None, f"{subject.name} could not be drawn: {type(error).__name__}: {error}"
 
     def _draw(self, job: Job) -> None:
         self.workers.run(draw, job, seconds=_DRAW_SECONDS, memory=WORKER_MEMORY, tools=_DRAW_TOOLS)

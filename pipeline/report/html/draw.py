@@ -68,7 +68,10 @@ def draw(job: Job) -> None:
 def _interface(path: Path | None) -> Interface | None:
     if path is None:
         return None
-    return msgspec.json.decode(path.read_bytes(), type=Interface)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Interface)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[Any]) -> Given:

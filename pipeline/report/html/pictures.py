@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # The longer side in pixels: of a picture that stands alone, and where there are very many.
 _LARGE = 320
-_SMALL = 128
+_SMALL = 112
 _FLAT = 64
 _COLUMNS = 160
 _ROLL = (320, 160)
@@ -23,7 +23,7 @@ def webp(image: Image) -> Picture:
     large = _fitted(image, _LARGE)
     return Picture(
         large=_encoded(large, 78),
-        small=_encoded(_fitted(image, _SMALL), 60),
+        small=_encoded(_fitted(image, _SMALL), 45),
         width=large.width,
         height=large.height,
     )

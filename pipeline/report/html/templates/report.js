@@ -8,11 +8,12 @@
     button.type = "button";
     button.className = "copy";
     button.textContent = "Copy";
-    button.setAttribute("aria-label", `Copy ${code.dataset.of}`);
+    const of = `the digest of ${code.closest("tr").cells[0].textContent.trim()}`;
+    button.setAttribute("aria-label", `Copy ${of}`);
     button.addEventListener("click", async () => {
       const done = await copied(code);
       button.textContent = done ? "Copied" : "Press Ctrl+C";
-      spoken.textContent = done ? `${code.dataset.of} copied` : `${code.dataset.of} selected`;
+      spoken.textContent = done ? `Copied ${of}` : `Selected ${of}`;
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
     return button;
@@ -31,7 +32,7 @@
   // Only once they can be seen: a page of many fixtures has thousands.
   document.addEventListener("toggle", (event) => {
     if (!event.target.open) return;
-    for (const code of event.target.querySelectorAll("[data-of]")) {
+    for (const code of event.target.querySelectorAll(".digest")) {
       if (!code.nextElementSibling) code.after(copyButton(code));
     }
   }, true);

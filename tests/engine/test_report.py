@@ -1,0 +1,119 @@
+"""Every run that did something leaves a page for people, and never fails by it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.tiny import Project
+
+
+def page_of(project: Project) -> str:
+    return (project.root / "artifacts" / "report.html").read_text("utf-8")
+
+
+def headline(page: str) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", page, re.S)
+    assert found
+    return found[1].strip()
+
+
+def state_of(page: str, fixture: str) -> str:
+    card = page.partition(f'id="f-{fixture}"')[2].partition("</article>")[0]
+    found = re.search(r'<span class="state [^>]*><span[^>]*>.</span> ([a-z ]+)</span>', card)
+    assert found
+    return found[1]
+
+
+def test_a_built_project_has_a_page_with_its_pictures_checks_and_steps(project: Project) -> None:
+    page = page_of(project)
+    assert headline(page) == "All 2 cases verified"
+    assert state_of(page, "tiny") == "verified"
+    # Two photos, and what became of each.
+    assert page.count("data:image/webp") == 4
+    assert "red-1x3x8x8-f32.rgb" in page
+    assert "it was never made here" in page
+    assert "1 GroupConvolution" in page or "ReduceMean" in page
+    assert str(project.root) not in page
+
+
+def test_a_run_with_nothing_to_do_leaves_the_page_alone(project: Project) -> None:
+    place = project.root / "artifacts" / "report.html"
+    before = place.stat().st_mtime_ns
+    run = project.doit()
+    assert run.output.startswith("nothing to do")
+    assert "report" not in run.output
+    assert place.stat().st_mtime_ns == before
+
+
+def test_a_failure_is_first_on_the_page_and_gone_once_it_is_mended(project: Project) -> None:
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    run = project.doit()
+    assert run.returncode == 1
+    assert run.output.rstrip().endswith("report: artifacts/report.html")
+    page = page_of(project)
+    assert headline(page) == "1 step failed, 1 of 2 cases verified"
+    assert page.index('id="failures"') < page.index('id="overview"')
+    assert "The largest output is of another class than the config expects." in page
+    assert "configs/fixtures/tiny.toml:" in page
+    assert 'manifest:tiny</b> <span class="soft">was not run' in page
+    assert "parameter expect.top1: 0 → 1" in page
+    assert state_of(page, "tiny") == "failed"
+    assert re.search(r"\d+ steps were up to date", page)
+    project.edit("[expect.red]\ntop1 = 1", "[expect.red]\ntop1 = 0")
+    assert project.doit().returncode == 0
+    assert headline(page_of(project)) == "All 2 cases verified"
+    assert 'id="failures"' not in page_of(project)
+
+
+def test_a_page_that_cannot_be_written_is_told_in_one_line_and_fails_no_run(
+    project: Project,
+) -> None:
+    place = project.root / "artifacts" / "report.html"
+    place.unlink()
+    place.mkdir()
+    project.edit("mean = [10, 20, 30]", "mean = [10, 20, 31]")
+    run = project.doit()
+    assert run.returncode == 0
+    (told,) = (line for line in run.output.splitlines() if "report" in line)
+    assert told.startswith("no report: The report cannot be written.")
+    asked = project.doit("report")
+    assert asked.returncode == 1
+    assert asked.output.startswith("error[storage]: The report cannot be written.")
+
+
+def test_what_is_missing_or_damaged_is_said_on_the_page(project: Project, tmp_path: Path) -> None:
+    (project.folder / "evidence/red/report.json").write_text("<b>no JSON")
+    (project.folder / "blue-1x3x8x8-f32.rgb").write_bytes(b"short")
+    (project.folder / "tiny.xml").write_text("<net")
+    (project.root / "artifacts/.steps/tiny/interface.json").write_text("{}")
+    run = project.doit("report", "-o", str(tmp_path / "page.html"))
+    assert run.returncode == 0, run.output
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert state_of(page, "tiny") == "out of date"
+    assert page.count("This case has not been verified as it is now declared.") == 2
+    assert "The tensor cannot be shown: The file has another size than its tensor." in page
+    assert headline(page) == "0 of 2 cases verified"
+
+
+def test_what_was_never_built_is_named_with_how_to_build_it(project: Project) -> None:
+    for name in ("artifacts/tiny", "artifacts/.steps"):
+        path = project.root / name
+        path.rename(path.with_name(f"{path.name}-away"))
+    run = project.doit("report")
+    assert run.returncode == 0, run.output
+    page = page_of(project)
+    assert headline(page) == "Nothing is built yet"
+    assert "doit manifest:NAME" in page
+    assert "<b>tiny</b>" in page
+
+
+def test_evidence_of_an_earlier_expectation_is_not_shown_as_todays(project: Project) -> None:
+    report = project.folder / "evidence/red/report.json"
+    assert json.loads(report.read_bytes())["native_equal"] is True
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 2")
+    project.doit("report")
+    page = page_of(project)
+    assert state_of(page, "tiny") == "out of date"
+    assert headline(page) == "1 of 2 cases verified"

@@ -1,0 +1,170 @@
+"""Reports as values for tests, with texts in them that would be markup if they were let."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pipeline.report.html import facts
+from pipeline.report.html.drawn import Given, Output
+from pipeline.report.html.run import Failure, Left, Run, Step
+
+HOSTILE = """</style></script><script>window.pwned=1</script><img src=x onerror=pwned=1>"'&\u202e"""
+
+
+def checks(label: str = "Egyptian cat") -> facts.Checks:
+    return facts.Checks(
+        native_equal=True,
+        executor="opencv",
+        version="4.14.0",
+        allowed_absolute=1e-5,
+        allowed_relative=1e-3,
+        allowed_cosine=0.9999,
+        distances=(
+            facts.Distance(
+                output="prob", agrees=True, absolute=3.8e-6, relative=2.6e-5, cosine=1.0, note=""
+            ),
+        ),
+        expected="top 1 is 285",
+        wanted=0.454,
+        within=0.005,
+        top=(
+            facts.Bar(index=285, label=label, value=0.4538, share=1.0),
+            facts.Bar(index=282, label="tiger cat", value=0.29, share=0.64),
+        ),
+        seconds={"guest": 0.3},
+        processor="a processor",
+        system="Linux",
+    )
+
+
+def fixture(name: str, picture: Any, state: facts.State = facts.State.VERIFIED) -> facts.Fixture:
+    verified = state is facts.State.VERIFIED
+    return facts.Fixture(
+        name=name,
+        description=f"a description with {HOSTILE}",
+        state=state,
+        troubles=() if verified else (("verify:" + name, HOSTILE),),
+        cases=(
+            facts.Case(
+                name="cat",
+                inputs=(Given(name="data", source=picture, picture=picture, note=""),),
+                outputs=(Output(name="mask", picture=picture, note="4 × 4 over the input"),),
+                files={"data": "cat-1x3x227x227-f32.bgr"},
+                checks=checks(HOSTILE) if verified else None,
+                problem="" if verified else HOSTILE,
+                failed=not verified,
+            ),
+        ),
+        model=facts.Model(
+            framework="caffe",
+            precision="f32",
+            inputs=(facts.Port(name="data", type="f32", shape="1 × 3 × 227 × 227"),),
+            outputs=(facts.Port(name=HOSTILE, type="f32", shape="1 × 1000"),),
+            before=4959470,
+            after=5018088,
+            layers=92,
+            kinds=(("Convolution", 26),),
+            parameters=(("f32", 1235499),),
+            macs=418467520,
+        ),
+        guest="classify",
+        guest_load="bytes",
+        sources=(
+            facts.Source(
+                name="chelsea",
+                license="CC0-1.0",
+                url=HOSTILE,
+                homepage="javascript:window.pwned=1",
+                size=240512,
+                sha256="59" * 32,
+            ),
+            facts.Source(
+                name="weights",
+                license="BSD-2-Clause",
+                url="https://example.org/weights",
+                homepage="https://example.org/",
+                size=None,
+                sha256="",
+            ),
+        ),
+        files=(facts.File(names=("model.xml", f"{name}.xml"), size=76076, sha256="dc" * 32),),
+        commands=(("wasi-nn", f"wasi-nn run --dir artifacts/{name}::fixture x.wasm -- cat"),),
+        tools=(("openvino", "2026.4.1"),),
+        accuracies=(),
+    )
+
+
+def step(name: str, outcome: str, start: float, thread: int) -> Step:
+    return Step(
+        name=name, outcome=outcome, start=start, seconds=2.5, thread=thread, reasons=(HOSTILE,)
+    )
+
+
+def failed_run() -> Run:
+    return Run(
+        began=1_796_056_687.0,
+        seconds=12.0,
+        arguments=("manifest:bad",),
+        pipeline="0.1.0",
+        python="3.13.1",
+        exit_code=1,
+        interrupted=False,
+        steps=(
+            step("ir:good", "built", 0.0, 1),
+            step("tensor:good.cat", "restored", 0.1, 2),
+            step("verify:bad.cat", "failed", 3.0, 1),
+        ),
+        untouched=("source:good.weights", "source:bad.weights"),
+        failures=(
+            Failure(
+                step="verify:bad.cat",
+                code="verify",
+                message=f"The guest's output differs. {HOSTILE}",
+                where="configs/fixtures/bad.toml:12",
+                expected="285",
+                found=HOSTILE,
+                hint="Check colour order.",
+                detail=f"the last line\n{HOSTILE}",
+            ),
+        ),
+        blocked=(Left(step="manifest:bad", reason="verify:bad.cat"),),
+        skipped=(),
+    )
+
+
+def failed_report(picture: Any) -> facts.Report:
+    run = failed_run()
+    return facts.Report(
+        project=HOSTILE,
+        written=1_796_056_700.0,
+        run=run,
+        failures=run.failures,
+        fixtures=(
+            fixture("bad", picture, facts.State.FAILED),
+            *(fixture(f"good-{number}", picture) for number in range(4)),
+        ),
+        absent=(replace(fixture("later", picture), state=facts.State.ABSENT),),
+        guests=(
+            facts.Guest(
+                name="classify",
+                language="c",
+                description=HOSTILE,
+                size=40230,
+                imports=(("wasi_ephemeral_nn", ("load", "compute")),),
+                used_by=("bad", "good-0"),
+            ),
+        ),
+    )
+
+
+def empty_report() -> facts.Report:
+    return facts.Report(
+        project="empty",
+        written=0.0,
+        run=None,
+        failures=(),
+        fixtures=(),
+        absent=(),
+        guests=(),
+    )
