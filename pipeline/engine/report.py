@@ -63,7 +63,9 @@ class Reports:
         failed = self._failed(known)
         run = self._still(last_run(self.events), known)
         subjects = [
-            self._subject(name, run, failed, known) for name in self.project.configs.fixtures
+            self._subject(name, run, failed, known)
+            for name in self.project.configs.fixtures
+            if f"manifest:{name}" in self.project.steps
         ]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             drawn = list(threads.map(self._drawn, subjects))
@@ -200,7 +202,10 @@ class Reports:
 
     def _guests(self, used: dict[str, list[str]]) -> Iterator[GuestSubject]:
         for name, guest in self.project.configs.guests.items():
-            outputs = self.project.steps[f"guest:{name}"].outputs
+            step = self.project.steps.get(f"guest:{name}")
+            if step is None:
+                continue
+            outputs = step.outputs
             if name in used or outputs["wasm"].exists():
                 yield GuestSubject(
                     name=name,
