@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # The longer side in pixels: of a picture that stands alone, and where there are very many.
 _LARGE = 320
-_SMALL = 112
+_SMALL = 104
 _FLAT = 64
 _COLUMNS = 160
 _ROLL = (320, 160)
