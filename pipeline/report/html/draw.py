@@ -23,7 +23,7 @@ from pipeline.report.html.pictures import (
 )
 from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
 from pipeline.tensor.spec import TensorSpec
-from pipeline.tensor.stored import Treatment, read_tensor
+from pipeline.tensor.stored import read_tensor
 from pipeline.work.action import Job
 
 # Raised when something else is drawn of the same files.
@@ -90,10 +90,10 @@ def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[
     if path is None:
         return Given(name=name, source=source, note=" ".join([*notes, "The tensor is missing."]))
     try:
-        spec = TensorSpec(tuple(table["dims"]), tensor.type, tensor.colour, tensor.layout)
+        spec = TensorSpec.of(tensor, tuple(table["dims"]))
         values = read_tensor(path, spec)
         if tensor.image is not None:
-            picture, note = _held(values, tensor, seen)
+            picture, note = _held(values, spec, seen)
             return Given(
                 name=name, source=source, picture=picture, note=" ".join([*notes, note]).strip()
             )
@@ -128,12 +128,12 @@ def _source(path: Path, tensor: Tensor) -> Picture:
     return webp(image)
 
 
-def _held(values: Any, tensor: Tensor, seen: list[Any]) -> tuple[Picture, str]:
+def _held(values: Any, spec: TensorSpec, seen: list[Any]) -> tuple[Picture, str]:
     from PIL import Image
 
     from pipeline.tensor.preview import picture_of
 
-    layout = tensor.layout or ""
+    layout = spec.layout or ""
     note = ""
     if layout and layout == claimed_layout(values.shape):
         look = look_at(values, layout)
@@ -144,8 +144,7 @@ def _held(values: Any, tensor: Tensor, seen: list[Any]) -> tuple[Picture, str]:
         if letter in "ND":
             values = values.take(0, axis=axis)
     layout = "".join(letter for letter in layout if letter in "HWC")
-    treatment = Treatment(tensor.range or "0-255", tensor.mean, tensor.scale)
-    pixels = picture_of(values, layout, tensor.colour, treatment)
+    pixels = picture_of(values, layout, spec)
     seen.append(pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, axis=2))
     return webp(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)), note
 
