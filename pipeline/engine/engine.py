@@ -162,14 +162,8 @@ class Engine:
         """
         from pipeline.engine.report import Reports
 
-        reports = Reports(
-            project=self._project,
-            builder=self._builder,
-            history=self.history,
-            workers=self.workers,
-            events=self.events.folder,
-        )
-        return reports.write(target or self.report_place, known)
+        parts = self._project, self._builder, self.history, self.workers, self.events.folder
+        return Reports(*parts).write(target or self.report_place, known)
 
     @property
     def report_place(self) -> Path:

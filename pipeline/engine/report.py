@@ -30,7 +30,7 @@ _DRAW_TOOLS = ("numpy", "pillow", "opencv-python-headless", "openvino")
 _AT_ONCE = 4
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Reports:
     """Makes reports of one project; ``events`` is the folder of the event logs."""
 
