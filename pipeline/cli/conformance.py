@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.cli.volume import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def add_parser(subparsers: Any) -> None:
     shape.add_argument("--json", action="store_true", help="as JSON, for programs")
     shape.add_argument("--matrix", action="store_true", help="as Markdown, the hosts side by side")
     shape.add_argument("--list", action="store_true", help="show what each case asks, and run none")
+    add_quiet(parser, "show only the cases that do not conform, and the sum")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML")
     parser.add_argument(
         "--kit",
@@ -121,11 +123,17 @@ def execute(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, cases: Sequence[Case]) -> list[HostResults]:
     from pipeline.verify.conformance import results
+    from pipeline.verify.conformance.case import Verdict
     from pipeline.verify.conformance.hosts import named_host, this_host
     from pipeline.verify.conformance.kit import write_kit
-    from pipeline.verify.conformance.suite import run_suite
+    from pipeline.verify.conformance.suite import Result, run_suite
 
     plain = not (args.json or args.matrix)
+
+    def each(result: Result) -> None:
+        if plain and not (args.quiet and result.verdict is Verdict.CONFORMS):
+            print(results.line(result), flush=True)
+
     columns = []
     with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as folder:
         kit, tools = Path(folder) / "kit", Path(folder) / "tools"
@@ -142,7 +150,7 @@ def _run(args: argparse.Namespace, cases: Sequence[Case]) -> list[HostResults]:
                 kit,
                 seconds=args.seconds,
                 jobs=args.jobs,
-                each=lambda result: print(results.line(result), flush=True) if plain else None,
+                each=each,
             )
             columns.append(column)
             if plain:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from pipeline.cli.volume import add_volume, progress
 from pipeline.config.model_tables import Framework, Model, ModelInput
 from pipeline.errors import Code, PipelineError
+from pipeline.work.amount import Say
 
 if TYPE_CHECKING:
     from pipeline.toolchain.locked import Environment
@@ -81,6 +83,7 @@ def add_parser(subparsers: Any) -> None:
         "--reverse-channels", action="store_true", help="RGB to BGR or back, before mean and scale"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    add_volume(parser, "tell only of what failed")
     parser.set_defaults(execute=execute)
 
 
@@ -100,8 +103,12 @@ def execute(args: argparse.Namespace) -> int:
         raise PipelineError(
             Code.USAGE, "The name is no file name.", where=name, hint="Give one with --name."
         )
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary,
+        progress(args, name) as say,
+    ):
         scratch = Path(temporary)
+        say(f"{framework} to OpenVINO IR, {args.precision}")
         request = Request(
             name=name,
             model=Model(
@@ -111,7 +118,7 @@ def execute(args: argparse.Namespace) -> int:
                 precision="f16" if args.precision == "f16" else "f32",
             ),
             files=files,
-            python=toolchain_python(TOOLCHAINS.get(framework), scratch),
+            python=toolchain_python(TOOLCHAINS.get(framework), scratch, say),
             seconds=_SECONDS,
         )
         folder = scratch / "work"
@@ -119,7 +126,7 @@ def execute(args: argparse.Namespace) -> int:
         xml, weights = make_ir(request, folder)
         losses: Mapping[str, float] = {}
         if args.precision == "int8":
-            xml, weights, losses = quantised(args, name, xml, weights, scratch)
+            xml, weights, losses = quantised(args, name, xml, weights, scratch, say)
         canonical = canonical_digest(xml, weights)
         written = {end: args.output / f"{name}.{end}" for end in ("xml", "bin")}
         try:
@@ -142,7 +149,8 @@ def execute(args: argparse.Namespace) -> int:
         "canonical digest": canonical,
         **({"loss": losses} if losses else {}),
     }
-    _show(found, as_json=args.json)
+    if args.json or not args.quiet:
+        _show(found, as_json=args.json)
     return 0
 
 
@@ -180,7 +188,7 @@ def model_files(
     return framework, files
 
 
-def toolchain_python(toolchain: str | None, scratch: Path) -> Path:
+def toolchain_python(toolchain: str | None, scratch: Path, say: Say) -> Path:
     """Return the interpreter of a toolchain, or ours; its environment is made where it is missing.
 
     Raises PipelineError (TOOLCHAIN).
@@ -190,7 +198,7 @@ def toolchain_python(toolchain: str | None, scratch: Path) -> Path:
     environment = _environment(toolchain) if toolchain else None
     if environment is None:
         return Path(sys.executable)
-    ready(environment, scratch, lambda text: print(text, file=sys.stderr, flush=True))
+    ready(environment, scratch, say)
     return python_of(environment.folder)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
+from pipeline.work.amount import Say
 
 _SECONDS = 3600.0
 _SIZES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
@@ -38,7 +39,7 @@ def check_calibration(args: argparse.Namespace) -> None:
 
 
 def quantised(
-    args: argparse.Namespace, name: str, xml: bytes, weights: Path, scratch: Path
+    args: argparse.Namespace, name: str, xml: bytes, weights: Path, scratch: Path, say: Say
 ) -> tuple[bytes, Path, Mapping[str, float]]:
     """Return the quantised IR of one of f32, and what each output lost; raises PipelineError."""
     from pipeline.cli.convert import toolchain_python
@@ -74,8 +75,9 @@ def quantised(
         name=name,
         samples=[{port.name: path} for path in args.calibration],
         shapes={port.name: port.shape},
-        python=toolchain_python("nncf", scratch),
+        python=toolchain_python("nncf", scratch, say),
         seconds=_SECONDS,
     )
+    say("quantising")
     pair, losses = quantise_ir(order, folder, args.loss)
     return pair.read_bytes(), pair.with_suffix(".bin"), losses

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.cli.volume import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def add_parser(subparsers: Any) -> None:
         "--no-run", action="store_true", help="look at the files alone; execute nothing of them"
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    add_quiet(parser, "show only the folders that are invalid")
     parser.add_argument(
         "--github", action="store_true", help="also print annotations for GitHub Actions"
     )
@@ -107,11 +109,18 @@ def execute(args: argparse.Namespace) -> int:
     except PipelineError as error:
         print(error.render(), file=sys.stderr)
         return _UNCHECKED
-    return report(validations, as_json=args.json, github=args.github, junit=args.junit)
+    return report(
+        validations, as_json=args.json, github=args.github, junit=args.junit, quiet=args.quiet
+    )
 
 
 def report(
-    validations: list[Validation], *, as_json: bool, github: bool, junit: Path | None
+    validations: list[Validation],
+    *,
+    as_json: bool,
+    github: bool,
+    junit: Path | None,
+    quiet: bool = False,
 ) -> int:
     """Print and write what was found; return 1 where a folder is invalid, else 0."""
     from pipeline.publish.validation import told
@@ -129,7 +138,11 @@ def report(
             )
             print(fault.render(), file=sys.stderr)
             return _UNCHECKED
-    print(told.as_json(validations) if as_json else told.as_text(validations).rstrip("\n"))
+    shown = [each for each in validations if each.findings] if quiet else validations
+    if as_json:
+        print(told.as_json(validations))
+    elif shown:
+        print(told.as_text(shown).rstrip("\n"))
     if github:
         print(told.as_annotations(validations), end="")
     return 1 if any(each.findings for each in validations) else 0

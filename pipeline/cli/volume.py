@@ -19,6 +19,11 @@ def add_volume(parser: argparse.ArgumentParser, quiet: str) -> None:
     )
 
 
+def add_quiet(parser: argparse.ArgumentParser, quiet: str) -> None:
+    """Add -q alone, to a command that has nothing more to tell."""
+    parser.add_argument("-q", "--quiet", action="store_true", help=quiet)
+
+
 @contextmanager
 def progress(args: argparse.Namespace, name: str) -> Iterator[Say]:
     """Yield what shows progress on stderr: live on a terminal, as lines where -v asks for it."""
