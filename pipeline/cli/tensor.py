@@ -90,11 +90,11 @@ def execute(args: argparse.Namespace) -> int:
         raise PipelineError(
             Code.USAGE, "An option cannot be understood.", found=str(error)
         ) from None
-    for finding in check_tensor(table, args.dims, args.output.name):
+    for finding in check_tensor(table, args.dims, args.image.name):
         raise PipelineError(
             Code.USAGE,
             finding.message,
-            where=f"--{'-'.join(finding.path)}" if finding.path else "",
+            where=_option(finding.path),
             expected=finding.expected,
             found=finding.found,
             hint=finding.hint,
@@ -116,6 +116,12 @@ def execute(args: argparse.Namespace) -> int:
         ) from None
     print(f"{target}: {len(data)} bytes, {spec}, sha256 {Digest.of_file(target).sha256}")
     return 0
+
+
+def _option(path: tuple[str, ...]) -> str:
+    """Return the option that a key of the table comes from."""
+    # The picture is none; what does not fit it are the dims.
+    return {(): "", ("image",): "--dims"}.get(path, f"--{path[-1]}" if path else "")
 
 
 def _target(args: argparse.Namespace, spec: Any) -> Path:

@@ -72,6 +72,7 @@ def decode(
     except UnidentifiedImageError:
         raise refuse(
             "The file is not a picture that Pillow can read.",
+            _begin(picture),
             hint="JPEG, PNG, WebP, BMP, TIFF, GIF and, where Pillow has it, AVIF are read.",
         ) from None
     except ProfileError as error:
@@ -87,6 +88,11 @@ def decode(
     if 0 in flat.size:
         raise refuse("The picture has no pixels.", f"{flat.width} x {flat.height}")
     return flat
+
+
+def _begin(picture: Path) -> str:
+    with picture.open("rb") as stream:
+        return f"a file that begins with {data!r}" if (data := stream.read(12)) else "an empty file"
 
 
 @contextmanager

@@ -54,6 +54,30 @@ def test_a_tensor_in_a_folder_gets_the_name_that_tells_what_it_is(folder: Path) 
     assert "NCHW" in said
 
 
+def test_dims_of_another_shape_than_a_picture_are_one_clear_error(folder: Path) -> None:
+    done = wasi_nn("tensor", "photo.png", ".", "--dims", "1x3x48", *NEEDED.split(), cwd=folder)
+    assert done.returncode == 1
+    assert "[photo.png] is one picture" in done.stderr
+    assert "--dims" in done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["photo.png"]
+
+
+def test_a_tensor_says_its_spec_and_a_name_without_a_manifest_is_told_to_settle_no_layout(
+    folder: Path,
+) -> None:
+    assert "1x3x48x64 f32 NCHW BGR 0-255" in make(folder, ".", "1x3x48x64")
+    done = wasi_nn("inspect", "--json", "photo-1x3x48x64-f32.bgr", cwd=folder)
+    found = json.loads(done.stdout)
+    assert found["spec"] == "1x3x48x64 f32 BGR"
+    assert "does not tell the layout" in found["note"]
+    entry = {"file": "photo-1x3x48x64-f32.bgr", "layout": "NCHW", "range": "0-255"}
+    (folder / "manifest.json").write_text(json.dumps({"tensors": {"photo": {"x": entry}}}))
+    done = wasi_nn("inspect", "--json", "photo-1x3x48x64-f32.bgr", cwd=folder)
+    found = json.loads(done.stdout)
+    assert found["spec"] == "1x3x48x64 f32 NCHW BGR 0-255"
+    assert "note" not in found
+
+
 def test_a_preview_shows_the_picture_again(folder: Path) -> None:
     make(folder, ".", "1x3x48x64")
     done = wasi_nn("preview", "photo-1x3x48x64-f32.bgr", "again.png", cwd=folder)
