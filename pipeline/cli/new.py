@@ -111,7 +111,8 @@ def execute(args: argparse.Namespace) -> int:
     """Draft, write and tell; raises PipelineError."""
     from pipeline.cli.convert import model_files
     from pipeline.cli.prompts import asker
-    from pipeline.draft.make import Order, make_draft
+    from pipeline.draft.make import make_draft
+    from pipeline.draft.order import Order
 
     root = _project()
     target = _target(root, args.name, force=args.force)
@@ -286,7 +287,7 @@ def _notes(made: Made) -> list[str]:
     draft = made.draft
     executor = EXECUTORS[draft.framework]
     notes = [
-        f"{case}: {executor} answers {answer.top1} ({answer.value:.3f})"
+        f"{case}: {executor} answers {draft.class_of(answer)} ({answer.value:.3f})"
         for case, answer in draft.answers.items()
     ]
     notes += made.said
@@ -295,7 +296,8 @@ def _notes(made: Made) -> list[str]:
     if moved := [each.path for each in made.held if each.origin]:
         done = "copied to" if made.way == "copy" else "linked as, for this machine alone,"
         notes.append(f"{done} {', '.join(moved)}")
-        notes.append("others need them too: commit them, or add urls that they can fetch from")
+        if made.way == "copy":
+            notes.append("others need them too: commit them, or add urls that they can fetch from")
     if toolchain := RUNTIMES[executor].toolchain:
         notes.append(
             f"the golden check runs {executor} in a locked environment ({toolchain}), fetched once"

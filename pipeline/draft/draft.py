@@ -58,7 +58,8 @@ class Draft:
 
     ``files`` maps the framework's names of files to sources. ``outputs`` are all of the model's,
     each with the type that it must be given; they are empty where its own can be carried.
-    ``doubtful`` are the cases whose class a further precision may change.
+    ``names`` are those of the classes, where they are here. ``doubtful`` are the cases whose class
+    a further precision may change.
     """
 
     description: str
@@ -74,6 +75,7 @@ class Draft:
     guest: str
     size: int
     labels: str | None = None
+    names: Sequence[str] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     doubtful: Mapping[str, Sequence[str]] = field(default_factory=dict)
     largest: float = 1.0
@@ -86,6 +88,11 @@ class Draft:
             return [photo.case for photo in self.photos]
         kinds = [each.kind for each in self.inputs]
         return [next((kind for kind in ("tone", "tokens") if kind in kinds), kinds[0])]
+
+    def class_of(self, answer: Answer) -> str:
+        """Return the class of an answer, with its name where that is known."""
+        named = answer.top1 < len(self.names)
+        return f"{answer.top1} {self.names[answer.top1]}" if named else str(answer.top1)
 
 
 def unique(wanted: str, taken: Collection[str]) -> str:
@@ -238,8 +245,9 @@ def _expect(draft: Draft, case: str) -> str:
     keys: Keys = {**({"output": answer.output} if answer.several else {}), "top1": answer.top1}
     if draft.labels:
         keys["labels"] = draft.labels
+    name = f"{draft.names[answer.top1]}, " if answer.top1 < len(draft.names) else ""
     told = (
-        f"as {EXECUTORS[draft.framework]} answers to {owner(draft.framework)}'s model "
+        f"{name}as {EXECUTORS[draft.framework]} answers to {owner(draft.framework)}'s model "
         f"({answer.value:.3f}); is it what the picture shows?"
     )
     return table(("expect", case), keys, {"top1": told})

@@ -10,50 +10,24 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.config.model_tables import Framework, Precision
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture, Source
-from pipeline.draft.answer import Answer, Reply, ask_source
 from pipeline.draft.asking import Asker, Question
-from pipeline.draft.draft import NOTHING, UNKNOWN_LICENCE, Draft, Photo, size_of, text_of, unique
+from pipeline.draft.draft import UNKNOWN_LICENCE, Draft, Photo, size_of, text_of, unique
 from pipeline.draft.files import Held, Way, hold
 from pipeline.draft.inputs import Input, Wishes, draft_input, owner
 from pipeline.draft.labels import KNOWN
+from pipeline.draft.order import Order
 from pipeline.draft.photo import fit
+from pipeline.draft.replies import asked, clear, scale
 from pipeline.errors import Code, PipelineError
 from pipeline.model.outlines.look import look
 from pipeline.model.outlines.outline import Outline
-from pipeline.verify.tolerance import tolerance
+from pipeline.verify.expectation import read_labels
 
 # What holds the numbers of types that wasi-nn does not have.
 _CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32"}
-# The largest must be this many times the tolerance ahead of the second.
-_LEAD = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What the command line says.
-
-    ``files`` are the model's under its framework's names. A licence or description of None is
-    asked for. ``guests`` are the names of the project's guests.
-    """
-
-    root: Path
-    name: str
-    framework: Framework
-    files: Mapping[str, Path]
-    images: Sequence[Path]
-    labels: Path | None
-    wishes: Wishes
-    precisions: Sequence[Precision]
-    architecture: str | None
-    description: str | None
-    license: str | None
-    image_license: str | None
-    way: Way | None
-    guest: str
-    guests: Sequence[str]
+_MOST_LABELS = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +84,15 @@ def make_draft(order: Order, ask: Asker) -> Made:
         guest=order.guest,
         size=size_of(order.files.values()),
         labels="labels" if order.labels else None,
+        names=_names(order.labels),
     )
     fixture = _checked(draft, order)
-    replies = _asked(order, draft, fixture, outline, shots)
-    answers, doubtful = _clear(order, fixture, replies, bool(shots), said)
-    largest, least = _scale(replies, said)
+    replies = asked(order, draft, fixture, outline, shots)
+    answers, doubtful = clear(order, fixture, replies, bool(shots), said)
+    largest, least = scale(replies, said)
     draft = replace(draft, largest=largest, least=least)
+    if draft.names and (wrong := {each.of for each in answers.values()} - {len(draft.names)}):
+        said.append(f"{len(draft.names)} labels for {wrong.pop()} classes: are they this model's?")
     classes = {each.of for each in answers.values()}
     known = KNOWN.get(next(iter(classes), 0))
     if len(classes) == 1 and known is not None and draft.labels is None:
@@ -255,6 +232,24 @@ def _quantised(outline: Outline) -> str:
     return "inside" if outline.quantised else ""
 
 
+def _names(labels: Path | None) -> Sequence[str]:
+    """Return the names of the classes; raises PipelineError (USAGE) when the file has none."""
+    if labels is None:
+        return ()
+    try:
+        with labels.open("rb") as stream:
+            names = read_labels(stream.read(_MOST_LABELS).decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(
+            Code.USAGE,
+            "The labels cannot be read.",
+            where=f"--labels {labels}",
+            expected="a text file in UTF-8, one class a line",
+            found=getattr(error, "strerror", None) or "other bytes",
+        ) from None
+    return names
+
+
 def _outputs(outline: Outline) -> dict[str, str]:
     """Return a type for each output that wasi-nn cannot carry, with all the others beside them."""
     strange = {each.name: _CARRIED.get(each.type, "") for each in outline.outputs}
@@ -282,95 +277,6 @@ def _checked(draft: Draft, order: Order) -> Fixture:
             hint=finding.hint,
         )
     return fixture
-
-
-def _asked(
-    order: Order,
-    draft: Draft,
-    fixture: Fixture,
-    outline: Outline,
-    shots: Sequence[tuple[Photo, Path]],
-) -> Mapping[str, Reply]:
-    """Return what the source model answers; raises PipelineError where it cannot."""
-    outputs = [each.name for each in outline.outputs]
-    if order.framework == "kaldi":
-        # Its networks have one output, which has no name.
-        outputs = ["output"]
-    sources = {shot.source: path for shot, path in shots}
-    labelled = draft.labels is not None
-    try:
-        replies = ask_source(fixture, outputs, order.files, sources, labelled)
-    except PipelineError as error:
-        if error.code is not Code.VERIFY:
-            raise
-        guessed = [each for each in draft.inputs if each.why.get("shape", "").startswith("guess")]
-        raise PipelineError(
-            Code.MODEL,
-            f"{fixture.golden.executor} cannot run the model"
-            + (" with the shapes that were guessed." if guessed else "."),
-            where=", ".join(f"{each.name} {_dims(each)}" for each in guessed or draft.inputs),
-            hint="Give the right ones with --shape."
-            if guessed
-            else "Nothing could confirm its IR. A twin in another format can: [golden.files].",
-            detail=error.detail,
-        ) from None
-    for case, reply in replies.items():
-        if not reply.finite:
-            raise PipelineError(
-                Code.MODEL,
-                f"{fixture.golden.executor} answers to {case!r} with NaN or infinity.",
-                expected="numbers that can be compared",
-                hint="Feed the model something else: --image, --values or --shape.",
-            )
-    return replies
-
-
-def _clear(
-    order: Order,
-    fixture: Fixture,
-    replies: Mapping[str, Reply],
-    photos: bool,
-    said: list[str],
-) -> tuple[dict[str, Answer], dict[str, list[str]]]:
-    """Return the class that the source model tells of each photo, where that is clear.
-
-    Then, for each further precision, the cases whose class it may change.
-    """
-    answers = {
-        case: reply.answer for case, reply in replies.items() if photos and reply.answer is not None
-    }
-    clear = {}
-    for case, answer in answers.items():
-        if _near(answer, fixture, order.precisions[0]):
-            said.append(f"{case}: the two largest outputs are too near to expect one of them")
-        else:
-            clear[case] = answer
-    doubtful = {
-        str(precision): [
-            case for case, answer in clear.items() if _near(answer, fixture, precision)
-        ]
-        for precision in order.precisions[1:]
-    }
-    return clear, doubtful
-
-
-def _near(answer: Answer, fixture: Fixture, precision: Precision) -> bool:
-    """Return whether a precision may put the second class first."""
-    allowed = tolerance(fixture.golden, precision)
-    size = abs(answer.value)
-    return answer.lead <= min(_LEAD * (allowed.absolute + allowed.relative * size), size / 4)
-
-
-def _scale(replies: Mapping[str, Reply], said: list[str]) -> tuple[float, float]:
-    """Return how large the outputs are, and tell where they are too small to say anything."""
-    for case, reply in replies.items():
-        if reply.least < NOTHING:
-            said.append(f"{case}: an output is all but zero; another input would tell more")
-    found = replies.values()
-    return (
-        max((reply.largest for reply in found), default=1.0),
-        min((reply.least for reply in found), default=1.0),
-    )
 
 
 def _dims(given: Input) -> str:

@@ -295,6 +295,10 @@ def test_labels_make_an_output_that_of_classes(project: Project) -> None:
     )
     assert config["expect"]["blue"] == {"top1": 2, "labels": "labels"}
     assert config["source"]["labels"]["urls"] == ["file:colours.txt"]
+    (project.root / "more.txt").write_text("red\ngreen\nblue\nblack\n")
+    done = run_new(project.root, "more", "tiny.onnx", "--image", "blue.png", "--labels", "more.txt")
+    assert "onnxruntime answers 2 blue" in done.stdout
+    assert "4 labels for 3 classes" in done.stdout
 
 
 def test_a_grey_or_long_photo_is_said(project: Project) -> None:
@@ -405,6 +409,7 @@ BAD = {
     "a picture like a thread": (["x", "tiny.onnx", "--image", "thread.png"], "an aspect"),
     "a picture for words": (["x", "tokens.onnx", "--image", "red.png"], "takes a picture"),
     "no labels": (["x", "tiny.onnx", "--labels", "none.txt"], "cannot be read"),
+    "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
     "no name": (["Net 1", "tiny.onnx"], "The name is none"),
     "a name that is taken": (["tiny", "tiny.onnx"], "There is a fixture 'tiny' already"),
     "no guest": (["x", "tiny.onnx", "--guest", "clasify"], "did you mean 'classify'"),

@@ -1,0 +1,36 @@
+"""What a draft is ordered with: the model, the photos, and all that is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config.model_tables import Framework, Precision
+from pipeline.draft.files import Way
+from pipeline.draft.inputs import Wishes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the command line says.
+
+    ``files`` are the model's under its framework's names. A licence or description of None is
+    asked for. ``guests`` are the names of the project's guests.
+    """
+
+    root: Path
+    name: str
+    framework: Framework
+    files: Mapping[str, Path]
+    images: Sequence[Path]
+    labels: Path | None
+    wishes: Wishes
+    precisions: Sequence[Precision]
+    architecture: str | None
+    description: str | None
+    license: str | None
+    image_license: str | None
+    way: Way | None
+    guest: str
+    guests: Sequence[str]
