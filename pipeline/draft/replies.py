@@ -47,7 +47,7 @@ def asked(
             ),
             hint="Give the right ones with --shape."
             if guessed
-            else "If its shapes are right, a twin in another format can confirm it: [golden.files].",
+            else "If its shapes are right, a twin in another format can tell: [golden.files].",
             detail=error.detail,
         ) from None
     for case, reply in replies.items():
