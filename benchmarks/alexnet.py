@@ -11,12 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.timing import Timed, timed
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.convert import plain
+from benchmarks.timing import Timed, timed
 from pipeline.config.load import load_project
 from pipeline.engine.layout import Layout
 from pipeline.toolchain.locked import python_of

@@ -13,11 +13,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.timing import Timed, timed
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.timing import Timed, timed
 from pipeline.config.load import load_project
 from pipeline.config.model_tables import Model
 from pipeline.engine.layout import Layout

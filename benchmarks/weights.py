@@ -16,11 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import Timed, timed
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.timing import Timed, timed
 from pipeline.verify import native_program
 
 RUNS = 3
