@@ -12,6 +12,8 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.model.canonical import canonical_xml, weights_size
 from pipeline.model.convert import convert
+from pipeline.verify.executors.executor import Question
+from pipeline.verify.executors.onnxruntime import run_onnxruntime
 from pipeline.work.action import Job
 from tests.tiny import write_model
 
@@ -29,6 +31,7 @@ def run(folder: Path, model: Path, shape: tuple[int, ...] = (1, 3, 8, 8), **give
     (folder / "scratch").mkdir()
     precision = given.pop("precision", "f32")
     name = given.pop("input", "x")
+    outputs = given.pop("outputs", ())
     job = Job(
         inputs={"model": model},
         outputs={label: folder / file for label, file in OUTPUTS.items()},
@@ -39,6 +42,7 @@ def run(folder: Path, model: Path, shape: tuple[int, ...] = (1, 3, 8, 8), **give
                 "framework": "onnx",
                 "files": {"model": "model"},
                 "inputs": {name: {"shape": shape, **given}},
+                "outputs": {name: {} for name in outputs},
                 "precision": precision,
             },
         },
@@ -131,6 +135,87 @@ def test_a_shape_that_cannot_be(model: Path, tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as caught:
         run(tmp_path / "made", model, shape=(1, 3, 7, 7))
     assert "[1,3,8,8]" in caught.value.found
+
+
+def write_chain(path: Path) -> Path:
+    """Write ``y = -b``, ``b = a + 1``, ``a = relu(x)``, of three numbers."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Relu", ["x"], ["a"]),
+            helper.make_node("Add", ["a", "one"], ["b"]),
+            helper.make_node("Neg", ["b"], ["y"]),
+        ],
+        "chain",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+        [numpy_helper.from_array(numpy.ones((1, 3), numpy.float32), "one")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "outputs", "expected"),
+    [
+        ("x", ["a"], [[0, 0, 2]]),
+        ("x", ["b"], [[1, 1, 3]]),
+        ("x", ["y", "b"], [[-1, -1, -3], [1, 1, 3]]),
+        ("a", [], [[1, 0, -3]]),
+        ("a", ["b"], [[-1, 0, 3]]),
+    ],
+)
+def test_a_network_is_cut_at_the_tensors_that_are_named(
+    tmp_path: Path, given: str, outputs: list[str], expected: list[list[float]]
+) -> None:
+    import openvino
+
+    model = write_chain(tmp_path / "chain.onnx")
+    xml = run(tmp_path / "made", model, (1, 3), input=given, outputs=outputs).outputs["xml"]
+    compiled = openvino.Core().compile_model(xml, "CPU")
+    assert [port.any_name for port in compiled.outputs] == (outputs or ["y"])
+    found = compiled({given: numpy.array([[-2, -1, 2]], numpy.float32)})
+    assert [found[index].ravel().tolist() for index in range(len(expected))] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "outputs", "said"),
+    [
+        ("q", [], "no input 'q'; it has: x"),
+        ("x", ["q"], "no output 'q'; it has: y"),
+        ("b", ["a"], "takes no input 'b'"),
+    ],
+)
+def test_a_cut_that_cannot_be_is_one_error(
+    tmp_path: Path, given: str, outputs: list[str], said: str
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        run(
+            tmp_path / "made",
+            write_chain(tmp_path / "net.onnx"),
+            (1, 3),
+            input=given,
+            outputs=outputs,
+        )
+    assert said in caught.value.found
+
+
+def test_onnxruntime_answers_for_a_tensor_inside_of_the_network(tmp_path: Path) -> None:
+    question = Question(
+        files={"model": write_chain(tmp_path / "chain.onnx")},
+        inputs={"x": numpy.array([[-2, -1, 2]], numpy.float32)},
+        outputs=["b", "y"],
+        architecture=None,
+        folder=tmp_path,
+        python=tmp_path,
+        seconds=1,
+    )
+    found = run_onnxruntime(question).outputs
+    assert [each.ravel().tolist() for each in found] == [[1, 1, 3], [-1, -1, -3]]
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>no model</html>", b"\x00" * 1000])

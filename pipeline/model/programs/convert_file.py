@@ -5,30 +5,22 @@ import sys
 from typing import Any
 
 import openvino
+from cut import cut, whole
 from prepared import checked, prepared
 
 
 def main(order: dict[str, Any]) -> None:
     """Convert ``order["model"]`` to ``order["xml"]``."""
-    wanted = {"output": list(order["outputs"])} if order["outputs"] else {}
-    model = openvino.convert_model(order["model"], **wanted)
-    names = {name for port in model.inputs for name in port.names}
-    inner = [name for name in order["inputs"] if name not in names and name != "*"]
-    if inner and (missing := _unknown(order["model"], inner)) is None:
-        # All of them are tensors inside of the model, which is cut there.
-        model = openvino.convert_model(order["model"], input=list(order["inputs"]), **wanted)
-    elif inner:
-        sys.exit(f"The model has no input {missing!r}; it has: {', '.join(sorted(names))}.")
+    model = openvino.convert_model(order["model"])
+    border = {name for port in (*model.inputs, *model.outputs) for name in port.names}
+    if {*order["inputs"], *order["outputs"]} <= border | {"*"}:
+        if order["outputs"]:
+            model = cut(model, {}, order["outputs"])
+    else:
+        model = cut(whole(order["model"]), order["inputs"], order["outputs"])
     inputs = checked(model, order["inputs"])
     model = prepared(model, inputs, order["outputs"])
     openvino.save_model(model, order["xml"], compress_to_fp16=order["half"])
-
-
-def _unknown(model: str, names: list[str]) -> str | None:
-    """Return the first name that no tensor of the model has."""
-    whole = openvino.convert_model(model)
-    known = {name for node in whole.get_ops() for port in node.outputs() for name in port.names}
-    return next((name for name in names if name not in known), None)
 
 
 if __name__ == "__main__":
