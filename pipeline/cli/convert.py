@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.toolchain.locked import Environment
 
 _SECONDS = 3600.0
+_LARGEST = 3.4028234663852886e38
 _EPILOG = """\
 example:
   wasi-nn convert net.caffemodel net.prototxt -o out --precision f32 --mean 104,117,123
@@ -27,9 +28,9 @@ example:
   wasi-nn convert net.onnx -o out --precision int8 --calibration cat.bgr --calibration dog.bgr
 
   writes out/net.xml and out/net.bin. The files may be of Caffe (.caffemodel .prototxt), Kaldi,
-  MXNet (.params .json), ONNX, Paddle (.pdmodel .pdiparams), PyTorch (TorchScript or an exported
-  program), TensorFlow (a frozen graph, or the folder of a SavedModel) or TFLite. The external data
-  of an ONNX model is found beside it.
+  MXNet (.params .json), ONNX, Paddle (.pdmodel .pdiparams), PyTorch (TorchScript, an exported
+  program, or a state dict with its --architecture), TensorFlow (a frozen graph, or the folder of a
+  SavedModel) or TFLite. The external data of an ONNX model is found beside it.
 """
 _INPUT = re.compile(r"(?P<name>[^\[\]]+?)?(?:\[(?P<shape>\d+(?:,\d+)*)\])?")
 
@@ -48,6 +49,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--name", help="the name of the IR (that of the first file)")
     parser.add_argument(
         "--framework", choices=get_args(Framework), help="what the model was saved with"
+    )
+    parser.add_argument(
+        "--architecture",
+        metavar="NAME",
+        help="for a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
         "--precision", choices=("f32", "f16", "int8"), default="f32", help="of the weights (f32)"
@@ -77,7 +83,7 @@ def add_parser(subparsers: Any) -> None:
         "--mean", type=_numbers, default=(), metavar="M,…", help="subtracted from each channel"
     )
     parser.add_argument(
-        "--scale", type=_numbers, default=(), metavar="S,…", help="each channel is divided by it"
+        "--scale", type=_divisors, default=(), metavar="S,…", help="each channel is divided by it"
     )
     parser.add_argument(
         "--reverse-channels", action="store_true", help="RGB to BGR or back, before mean and scale"
@@ -98,6 +104,7 @@ def execute(args: argparse.Namespace) -> int:
 
     check_calibration(args)
     framework, files = model_files(args.model, args.framework)
+    _check_architecture(args, files)
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(
@@ -115,6 +122,7 @@ def execute(args: argparse.Namespace) -> int:
                 framework=framework,
                 files={label: label for label in files},
                 inputs=_inputs(args),
+                architecture=args.architecture,
                 precision="f16" if args.precision == "f16" else "f32",
             ),
             files=files,
@@ -188,6 +196,24 @@ def model_files(
     return framework, files
 
 
+def _check_architecture(args: argparse.Namespace, files: Mapping[str, Path]) -> None:
+    needed = "weights" in files and "topology" not in files
+    if needed and args.architecture is None:
+        raise PipelineError(
+            Code.USAGE,
+            "The file of PyTorch holds weights alone, and no architecture is named.",
+            where=str(args.model[0]),
+            expected="--architecture mobilenet_v2, or package.module:callable",
+            hint="Name the module that the weights belong to, or save it as TorchScript.",
+        )
+    if not needed and args.architecture is not None:
+        raise PipelineError(
+            Code.USAGE,
+            "An architecture belongs to a PyTorch state dict, and there is none.",
+            hint="Leave out --architecture.",
+        )
+
+
 def toolchain_python(toolchain: str | None, scratch: Path, say: Say) -> Path:
     """Return the interpreter of a toolchain, or ours; its environment is made where it is missing.
 
@@ -232,7 +258,7 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
                 f"The input {name!r} has no shape.",
                 expected=f"--input '{name}[1,3,224,224]', with sizes of yours",
             )
-    return {
+    inputs = {
         name: ModelInput(
             shape=shape,
             mean=args.mean if treated else (),
@@ -241,13 +267,46 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
         )
         for name, shape in given.items()
     }
+    for name, each in inputs.items():
+        # Without a shape the only input's own counts, which the converter knows.
+        if each.shape:
+            _check_input(name, each)
+    return inputs
+
+
+def _check_input(name: str, given: ModelInput) -> None:
+    from pipeline.config.finding import Finding, Known
+    from pipeline.config.input_rules import check_input
+
+    findings = list(check_input((), given, Known()))
+    if 0 in given.shape:
+        findings.append(Finding((), "An axis of no size holds nothing.", "sizes of 1 and more"))
+    for finding in findings:
+        raise PipelineError(
+            Code.USAGE,
+            finding.message,
+            where=f"--input {name}[{','.join(map(str, given.shape))}]",
+            expected=finding.expected,
+            found=finding.found,
+            hint=finding.hint,
+        )
 
 
 def _numbers(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in text.strip("[]").split(","))
+        found = tuple(float(part) for part in text.strip("[]").split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers") from None
+    if not all(abs(number) <= _LARGEST for number in found):
+        raise argparse.ArgumentTypeError(f"{text!r} has a number that no f32 can be")
+    return found
+
+
+def _divisors(text: str) -> tuple[float, ...]:
+    found = _numbers(text)
+    if not all(number > 0 for number in found):
+        raise argparse.ArgumentTypeError(f"{text!r} has a number that is not greater than 0")
+    return found
 
 
 def _environment(toolchain: str) -> Environment | None:

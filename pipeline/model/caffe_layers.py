@@ -82,6 +82,13 @@ def check_weights(topology: Path, weights: Path) -> None:
                 raise _other_net(topology, weights, name, layer.shapes, shapes)
 
 
+def input_names(topology: Path) -> list[str]:
+    """Return the names of a topology's inputs; raises PipelineError (MODEL)."""
+    net = read_prototxt(topology)
+    layers = [layer for layer in net.messages("layer") if layer.text("type") in _INPUTS]
+    return [*net.texts("input"), *(name for layer in layers for name in layer.texts("top"))]
+
+
 def _step(layer: Message, tops: dict[str, Shape], found: dict[str, Weighted]) -> None:
     kind = layer.text("type")
     bottoms = [tops.get(name) for name in layer.texts("bottom")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Request
@@ -12,54 +13,134 @@ _LACKS = (
     re.compile(r"No conversion rule found for operations?: *(?P<names>[^\n]+)"),
     re.compile(r'Found custom layer "(?P<names>[^"]+)"'),
     re.compile(r"unsupported type <(?P<names>[^>]+)>"),
+    re.compile(r"Operation '(?P<names>[^']+)' not supported"),
 )
 _DAMAGED = re.compile(
     r"can't be parsed|is corrupted or malformed|Unexpected end of|Error parsing"
-    r"|Cannot recognize input model"
+    r"|Cannot recognize input model|is not able to parse|Invalid NDArray file format"
+    r"|wasn't successfully read|PytorchStreamReader failed"
 )
+_NO_NODE = re.compile(r"No node with name (?P<name>\S+)")
+# The node that refused, of Model Optimizer or of OpenVINO, whose last line then tells why.
+_SHAPES = (
+    re.compile(r'Cannot infer shapes or values for node "(?P<node>[^"]+)"'),
+    re.compile(r"While validating node '(?P<node>\S+)(?:.|\n)*friendly_name '[^\n]*\n(?P<why>.+)"),
+)
+_WHY = re.compile(r"\[ ERROR \] +(?P<why>(?!Cannot infer|It can happen|Or because|Run )\S[^\n]*)")
 # Model Optimizer tells of its successor, and of its own age, in every run.
 _NOISE = re.compile(
     r"\[ INFO \]|OpenVINO Model Converter|docs\.openvino\.ai|FAQ|software\.intel\.com"
-    r"|^WARNING: All log messages|text_format\.cc"
+    r"|^WARNING: All log messages|text_format\.cc|Warning: |^ *warnings\.warn\(|^\[ ERROR \]\s*$"
+    r"|It can happen due to bug|Or because |Run Model Optimizer with"
 )
 
 
-def complaint(request: Request, converter: str, finished: Finished) -> PipelineError:
-    """Return the error for a conversion that gave no IR."""
-    files = ", ".join(dict.fromkeys(path.name for path in request.files.values()))
+def complaint(
+    request: Request, converter: str, finished: Finished, inputs: Sequence[str] = ()
+) -> PipelineError:
+    """Return the error for a conversion that gave no IR; ``inputs`` are the model's, if known."""
     lines = [line for line in finished.last_lines(40).splitlines() if not _NOISE.search(line)]
+    return (
+        _lacking(request, converter, finished.output, lines)
+        or _unnamed(request, finished.output, inputs)
+        or _damaged(request, finished.output, lines)
+        or _misshapen(request, finished.output)
+        or _other(request, converter, finished, lines)
+    )
+
+
+def _lacking(
+    request: Request, converter: str, output: str, lines: Sequence[str]
+) -> PipelineError | None:
     for pattern in _LACKS:
-        if lacking := pattern.search(finished.output):
+        if lacking := pattern.search(output):
             return PipelineError(
                 Code.MODEL,
                 f"{request.name} has an operation that {converter} cannot convert.",
-                where=files,
-                found=lacking["names"].strip(),
+                where=_files(request),
+                found=_with_type(request, lacking["names"].strip()),
                 hint="Cut the model before it by [model.outputs], or export it without it.",
                 detail="\n".join(lines[-6:]),
             )
-    if _DAMAGED.search(finished.output):
-        return PipelineError(
-            Code.MODEL,
-            f"The model {request.name} cannot be read: it is damaged, or of another format.",
-            where=files,
-            hint=f"Is it whole, and really of {request.model.framework}?",
-            detail="\n".join(lines[-6:]),
-        )
+    return None
+
+
+def _with_type(request: Request, name: str) -> str:
+    """Return what is lacking; of Caffe the layer is told, whose type stands in the topology."""
+    from pipeline.model.prototxt import read_prototxt
+
+    if request.model.framework != "caffe":
+        return name
+    layers = read_prototxt(request.files["topology"]).messages("layer")
+    kind = next((layer.text("type") for layer in layers if layer.text("name") == name), "")
+    return f"{kind}, the layer {name}" if kind else name
+
+
+def _unnamed(request: Request, output: str, inputs: Sequence[str]) -> PipelineError | None:
+    if not (unnamed := _NO_NODE.search(output)):
+        return None
+    there = f"; it has: {', '.join(sorted(inputs))}" if inputs else ""
+    hint = "Correct [model] in the config, or --input."
+    if request.model.framework == "kaldi":
+        hint = "Kaldi names no inputs: without a name in --input, the only one is meant."
+    return PipelineError(
+        Code.MODEL,
+        f"{request.name} has no input or layer of that name.",
+        where=_files(request),
+        found=f"no {unnamed['name']!r}{there}",
+        hint=hint,
+    )
+
+
+def _damaged(request: Request, output: str, lines: Sequence[str]) -> PipelineError | None:
+    if not _DAMAGED.search(output):
+        return None
+    return PipelineError(
+        Code.MODEL,
+        f"The model {request.name} cannot be read: it is damaged, or of another format.",
+        where=_files(request),
+        hint=f"Is it whole, and really of {request.model.framework}?",
+        detail="\n".join(lines[-6:]),
+    )
+
+
+def _misshapen(request: Request, output: str) -> PipelineError | None:
+    refused = next((found for pattern in _SHAPES if (found := pattern.search(output))), None)
+    if refused is None:
+        return None
+    first = _WHY.search(output)
+    why = refused.groupdict().get("why") or (first["why"].strip() if first else "")
+    return PipelineError(
+        Code.MODEL,
+        f"{request.name} cannot be computed from inputs of these shapes.",
+        where=f"{_files(request)}: {refused['node']}",
+        expected="shapes that its layers and weights fit",
+        found=why[:300] or "shapes that do not fit",
+        hint="Correct the shapes of [model.inputs], or of --input.",
+    )
+
+
+def _other(
+    request: Request, converter: str, finished: Finished, lines: Sequence[str]
+) -> PipelineError:
     if len(lines) == 1 and finished.returncode == 1:
         # One line of our own program.
         return PipelineError(
             Code.MODEL,
             f"{converter} could not convert {request.name}.",
-            where=files,
+            where=_files(request),
             found=lines[0],
             hint="Correct [model] in the config, or --input.",
         )
     return PipelineError(
         Code.MODEL,
         f"{converter} could not convert {request.name}.",
-        where=files,
+        where=_files(request),
         found=f"exit status {finished.returncode}",
         hint="See its own last lines below.",
         detail="\n".join(lines[-12:]),
     )
+
+
+def _files(request: Request) -> str:
+    return ", ".join(dict.fromkeys(path.name for path in request.files.values()))

@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.model.complaint import complaint
 from pipeline.model.request import Request
+from pipeline.model.torch_archive import check_archive
 from pipeline.work.process import run_process
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -32,6 +33,8 @@ def convert_paddle(request: Request, folder: Path) -> Path:
 
 def convert_pytorch(request: Request, folder: Path) -> Path:
     """Convert a state dict (``weights``), TorchScript, or an exported program."""
+    for path in request.files.values():
+        check_archive(path)
     return _convert(request, folder, request.name, program="convert_pytorch.py")
 
 

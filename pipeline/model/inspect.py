@@ -17,6 +17,8 @@ from pipeline.store.digest import Digest
 if TYPE_CHECKING:
     from openvino import Model
 
+_PRECISIONS = {"f32": "f32", "f16": "f16", "int8": "i8", "f64": "f64", "bf16": "bf16"}
+
 
 def inspect_ir(path: Path) -> Mapping[str, Any]:
     """Return what an IR holds, and whether its xml and bin belong together.
@@ -98,7 +100,18 @@ def _shown(model: Model) -> Mapping[str, Any]:
         "operations": dict(Counter(op.get_type_name() for op in operations).most_common()),
         "opsets": sorted({op.get_type_info().version_id for op in operations}),
         "parameters": dict(weights.most_common()),
+        "precision": _precision(
+            weights, "FakeQuantize" in {op.get_type_name() for op in operations}
+        ),
     }
+
+
+def _precision(weights: Mapping[str, int], quantised: bool) -> str:
+    """Return the precision of the weights, of which biases and tables are few, or ''."""
+    if quantised:
+        return "int8"
+    counted = {name: weights.get(kind, 0) for name, kind in _PRECISIONS.items()}
+    return max(counted, key=lambda name: counted[name]) if any(counted.values()) else ""
 
 
 def _port(port: Any) -> Mapping[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config.model_tables import ModelInput
-from pipeline.model.caffe_layers import check_weights
+from pipeline.model.caffe_layers import check_weights, input_names
 from pipeline.model.complaint import complaint
 from pipeline.model.private_home import private_home
 from pipeline.model.request import Request
@@ -75,8 +76,24 @@ def _convert(
     )
     xml = folder / "out" / f"{request.name}.xml"
     if finished.returncode != 0 or not xml.exists():
-        raise complaint(request, "Model Optimizer", finished)
+        raise complaint(request, "Model Optimizer", finished, _own_inputs(request))
     return xml
+
+
+def _own_inputs(request: Request) -> list[str]:
+    """Return the names of the model's inputs, as far as its files tell them."""
+    if request.model.framework == "caffe":
+        return input_names(request.files["topology"])
+    if request.model.framework == "mxnet":
+        try:
+            nodes = json.loads(request.files["symbol"].read_bytes())["nodes"]
+            variables = [str(node["name"]) for node in nodes if node["op"] == "null"]
+        except (ValueError, KeyError, TypeError):
+            return []
+        # What has no value, which is stored behind its name, has to be given one.
+        stored = request.files["params"].read_bytes()
+        return [name for name in variables if f":{name}".encode() not in stored]
+    return []
 
 
 def arguments(request: Request) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config.model_tables import Framework
 from pipeline.errors import Code, PipelineError
+from pipeline.model.torch_archive import is_torchscript
 
 # What each form of a model is called by: framework, then the endings of its files by label.
 _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
@@ -29,8 +30,8 @@ def recognise(
 ) -> tuple[Framework, dict[str, Path]]:
     """Return the framework of a model's files, and the files under its own names.
 
-    A folder is a SavedModel. Raises PipelineError (USAGE) when the files are of no framework, not
-    all that it needs, or not there.
+    A folder is a SavedModel; what PyTorch saved and is no TorchScript is a state dict. Raises
+    PipelineError (USAGE) when the files are of no framework, not all that it needs, or not there.
     """
     for path in paths:
         if not path.exists():
@@ -40,6 +41,9 @@ def recognise(
     known = [form for form in _FORMS if framework in (None, form[0])]
     for name, labels in known:
         if found := _fitting(paths, labels, len(known) == 1):
+            script = found.get("torchscript")
+            if script is not None and not is_torchscript(script):
+                return name, {"weights": script}
             return name, found
     endings = {label: ends for _, labels in known for label, ends in labels.items()}
     if framework is not None:

@@ -53,6 +53,7 @@ def test_a_model_becomes_a_pair_that_inspect_shows(converted: Path) -> None:
     assert found["belong together"]
     assert found["inputs"] == [{"name": "x", "shape": "[1,3,8,8]", "type": "f32"}]
     assert found["parameters"]["f32"] > 0
+    assert found["precision"] == "f32"
     assert len(found["canonical digest"]) == 64
 
 
@@ -126,7 +127,13 @@ def lacking(folder: Path) -> None:
         (["net.onnx", "--input", "x[1,3,8"], "cannot be understood"),
         (["net.onnx", "--input", "x"], "has no shape"),
         (["net.onnx", "--name", "../net"], "no file name"),
-        (["net.onnx", "--mean", "1,2"], "could not convert"),
+        (["net.onnx", "--mean", "1,2"], "Input 'x' has 3 channels, and the mean 2."),
+        (["net.onnx", "--input", "x[1,3,8,8]", "--mean", "1,2"], "has 2 values for 3 channels"),
+        (["net.onnx", "--input", "x[1,3,0,8]"], "An axis of no size"),
+        (["net.onnx", "--input", "x[1,3,99999999,8]"], "larger than the memory of any guest"),
+        (["net.onnx", "--architecture", "mobilenet_v2"], "belongs to a PyTorch state dict"),
+        (["state.pth"], "weights alone, and no architecture is named"),
+        (["net.prototxt"], "has a file .caffemodel too"),
         (["net.onnx", "--framework", "caffe"], ".caffemodel (weights)"),
         (["net.caffemodel"], "has a file .prototxt too"),
         (["empty"], "no SavedModel"),
@@ -143,11 +150,23 @@ def test_what_cannot_be_converted_is_one_error(
     (folder / "empty").mkdir()
     (folder / "notes.txt").write_text("notes")
     (folder / "net.caffemodel").write_bytes(b"x")
+    (folder / "net.prototxt").write_text("layer { }")
+    (folder / "state.pth").write_bytes(b"\x80\x02}q\x00.")
     done = wasi_nn("convert", *arguments, "-o", "out", cwd=folder)
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stderr.count("error[") == 1
     assert "Traceback" not in done.stderr
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "option", ["--mean=nan,1,1", "--scale=0,1,1", "--scale=1,-1,1", "--mean=x"]
+)
+def test_numbers_that_cannot_be_are_told_with_the_usage(folder: Path, option: str) -> None:
+    done = wasi_nn("convert", "net.onnx", "-o", "out", option, cwd=folder)
+    assert done.returncode == 2
+    assert f"argument {option.partition('=')[0]}" in done.stderr
     assert not (folder / "out").exists()
 
 

@@ -17,6 +17,12 @@ def main(order: dict[str, Any]) -> None:
     else:
         module = load(order["files"], order["architecture"])
         model = openvino.convert_model(module, example_input=_examples(order["inputs"]))
+    for kind, ports, names in (
+        ("inputs", model.inputs, order["inputs"]),
+        ("outputs", model.outputs, order["outputs"]),
+    ):
+        if len(names) > len(ports):
+            sys.exit(f"The module has {len(ports)} {kind}, and {len(names)} are named.")
     # PyTorch knows arguments and results by their place; the names that a trace gives are counters.
     for ports, names in ((model.inputs, order["inputs"]), (model.outputs, order["outputs"])):
         for port, name in zip(ports, names, strict=False):

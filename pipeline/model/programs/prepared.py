@@ -49,7 +49,18 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
         shape = _model_shape(given)
         if not ports[name].partial_shape.compatible(shape):
             sys.exit(f"Input {name!r} has shape {ports[name].partial_shape}, not {shape}.")
+        _check_channels(name, given)
     return inputs
+
+
+def _check_channels(name: str, given: dict[str, Any]) -> None:
+    """End the process with one line if a mean or a scale does not fit the channels."""
+    layout = given["layout"] or given["model_layout"] or ""
+    axis = layout.index("C") if "C" in layout else min(1, len(given["shape"]) - 1)
+    channels = given["shape"][axis]
+    for key in ("mean", "scale"):
+        if given[key] and len(given[key]) != channels:
+            sys.exit(f"Input {name!r} has {channels} channels, and the {key} {len(given[key])}.")
 
 
 def _widen(model: Model, inputs: dict[str, Any]) -> None:
