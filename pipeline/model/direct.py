@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from pipeline.errors import Code, PipelineError
 from pipeline.model.complaint import complaint
 from pipeline.model.request import Request
 from pipeline.model.torch_archive import check_archive
@@ -25,7 +26,19 @@ def convert_onnx(request: Request, folder: Path) -> Path:
 
 
 def convert_paddle(request: Request, folder: Path) -> Path:
-    """Convert a Paddle inference model (``model``) and its weights (``params``)."""
+    """Convert a Paddle inference model (``model``) and its weights (``params``).
+
+    Raises PipelineError (MODEL) too when it is a program in JSON, as Paddle 3 saves by itself.
+    """
+    with request.files["model"].open("rb") as stream:
+        if stream.read(1) == b"{":
+            raise PipelineError(
+                Code.MODEL,
+                "The Paddle model is a program in JSON, which OpenVINO does not read.",
+                where=request.files["model"].name,
+                expected="a .pdmodel",
+                hint="Save it where FLAGS_enable_pir_api=0 is set, or export it to ONNX.",
+            )
     names = {"model": f"{request.name}.pdmodel", "params": f"{request.name}.pdiparams"}
     place_files(request.files, folder, names)
     return _convert(request, folder, names["model"])

@@ -134,6 +134,7 @@ def lacking(folder: Path) -> None:
         (["net.onnx", "--architecture", "mobilenet_v2"], "belongs to a PyTorch state dict"),
         (["state.pth"], "weights alone, and no architecture is named"),
         (["net.prototxt"], "has a file .caffemodel too"),
+        (["net.json", "net.pdiparams"], "a program in JSON, which OpenVINO does not read"),
         (["net.onnx", "--framework", "caffe"], ".caffemodel (weights)"),
         (["net.caffemodel"], "has a file .prototxt too"),
         (["empty"], "no SavedModel"),
@@ -151,6 +152,8 @@ def test_what_cannot_be_converted_is_one_error(
     (folder / "notes.txt").write_text("notes")
     (folder / "net.caffemodel").write_bytes(b"x")
     (folder / "net.prototxt").write_text("layer { }")
+    (folder / "net.json").write_text('{"base_code": {"magic": "pir"}}')
+    (folder / "net.pdiparams").write_bytes(b"x")
     (folder / "state.pth").write_bytes(b"\x80\x02}q\x00.")
     done = wasi_nn("convert", *arguments, "-o", "out", cwd=folder)
     assert done.returncode == 1
