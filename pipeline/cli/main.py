@@ -6,75 +6,59 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
-from pipeline.cli import completion, doctor
+from pipeline.cli import completion
 from pipeline.errors import Code, PipelineError
 
-# Each offers add_parser(subparsers) and execute(args) -> int.
-COMMANDS: Sequence[ModuleType]
-_missing = ""
-try:
-    from pipeline.cli import (
-        conformance,
-        convert,
-        fetch,
-        inspect,
-        new,
-        preview,
-        run,
-        tensor,
-        validate,
-    )
-
-    COMMANDS = (
-        run,
-        new,
-        convert,
-        inspect,
-        tensor,
-        preview,
-        conformance,
-        fetch,
-        validate,
-        doctor,
-        completion,
-    )
-except ModuleNotFoundError as error:
-    # The doctor imports nothing, and tells what else is missing.
-    COMMANDS, _missing = (doctor,), error.name or str(error)
+# Each is a module here that offers add_parser(subparsers) and execute(args) -> int.
+COMMANDS = (
+    "run",
+    "new",
+    "convert",
+    "inspect",
+    "tensor",
+    "preview",
+    "conformance",
+    "fetch",
+    "validate",
+    "doctor",
+    "completion",
+)
 
 _INTERRUPTED = 130
 
 
-def command_line() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser of these commands; raises ModuleNotFoundError for a package they need."""
     parser = argparse.ArgumentParser(
         prog="wasi-nn",
         description="Runs wasi-nn guests in a sandbox; converts models; makes and shows tensors.",
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    for name in names:
+        import_module(f"pipeline.cli.{name}").add_parser(subparsers)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
     given = sys.argv[1:] if argv is None else argv
-    if _missing and given[:1] != ["doctor"]:
-        hint = "`wasi-nn doctor` tells what else is missing; pip install -e . installs it."
-        message = f"The package {_missing}, which every command needs, is not installed."
-        return _told(PipelineError(Code.TOOLCHAIN, message, hint=hint))
-    parser = command_line()
-    if completion.asked():
-        completion.answer(parser)
-    args = parser.parse_args(given)
     try:
+        # One that is named needs no other, and a guest should start at once; the doctor imports
+        # nothing, and tells what is missing.
+        parser = command_line(given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS)
+        if completion.asked():
+            completion.answer(parser)
+        args = parser.parse_args(given)
         code = int(args.execute(args))
         sys.stdout.flush()
+    except ModuleNotFoundError as error:
+        hint = "`wasi-nn doctor` tells what else is missing; pip install -e . installs it."
+        message = f"The package {error.name}, which this command needs, is not installed."
+        return _told(PipelineError(Code.TOOLCHAIN, message, hint=hint))
     except PipelineError as error:
         return _told(error)
     except BrokenPipeError:

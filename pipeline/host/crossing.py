@@ -8,22 +8,28 @@ takes the first four (wasmtime.h, `wasmtime_val_raw_t`).
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import wasmtime
 from wasmtime import _bindings as bindings
+from wasmtime._ffi import dll
 
 # Arguments as u32s, and the memory of the instance that calls, None if it exports none.
-HostFunction = Callable[["InstanceMemory | None", list[int]], int]
+HostFunction = Callable[["InstanceMemory | None", Sequence[int]], int]
 
-_SLOTS = 4
+_SLOT = 16
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
 )
 _NOTHING = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
 _CALLER = ctypes.POINTER(bindings.wasmtime_caller_t)
 _MEMORY = 3
+# The bindings' own look at its arguments would take longer than all else that a call costs.
+_data_size = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)(
+    ("wasmtime_memory_data_size", dll)
+)
 
 
 class InstanceMemory:
@@ -31,16 +37,19 @@ class InstanceMemory:
 
     def __init__(self, context: Any, memory: Any) -> None:
         self._context = context
-        self._memory = ctypes.byref(memory)
+        self._memory = memory
+        self._addresses = ctypes.cast(context, ctypes.c_void_p).value, ctypes.addressof(memory)
+        self._size = 0
         self._data = memoryview(b"")
 
     def look(self) -> InstanceMemory:
         """Find the bytes again, which move only when they become more; once for each call."""
-        size = bindings.wasmtime_memory_data_size(self._context, self._memory)
-        if size != len(self._data):
-            pointer = bindings.wasmtime_memory_data(self._context, self._memory)
+        size = _data_size(*self._addresses)
+        if size != self._size:
+            pointer = bindings.wasmtime_memory_data(self._context, ctypes.byref(self._memory))
             address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
             self._data = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+            self._size = size
         return self
 
     def data(self) -> memoryview:
@@ -69,14 +78,19 @@ class Crossing:
         results: int = 1,
     ) -> None:
         """Define a function of ``count`` i32s that returns one or none; raises WasmtimeError."""
-        slots = ctypes.c_uint32 * (_SLOTS * max(count, 1))
-        end = _SLOTS * count
+        slots = ctypes.c_uint8 * (_SLOT * max(count, 1))
+        arguments = struct.Struct("<" + "12x".join("I" * count))
+        last, raw = 0, memoryview(b"")
 
         def answer(_env: int, caller: int, values: int, _count: int) -> int:
+            nonlocal last, raw
             try:
-                raw = slots.from_address(values)
+                # Mostly it is the same place of the stack, call after call.
+                if values != last:
+                    raw = memoryview(slots.from_address(values)).cast("B").cast("I")
+                    last = values
                 memory = self._memory.look() if self._memory else self._find(caller)
-                raw[0] = function(memory, raw[0:end:_SLOTS])
+                raw[0] = function(memory, arguments.unpack_from(raw))
             except BaseException as error:  # Nothing may be raised into wasm: it ends in a trap.
                 self.failure = error
                 trap = wasmtime.Trap("a function of the host failed")._consume()

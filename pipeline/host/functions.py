@@ -30,6 +30,7 @@ from pipeline.host.memory import Memory
 from pipeline.host.tensors import Tensor, read_tensor
 
 _LONGEST_NAME = 4096
+_SUCCESS = Errno.SUCCESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,21 +109,19 @@ class Functions:
 
     def call(self, name: str, guest: Memory | None, values: Sequence[int]) -> Errno:
         """Answer one call; ``values`` are u32s. Nothing is raised."""
+        if self._trace is None:
+            return self._serve(name, guest, values)
         self._about = ""
-        started = time.perf_counter() if self._trace else 0.0
-        errno, message = self._answer(name, guest, values)
-        self.succeeded[name] += errno is Errno.SUCCESS
-        if message:
-            self._say(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
-        if self._trace:
-            shown = ", ".join(
-                f"{parameter} {value:#x}" if parameter.endswith("*") else f"{parameter} {value}"
-                for parameter, value in zip(FUNCTIONS[name], values, strict=True)
-            )
-            took = (time.perf_counter() - started) * 1000
-            self._trace(
-                f"{name}({shown}) = {errno.value} {errno.name.lower()}, {took:.3f} ms{self._about}"
-            )
+        started = time.perf_counter()
+        errno = self._serve(name, guest, values)
+        took = (time.perf_counter() - started) * 1000
+        shown = ", ".join(
+            f"{parameter} {value:#x}" if parameter.endswith("*") else f"{parameter} {value}"
+            for parameter, value in zip(FUNCTIONS[name], values, strict=True)
+        )
+        self._trace(
+            f"{name}({shown}) = {errno.value} {errno.name.lower()}, {took:.3f} ms{self._about}"
+        )
         return errno
 
     def cancel(self) -> None:
@@ -131,22 +130,17 @@ class Functions:
         if running is not None:
             running.cancel()
 
-    def _answer(self, name: str, guest: Memory | None, values: Sequence[int]) -> tuple[Errno, str]:
-        if guest is None:
-            return Errno.MISSING_MEMORY, "the guest exports no memory"
+    def _serve(self, name: str, guest: Memory | None, values: Sequence[int]) -> Errno:
         try:
+            if guest is None:
+                raise Refusal(Errno.MISSING_MEMORY, "the guest exports no memory")
             self._functions[name](guest, *values)
-        except Refusal as refusal:
-            return refusal.errno, refusal.message
-        except BackendFailure as failure:
-            return Errno.RUNTIME_ERROR, str(failure)
-        except Missing as missing:
-            return Errno.INVALID_ENCODING, str(missing)
-        except MemoryError:
-            return Errno.TOO_LARGE, "the host has no memory left for this"
-        except Exception as error:  # a fault of the host must not end the guest's process
-            return Errno.RUNTIME_ERROR, f"the host failed: {type(error).__name__}: {error}"
-        return Errno.SUCCESS, ""
+        except Exception as error:
+            errno, message = _answer(error)
+            self._say(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
+            return errno
+        self.succeeded[name] += 1
+        return _SUCCESS
 
     def _load(
         self, guest: Memory, builders: int, count: int, number: int, target: int, out: int
@@ -219,21 +213,22 @@ class Functions:
                 f"{', '.join(port.name for port in inputs) or 'none'}"
             )
         tensor = context.tensors.get(index)
-        if tensor is None or not tensor.still_at(guest, pointer):
+        data = tensor.still_at(guest, pointer) if tensor else None
+        if tensor is None or data is None:
             tensor = read_tensor(guest, pointer, inputs[index], index, self._tensor_type_abi)
+            data = memory.view(guest, f"the data of input {index}", tensor.data, tensor.length)
         if self._trace:
             shape = "x".join(map(str, tensor.dims)) or "a scalar"
             self._about = f": {inputs[index].name}, {shape} {tensor.element.name}"
-        before = context.sizes.get(index, 0)
-        self._check_bytes(tensor.length - before)
-        data = memory.view(guest, f"the data of input {index}", tensor.data, tensor.length)
+        more = tensor.length - context.sizes.get(index, 0)
+        self._check_bytes(more)
         # From here on the outputs are those of other inputs, even where the backend fails.
         context.computed = False
         context.execution.set_input(index, tensor.element.name, tensor.dims, data)
         if self._border:
             kind = tensor.element.name, tensor.dims
             self._border.crosses("input", (handle, index), inputs[index].name, kind, data)
-        self._bytes += tensor.length - before
+        self._bytes += more
         context.sizes[index] = tensor.length
         context.tensors[index] = tensor
 
@@ -265,7 +260,7 @@ class Functions:
                 f"{', '.join(port.name for port in outputs) or 'none'}"
             )
         memory.check(guest, "the pointer for the number of bytes written", out, 4)
-        memory.check(guest, f"the buffer for output {index}", buffer, size)
+        memory.check(guest, "the buffer for the output", buffer, size)
         if not context.computed:
             raise Refusal(
                 Errno.RUNTIME_ERROR,
@@ -282,7 +277,7 @@ class Functions:
                 f"output {index} ({outputs[index].name}) has {len(data)} bytes, "
                 f"the buffer only {size}",
             )
-        memory.write(guest, f"output {index}", buffer, data)
+        memory.write(guest, "the output", buffer, data)
         memory.write_u32(guest, "the number of bytes written", out, len(data))
         if self._border:
             kind = context.execution.output_type(index)
@@ -355,3 +350,17 @@ class Functions:
                 f"with {more} bytes more the guest's models and inputs would pass their limit of "
                 f"{self._most_bytes} bytes",
             )
+
+
+def _answer(error: Exception) -> tuple[Errno, str]:
+    """Return what a guest gets, and its owner is told, when a call could not be served."""
+    if isinstance(error, Refusal):
+        return error.errno, error.message
+    if isinstance(error, BackendFailure):
+        return Errno.RUNTIME_ERROR, str(error)
+    if isinstance(error, Missing):
+        return Errno.INVALID_ENCODING, str(error)
+    if isinstance(error, MemoryError):
+        return Errno.TOO_LARGE, "the host has no memory left for this"
+    # A fault of the host must not end the guest's process.
+    return Errno.RUNTIME_ERROR, f"the host failed: {type(error).__name__}: {error}"

@@ -261,7 +261,7 @@ def _made(folder: Path | None) -> Path | None:
 
 
 def _bound(functions: Functions, name: str) -> HostFunction:
-    def serve(memory: Memory | None, arguments: list[int]) -> int:
+    def serve(memory: Memory | None, arguments: Sequence[int]) -> int:
         return functions.call(name, memory, arguments)
 
     return serve

@@ -10,7 +10,7 @@ that it loads. Wasmtime refuses to move more than 128 MiB in one call (errno ENO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class Ended:
 
 
 # A function of the host: given the guest's memory and u32s, it returns an i32.
-HostFunction = Callable[[Memory | None, list[int]], int]
+HostFunction = Callable[[Memory | None, Sequence[int]], int]
 
 
 def run_command(

@@ -38,18 +38,20 @@ class Tensor:
     record: tuple[int, bytes]
     shape: tuple[int, bytes]
 
-    def still_at(self, guest: Memory, pointer: int) -> bool:
-        """Return whether the same bytes lie at the same places.
+    def still_at(self, guest: Memory, pointer: int) -> memoryview | None:
+        """Return its data in place if it is at this pointer and the same bytes say what it is.
 
         Then all that was checked holds: the memory of a guest never gets smaller.
         """
         (at, record), (dims_at, dims) = self.record, self.shape
-        data = guest.data()
-        return (
+        whole = guest.data()
+        if (
             at == pointer
-            and data[at : at + TENSOR_SIZE] == record
-            and data[dims_at : dims_at + len(dims)] == dims
-        )
+            and whole[at : at + TENSOR_SIZE] == record
+            and whole[dims_at : dims_at + len(dims)] == dims
+        ):
+            return whole[self.data : self.data + self.length]
+        return None
 
 
 def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: TensorTypeAbi) -> Tensor:

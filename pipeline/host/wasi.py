@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def define_exit(crossing: Crossing, linker: wasmtime.Linker, exits: list[int]) -
     """Define proc_exit, which adds the code to ``exits`` and ends the guest by a trap."""
 
     # Wasmtime's own proc_exit refuses 126 and more, and loses the number.
-    def proc_exit(_memory: object, arguments: list[int]) -> int:
+    def proc_exit(_memory: object, arguments: Sequence[int]) -> int:
         exits.append(arguments[0])
         raise Exit
 

@@ -12,7 +12,7 @@ import random
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -82,7 +82,7 @@ class Fuzzer:
         assert not failed, failed[0]
 
 
-def _bound(watch: Watch, name: str) -> Callable[[Memory | None, list[int]], int]:
+def _bound(watch: Watch, name: str) -> Callable[[Memory | None, Sequence[int]], int]:
     return lambda memory, values: watch.call(name, memory, values)
 
 
