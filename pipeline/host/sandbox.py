@@ -56,7 +56,7 @@ def run_command(
     """
     import wasmtime
 
-    engine = _engine(command)
+    engine = start_engine(command)
 
     def stop() -> None:
         engine.increment_epoch()
@@ -138,7 +138,8 @@ def _run(
     return Ended(exit_code=exits[0] if exits else 0, memory=used)
 
 
-def _engine(command: Command) -> wasmtime.Engine:
+def start_engine(command: Command) -> wasmtime.Engine:
+    """Return the engine that compiles and runs a guest; each has its own clock and limits."""
     import wasmtime
 
     config = wasmtime.Config()
