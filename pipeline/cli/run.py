@@ -78,7 +78,8 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="[NAME=][ENCODING::]FOLDER",
-        help="a model that the guest may load by NAME, else by the folder's last name. ENCODING is "
+        help="a model that the guest may load by NAME, else by the folder's last name; an only one "
+        "is compiled while the guest gets ready. ENCODING is "
         "openvino (the default), onnx, tensorflow (frozen graph or SavedModel), tensorflowlite, "
         "pytorch (TorchScript) or paddle. Of several models in FOLDER it is model.*, NAME.* or "
         "that of the folder's name; FOLDER may also be a model's file",

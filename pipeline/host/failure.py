@@ -39,7 +39,7 @@ def failure(
     if "incompatible import type" in text:
         return PipelineError(
             Code.GUEST_IMPORTS,
-            "The guest imports a function with parameters that it does not have.",
+            "The guest imports something with another type than it has.",
             where=where,
             detail=text,
         )
@@ -66,11 +66,13 @@ def failure(
             hint="Give it more memory.",
             detail=text,
         )
+    trapped = isinstance(error, wasmtime.Trap) or "wasm backtrace" in text or "wasm trap" in text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return PipelineError(
         Code.GUEST_FAILED,
-        "The guest trapped.",
+        "The guest trapped." if trapped else "The guest cannot be started.",
         where=where,
-        found=text.rpartition("wasm trap: ")[2].splitlines()[0] if text else type(error).__name__,
+        found=lines[-1].removeprefix("wasm trap: ") if lines else type(error).__name__,
         hint=f"It had {used} of the {command.memory} bytes of memory that it may have."
         if used
         else "",

@@ -161,8 +161,9 @@ class Host:
                 disk=_MOST_CAPTURED if disk is None and capture is not None else disk,
             )
             command.check()
+            catalogue = self._registry.catalogue(graphs)
             functions = Functions(
-                self._registry.catalogue(graphs),
+                catalogue,
                 self._backends,
                 say=messages.add,
                 trace=messages.add if trace else None,
@@ -177,7 +178,8 @@ class Host:
             }
             started = time.perf_counter()
             try:
-                ended = run_command(command, abi.MODULE, offered, functions.cancel)
+                with catalogue.ahead():
+                    ended = run_command(command, abi.MODULE, offered, functions.cancel)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise

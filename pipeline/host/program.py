@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 256 << 20
 _PAGE = 65536
+# What is told of names that a guest chose.
+_SHOWN, _LONGEST_NAME = 20, 120
 # Bytes 4 to 8 of a binary: the version of a core module, and of a component.
 _CORE = b"\0asm\x01\0\0\0"
 _COMPONENT = b"\0asm\x0d\0\x01\0"
@@ -42,25 +44,32 @@ def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.M
 
 
 def check_imports(
-    module: wasmtime.Module, path: Path, offered: Collection[tuple[str, str]]
+    module: wasmtime.Module,
+    path: Path,
+    offered: Collection[tuple[str, str]],
+    modules: Sequence[str],
 ) -> None:
-    """Raise PipelineError (GUEST_IMPORTS) that names every import which nobody offers."""
-    wanted = [(each.module, each.name or "") for each in module.imports]
+    """Raise PipelineError (GUEST_IMPORTS) that names the imports which none of ``modules`` has."""
     missing = [
-        f"{module_name}.{name}"
-        for module_name, name in wanted
-        if (module_name, name) not in offered
+        f"{_short(each.module)}.{_short(each.name or '')}"
+        for each in module.imports
+        if (each.module, each.name or "") not in offered
     ]
     if missing:
-        modules = sorted({module_name for module_name, _ in offered})
+        more = len(missing) - _SHOWN
         raise PipelineError(
             Code.GUEST_IMPORTS,
             "The guest imports what this host does not have.",
             where=str(path),
             expected=f"functions of {' and '.join(modules)}",
-            found=", ".join(missing),
+            found=", ".join(missing[:_SHOWN]) + (f" and {more} more" if more > 0 else ""),
             hint="Build the guest for wasm32-wasi (preview 1).",
         )
+
+
+def _short(name: str) -> str:
+    """Return a name that the guest chose as text of one line."""
+    return repr(name)[1:-1][:_LONGEST_NAME]
 
 
 def _read(path: Path) -> bytes:
@@ -111,7 +120,8 @@ def _check_exports(module: wasmtime.Module, path: Path) -> None:
             Code.GUEST_BUILD,
             f"The guest does not export {' and '.join(missing)}.",
             where=str(path),
-            found=", ".join(sorted(name for name in types if name)) or "no exports",
+            found=", ".join(sorted(_short(name) for name in types if name)[:_SHOWN])
+            or "no exports",
             hint="Build it as a WASI command: a program with a main, not a library.",
         )
 

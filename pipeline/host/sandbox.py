@@ -174,4 +174,4 @@ def _check_linkable(
             except wasmtime.WasmtimeError:
                 continue
             offered.add((MODULE, each.name))
-    check_imports(module, path, offered)
+    check_imports(module, path, offered, (module_name, MODULE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.verify.conformance.case import END, At, Call, Case, Holds, Place, Step, Stop, Word
-from pipeline.verify.conformance.models import Model, add, onnx
+from pipeline.verify.conformance.models import Model, add, numbers, onnx, tensorflow, tflite
 from pipeline.verify.conformance.steps import (
     ARGUMENT,
     CPU,
@@ -14,6 +14,8 @@ from pipeline.verify.conformance.steps import (
     OPENVINO,
     RUNTIME,
     SUCCESS,
+    X,
+    Y,
     context,
     inferred,
     load,
@@ -29,6 +31,7 @@ from pipeline.verify.conformance.steps import (
 _ONNX, _TENSORFLOW, _PYTORCH, _TENSORFLOWLITE = 1, 2, 3, 4
 _GPU, _TPU = 1, 2
 _MANY = 32
+_SQUARES = numbers("f32", 100, 400, 900, 1600)
 
 
 def cases() -> list[Case]:
@@ -78,6 +81,11 @@ def cases() -> list[Case]:
             "weights that end outside memory are answered with 1",
             [At("xml"), u32(len(add().xml)), At(END, -8), u32(16)],
         ),
+        _with_builders(
+            "load-weights-past-4-gib",
+            "weights whose end is past 4 GiB are answered with 1",
+            [At("xml"), u32(len(add().xml)), u32(0xFFFFFFF8, 16)],
+        ),
         _misaligned(),
         *(
             _refused_load(f"load-{word}", f"OpenVINO with {told} is answered with 1", [*four()], n)
@@ -101,23 +109,13 @@ def cases() -> list[Case]:
             encoding=42,
             by=(ENCODING,),
         ),
-        Case(
-            name="load-onnx",
-            asks="a model in ONNX is inferred, or answered with 2 where there is no backend for it",
-            steps=[
-                Place("onnx", [onnx()]),
-                Place("builders", [At("onnx"), u32(len(onnx()))]),
-                Place("graph", [HANDLE]),
-                Call(
-                    "load",
-                    (At("builders"), 1, _ONNX, CPU, At("graph")),
-                    (SUCCESS, ENCODING),
-                ),
-                Stop(),
-                *context(),
-                *tensor(),
-                *inferred(),
-            ],
+        *(
+            _other_encoding(name, told, number, data, expected)
+            for name, told, number, data, expected in (
+                ("onnx", "ONNX", _ONNX, onnx(), Y),
+                ("tensorflow", "a frozen TensorFlow graph", _TENSORFLOW, tensorflow(), _SQUARES),
+                ("tensorflowlite", "TFLite", _TENSORFLOWLITE, tflite(), X),
+            )
         ),
         *(
             Case(
@@ -227,6 +225,23 @@ def _refused_load(
             Holds("graph", HANDLE, "a refused load wrote a handle"),
             *loaded(label=" after"),
             Holds("graph after", u32(0), "a refused load took a handle", unsafe=False),
+        ],
+    )
+
+
+def _other_encoding(name: str, told: str, number: int, data: bytes, expected: bytes) -> Case:
+    return Case(
+        name=f"load-{name}",
+        asks=f"a model in {told} is inferred, or answered with 2 where there is no backend for it",
+        steps=[
+            Place("model", [data]),
+            Place("builders", [At("model"), u32(len(data))]),
+            Place("graph", [HANDLE]),
+            Call("load", (At("builders"), 1, number, CPU, At("graph")), (SUCCESS, ENCODING)),
+            Stop(),
+            *context(),
+            *tensor(),
+            *inferred(expected),
         ],
     )
 

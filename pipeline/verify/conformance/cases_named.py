@@ -63,6 +63,23 @@ def cases() -> list[Case]:
                 *output(numbers("f32", 2, 4, 6, 8), label=" 2", context=" 2"),
             ],
         ),
+        Case(
+            name="name-with-config",
+            asks="a graph is loaded by its name with the config {}",
+            graphs=[NAME],
+            steps=[
+                Place("name", [NAME.encode()]),
+                Place("config", [b"{}"]),
+                Place("graph", [HANDLE]),
+                served(
+                    "load_by_name_with_config",
+                    *(At("name"), len(NAME), At("config"), 2, At("graph")),
+                ),
+                *context(),
+                *tensor(),
+                *inferred(),
+            ],
+        ),
         _refused("name-unknown", "a name that the host does not offer", b"nothing-of-this-name"),
         _refused("name-not-a-path", "a path with ../ in it", b"../add/../add"),
         _refused("name-not-a-file", "the path of a file of the model", b"add/model.xml"),

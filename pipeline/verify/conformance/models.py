@@ -24,6 +24,16 @@ TYPES: Mapping[str, tuple[int, str]] = MappingProxyType(
 )
 _ELEMENT = {"f16": "FP16", "f32": "FP32", "f64": "FP64", "u8": "U8", "i32": "I32", "i64": "I64"}
 _ADDED = (1, 2, 3, 4)
+_TFLITE = (
+    "1800000054464c3300000e00140010000c000800000004000e000000100000001c000000000100000300"
+    "00000100000008000000040004000400000001000000100000000c00140010000c00080004000c000000"
+    "100000003c0000004000000044000000010000001000000000000a000c000000080004000a0000000800"
+    "00000c000000010000000100000001000000000000000100000001000000010000000000000002000000"
+    "4c00000004000000d0ffffff0c0000001400000018000000020000000100000004000000010000007900"
+    "0000020000000100000004000000140010000c000000000008000000000000000400140000000c000000"
+    "140000001800000002000000010000000400000001000000780000000200000001000000040000000100"
+    "0000100000000c000c000b000000000004000c0000001300000000000013"
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,28 @@ def onnx() -> bytes:
     graph = _field(1, node) + _field(2, b"add") + _field(5, weights)
     graph += _field(11, _value_info(b"x")) + _field(12, _value_info(b"y"))
     return _field(1, 8) + _field(7, graph) + _field(8, _field(1, b"") + _field(2, 13))
+
+
+def tensorflow() -> bytes:
+    """Return y = x * x of 1x4 f32 as a frozen TensorFlow graph (graph.proto's fields)."""
+    kind = _field(6, 1)
+    shape = _field(7, b"".join(_field(2, _field(1, size)) for size in (1, 4)))
+    x = _field(1, b"x") + _field(2, b"Placeholder")
+    x += _attribute(b"dtype", kind) + _attribute(b"shape", shape)
+    square = _field(1, b"y") + _field(2, b"Mul") + _field(3, b"x") + _field(3, b"x")
+    return _field(1, x) + _field(1, square + _attribute(b"T", kind))
+
+
+def _attribute(key: bytes, value: bytes) -> bytes:
+    return _field(5, _field(1, key) + _field(2, value))
+
+
+def tflite() -> bytes:
+    """Return y = relu(x) of 1x4 f32 as a TFLite flatbuffer, written out.
+
+    Its offsets cannot be told from its fields, so it is the bytes; a test builds the same.
+    """
+    return bytes.fromhex(_TFLITE)
 
 
 def _value_info(name: bytes) -> bytes:

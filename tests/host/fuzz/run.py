@@ -47,7 +47,7 @@ class Fuzzer:
         self._shared = folder / "in"
         self._shared.mkdir(exist_ok=True)
         self._graphs = [NamedGraph(name, models / name) for name in NAMES]
-        backends = [Backends(chosen, Tuning()) for chosen in ({}, _OTHERS)]
+        backends = [Backends(chosen, Tuning(threads=1)) for chosen in ({}, _OTHERS)]
         self._hosts = [(each, GraphRegistry(each)) for each in backends]
         self.answers: Counter[tuple[str, int]] = Counter()
 

@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.verify.conformance.case import Call, Case, Verdict
 from pipeline.verify.conformance.cases import CASES
+from pipeline.verify.conformance.models import tflite
+from tests.host.made_models import tflite_model
 from tests.verify.conformance.broken import FROM_OUTSIDE, Fault, faults
 from tests.verify.conformance.conftest import Ask
 
@@ -55,3 +57,7 @@ def test_names_are_unique_and_each_case_asks_something() -> None:
         for case in CASES
         if case.name != "exit-200"
     )
+
+
+def test_the_tflite_model_that_is_written_out_is_what_its_builder_makes() -> None:
+    assert tflite() == tflite_model()

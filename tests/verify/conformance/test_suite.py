@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -98,6 +99,48 @@ def test_a_kit_is_not_written_over_something_else(
     assert "not empty" in capsys.readouterr().err
     assert main(["conformance", "--kit", str(tmp_path / "new"), "--case", "load-*"]) == 0
     assert (tmp_path / "new" / "cases" / "load-infer.wasm").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "banner", "title", "arguments"),
+    [
+        (
+            "wasmedge",
+            "wasmedge version 0.17.0-dev",
+            "WasmEdge 0.17.0-dev",
+            "--nn-preload=add:OpenVINO:CPU:{dir}/add/model.xml:{dir}/add/model.bin {wasm}",
+        ),
+        ("iwasm", "iwasm 2.4.3", "WAMR 2.4.3", "--dir={dir} {wasm}"),
+    ],
+)
+def test_a_host_on_the_path_is_run_with_its_own_options(
+    kit: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    banner: str,
+    title: str,
+    arguments: str,
+) -> None:
+    program, told = tmp_path / name, tmp_path / "told"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom pathlib import Path\n"
+        f"if sys.argv[1:] == ['--version']: print({banner!r})\n"
+        f"else: Path({str(told)!r}).write_text(' '.join(sys.argv[1:])); print('ok')\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    host = named_host(name, tmp_path)
+    assert f"{host.name} {host.version}" == title
+    (result,) = run_suite(host, CASES[:1], kit, seconds=60).results
+    assert result.verdict is Verdict.CONFORMS
+    places = {"dir": str(kit / "models"), "wasm": str(kit / "cases" / f"{CASES[0].name}.wasm")}
+    assert told.read_text() == arguments.format(**places)
+
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert main(["conformance", "--host", name]) == 1
+    assert "is not installed" in capsys.readouterr().err
 
 
 def test_a_host_that_hangs_is_a_result(kit: Path) -> None:
