@@ -52,7 +52,7 @@ def verify(job: Job) -> None:
     model = [job.inputs["xml"], job.inputs["bin"]]
     sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
     out = infer_in_sandbox(
-        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where
+        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where, job.say
     )
     seconds["guest"] = time.perf_counter() - started
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config.schema import GuestRun
@@ -11,6 +11,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.host.graphs import NamedGraph
 from pipeline.host.host import Host, Outcome, Preopen
 from pipeline.store.objects import copy
+from pipeline.work.amount import silent
 from pipeline.work.last_resort import ended_after
 from pipeline.work.limits import byte_count
 
@@ -33,6 +34,7 @@ def infer_in_sandbox(
     outputs: Mapping[str, int],
     scratch: Path,
     where: str,
+    say: Callable[[str], None] = silent,
 ) -> Path:
     """Run a guest on ``cases`` and return the folder with the files that it wrote.
 
@@ -40,7 +42,8 @@ def infer_in_sandbox(
     it loads those by their name, and it sees nothing else: not what an earlier run has written.
     ``outputs`` are the files that it must leave in ``out``, with their sizes in bytes; anything
     else there, or a link in place of one, is refused, since whatever reads it later would follow
-    it. Raises PipelineError (GUEST_FAILED, VERIFY, and those of ``Host.run``).
+    it. ``say`` is told each call that the host refused. Raises PipelineError (GUEST_FAILED, VERIFY,
+    and those of ``Host.run``).
     """
     fixture, out = scratch / "fixture", scratch / "out"
     fixture.mkdir()
@@ -57,7 +60,7 @@ def infer_in_sandbox(
     for path in model:
         copy(path, (graphs[0].folder if graphs else fixture) / path.name)
     streams = [scratch / "stdout", scratch / "stderr"]
-    with Host() as host, ended_after(run.seconds + _GRACE_SECONDS):
+    with Host(say=say) as host, ended_after(run.seconds + _GRACE_SECONDS):
         outcome = host.run(
             guest,
             args=args,

@@ -143,6 +143,7 @@ def _in_guest(
         sizes,
         scratch,
         task.where,
+        job.say,
     )
     return [[out / file for file in files[case]] for case in cases]
 

@@ -162,9 +162,9 @@ def test_the_doctor_works_where_a_package_is_missing(tmp_path: Path, name: str) 
     if name == "msgspec":
         assert done.returncode == 1
         assert "wrong package msgspec: " in done.stdout
-        other = run(WASI_NN, "inspect", "x.xml", cwd=tmp_path, before=tmp_path / "before")
+        other = run(WASI_NN, "convert", "x.onnx", cwd=tmp_path, before=tmp_path / "before")
         assert other.returncode == 1
-        assert other.stderr.startswith("error[toolchain]: The package msgspec, which every command")
+        assert other.stderr.startswith("error[toolchain]: The package msgspec, which this command")
         assert "`wasi-nn doctor` tells what else is missing" in other.stderr
     if name == "doit":
         assert "wrong plug-in doit.COMMAND: " in done.stdout
