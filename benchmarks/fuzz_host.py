@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 BATCH = 1000
-# A batch takes some 20 s; a worker that is given ten minutes hangs.
-HANGS = 600
+# A sequence takes some 20 ms; a worker that is at one for this long hangs.
+HANGS_SECONDS = 120
 
 
 @dataclass
@@ -40,15 +40,7 @@ def fuzzed(folder: Path, first: int, count: int) -> Found:
     end = first + count
     while first < end:
         command = [sys.executable, "-m", "tests.host.fuzz.run", str(folder), str(first)]
-        try:
-            done = subprocess.run(
-                [*command, str(end - first)], cwd=ROOT, capture_output=True, timeout=HANGS
-            )
-            how = f"exit status {done.returncode}"
-            lines, noise = done.stdout.decode().splitlines(), done.stderr.decode(errors="replace")
-        except subprocess.TimeoutExpired as error:
-            how = f"hangs for {HANGS} s"
-            lines, noise = (error.stdout or b"").decode().splitlines(), ""
+        how, lines, noise = watched([*command, str(end - first)], folder / "at")
         if "Traceback" in noise:
             found.wrong.append(f"from {first} on: {noise[-2000:]}")
         if lines and lines[-1].startswith("{"):
@@ -59,6 +51,27 @@ def fuzzed(folder: Path, first: int, count: int) -> Found:
         found.wrong += [*lines, f"seed {at}: {how}: {noise[-500:]}"]
         first = at + 1
     return found
+
+
+def watched(command: list[str], at: Path) -> tuple[str, list[str], str]:
+    """Return how a worker ended, its lines and its complaints, once it has ended or hangs."""
+    before = ""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe) as process:
+        while True:
+            try:
+                printed, noise = process.communicate(timeout=HANGS_SECONDS)
+                how = f"exit status {process.returncode}"
+                break
+            except subprocess.TimeoutExpired:
+                now = at.read_text() if at.exists() else ""
+                if now == before:
+                    process.kill()
+                    printed, noise = process.communicate()
+                    how = f"hangs for {HANGS_SECONDS} s"
+                    break
+                before = now
+    return how, printed.decode().splitlines(), noise.decode(errors="replace")
 
 
 def batches(folder: Path, first: int, count: int) -> Iterator[tuple[Path, int, int]]:
