@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NoReturn
+
+from doit.doit_cmd import DoitMain
 
 _NAME = "wasi-nn-pipeline"
 _COMMANDS = "doit.COMMAND"
@@ -27,7 +28,8 @@ def check_registered(root: Path) -> None:
     asked = sys.argv[1] if len(sys.argv) > 1 else "run"
     missing = {"run"} - names
     # doit takes the name of a command that it does not know for a task.
-    if asked.isidentifier() and asked not in names and asked in _declared(root, found):
+    known = names | {each.get_name() for each in DoitMain.DOIT_CMDS}
+    if asked.isidentifier() and asked not in known and asked in _declared(root, found):
         missing.add(asked)
     if missing:
         _end(
@@ -37,6 +39,8 @@ def check_registered(root: Path) -> None:
 
 
 def _declared(root: Path, found: Distribution) -> dict[str, str]:
+    import tomllib
+
     try:
         text = (root / "pyproject.toml").read_text("utf-8")
         project = tomllib.loads(text)["project"]
