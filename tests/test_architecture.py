@@ -24,7 +24,7 @@ LEVELS = (
     ("engine",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-HEAVY = ("numpy", "openvino", "PIL", "cv2", "onnxruntime", "wasmtime", "rich", "requests")
+HEAVY = ("numpy", "openvino", "PIL", "cv2", "onnxruntime", "wasmtime", "rich", "requests", "jinja2")
 
 
 def rooms_imported(tree: ast.AST) -> set[str]:
