@@ -79,7 +79,7 @@ def test_what_was_found_is_shown_beside_it(built: Project) -> None:
     from PIL import Image
 
     text = (built.folder / "evidence" / "README.md").read_text()
-    assert "| 1 | 0  | 24.005" in text
+    assert "| 1 | 0  | 24.00" in text
     assert "![red](red/input0.source.png) | ![red-1x3x8x8-f32.rgb](red/input0.tensor.png)" in text
     with Image.open(built.folder / "evidence/red/input0.source.png") as picture:
         assert picture.size == (12, 10)
