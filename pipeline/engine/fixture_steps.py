@@ -268,7 +268,7 @@ class FixtureSteps:
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=5,
+            version=6,
             inputs=inputs,
             outputs={
                 "manifest": self._manifest,

@@ -142,7 +142,7 @@ find artifacts -mindepth 1 -maxdepth 1 ! -name lock.json ! -name README.md -exec
 if [ -z "${PYTHON:-}" ]; then
   python3 -m venv "$work/venv"
   PYTHON=$work/venv/bin/python
-  "$PYTHON" -m pip install -q -r constraints.txt
+  "$PYTHON" -m pip install -q --no-deps -r constraints.txt
   "$PYTHON" -m pip install -q --no-deps -e .
 fi
 "$PYTHON" -m doit "manifest:@NAME@"
