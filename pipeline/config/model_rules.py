@@ -7,20 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pipeline.config.addresses import path_fault
 from pipeline.config.finding import Finding, Known
 from pipeline.config.input_rules import check_input
-from pipeline.config.model_tables import ExecutorName, Framework, Model
+from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
 
-_OWNERS: Mapping[Framework, str] = {
-    "caffe": "Caffe",
-    "kaldi": "Kaldi",
-    "mxnet": "MXNet",
-    "onnx": "ONNX",
-    "paddle": "Paddle",
-    "pytorch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "tflite": "TFLite",
-}
 # What a framework's files are called; where it saves in several forms, one of them is given.
 _FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
     "caffe": (("topology", "weights"),),
@@ -99,10 +89,10 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
                 yield Finding(("golden", key), message, hint="Remove it, or name the twin's files.")
         known = knows("golden", "executor") and knows("model", "framework")
         if known and _READS[golden.executor] != framework:
-            reads = _OWNERS[_READS[golden.executor]]
+            reads = SPELLED[_READS[golden.executor]]
             yield Finding(
                 ("golden", "executor"),
-                f"{golden.executor} does not read {_OWNERS[framework]}.",
+                f"{golden.executor} does not read {SPELLED[framework]}.",
                 next((name for name, read in _READS.items() if read == framework), "golden.files"),
                 golden.executor,
                 f"Give the files of a twin in {reads} as golden.files, or change the executor.",
@@ -126,7 +116,7 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
     path = ("model", "files")
     if not knows("model", "framework") or not knows(*path):
         return
-    owner = _OWNERS[model.framework]
+    owner = SPELLED[model.framework]
     if model.seed is not None and knows("model", "seed"):
         if model.framework == "caffe":
             yield from _exactly(path, f"{owner} with a seed", model.files, ("topology",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,6 +10,17 @@ import msgspec
 from pipeline.config.tables import Count, Number, Positive, Shape, Table, Text, Tolerance
 
 Framework = Literal["caffe", "kaldi", "mxnet", "onnx", "paddle", "pytorch", "tensorflow", "tflite"]
+# As their owners write them, for messages.
+SPELLED: Mapping[Framework, str] = {
+    "caffe": "Caffe",
+    "kaldi": "Kaldi",
+    "mxnet": "MXNet",
+    "onnx": "ONNX",
+    "paddle": "Paddle",
+    "pytorch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "tflite": "TFLite",
+}
 ExecutorName = Literal[
     "litert", "mxnet", "numpy", "onnxruntime", "opencv", "paddle", "tensorflow", "torch"
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from pipeline.config.model_tables import Framework, PortType
+from pipeline.config.model_tables import SPELLED, Framework, PortType
 from pipeline.draft.asking import Asker, Question
 from pipeline.draft.shapes import SOUND_NAMES, Settled, Shape, settle
 from pipeline.draft.values import CONVENTIONS, MEANINGS, Values, bearable, usual, wanted_by
@@ -15,16 +15,6 @@ from pipeline.errors import Code, PipelineError
 from pipeline.model.outlines.outline import Border
 
 _COLOURS = {1: "GRAY", 3: "RGB", 4: "RGBA"}
-_OWNERS: Mapping[Framework, str] = {
-    "caffe": "Caffe",
-    "kaldi": "Kaldi",
-    "mxnet": "MXNet",
-    "onnx": "ONNX",
-    "paddle": "Paddle",
-    "pytorch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "tflite": "TFLite",
-}
 _FLOATS = ("f16", "f32", "f64")
 _LEAST_SAMPLES = 4000
 _RATE = 16000
@@ -71,7 +61,7 @@ def owner(framework: Framework) -> str:
     >>> owner("tflite")
     'TFLite'
     """
-    return _OWNERS[framework]
+    return SPELLED[framework]
 
 
 def draft_input(
