@@ -15,7 +15,7 @@ from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.executor import Question
-from pipeline.verify.tolerance import tolerance
+from pipeline.verify.tolerance import Tolerance, tolerance
 from pipeline.work.action import Job
 
 _SECONDS = 240.0
@@ -121,8 +121,18 @@ def disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
             expected=f"|a - b| <= {allowed.absolute:g} + {allowed.relative:g} × |b|, "
             f"cosine >= {allowed.cosine:g}",
             found=found(difference),
-            hint="The conversion changed the model: check inputs, mean, scale and precision.",
+            hint=_hint(difference, allowed),
         )
         for name, difference in golden.outputs.items()
         if not difference.agrees
     ]
+
+
+def _hint(difference: Difference, allowed: Tolerance) -> str:
+    # A difference within the absolute bound can turn the direction only of small values.
+    if not difference.note and difference.max_absolute <= allowed.absolute:
+        return (
+            "Only the cosine fails, on values that are near 0 beside golden.absolute: take an "
+            "input that the model has an answer to."
+        )
+    return "The conversion changed the model: check inputs, mean, scale and precision."
