@@ -76,7 +76,7 @@ def recall(root: Path, place: Path, stamp: str) -> Remembered | None:
     """Return what is remembered of the project, if all of it still holds."""
     try:
         remembered = msgspec.msgpack.decode(place.read_bytes(), type=Remembered)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
     if (remembered.root, remembered.stamp) != (str(root), stamp):
         return None

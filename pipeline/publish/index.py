@@ -71,7 +71,7 @@ def decode(data: bytes, where: str) -> Index:
             check_name(name)
             for version in versions:
                 check_version(version)
-    except (msgspec.DecodeError, UnicodeDecodeError, PipelineError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PipelineError) as error:
         raise PipelineError(
             Code.SOURCE_MISMATCH,
             "What the place holds is no index of releases.",

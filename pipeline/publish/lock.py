@@ -84,7 +84,7 @@ def read_lock(path: Path) -> Lock:
         return Lock(LOCK_VERSION, {})
     except OSError as error:
         raise _unreadable(path, "a file", error.strerror or str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(path, "JSON as `doit lock` writes it", str(error)) from None
     if lock.lock_version != LOCK_VERSION:
         raise _unreadable(path, f"lock_version {LOCK_VERSION}", str(lock.lock_version))

@@ -94,7 +94,7 @@ def parse(data: bytes, name: str, version: str, where: str) -> Release:
             where,
         )
         stated = root_in(manifest)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found = f"{type(error).__name__}: {printable(str(error)[:100])}"
         raise _no_release(where, "an artifact with ModelPack's layers", found) from None
     if stated != release.root:
@@ -107,7 +107,7 @@ def parse_evidence(data: bytes, release: Release, where: str) -> tuple[ReleasedF
     try:
         found = {**to_builtins(release), "evidence": _layers(json.loads(data)), "signature": []}
         return decode_release(canonical_json(found), where).evidence
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found_error = f"{type(error).__name__}: {printable(str(error)[:100])}"
         raise _no_release(where, "an artifact with ModelPack's layers", found_error) from None
 

@@ -196,7 +196,7 @@ class Registry:
             raise _wrong(self.describe(), "nothing came for too long") from None
         except requests.ConnectionError:
             raise _wrong(self.describe(), "the connection was refused or dropped") from None
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, RecursionError) as error:
             # Another's words may hold the address with its token.
             found = "it wants a login" if "authenticat" in str(error) else type(error).__name__
             hint = _login(self._host) if "login" in found else ""

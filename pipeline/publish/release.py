@@ -131,7 +131,7 @@ def decode(data: bytes, where: str) -> Release:
     """
     try:
         release = msgspec.json.decode(data, type=Release)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refused(where, "release.json as `doit publish` writes it", str(error)) from None
     if release.release_version != RELEASE_VERSION:
         expected, found = f"release_version {RELEASE_VERSION}", str(release.release_version)

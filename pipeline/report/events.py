@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 
@@ -21,10 +21,14 @@ from pipeline.work.amount import Amount
 
 _KEPT_RUNS = 50
 VERSION = 1
+# The end of the year 9999, after which no date can be written.
+_LAST_MOMENT = 253402300799
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
-    time: float = msgspec.field(default_factory=time.time)
+    time: Annotated[float, msgspec.Meta(ge=0, le=_LAST_MOMENT)] = msgspec.field(
+        default_factory=time.time
+    )
 
 
 class RunStarted(_Event, frozen=True, tag="run-started"):
@@ -155,5 +159,5 @@ def read_events(path: Path) -> Iterator[Event]:
     """Yield the events of a log; lines that are no events are skipped."""
     decoder = msgspec.json.Decoder(Event)
     for line in path.read_bytes().splitlines():
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, RecursionError):
             yield decoder.decode(line)

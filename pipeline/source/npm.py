@@ -76,7 +76,7 @@ def remembered_archive(url: NpmUrl, downloads: Downloads) -> Wanted | None:
     """Return what the archive must be, as npm told before, or None."""
     try:
         return msgspec.json.decode(_memory(url, downloads).read_bytes(), type=_Dist).wanted
-    except (FileNotFoundError, msgspec.MsgspecError, ValueError):
+    except (FileNotFoundError, msgspec.MsgspecError, RecursionError, ValueError):
         return None
 
 
@@ -101,7 +101,7 @@ def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
     try:
         dist = msgspec.json.decode(answer, type=_Dist)
         _ = dist.wanted
-    except (msgspec.MsgspecError, ValueError, binascii.Error):
+    except (msgspec.MsgspecError, RecursionError, ValueError, binascii.Error):
         found = plain(finished.last_lines(2)) or f"exit status {finished.returncode}"
         hint = "Correct the name or the version in the config."
         raise _refused(url, "npm could not say where the package is.", found, hint) from None

@@ -88,7 +88,7 @@ def remembered_archives(url: PypiUrl, downloads: Downloads) -> tuple[Archive, ..
     try:
         data = _memory(url, downloads).read_bytes()
         return msgspec.json.decode(data, type=tuple[Archive, ...])
-    except (FileNotFoundError, msgspec.MsgspecError, ValueError):
+    except (FileNotFoundError, msgspec.MsgspecError, RecursionError, ValueError):
         return ()
 
 

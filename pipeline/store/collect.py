@@ -120,7 +120,7 @@ def _rooted(store: Store, dry: bool) -> Iterator[str]:
         try:
             roots = msgspec.json.decode(place.read_bytes(), type=Roots)
             used = place.stat().st_mtime
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, RecursionError):
             continue
         if _is_there(roots, used):
             yield from roots.keys

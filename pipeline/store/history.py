@@ -73,5 +73,5 @@ class History:
 def _read(place: Path, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(place.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None

@@ -41,7 +41,7 @@ class Records:
             return msgspec.json.decode(data, type=Record)
         except FileNotFoundError:
             return None
-        except (msgspec.MsgspecError, OSError, ValueError):
+        except (msgspec.MsgspecError, RecursionError, OSError, ValueError):
             self.drop(key)
             return None
 

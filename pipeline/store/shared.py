@@ -53,7 +53,7 @@ class Shared:
         except RemoteFault as fault:
             self._failed(fault)
             return None
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, RecursionError, ValueError):
             self._failed(RemoteFault("it has a record that cannot be read"))
             return None
         return envelope.record

@@ -264,10 +264,10 @@ class Builder:
 
 def _clear(folder: Path) -> None:
     """Make way for a folder's new files; what a link leads to is not ours to remove."""
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
+    if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)
 
 
 def declared(action: Action) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Overheard:
     def listen(self) -> None:
         """Look once."""
         # The worker runs what strangers wrote: its file may be anything.
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(OSError, msgspec.MsgspecError, RecursionError):
             with self._path.open("rb") as stream:
                 data = stream.read(_MOST_BYTES)
             if data != self._heard:

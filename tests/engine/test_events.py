@@ -134,6 +134,19 @@ def test_a_cut_line_is_skipped(tmp_path: Path) -> None:
     assert [type(event) for event in read_events(path)] == [StepStarted]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"step-started","step":"ir:net","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"event":"step-started","step":"ir:net","time":1e300}',
+        b'{"event":"step-started","step":"ir:net","time":-1e15}',
+    ],
+)
+def test_a_line_that_no_run_can_have_written_is_skipped(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "log").write_bytes(line + b"\n")
+    assert list(read_events(tmp_path / "log")) == []
+
+
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "events").write_text("a file")
     log = EventLog(tmp_path / "events")

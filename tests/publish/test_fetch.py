@@ -252,7 +252,15 @@ def a_page(request: BaseHTTPRequestHandler) -> None:
     request.wfile.write(body)
 
 
-@pytest.mark.parametrize("answer", [endless, to_a_file, a_page])
+def deep(request: BaseHTTPRequestHandler) -> None:
+    body = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    request.send_response(200)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@pytest.mark.parametrize("answer", [endless, to_a_file, a_page, deep])
 def test_a_server_that_lies_is_one_clear_error(
     answer: Callable[[BaseHTTPRequestHandler], None], tmp_path: Path
 ) -> None:
@@ -262,7 +270,7 @@ def test_a_server_that_lies_is_one_clear_error(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("answer", [endless, to_a_file, a_page])
+@pytest.mark.parametrize("answer", [endless, to_a_file, a_page, deep])
 def test_a_registry_that_lies_is_one_clear_error(
     answer: Callable[[BaseHTTPRequestHandler], None], tmp_path: Path
 ) -> None:

@@ -211,6 +211,7 @@ def test_a_server_that_sends(lie: str, tmp_path: Path, capsys: pytest.CaptureFix
 BAD_RECORDS = {
     "no JSON": b"\xff\x00",
     "a page": b"<html></html>",
+    "one that is deep": b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "too large": b" " * (MOST_RECORD_BYTES + 1),
     "another key's": json.dumps(
         {"key": "cd" * 32, "mac": "", "record": {"action": "a", "outputs": {}, "seconds": 1}}

@@ -183,6 +183,23 @@ def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> N
     assert sorted(path.name for path in folder.iterdir()) == ["b.txt", "deep"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_in_place_of_a_folder_makes_way(builder: Builder, tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "folder"
+    action = Action(
+        name="folder:x",
+        title="",
+        recipe=recipes.write_folder,
+        version=1,
+        parameters={"b": "b"},
+        outputs={"folder/": folder},
+    )
+    folder.parent.mkdir()
+    os.mkfifo(folder)
+    builder.build(action, said)
+    assert (folder / "b.txt").read_text() == "b"
+
+
 def test_what_vouches_goes_before_what_it_vouches_for(
     builder: Builder, action: Action, tmp_path: Path
 ) -> None:

@@ -210,5 +210,5 @@ def _parsed(data: bytes | None) -> tuple[str | None, float]:
     try:
         claim = json.loads(data or b"{}")
         return (str(claim["root"]), float(claim["since"])) if claim else (None, 0.0)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None, 0.0

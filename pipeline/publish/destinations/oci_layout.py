@@ -42,7 +42,7 @@ class OciLayout:
                 path = self._blob(str(entry["digest"]).removeprefix("sha256:"))
                 try:
                     return root_in(json.loads(path.read_bytes()[:MOST_MANIFEST_BYTES]))
-                except (OSError, ValueError, AttributeError):
+                except (OSError, ValueError, AttributeError, RecursionError):
                     return ""
         return None
 
@@ -102,7 +102,7 @@ class OciLayout:
                 return dict(index)
         except FileNotFoundError:
             return {"schemaVersion": 2, "manifests": []}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         raise PipelineError(
             Code.USAGE,

@@ -40,7 +40,7 @@ class OciRegistry:
             return None
         try:
             return root_in(json.loads(data))
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return ""
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:

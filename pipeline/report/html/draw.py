@@ -70,7 +70,7 @@ def _interface(path: Path | None) -> Interface | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Interface)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from stat import S_ISREG
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -21,7 +22,7 @@ _MOST_BYTES = 16 << 20
 
 class _File(msgspec.Struct, frozen=True):
     path: str
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
     sha256: str
 
 
@@ -222,10 +223,12 @@ def _accuracies(subject: Subject) -> list[facts.Accuracy]:
 def _read(path: Path, kind: type[T]) -> T | None:
     """Return what a JSON file holds, or None where it is missing, damaged or far too large."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        about = path.stat()
+        # Who opens a pipe waits for another end that may never come.
+        if not S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
             return None
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
 
 

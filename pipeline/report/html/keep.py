@@ -59,7 +59,7 @@ def drawing(
             "inputs": {label: digest(path).sha256 for label, path in inputs.items()},
         }
     )
-    with suppress(OSError, msgspec.MsgspecError):
+    with suppress(OSError, msgspec.MsgspecError, RecursionError):
         kept = msgspec.msgpack.decode(subject.drawn.read_bytes(), type=_Kept)
         if kept.key == key:
             return kept.drawn

@@ -49,7 +49,7 @@ class Subject:
         try:
             interface = msgspec.json.decode(self.interface.read_bytes(), type=Interface)
             names = output_files(interface, case)
-        except (OSError, msgspec.MsgspecError, PipelineError):
+        except (OSError, msgspec.MsgspecError, RecursionError, PipelineError):
             return {}
         folder = self.evidence[case].parent
         return {
