@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.draft.make import Made
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+_TERMINATED = 143
 _EPILOG = """\
 example:
   wasi-nn new my-net net.onnx --image cat.jpg
@@ -167,6 +169,13 @@ def _target(root: Path, name: str, *, force: bool) -> Path:
             Code.USAGE, "The name is none that a fixture can have.", expected=fault, found=name
         )
     target = root / "configs" / "fixtures" / f"{name}.toml"
+    if target.is_dir():
+        raise PipelineError(
+            Code.STORAGE,
+            "The config cannot be written: a folder has its name.",
+            where=str(target.relative_to(root)),
+            hint="Move the folder away.",
+        )
     if target.exists() or target.is_symlink():
         if not force:
             raise PipelineError(
@@ -189,6 +198,8 @@ def _target(root: Path, name: str, *, force: bool) -> Path:
 
 def _check_kinds(paths: Sequence[Path]) -> None:
     """Tell what is no model's file, but was given as one."""
+    from pipeline.draft.files import check_regular
+
     for path in paths:
         if path.suffix.lower() == ".xml":
             raise PipelineError(
@@ -198,6 +209,8 @@ def _check_kinds(paths: Sequence[Path]) -> None:
                 expected="the model that it was converted from",
                 hint="An IR has no framework of its own that could confirm what it computes.",
             )
+        if not path.is_dir():
+            check_regular(path)
         if path.suffix.lower() in _PICTURES and path.is_file():
             raise PipelineError(
                 Code.USAGE,
@@ -235,20 +248,33 @@ def _shapes(texts: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
 
 def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
     """Bring the files and write the config: all, or nothing."""
-    from pipeline.draft.files import bring, take_back
+    from pipeline.draft.files import brought
     from pipeline.store.atomic import write_bytes
 
-    brought = bring(root, made.held, made.way, force=force)
+    with _ended_by_sigterm(), brought(root, made.held, made.way, force=force):
+        try:
+            write_bytes(target, made.text.encode())
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                "The config cannot be written.",
+                where=str(target),
+                found=error.strerror or str(error),
+            ) from None
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM be an exception, so that what was begun is taken back."""
+
+    def ended(*_: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, ended)
     try:
-        write_bytes(target, made.text.encode())
-    except OSError as error:
-        take_back(root, brought)
-        raise PipelineError(
-            Code.STORAGE,
-            "The config cannot be written.",
-            where=str(target),
-            found=error.strerror or str(error),
-        ) from None
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(root: Path, target: Path, made: Made) -> None:

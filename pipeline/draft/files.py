@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,12 +46,10 @@ def hold(
     Raises PipelineError (USAGE) where much would be copied and nobody said so.
     """
     held: dict[str, Held] = {}
-    outside: list[Path] = []
     for label, (path, beside) in files.items():
         digest = _digest(path)
         inside = _inside(root, path)
         if inside is None:
-            outside.append(path)
             parts = (_OTHER.sub("-", part).strip("-.") or "file" for part in beside.split("/"))
             held[label] = Held(
                 path=f"{FOLDER}/{name}/{'/'.join(parts)}", digest=digest, origin=path
@@ -59,9 +58,11 @@ def hold(
             held[label] = Held(path=inside, digest=digest, origin=None)
     size = sum(each.digest.size for each in held.values() if each.origin)
     if way is None and size > _UNASKED:
+        largest = max((each for each in held.values() if each.origin), key=_size)
         answer = ask(
             Question(
-                text=f"Files of {size / 2**20:.0f} MiB lie elsewhere, such as {outside[0].name}",
+                text=f"Files of {size / 2**20:.0f} MiB lie elsewhere, the largest is "
+                f"{largest.origin}",
                 flag="--copy or --link",
                 choices={
                     "copy": f"copy it into {FOLDER}/{name}",
@@ -73,54 +74,96 @@ def hold(
     return held, way or "copy"
 
 
-def bring(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> list[Path]:
-    """Copy or link what lies outside into the project; return what was written.
+@contextmanager
+def brought(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> Iterator[None]:
+    """Copy or link what lies outside into the project, while what depends on it is done.
 
-    Raises PipelineError (STORAGE) when that cannot be, or would overwrite another file.
+    When that fails or is interrupted, all is as it was before, also what was overwritten. Raises
+    PipelineError (STORAGE) when files cannot be brought, or would overwrite another.
     """
-    written: list[Path] = []
+    begun: list[_Begun] = []
     try:
-        for each in held:
-            target = root / each.path
-            if each.origin is None or (target.is_file() and Digest.of_file(target) == each.digest):
-                continue
-            if (target.exists() or target.is_symlink()) and not force:
-                raise PipelineError(
-                    Code.STORAGE,
-                    "Another file lies where the copy should.",
-                    where=each.path,
-                    hint="Move it away, or overwrite it with --force.",
-                )
-            if way == "link":
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.unlink(missing_ok=True)
-                target.symlink_to(each.origin.resolve())
-            else:
-                with aside(target) as part:
-                    copy(each.origin, part)
-            written.append(target)
-    except (OSError, PipelineError) as error:
-        take_back(root, written)
-        if isinstance(error, PipelineError):
-            raise
-        raise PipelineError(
-            Code.STORAGE,
-            "The files cannot be brought into the project.",
-            where=str(root / FOLDER),
-            found=error.strerror or str(error),
-        ) from None
-    return written
+        try:
+            for each in held:
+                target = root / each.path
+                if each.origin is None or _same(target, each.digest):
+                    continue
+                _check_free(target, each.path, force=force)
+                begun.append(_Begun.at(root, target))
+                _place(each.origin, target, begun[-1].kept, way)
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                "The files cannot be brought into the project.",
+                where=str(root / FOLDER),
+                found=error.strerror or str(error),
+            ) from None
+        yield
+    except BaseException:
+        for one in reversed(begun):
+            one.take_back()
+        raise
+    for one in begun:
+        one.kept.unlink(missing_ok=True)
 
 
-def take_back(root: Path, written: Iterable[Path]) -> None:
-    """Remove what was brought, and the folders that are empty then."""
-    for path in written:
-        path.unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder == root or not folder.is_relative_to(root):
-                break
+@dataclass(frozen=True)
+class _Begun:
+    """A file that is being brought: whether another was there, and where that is kept meanwhile.
+
+    ``folders`` are those that were not there, the innermost first.
+    """
+
+    target: Path
+    replaces: bool
+    kept: Path
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def at(cls, root: Path, target: Path) -> _Begun:
+        below = [folder for folder in target.parents if folder.is_relative_to(root)]
+        return cls(
+            target,
+            os.path.lexists(target),
+            target.with_name(f".kept-{secrets.token_hex(8)}"),
+            tuple(folder for folder in below if not folder.exists()),
+        )
+
+    def take_back(self) -> None:
+        with suppress(OSError):
+            if os.path.lexists(self.kept):
+                self.kept.replace(self.target)
+            elif not self.replaces:
+                self.target.unlink(missing_ok=True)
+        for folder in self.folders:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _same(target: Path, digest: Digest) -> bool:
+    return target.is_file() and Digest.of_file(target) == digest
+
+
+def _check_free(target: Path, path: str, *, force: bool) -> None:
+    folder = target.is_dir() and not target.is_symlink()
+    if folder or (os.path.lexists(target) and not force):
+        raise PipelineError(
+            Code.STORAGE,
+            f"Another {'folder' if folder else 'file'} lies where the copy should.",
+            where=path,
+            hint="Move it away." if folder else "Move it away, or overwrite it with --force.",
+        )
+
+
+def _place(origin: Path, target: Path, kept: Path, way: Way) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target):
+        target.replace(kept)
+    if way == "link":
+        target.symlink_to(origin.resolve())
+        return
+    with aside(target) as part:
+        copy(origin, part)
 
 
 def _inside(root: Path, path: Path) -> str | None:
@@ -137,7 +180,24 @@ def _inside(root: Path, path: Path) -> str | None:
     return below
 
 
+def _size(held: Held) -> int:
+    return held.digest.size
+
+
+def check_regular(path: Path) -> None:
+    """Raise PipelineError (USAGE) for what has no end, or waits: a device, a pipe, a socket."""
+    if path.exists() and not path.is_file():
+        raise PipelineError(
+            Code.USAGE,
+            "This is no regular file.",
+            where=str(path),
+            expected="a file with a beginning and an end",
+            found="a folder" if path.is_dir() else "a device, pipe or socket",
+        )
+
+
 def _digest(path: Path) -> Digest:
+    check_regular(path)
     try:
         return Digest.of_file(path)
     except OSError as error:

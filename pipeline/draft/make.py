@@ -14,7 +14,7 @@ from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture, Source
 from pipeline.draft.asking import Asker, Question
 from pipeline.draft.draft import UNKNOWN_LICENCE, Draft, Photo, size_of, text_of, unique
-from pipeline.draft.files import Held, Way, hold
+from pipeline.draft.files import Held, Way, check_regular, hold
 from pipeline.draft.inputs import Input, Wishes, draft_input, owner
 from pipeline.draft.labels import KNOWN
 from pipeline.draft.order import Order
@@ -46,6 +46,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
 
     Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is not told.
     """
+    names = _names(order.labels)
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
         outline = look(order.framework, order.files, Path(folder))
     if not outline.inputs:
@@ -84,7 +85,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
         guest=order.guest,
         size=size_of(order.files.values()),
         labels="labels" if order.labels else None,
-        names=_names(order.labels),
+        names=names,
     )
     fixture = _checked(draft, order)
     replies = asked(order, draft, fixture, outline, shots)
@@ -236,9 +237,17 @@ def _names(labels: Path | None) -> Sequence[str]:
     """Return the names of the classes; raises PipelineError (USAGE) when the file has none."""
     if labels is None:
         return ()
+    check_regular(labels)
     try:
-        with labels.open("rb") as stream:
-            names = read_labels(stream.read(_MOST_LABELS).decode())
+        if labels.stat().st_size > _MOST_LABELS:
+            raise PipelineError(
+                Code.USAGE,
+                "The labels are too many bytes for one class a line.",
+                where=f"--labels {labels}",
+                expected=f"at most {_MOST_LABELS} bytes",
+                found=f"{labels.stat().st_size} bytes",
+            )
+        names = read_labels(labels.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(
             Code.USAGE,
@@ -257,9 +266,23 @@ def _outputs(outline: Outline) -> dict[str, str]:
 
 
 def _checked(draft: Draft, order: Order) -> Fixture:
-    """Return the fixture that the config declares; raises PipelineError (CONFIG) for a fault."""
+    """Return the fixture that the config declares; raises PipelineError (CONFIG) for a fault.
+
+    USAGE for a text from the command line that was not UTF-8.
+    """
+    text = text_of(draft)
     try:
-        fixture = msgspec.convert(tomllib.loads(text_of(draft)), Fixture)
+        text.encode()
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start)
+        raise PipelineError(
+            Code.USAGE,
+            "A text that was given is not UTF-8.",
+            where=f"configs/fixtures/{order.name}.toml, as it would be",
+            found=text.split("\n")[line],
+        ) from None
+    try:
+        fixture = msgspec.convert(tomllib.loads(text), Fixture)
     except msgspec.ValidationError as error:
         raise PipelineError(
             Code.CONFIG,

@@ -409,6 +409,13 @@ BAD = {
     "a picture like a thread": (["x", "tiny.onnx", "--image", "thread.png"], "an aspect"),
     "a picture for words": (["x", "tokens.onnx", "--image", "red.png"], "takes a picture"),
     "no labels": (["x", "tiny.onnx", "--labels", "none.txt"], "cannot be read"),
+    "labels without an end": (["x", "tiny.onnx", "--labels", "/dev/zero"], "no regular file"),
+    "a model without an end": (["x", "zero.onnx"], "no regular file"),
+    "labels of another kind": (["x", "tiny.onnx", "--labels", "long.txt"], "at most 1048576 bytes"),
+    "a text that is not UTF-8": (
+        ["x", "../outside/net.onnx", "--description", "caf\udce9"],
+        "is not UTF-8",
+    ),
     "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
     "no name": (["Net 1", "tiny.onnx"], "The name is none"),
     "a name that is taken": (["tiny", "tiny.onnx"], "There is a fixture 'tiny' already"),
@@ -431,6 +438,8 @@ def spoilt(project: Project) -> Path:
     (root / "weights.pth").write_bytes(
         b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85R."
     )
+    (root / "zero.onnx").symlink_to("/dev/zero")
+    (root / "long.txt").write_text("a class\n" * (1 << 18))
     write_rows(root / "rows2.onnx")
     Image.new("RGB", (2000, 2)).save(root / "thread.png")
     graph = helper.make_graph(
@@ -464,6 +473,18 @@ def test_nothing_is_overwritten_unless_it_is_forced(project: Project) -> None:
     assert tomllib.loads(config.read_text()) == first
     forced = drafted(project.root, "mine", "colours.onnx", "--force")
     assert forced["source"]["model"]["urls"] == ["file:colours.onnx"]
+
+
+def test_force_destroys_nothing_where_the_config_cannot_be_written(project: Project) -> None:
+    mine = project.root / "models/barred/net.onnx"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    (project.root / "configs/fixtures/barred.toml").mkdir()
+    done = run_new(project.root, "barred", project.root.parent / "outside/net.onnx", "--force")
+    (project.root / "configs/fixtures/barred.toml").rmdir()
+    assert done.returncode == 1
+    assert "a folder has its name" in done.stderr
+    assert mine.read_text() == "precious"
 
 
 def test_it_needs_a_project(tmp_path: Path) -> None:
