@@ -13,14 +13,16 @@ import msgspec
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture, Source
 from pipeline.draft.asking import Asker, Question
-from pipeline.draft.draft import UNKNOWN_LICENCE, Draft, Photo, size_of, text_of, unique
+from pipeline.draft.draft import Draft, Photo, size_of, text_of, unique
 from pipeline.draft.files import Held, Way, check_regular, hold
 from pipeline.draft.inputs import Input, Wishes, draft_input, owner
 from pipeline.draft.labels import KNOWN
+from pipeline.draft.licence import licence
 from pipeline.draft.order import Order
 from pipeline.draft.photo import fit
 from pipeline.draft.replies import asked, clear, scale
 from pipeline.errors import Code, PipelineError
+from pipeline.model.ir_xml import writable
 from pipeline.model.outlines.look import look
 from pipeline.model.outlines.outline import Outline
 from pipeline.verify.expectation import read_labels
@@ -28,6 +30,7 @@ from pipeline.verify.expectation import read_labels
 # What holds the numbers of types that wasi-nn does not have.
 _CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32"}
 _MOST_LABELS = 1 << 20
+_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
             where=", ".join(map(str, order.files.values())),
             expected="a network that is fed something",
         )
+    _check_names(outline)
     order = _in_its_form(order, outline, ask)
     wishes = _named(order.wishes, outline)
     photos = bool(order.images)
@@ -102,6 +106,19 @@ def make_draft(order: Order, ask: Asker) -> Made:
     draft = replace(draft, answers=answers, doubtful=doubtful)
     _checked(draft, order)
     return Made(draft=draft, text=text_of(draft), held=held, way=way, said=said)
+
+
+def _check_names(outline: Outline) -> None:
+    for what, borders in (("input", outline.inputs), ("output", outline.outputs)):
+        for each in borders:
+            if not writable(each.name):
+                raise PipelineError(
+                    Code.MODEL,
+                    f"The name of an {what} has characters that an IR cannot hold.",
+                    expected="a name without control characters",
+                    found=ascii(each.name)[:_SHOWN],
+                    hint=f"Rename the {what}, and export the model anew.",
+                )
 
 
 def _in_its_form(order: Order, outline: Outline, ask: Asker) -> Order:
@@ -187,11 +204,11 @@ def _sources(
         given["labels"] = (order.labels, order.labels.name)
     _check_apart(given)
     held, way = hold(order.root, order.name, given, order.way, ask)
-    of_model = order.license or _licence("the model", "--license", ask)
+    of_model = licence("the model", "--license", order.license, ask)
     of_images = ""
     if shots:
         text = "the photo" if len(shots) == 1 else "the photos"
-        of_images = order.image_license or _licence(text, "--image-license", ask)
+        of_images = licence(text, "--image-license", order.image_license, ask)
     pictures = {shot.source for shot, _ in shots}
     sources = {
         name: Source(
@@ -215,16 +232,6 @@ def _check_apart(given: Mapping[str, tuple[Path, str]]) -> None:
                 where=f"{taken[beside.casefold()]}, {path}",
                 hint="Rename one: they would lie in one folder.",
             )
-
-
-def _licence(what: str, flag: str, ask: Asker) -> str:
-    return ask(
-        Question(
-            text=f"The licence of {what}, as an SPDX identifier such as MIT",
-            flag=flag,
-            default=UNKNOWN_LICENCE,
-        )
-    )
 
 
 def _quantised(outline: Outline) -> str:

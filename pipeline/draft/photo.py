@@ -32,7 +32,12 @@ def fit(path: Path, given: Input) -> Fit:
     if not path.is_file():
         raise PipelineError(Code.USAGE, "There is no such picture.", where=f"--image {path}")
     colour, layout = given.picture["colour"], given.picture["layout"]
-    picture = decode(path, _MODES.get(colour, "RGB"))
+    try:
+        picture = decode(path, _MODES.get(colour, "RGB"))
+    except PipelineError as error:
+        if "--pixels" in error.hint:
+            error.hint = "Give a smaller copy of it."
+        raise
     with Image.open(path) as opened:
         grey = opened.mode in ("1", "L", "LA", "I;16", "I")
     height, width = (given.shape[layout.index(axis)] for axis in "HW")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.caffemodel import Shape, read_blobs
-from pipeline.model.prototxt import Message, read_prototxt
+from pipeline.model.prototxt import Message, read_prototxt, whole
 
 _INPUTS = ("Input", "DummyData")
 # What gives back the shape that it was given.
@@ -53,7 +53,12 @@ def weighted_layers(topology: Path) -> dict[str, Weighted]:
             where=topology.name,
             hint="Is it the weights' file? The topology is the prototxt.",
         )
-    tops = _input_shapes(net)
+    try:
+        tops = _input_shapes(net)
+    except ValueError:
+        raise PipelineError(
+            Code.MODEL, "The topology has an input of no size that can be.", where=topology.name
+        ) from None
     found: dict[str, Weighted] = {}
     for layer in net.messages("layer"):
         try:
@@ -157,7 +162,7 @@ def _windows(param: Message, given: Shape, channels: int, rounded: Callable[[flo
 
 def _size(param: Message, name: str, default: int) -> tuple[int, int]:
     field = f"{name}_size" if name == "kernel" else name
-    given = [int(text, 0) for text in param.texts(field)] or [default]
+    given = [whole(text) for text in param.texts(field)] or [default]
     return (
         param.number(f"{name}_h", given[0]),
         param.number(f"{name}_w", given[-1]),
@@ -168,13 +173,13 @@ def _input_shapes(net: Message) -> dict[str, Shape]:
     """Return the shapes of the inputs that the net itself declares, as older files do."""
     names = net.texts("input")
     shapes = [_dims(shape) for shape in net.messages("input_shape")]
-    sizes = [int(text, 0) for text in net.texts("input_dim")]
+    sizes = [whole(text) for text in net.texts("input_dim")]
     shapes += [tuple(sizes[at : at + 4]) for at in range(0, len(sizes), 4)]
     return dict(zip(names, shapes, strict=False))
 
 
 def _dims(shape: Message) -> Shape:
-    return tuple(int(text, 0) for text in shape.texts("dim"))
+    return tuple(whole(text) for text in shape.texts("dim"))
 
 
 def _other_net(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from pipeline.errors import Code, PipelineError
 from pipeline.model.ir_xml import read_net
 from pipeline.model.stable_names import name_layers
 
@@ -36,6 +37,20 @@ def canonical_xml(xml: bytes) -> bytes:
     # With an encoding ET writes a declaration of its own, in its own quotes.
     body = text.partition(b"?>")[2].lstrip() if text.startswith(b"<?xml") else text
     return b'<?xml version="1.0"?>\n' + body + b"\n"
+
+
+def canonical_or_refused(xml: bytes, name: str) -> bytes:
+    """Return the canonical xml of what a converter wrote; raises PipelineError (MODEL)."""
+    try:
+        return canonical_xml(xml)
+    except ValueError as error:
+        raise PipelineError(
+            Code.MODEL,
+            f"The IR that {name} was converted to cannot be read.",
+            expected="the xml of an IR",
+            found=str(error),
+            hint="Has the model names with control characters? Rename these, and export it anew.",
+        ) from None
 
 
 def weights_size(xml: bytes) -> int:

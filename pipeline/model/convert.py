@@ -11,7 +11,7 @@ import msgspec
 from pipeline.config.model_tables import Framework, Model
 from pipeline.errors import Code, PipelineError
 from pipeline.model import direct, mo
-from pipeline.model.canonical import canonical_xml, weights_size
+from pipeline.model.canonical import canonical_or_refused, weights_size
 from pipeline.model.interface import read_interface
 from pipeline.model.request import Converter, Request
 from pipeline.toolchain.locked import python_for
@@ -79,7 +79,7 @@ def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
     Raises PipelineError (MODEL, TIME_LIMIT).
     """
     raw = CONVERTERS[request.model.framework](request, folder)
-    xml = canonical_xml(raw.read_bytes())
+    xml = canonical_or_refused(raw.read_bytes(), request.name)
     weights = raw.with_suffix(".bin")
     if weights_size(xml) != weights.stat().st_size:
         raise PipelineError(

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
+
+# Characters that XML 1.0 has no way to write, also not by number (section 2.2).
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def writable(name: str) -> bool:
+    r"""Return whether the xml of an IR can hold a name.
+
+    >>> writable("a\nb"), writable("a\x1b[2J")
+    (True, False)
+    """
+    return _UNWRITABLE.search(name) is None
 
 
 def read_net(xml: bytes) -> ET.Element:

@@ -11,6 +11,7 @@ from pipeline.errors import Code, PipelineError
 
 _LARGEST = 16 << 20
 _DEEPEST = 32
+_LEAST_WHOLE = -(1 << 63)
 _TOKEN = re.compile(
     r"""[\s,;]+|\#[^\n]*|(?P<name>[A-Za-z_][\w.]*)|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
     r"""|(?P<number>[-+]?(?:\d[\w.]*|\.\d\w*)(?:(?<=[eE])[-+]?\d+)?)|(?P<mark>[{}<>:\[\]])""",
@@ -44,11 +45,23 @@ class Message:
 
     def number(self, name: str, default: int) -> int:
         """Return the last value of a field as a whole number; raises ValueError."""
-        return int(self.text(name, str(default)), 0)
+        return whole(self.text(name, str(default)))
 
     def message(self, name: str) -> Message:
         """Return the last value of a field, or an empty message."""
         return self.messages(name)[-1] if self.messages(name) else Message(())
+
+
+def whole(text: str) -> int:
+    """Return a number of at most 64 bits, as protobuf's are; raises ValueError.
+
+    >>> whole("0x10")
+    16
+    """
+    number = int(text, 0)
+    if not _LEAST_WHOLE <= number < -_LEAST_WHOLE:
+        raise ValueError("a number of more than 64 bits")
+    return number
 
 
 def read_prototxt(path: Path) -> Message:

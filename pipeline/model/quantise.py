@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError
-from pipeline.model.canonical import canonical_xml
+from pipeline.model.canonical import canonical_or_refused
 from pipeline.model.convert import write_aliases
 from pipeline.model.direct import PROGRAMS
 from pipeline.model.interface import read_interface
@@ -99,7 +99,7 @@ def quantise_ir(order: Quantising, folder: Path, loss: float) -> tuple[Path, Map
             detail=finished.last_lines(),
         )
     xml = folder / f"{order.name}.xml"
-    xml.write_bytes(canonical_xml((folder / "int8.xml").read_bytes()))
+    xml.write_bytes(canonical_or_refused((folder / "int8.xml").read_bytes(), order.name))
     (folder / "int8.bin").replace(xml.with_suffix(".bin"))
     losses: dict[str, float] = json.loads((folder / "losses.json").read_text())
     _check(losses, loss, order.name)

@@ -416,6 +416,20 @@ BAD = {
         ["x", "../outside/net.onnx", "--description", "caf\udce9"],
         "is not UTF-8",
     ),
+    "a licence that is none": (["x", "tiny.onnx", "--license", "Apache 2"], "'Apache 2'"),
+    "a name that xml cannot hold": (["x", "escape.onnx"], "that an IR cannot hold"),
+    "a size of 5000 digits": (
+        ["x", "endless.prototxt", "small.caffemodel"],
+        "an input of no size that can be",
+    ),
+    "a size of 5000 hex digits": (
+        ["x", "hexed.prototxt", "small.caffemodel"],
+        "an input of no size that can be",
+    ),
+    "a picture of too many pixels": (
+        ["x", "tiny.onnx", "--image", "huge.png"],
+        "Give a smaller copy of it.",
+    ),
     "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
     "no name": (["Net 1", "tiny.onnx"], "The name is none"),
     "a name that is taken": (["tiny", "tiny.onnx"], "There is a fixture 'tiny' already"),
@@ -438,6 +452,11 @@ def spoilt(project: Project) -> Path:
     (root / "weights.pth").write_bytes(
         b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85R."
     )
+    Image.new("1", (20000, 20000)).save(root / "huge.png")
+    write_relu(root / "escape.onnx", 'da\nta"\x1b[2J]../..')
+    dims = "input_dim: 9 input_dim: 9"
+    (root / "endless.prototxt").write_text(CAFFE.replace(dims, f"input_dim: {'9' * 5000}"))
+    (root / "hexed.prototxt").write_text(CAFFE.replace(dims, f"input_dim: 0x{'f' * 5000}"))
     (root / "zero.onnx").symlink_to("/dev/zero")
     (root / "long.txt").write_text("a class\n" * (1 << 18))
     write_rows(root / "rows2.onnx")
@@ -519,15 +538,20 @@ def test_a_config_that_cannot_be_written_leaves_nothing_behind(
     assert not (made.root / "models").exists()
 
 
-def test_a_hostile_name_stays_inside_its_comment(project: Project) -> None:
-    name = 'a"]\n[guest]\nprogram = "evil'
+def write_relu(path: Path, name: str) -> None:
+    """Write a model of one Relu, whose input has this name."""
     graph = helper.make_graph(
         [helper.make_node("Relu", [name], ["y"])],
         "hostile",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
     )
-    save(graph, project.root / "hostile.onnx")
+    save(graph, path)
+
+
+def test_a_hostile_name_stays_inside_its_comment(project: Project) -> None:
+    name = 'a"]\n[guest]\nprogram = "evil'
+    write_relu(project.root / "hostile.onnx", name)
     config = drafted(project.root, "hostile", "hostile.onnx")
     assert config["guest"]["program"] == "classify"
     assert list(config["model"]["inputs"]) == [name]

@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.canonical import canonical_xml, weights_size
+from pipeline.model.canonical import canonical_or_refused, canonical_xml, weights_size
 from pipeline.model.convert import convert
 from pipeline.verify.executors.executor import Question
 from pipeline.verify.executors.onnxruntime import run_onnxruntime
@@ -282,3 +282,10 @@ def test_names_that_a_converter_counted_are_counted_anew() -> None:
     for kept in (b'"data_128"', b'"conv1"', b'"fire2/expand1x1"'):
         assert kept in text
     assert [f'"Const_{n}"'.encode() in text for n in (1, 2, 3, 4, 5)] == [True] * 4 + [False]
+
+
+def test_an_ir_that_cannot_be_read_back_is_refused_as_a_model() -> None:
+    with pytest.raises(PipelineError) as caught:
+        canonical_or_refused(b'<net name="&#27;"/>', "net")
+    assert caught.value.code is Code.MODEL
+    assert "invalid character number" in caught.value.found

@@ -42,7 +42,11 @@ def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder:
         request = Request(
             name=name, model=model, files=files, python=Path(sys.executable), seconds=_SECONDS
         )
-        raise complaint(request, "OpenVINO", finished)
+        error = complaint(request, "OpenVINO", finished)
+        if "--input" in error.hint:
+            # Nothing is converted yet that a config could declare otherwise.
+            error.hint = "Is the model whole? Export it anew, or in another format."
+        raise error
     return msgspec.json.decode(target.read_bytes(), type=Outline)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 from pipeline.model.caffe_layers import check_weights
 from pipeline.model.outlines.outline import Border, Outline, Step
-from pipeline.model.prototxt import Message, read_prototxt
+from pipeline.model.prototxt import Message, read_prototxt, whole
 
 # Layers that read training data; a topology for inference has inputs in their place.
 _TRAINING = frozenset(
@@ -58,7 +58,7 @@ def outline_caffe(files: Mapping[str, Path]) -> Outline:
 def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, ...] | None]:
     names = net.texts("input")
     shapes = [_dims(shape) for shape in net.messages("input_shape")]
-    sizes = [int(text, 0) for text in net.texts("input_dim")]
+    sizes = [whole(text) for text in net.texts("input_dim")]
     shapes += [tuple(sizes[at : at + 4]) for at in range(0, len(sizes), 4)]
     found: dict[str, tuple[int, ...] | None] = dict.fromkeys(names)
     found |= dict(zip(names, shapes, strict=False))
@@ -76,7 +76,7 @@ def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, .
 
 
 def _dims(shape: Message) -> tuple[int, ...]:
-    return tuple(int(text, 0) for text in shape.texts("dim"))
+    return tuple(whole(text) for text in shape.texts("dim"))
 
 
 def _ends(layers: tuple[Message, ...]) -> list[str]:
