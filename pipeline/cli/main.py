@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from types import FrameType
 from typing import Any
 
 from pipeline.cli import completion
@@ -28,6 +31,7 @@ COMMANDS = (
 )
 
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
@@ -46,6 +50,8 @@ def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
     given = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        signal.signal(signal.SIGTERM, _stop)
     try:
         # One that is named needs no other, and a guest should start at once; the doctor imports
         # nothing, and tells what is missing.
@@ -67,7 +73,22 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except _Stopped:
+        # Threads that wait for a server, or a guest, are not waited for.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(_TERMINATED)
     return code
+
+
+class _Stopped(BaseException):
+    """SIGTERM came: what is half there is to be removed on the way out."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    # A second one ends what hangs on its way out.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise _Stopped
 
 
 class _Version(argparse.Action):

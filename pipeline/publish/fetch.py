@@ -8,15 +8,17 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from msgspec import structs
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.index import choose
+from pipeline.publish.index import MOST_MIRRORS, choose
 from pipeline.publish.origin import Origin
 from pipeline.publish.origins import origin
 from pipeline.publish.origins.indexed import Indexed
+from pipeline.publish.origins.mirror import Mirror
 from pipeline.publish.release import (
     MOST_BYTES,
     SUMS,
@@ -61,6 +63,10 @@ def fetch(
     check_name(fixture)
     if version:
         check_version(version)
+    if key is not None:
+        from pipeline.publish.signing import check_public
+
+        check_public(key)
     cache = cache or cache_folder()
     downloads = Downloads(cache / "downloads", offline, say)
     try:
@@ -79,11 +85,17 @@ def fetch(
         wanted = release if evidence else structs.replace(release, evidence=())
         target = (out or cache / "fixtures" / _place(wanted)) / release.name
         if not _is_there(target, wanted):
-            with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            pool = ThreadPoolExecutor(_AT_A_TIME)
+            try:
                 obtained = pool.map(
                     lambda file: _obtain(release, file, places, downloads), wanted.carried
                 )
                 files = list(_counted(obtained, len(wanted.carried), say))
+            except BaseException as stop:
+                # Whoever is stopped waits for no server.
+                pool.shutdown(wait=isinstance(stop, Exception), cancel_futures=True)
+                raise
+            pool.shutdown()
             _appear(target, wanted, files, key)
         elif key is not None:
             _check_signed(target, wanted, key)
@@ -163,10 +175,12 @@ def _weightiest(faults: Sequence[PipelineError]) -> PipelineError:
 
 def _mirrors(place: Origin, sources: Sequence[str], downloads: Downloads) -> Iterator[Origin]:
     if isinstance(place, Indexed):
-        for text in place.mirrors:
+        impatient = replace(downloads, patience=replace(downloads.patience, attempts=2))
+        for text in place.mirrors[:MOST_MIRRORS]:
             # An index from elsewhere may not make this machine look into its own folders.
             if text not in sources and text.startswith(("https://", "http://127.0.0.1:")):
-                yield origin(text, downloads)
+                with suppress(PipelineError):
+                    yield Mirror(origin(text, impatient))
 
 
 def _obtain(

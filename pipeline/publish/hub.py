@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _BRANCH = "main"
 # What a hub writes by itself.
 _OF_THE_HUB = (".gitattributes",)
 _PIECE = 1 << 20
+_SILENT_SECONDS = 60.0
 
 
 class Hub:
@@ -49,7 +50,15 @@ class Hub:
     def _api(self) -> Any:
         from huggingface_hub import HfApi
 
+        _bound()
         return HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+
+    @property
+    def _session(self) -> Any:
+        from huggingface_hub import get_session
+
+        _bound()
+        return get_session()
 
     def describe(self) -> str:
         """Return the address."""
@@ -152,13 +161,13 @@ class Hub:
     def _get(self, name: str, tag: str, path: str, headers: Mapping[str, str]) -> Iterator[Any]:
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils._headers import build_hf_headers
-        from huggingface_hub.utils._http import get_session
 
+        session = self._session
         url = hf_hub_url(
             self._repository(name), path, revision=tag, endpoint=os.environ.get("HF_ENDPOINT")
         )
         asked = {**build_hf_headers(), **headers, "Accept-Encoding": "identity"}
-        with get_session().stream("GET", url, headers=asked, follow_redirects=True) as response:
+        with session.stream("GET", url, headers=asked, follow_redirects=True) as response:
             yield response
 
     def _repository(self, name: str) -> str:
@@ -188,6 +197,23 @@ class Hub:
         status = getattr(getattr(error, "response", None), "status_code", None)
         found = type(error).__name__ if status is None else f"status {status}"
         return _wrong(self.describe(), found, _hint(status))
+
+
+@cache
+def _bound() -> None:
+    """Let the library ask with a client that waits no longer than we do."""
+    from huggingface_hub import set_client_factory
+
+    set_client_factory(_client)
+
+
+def _client() -> Any:
+    """Return the library's own client, which by itself would wait for ever."""
+    from huggingface_hub.utils._http import default_client_factory
+
+    client = default_client_factory()
+    client.timeout = _SILENT_SECONDS
+    return client
 
 
 def _identities(path: Path) -> tuple[str, str]:

@@ -15,6 +15,8 @@ INDEX_VERSION = 1
 INDEX = "index.json"
 RELEASE = "release.json"
 MOST_BYTES = 16 << 20
+# Those that an index names beyond are never asked.
+MOST_MIRRORS = 16
 
 _Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}(?!\n)$")]
 

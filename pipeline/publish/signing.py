@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from msgspec import structs
@@ -32,6 +33,7 @@ from pipeline.store.digest import Digest
 
 PASSWORD = "WASI_NN_SIGN_PASSWORD"  # noqa: S105 - the name of the variable
 _MOST_BYTES = 16 << 20
+_MOST_KEY_BYTES = 1 << 16
 # What is beside the files or made of them; the signature says so itself.
 _APART = (SIGNATURE, SUMS, RELEASE, EVIDENCE, DATASETS)
 
@@ -84,6 +86,11 @@ def check_signature(folder: Path, key: Path, signature: Path | None = None) -> s
     return ""
 
 
+def check_public(key: Path) -> None:
+    """Raise PipelineError (USAGE) unless signatures can be checked with the key."""
+    _verifier(key)
+
+
 def check_private(key: Path) -> None:
     """Raise PipelineError (USAGE) unless the key can sign."""
     _signer(key)
@@ -96,6 +103,8 @@ def _sign(folder: Path, key: Path) -> None:
 
 
 def _signer(key: Path) -> Any:
+    expected = f"a private key in PEM, its password in {PASSWORD}"
+    _check_file(key, expected)
     config = _library("signing").Config()
     password = os.environ.get(PASSWORD)
     try:
@@ -103,14 +112,36 @@ def _signer(key: Path) -> Any:
             private_key=key, password=password.encode() if password else None
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _no_key(key, f"a private key in PEM, its password in {PASSWORD}", error) from None
+        # Never the error's own words: they may hold what the file holds.
+        told = error.strerror if isinstance(error, OSError) else None
+        found = told or "no such key, or another password"
+        raise _no_key(key, expected, found) from None
 
 
 def _verifier(key: Path) -> Any:
+    expected = "a public key in PEM"
+    data = _check_file(key, expected)
+    config = _library("verifying").Config()
     try:
-        return _library("verifying").Config().use_elliptic_key_verifier(public_key=key)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _no_key(key, "a public key in PEM", error) from None
+        return config.use_elliptic_key_verifier(public_key=key)
+    # What the file holds decides which error of which library this is.
+    except Exception:
+        private = b"PRIVATE KEY-----" in data
+        found = "a private key" if private else "no public key of these curves"
+        raise _no_key(key, expected, found) from None
+
+
+def _check_file(key: Path, expected: str) -> bytes:
+    """Return the bytes of a key's file; raises PipelineError unless it is a small plain one."""
+    try:
+        about = key.stat()
+        if not S_ISREG(about.st_mode):
+            raise _no_key(key, expected, "a folder" if key.is_dir() else "no plain file")
+        if about.st_size > _MOST_KEY_BYTES:
+            raise _no_key(key, expected, f"{about.st_size} bytes")
+        return key.read_bytes()
+    except OSError as error:
+        raise _no_key(key, expected, error.strerror or str(error)) from None
 
 
 def _library(room: str) -> Any:
@@ -124,15 +155,13 @@ def _library(room: str) -> Any:
     return importlib.import_module(f"model_signing.{room}")
 
 
-def _no_key(key: Path, expected: str, error: Exception) -> PipelineError:
-    # Never the error's own words: they may hold what the file holds.
-    found = error.strerror if isinstance(error, OSError) else "no such key, or another password"
+def _no_key(key: Path, expected: str, found: str) -> PipelineError:
     return PipelineError(
         Code.USAGE,
         "The key cannot be used.",
         where=str(key),
         expected=f"{expected}, of the curve P-256, P-384 or P-521",
-        found=str(found),
+        found=found,
         hint="openssl ecparam -name prime256v1 -genkey -noout -out key.pem; "
         "openssl ec -in key.pem -pubout -out key.pub",
     )

@@ -193,3 +193,12 @@ def test_completing_reads_configs_and_writes_nothing(project: Project, tmp_path:
     before = files()
     fish(project.root, tmp_path, "doit ir:")
     assert files() == before
+
+
+def test_a_reader_that_left_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "doit", "completion", "bash"]
+    ended = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert ended.stderr == b""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -121,6 +125,69 @@ def test_a_mirror_gives_what_the_first_does_not(published: Path, tmp_path: Path)
         index["mirrors"] = ["file:///etc", mirror.sources]
         (published / "index.json").write_text(json.dumps(index))
         assert fetch("tiny", version="1.0", sources=[str(published)]).is_dir()
+
+
+def test_dead_and_malformed_mirrors_are_asked_once_and_left_alone(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def dead(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        request.send_error(404)
+
+    with lying(dead) as url, site(tmp_path / "mirror") as mirror:
+        shutil.copytree(published, mirror.to, dirs_exist_ok=True)
+        for name in ("tiny.bin", "tiny.xml", "classify.wasm", "test_data_set_0/input_0.pb"):
+            (published / "tiny/1.0" / name).unlink()
+        index = json.loads((published / "index.json").read_bytes())
+        index["mirrors"] = ["http://127.0.0.1:notaport/", url, mirror.sources]
+        index["mirrors"] += [f"{url}/{number}" for number in range(5000)]
+        (published / "index.json").write_text(json.dumps(index))
+        monkeypatch.setattr("pipeline.publish.fetch._AT_A_TIME", 1)
+        assert fetch("tiny", version="1.0", sources=[str(published)]).is_dir()
+        assert len(asked) == 1
+        shutil.rmtree(mirror.to)
+        asked.clear()
+        with pytest.raises(PipelineError):
+            fetch("tiny", version="1.0", sources=[str(published)], cache=tmp_path / "other")
+    assert len(asked) < 16
+
+
+def test_an_index_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        with suppress(OSError):
+            for _ in range(300):
+                request.wfile.write(b" ")
+                time.sleep(0.1)
+
+    monkeypatch.setattr("pipeline.publish.origins.readers._SHORT_SECONDS", 1.0)
+    with lying(drip) as url, pytest.raises(PipelineError) as caught:
+        fetch("tiny", sources=[url])
+    assert "not done after 1 s" in caught.value.found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM to hear")
+def test_a_fetch_that_is_terminated_leaves_nothing_half_there(
+    published: Path, tmp_path: Path
+) -> None:
+    program = (
+        "import shutil, sys, time; shutil.copyfile = lambda *_: time.sleep(60);"
+        "from pipeline.cli.main import main; sys.exit(main())"
+    )
+    out = tmp_path / "out"
+    arguments = ["fetch", "tiny", "--from", str(published), "-o", str(out)]
+    process = subprocess.Popen([sys.executable, "-c", program, *arguments])
+    for _ in range(300):
+        if list(out.glob(".tiny-*")):
+            break
+        time.sleep(0.1)
+    assert list(out.iterdir())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert list(out.iterdir()) == []
 
 
 def test_publishing_keeps_the_mirrors(published: Path, fixture_folder: Path) -> None:

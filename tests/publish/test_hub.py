@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 
+import huggingface_hub
 import pytest
 
 from pipeline.errors import PipelineError
@@ -121,3 +124,24 @@ def test_nobody_answers_as_a_hub_does(
 def test_what_is_no_owner(text: str) -> None:
     with pytest.raises(PipelineError, match="no place on a hub"):
         destination(text)
+
+
+def test_a_hub_that_falls_silent_is_given_up(hub: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = Event()
+
+    def silent(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(b" " * 5000)
+        request.wfile.flush()
+        done.wait(20)
+
+    monkeypatch.setattr("pipeline.publish.hub._SILENT_SECONDS", 1.0)
+    huggingface_hub.close_session()
+    with lying(silent) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        with pytest.raises(PipelineError, match="The hub did not do as asked") as caught:
+            fetch("tiny", version="1.0", sources=["hf://someone"])
+        done.set()
+    huggingface_hub.close_session()
+    assert "Timeout" in caught.value.found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,28 @@ def test_another_key_and_no_signature_are_refused_before_the_folder_appears(
         assert caught.value.code is Code.SOURCE_MISMATCH
         assert why in caught.value.found
         assert not (tmp_path / "out" / "tiny").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("nowhere.pub", "No such file"),
+        ("folder", "a folder"),
+        ("pipe", "no plain file"),
+        ("picture.jpg", "no public key"),
+        ("key.pem", "a private key"),
+    ],
+)
+def test_a_key_that_is_none_is_told_before_anything_is_asked_for(
+    keys: Path, tmp_path: Path, name: str, found: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    shutil.copy(keys / "key.pem", tmp_path)
+    with pytest.raises(PipelineError, match="The key cannot be used") as caught:
+        fetch("tiny", sources=["https://nobody.invalid"], key=tmp_path / name)
+    assert found in caught.value.found
 
 
 def test_signing_again_is_no_other_version(place: Place, fixture_folder: Path, keys: Path) -> None:

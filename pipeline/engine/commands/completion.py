@@ -9,6 +9,7 @@ from doit.cmd_base import Command
 
 from pipeline.cli.completion import SHELLS
 from pipeline.errors import Code, PipelineError
+from pipeline.report.console import hush
 
 _PROGRAM = "wasi-nn-complete-doit"
 
@@ -38,5 +39,10 @@ class Completion(Command):  # type: ignore[misc] # doit has no types
             )
             print(error.render(), file=sys.stderr)
             return 1
-        print(shellcode(["doit"], shell=pos_args[0], argcomplete_script=_PROGRAM))
+        try:
+            print(shellcode(["doit"], shell=pos_args[0], argcomplete_script=_PROGRAM))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            hush(sys.stdout)
+            return 1
         return 0

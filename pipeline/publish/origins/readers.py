@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +14,9 @@ from pipeline.source.urls import http_fault, shown
 from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import aside
 from pipeline.store.digest import Digest
+
+# A server that drips would otherwise have the time that a large file may take.
+_SHORT_SECONDS = 120.0
 
 
 class HttpReader:
@@ -32,12 +36,13 @@ class HttpReader:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a short file's bytes, or None; raises PipelineError."""
+        patience = self._downloads.patience
         page = read_page(
             f"{self._url}/{quote(path)}",
             accept="application/json, */*",
             limit=limit,
             say=self._downloads.say,
-            patience=self._downloads.patience,
+            patience=replace(patience, whole=min(patience.whole, _SHORT_SECONDS)),
         )
         return None if page is None else page.body
 
