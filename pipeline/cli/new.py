@@ -286,7 +286,8 @@ def _tell(root: Path, target: Path, made: Made) -> None:
     head = f"{target.relative_to(root)}: from {owner(draft.framework)}"
     rows, notes = guesses(draft), _notes(made)
     run = f"wasi-nn run --dir artifacts/{name}::fixture artifacts/{name}/{draft.guest}.wasm"
-    then = ["next:", f"  doit manifest:{name}", f"  {run} -- {draft.cases[0]}"]
+    variants = [f"  doit manifest:{name}-{precision}" for precision in draft.precisions[1:]]
+    then = ["next:", f"  doit manifest:{name}", f"  {run} -- {draft.cases[0]}", *variants]
     if sys.stdout.isatty():
         from rich.console import Console
 

@@ -30,6 +30,11 @@ class Asker(Protocol):
         ...
 
 
+def by_person(ask: Asker) -> bool:
+    """Return whether someone answers, so that an answer is known, and no guess."""
+    return ask is not take_defaults
+
+
 def take_defaults(question: Question) -> str:
     """Answer with the default; raises PipelineError (USAGE) that names the flag without one."""
     if question.default is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from pipeline.config.model_tables import SPELLED, Framework, PortType
-from pipeline.draft.asking import Asker, Question
+from pipeline.draft.asking import Asker, Question, by_person
 from pipeline.draft.shapes import SOUND_NAMES, Settled, Shape, settle
 from pipeline.draft.values import CONVENTIONS, MEANINGS, Values, bearable, usual, wanted_by
 from pipeline.errors import Code, PipelineError
@@ -84,7 +84,7 @@ def draft_input(
         why["type"] = "the model takes i8, which wasi-nn cannot carry; whole numbers in f32 can"
     layout = wishes.layout if wishes.layout and settled.layout else settled.layout
     if layout:
-        keys, told = _picture(border, framework, settled, layout, wishes, ask)
+        keys, told = _picture(border, framework, settled, layout, wishes, photos, ask)
         return Input(
             name=border.name,
             shape=settled.shape,
@@ -112,6 +112,7 @@ def _picture(
     settled: Settled,
     layout: str,
     wishes: Wishes,
+    photos: bool,
     ask: Asker,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     channels = settled.shape[layout.index("C")]
@@ -122,10 +123,8 @@ def _picture(
     colour = wishes.colour or _COLOURS[channels]
     if wishes.colour:
         why["colour"] = "as given"
-    elif framework == "caffe" and channels == 3:
-        colour, why["colour"] = "BGR", "guess: models of Caffe are trained on BGR"
     elif channels == 3:
-        why["colour"] = f"guess: most models of {owner(framework)} are trained on RGB"
+        colour, why["colour"] = _order(border, framework, photos, ask)
     values, why["range"] = _values(border, framework, channels, wishes, ask)
     keys = {
         "resize": "opencv-linear",
@@ -139,6 +138,21 @@ def _picture(
     if wishes.layout:
         why["layout"] = "as given"
     return keys, why
+
+
+def _order(border: Border, framework: Framework, photos: bool, ask: Asker) -> tuple[str, str]:
+    """Return the order of three channels, and how it was come by."""
+    usual_one = "BGR" if framework == "caffe" else "RGB"
+    if not (photos and by_person(ask)):
+        most = "models" if framework == "caffe" else "most models"
+        return usual_one, f"guess: {most} of {owner(framework)} are trained on {usual_one}"
+    question = Question(
+        text=f"In which order does {border.name!r} expect the colours of pictures?",
+        flag="--colour",
+        default=usual_one,
+        choices={"RGB": "red first, as most do", "BGR": "blue first, as OpenCV and Caffe do"},
+    )
+    return ask(question), "as answered"
 
 
 def _values(
@@ -163,7 +177,7 @@ def _values(
             choices=choices,
         )
         answer = ask(asked)
-        if answer != name:
+        if by_person(ask):
             name, why, known = answer, "as answered", True
     if wishes.values is not None:
         if not bearable(wishes.values, channels):

@@ -10,6 +10,7 @@ from pipeline.config.schema import Fixture
 from pipeline.draft.answer import Answer, Reply, ask_source
 from pipeline.draft.draft import NOTHING, Draft, Photo
 from pipeline.draft.order import Order
+from pipeline.draft.shapes import example, shown
 from pipeline.errors import Code, PipelineError
 from pipeline.model.outlines.outline import Outline
 from pipeline.verify.tolerance import tolerance
@@ -45,9 +46,8 @@ def asked(
             where=", ".join(
                 f"{each.name} {'x'.join(map(str, each.shape))}" for each in guessed or draft.inputs
             ),
-            hint="Give the right ones with --shape."
-            if guessed
-            else "If its shapes are right, a twin in another format can tell: [golden.files].",
+            hint=_open(outline, draft)
+            or "If its shapes are right, a twin in another format can tell: [golden.files].",
             detail=error.detail,
         ) from None
     for case, reply in replies.items():
@@ -59,6 +59,21 @@ def asked(
                 hint="Feed the model something else: --image, --values or --shape.",
             )
     return replies
+
+
+def _open(outline: Outline, draft: Draft) -> str:
+    """Return which shapes the model leaves open, but for those that were given, and how to."""
+    settled = {each.name for each in draft.inputs if each.why.get("shape")}
+    left = [
+        each
+        for each in outline.inputs
+        if each.name in settled and (each.shape is None or None in each.shape)
+    ]
+    if not left:
+        return ""
+    told = ", ".join(f"{each.name} {shown(each.shape) if each.shape else '?'}" for each in left)
+    flags = " ".join(f"--shape {each.name}={example(each.shape)}" for each in left)
+    return f"Each ? is open: {told}. Give whole shapes that the model can take, such as {flags}"
 
 
 def clear(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from pipeline.config.model_tables import Framework
-from pipeline.draft.asking import Asker, Question
+from pipeline.draft.asking import Asker, Question, by_person
 from pipeline.errors import Code, PipelineError
 from pipeline.model.outlines.outline import Border
 
@@ -16,6 +17,8 @@ _LEAST_SIDE = 4
 _PICTURE_CHANNELS = (1, 3, 4)
 _INDICES = 16
 _SAMPLES = 16000
+_EXAMPLES = (48, 320)
+_PICTURE = (1, 3, 224, 224)
 SOUND_NAMES = re.compile(r"audio|wav|speech|sound|signal|pcm|input_values", re.I)
 Shape = tuple[int, ...]
 Open = tuple[int | None, ...]
@@ -41,7 +44,11 @@ def settle(
     if border.shape is None:
         default = "1x3x224x224" if photos else None
         shape = _asked(border, framework, "?", default, ask)
-        return Settled(shape, picture_layout(shape, framework), "the model's file does not tell it")
+        guessed = default is not None and not by_person(ask)
+        how = "guess" if guessed else "as answered"
+        return Settled(
+            shape, picture_layout(shape, framework), f"{how}: the model's file does not tell it"
+        )
     open_ = border.shape
     layout = picture_layout(open_, framework)
     if framework == "caffe" and len(layout) == 4 and open_[0] != 1:
@@ -52,13 +59,14 @@ def settle(
         return Settled((1,), why="the model has a scalar, and a tensor at least one axis")
     if None not in open_:
         return Settled(tuple(map(_whole, open_)), layout)
-    if layout:
-        shape = _filled_picture(open_, layout)
-        return Settled(shape, layout, f"guess: the model leaves it open, {shown(open_)}")
-    guess = _filled(border, open_)
-    if guess is None:
-        return Settled(_asked(border, framework, shown(open_), None, ask), why=f"of {shown(open_)}")
-    return Settled(guess, why=f"guess: the model leaves it open, {shown(open_)}")
+    guess = _filled_picture(open_, layout) if layout else _filled(border, open_)
+    left = f"the model leaves it open, {shown(open_)}"
+    # Nobody needs to be asked how many there are at once.
+    if guess is not None and (None not in open_[1:] or not by_person(ask)):
+        return Settled(guess, layout, f"guess: {left}")
+    shape = _asked(border, framework, shown(open_), shown(guess) if guess else None, ask)
+    layout = layout if shape == guess else picture_layout(shape, framework)
+    return Settled(shape, layout, f"as answered: {left}")
 
 
 def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
@@ -91,6 +99,17 @@ def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
 def shown(shape: Sequence[int | None]) -> str:
     """Return a shape as people write it, with a question mark for what is open."""
     return "x".join("?" if size is None else str(size) for size in shape)
+
+
+def example(open_: Open | None) -> str:
+    """Return a shape in which what is open has some size, to show the form.
+
+    >>> example((None, 3, None, None))
+    '1x3x48x320'
+    """
+    sizes = cycle(_EXAMPLES)
+    filled = [next(sizes) if size is None else size for size in (open_ or _PICTURE)[1:]]
+    return shown([(open_ or _PICTURE)[0] or 1, *filled])
 
 
 def parse_shape(text: str) -> Shape:
@@ -140,6 +159,7 @@ def _asked(
             question = Question(
                 text=f"{answer!r} does not fit {open_}. The shape of {border.name!r}",
                 flag=question.flag,
+                default=default,
             )
         else:
             return shape

@@ -29,7 +29,7 @@ CONVENTIONS: Mapping[str, Values] = {
 MEANINGS: Mapping[str, str] = {
     "imagenet": "0 to 1, then torchvision's mean and deviation",
     "caffe": "0 to 255, less the mean 104, 117, 123",
-    "signed": "-1 to 1",
+    "signed": "0 to 255, less 127.5 and divided by it: -1 to 1",
     "unit": "0 to 1",
     "raw": "0 to 255",
 }

@@ -315,14 +315,18 @@ def test_a_grey_or_long_photo_is_said(project: Project) -> None:
 
 
 def test_a_terminal_is_asked_for_what_cannot_be_known(project: Project) -> None:
-    answers = ["raw", "Apache-2.0", "CC0-1.0"]
+    answers = ["1x3x32x48", "BGR", "raw", "Apache 2", "Apache-2.0", "CC0-1.0"]
     status, shown = on_a_terminal(
         project.root, ["asked", "colours.onnx", "--image", "red.png"], answers
     )
     assert status == 0, shown
     config = tomllib.loads((project.root / "configs/fixtures/asked.toml").read_text())
+    assert config["model"]["inputs"]["x"]["shape"] == [1, 3, 32, 48]
+    assert config["tensor"]["red"]["x"]["colour"] == "BGR"
     assert config["tensor"]["red"]["x"]["range"] == "0-255"
     assert config["source"]["model"]["license"] == "Apache-2.0"
+    text = (project.root / "configs/fixtures/asked.toml").read_text()
+    assert "guess:" not in text + shown
     assert config["source"]["red"]["license"] == "CC0-1.0"
 
 
@@ -381,6 +385,8 @@ def test_it_says_what_was_guessed_and_what_comes_next(project: Project) -> None:
     assert "guess: most models of ONNX are trained on RGB" in done.stdout
     assert "red: onnxruntime answers 0" in done.stdout
     assert "doit manifest:said" in done.stdout
+    more = run_new(project.root, "both", "colours.onnx", "--precision=f32", "--precision=f16")
+    assert "\n  doit manifest:both-f16\n" in more.stdout
     text = (project.root / "configs/fixtures/said.toml").read_text()
     assert 'colour = "RGB"  # guess: most models of ONNX are trained on RGB' in text
 
@@ -402,6 +408,7 @@ BAD = {
     "a state dict": (["x", "weights.pth"], "--architecture mobilenet_v2"),
     "a shape that is not told": (["x", "rows2.onnx"], "--shape x="),
     "a shape of another rank": (["x", "tiny.onnx", "--shape", "x=3x8"], "cannot have this shape"),
+    "a shape that was guessed wrong": (["x", "wide.onnx"], "--shape x=1x3x48x320"),
     "a shape that is none": (["x", "tiny.onnx", "--shape", "x=3by8"], "cannot be understood"),
     "a shape of no input": (["x", "tiny.onnx", "--shape", "q=1x3x8x8"], "has no input 'q'"),
     "no picture": (["x", "tiny.onnx", "--image", "none.png"], "There is no such picture."),
@@ -453,6 +460,7 @@ def spoilt(project: Project) -> Path:
         b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85R."
     )
     Image.new("1", (20000, 20000)).save(root / "huge.png")
+    write_wide(root / "wide.onnx")
     write_relu(root / "escape.onnx", 'da\nta"\x1b[2J]../..')
     dims = "input_dim: 9 input_dim: 9"
     (root / "endless.prototxt").write_text(CAFFE.replace(dims, f"input_dim: {'9' * 5000}"))
@@ -536,6 +544,21 @@ def test_a_config_that_cannot_be_written_leaves_nothing_behind(
     assert "The config cannot be written." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (made.root / "models").exists()
+
+
+def write_wide(path: Path) -> None:
+    """Write a model that leaves the sides of pictures open, but can take one height alone."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1, 3], keepdims=0),
+            helper.make_node("MatMul", ["mean", "w"], ["y"]),
+        ],
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w_"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(numpy.ones((48, 2), numpy.float32), "w")],
+    )
+    save(graph, path)
 
 
 def write_relu(path: Path, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config.model_tables import Framework
-from pipeline.draft.asking import take_defaults
+from pipeline.draft.asking import Question, take_defaults
 from pipeline.draft.shapes import parse_shape, picture_layout, settle
 from pipeline.errors import PipelineError
 from pipeline.model.outlines.outline import Border
@@ -58,6 +58,29 @@ def test_what_any_size_will_do_for_is_filled(
 ) -> None:
     border = Border(name=name, type=kind, shape=shape)
     assert settle(border, "onnx", {}, False, take_defaults).shape == filled
+
+
+def test_a_person_is_asked_for_an_open_shape_and_the_guess_is_the_default() -> None:
+    asked: list[Question] = []
+
+    def answer(question: Question) -> str:
+        asked.append(question)
+        return ["3x4", "1x3x48x320"][len(asked) - 1]
+
+    border = Border(name="x", type="f32", shape=(None, 3, None, None))
+    settled = settle(border, "onnx", {}, True, answer)
+    assert [each.default for each in asked] == ["1x3x224x224", "1x3x224x224"]
+    assert settled.shape == (1, 3, 48, 320)
+    assert settled.layout == "NCHW"
+    assert settled.why.startswith("as answered")
+
+
+def test_nobody_is_asked_how_many_there_are_at_once() -> None:
+    def nobody(question: Question) -> str:
+        raise AssertionError(question)
+
+    border = Border(name="x", type="f32", shape=(None, 3, 32, 32))
+    assert settle(border, "onnx", {}, True, nobody).shape == (1, 3, 32, 32)
 
 
 @pytest.mark.parametrize("shape", [(None, None), (2, None, 128), (1, 512, None, 7), None])
