@@ -437,6 +437,7 @@ BAD = {
         ["x", "tiny.onnx", "--image", "huge.png"],
         "Give a smaller copy of it.",
     ),
+    "layers that do not fit": (["x", "turned.onnx"], "Is the model whole? Export it anew"),
     "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
     "no name": (["Net 1", "tiny.onnx"], "The name is none"),
     "a name that is taken": (["tiny", "tiny.onnx"], "There is a fixture 'tiny' already"),
@@ -461,6 +462,7 @@ def spoilt(project: Project) -> Path:
     )
     Image.new("1", (20000, 20000)).save(root / "huge.png")
     write_wide(root / "wide.onnx")
+    write_turned(root / "turned.onnx")
     write_relu(root / "escape.onnx", 'da\nta"\x1b[2J]../..')
     dims = "input_dim: 9 input_dim: 9"
     (root / "endless.prototxt").write_text(CAFFE.replace(dims, f"input_dim: {'9' * 5000}"))
@@ -544,6 +546,17 @@ def test_a_config_that_cannot_be_written_leaves_nothing_behind(
     assert "The config cannot be written." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (made.root / "models").exists()
+
+
+def write_turned(path: Path) -> None:
+    """Write a model that turns an axis which its input does not have."""
+    graph = helper.make_graph(
+        [helper.make_node("Transpose", ["x"], ["y"], perm=[0, 9])],
+        "turned",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    save(graph, path)
 
 
 def write_wide(path: Path) -> None:

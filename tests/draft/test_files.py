@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.draft.files import Held, Way, brought
+from pipeline.draft.asking import Question
+from pipeline.draft.files import Held, Way, brought, hold
 from pipeline.errors import PipelineError
 from pipeline.store.digest import Digest
 
@@ -80,3 +81,20 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(PipelineError), brought(root, files, "copy", force=True):
         pass
     assert (root / "models/net/a.onnx/mine").is_dir()
+
+
+def test_of_much_that_lies_elsewhere_the_largest_is_named(tmp_path: Path) -> None:
+    small, large = tmp_path / "small.png", tmp_path / "large.onnx"
+    small.write_bytes(b"small")
+    with large.open("wb") as stream:
+        stream.truncate(101 << 20)
+    files = {"small": (small, "small.png"), "model": (large, "large.onnx")}
+    asked: list[str] = []
+
+    def answer(question: Question) -> str:
+        asked.append(question.text)
+        return "link"
+
+    hold(tmp_path / "project", "net", files, None, answer)
+    assert "large.onnx" in asked[0]
+    assert "small.png" not in asked[0]
