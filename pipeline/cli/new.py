@@ -211,6 +211,15 @@ def _check_kinds(paths: Sequence[Path]) -> None:
             )
         if not path.is_dir():
             check_regular(path)
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise PipelineError(
+                Code.USAGE,
+                "The path of the model is not UTF-8.",
+                where=str(path),
+                hint="Rename it: neither a config nor OpenVINO can name it.",
+            ) from None
         if path.suffix.lower() in _PICTURES and path.is_file():
             raise PipelineError(
                 Code.USAGE,

@@ -438,6 +438,7 @@ BAD = {
         "Give a smaller copy of it.",
     ),
     "layers that do not fit": (["x", "turned.onnx"], "Is the model whole? Export it anew"),
+    "a path that is not UTF-8": (["x", "caf\udce9.onnx"], "The path of the model is not UTF-8"),
     "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
     "no name": (["Net 1", "tiny.onnx"], "The name is none"),
     "a name that is taken": (["tiny", "tiny.onnx"], "There is a fixture 'tiny' already"),
