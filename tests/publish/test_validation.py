@@ -394,6 +394,32 @@ def test_doit_validates_what_is_built(locked: Project, tmp_path: Path) -> None:
     assert copy.doit("validate", "tiny").returncode == 1
 
 
+def test_a_config_that_was_never_built_is_told_beside_those_that_were(
+    locked: Project, tmp_path: Path
+) -> None:
+    copy = Project(tmp_path / "project")
+    shutil.copytree(locked.root, copy.root)
+    shutil.copy(copy.config, copy.config.with_name("drafted.toml"))
+    run = copy.doit("validate", "--no-run")
+    assert run.returncode == 2, run.output
+    assert "tiny: valid by the lock" in run.output
+    assert "The fixture is not built." in run.output
+    assert "Build it first: doit manifest:drafted\n" in run.output
+    run = copy.doit("lock")
+    assert run.returncode == 1
+    assert "Build it first: doit manifest:drafted\n" in run.output
+
+
+@pytest.mark.parametrize("name", ["tiny.bin", "more.bin"])
+def test_a_file_that_is_far_too_large_is_not_read(
+    folder: Path, check: Callable[..., Validation], name: str
+) -> None:
+    (folder / name).touch()
+    os.truncate(folder / name, 1 << 40)
+    (finding,) = check().findings
+    assert (finding.file, finding.found) == (name, f"{1 << 40} bytes")
+
+
 def test_what_is_built_anew_is_held_against_the_lock(locked: Project, tmp_path: Path) -> None:
     copy = Project(tmp_path / "project")
     shutil.copytree(locked.root, copy.root)

@@ -116,14 +116,19 @@ def built(engine: Engine, names: Sequence[str]) -> list[Action]:
     else:
         meant = [each.name for each in manifests(engine.selected([]))]
     actions = engine.selected(meant)
-    for planned in engine.foresee(actions):
-        if planned.intent is not Intent.CURRENT:
+    planned_steps = engine.foresee(actions)
+    stale = {each.name for each in planned_steps if each.intent is not Intent.CURRENT}
+    for planned in planned_steps:
+        if planned.name in stale:
+            lacking = [
+                name for name in meant if stale & {each.name for each in engine.selected([name])}
+            ]
             raise PipelineError(
                 Code.LOCK,
                 "What is built is not what the configs say.",
                 where=planned.name,
                 found="; ".join(planned.reasons),
-                hint=f"Build it first: doit {' '.join(meant)}",
+                hint=f"Build it first: doit {' '.join(lacking)}",
             )
     return actions
 

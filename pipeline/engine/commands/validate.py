@@ -13,7 +13,7 @@ from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.rebuild import rebuild
 from pipeline.engine.commands.told import told
 from pipeline.engine.engine import Engine
-from pipeline.errors import PipelineError
+from pipeline.errors import Code, PipelineError
 from pipeline.publish.lock import read_lock
 from pipeline.publish.validation.validate import validate
 
@@ -89,11 +89,23 @@ def _validate(
 ) -> int:
     meant = [f"manifest:{name}" for name in names]
     chosen = manifests(engine.selected(engine.named(meant) if names else []))
-    folders = [action.outputs["manifest"].parent for action in chosen]
+    steps = {action.outputs["manifest"].parent: action.name for action in chosen}
+    folders = [folder for folder in steps if folder.is_dir()]
     try:
         lock = read_lock(folders[0].parent / "lock.json").fixtures if folders else {}
         validations = [validate(folder, lock=lock, run=run) for folder in folders]
     except PipelineError as error:
         print(error.render(), file=sys.stderr)
         return _UNCHECKED
-    return report(validations, as_json=as_json, github=github, junit=Path(junit) if junit else None)
+    place = Path(junit) if junit else None
+    code = report(validations, as_json=as_json, github=github, junit=place)
+    missing = [folder for folder in steps if folder not in folders]
+    for folder in missing:
+        fault = PipelineError(
+            Code.VERIFY,
+            "The fixture is not built.",
+            where=str(folder),
+            hint=f"Build it first: doit {steps[folder]}",
+        )
+        print(fault.render(), file=sys.stderr)
+    return code or (_UNCHECKED if missing else 0)

@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from pipeline.errors import printable
 from pipeline.publish.companions import CARD, COMPANIONS
 from pipeline.publish.lock import Locked
 from pipeline.publish.manifest_tables import Stated
-from pipeline.publish.release import EVIDENCE, SUMS, Release
+from pipeline.publish.release import DATASETS, EVIDENCE, SUMS, Release
 from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.stated import MANIFEST
 
 _MOST_SUMS = 4 << 20
+# What is hashed before it is told that it is too much.
+_MOST_BEYOND = 64 << 20
+
+
+def oversized(folder: Path, stated: Stated) -> Iterator[Finding]:
+    """Yield the files that are far larger than declared, or far too large to be undeclared.
+
+    None is opened: hashing them would take long, and end with the same.
+    """
+    declared = {file.path: file.size for file in stated.files}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        about = path.lstat()
+        beside = name.partition("/")[0] in (EVIDENCE, DATASETS)
+        size = declared.get(name, 0)
+        if not beside and S_ISREG(about.st_mode) and about.st_size > size + _MOST_BEYOND:
+            yield Finding(
+                kind="size" if name in declared else "undeclared",
+                message="The file is far larger than the manifest tells.",
+                file=name,
+                line=_line(folder, name),
+                expected=f"{size} bytes" if name in declared else "no such file",
+                found=f"{about.st_size} bytes",
+            )
 
 
 def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:

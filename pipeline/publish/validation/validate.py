@@ -40,6 +40,8 @@ def validate(
             where=str(folder),
             expected="a folder with a manifest.json",
         )
+    if oversized := _oversized(folder):
+        return _told(folder, folder.name, "", "", oversized)
     try:
         there = release_of(folder, "0")
     except PipelineError as error:
@@ -66,6 +68,15 @@ def validate(
         with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as scratch:
             findings += rerun(folder, stated, Path(scratch))
     return _told(folder, stated.name, there.root, trusted, findings)
+
+
+def _oversized(folder: Path) -> list[Finding]:
+    """Return the files that are too large to be hashed for nothing."""
+    try:
+        return list(files.oversized(folder, read_manifest(folder)))
+    except (OSError, PipelineError):
+        # What else is wrong with the folder is told by what follows.
+        return []
 
 
 def _checked(folder: Path, stated: Stated, there: Release) -> list[Finding]:
