@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +13,15 @@ from typing import Any
 
 import pexpect
 import pyte
+from pexpect.fdpexpect import fdspawn
 
 LINES = 40
+# Makes the terminal the program's own, as a shell's is.
+_OWN = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -35,14 +45,20 @@ class Terminal:
         self._screen = pyte.HistoryScreen(columns, LINES, history=1000, ratio=0.5)
         self._stream = pyte.ByteStream(self._screen)
         self.written = b""
-        self.process: Any = pexpect.spawn(
-            command[0],
-            list(command[1:]),
-            cwd=None if cwd is None else str(cwd),
+        # pexpect's own spawn forks, and what is forked once wasmtime ran a guest here never starts.
+        master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (LINES, columns))
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", _OWN, *command],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=cwd,
             env=clean_environment(env),
-            dimensions=(LINES, columns),
-            timeout=60,
+            start_new_session=True,
         )
+        os.close(slave)
+        self.process: Any = fdspawn(master, timeout=60)
 
     @property
     def screen(self) -> list[str]:
@@ -78,4 +94,10 @@ class Terminal:
         while self.read():
             assert time.monotonic() < end, "\n".join(self.screen)
         self.process.close()
-        return int(self.process.exitstatus if self.process.exitstatus is not None else -1)
+        return self._child.wait()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._child.kill()
+        self._child.wait()
+        self.process.close()

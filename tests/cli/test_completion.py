@@ -84,7 +84,7 @@ def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
     try:
         yield ask
     finally:
-        terminal.process.close(force=True)
+        terminal.kill()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

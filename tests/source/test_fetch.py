@@ -219,7 +219,7 @@ action = Action(
 with Workers(1) as workers:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     try:
-        Builder(store, workers).build(action, lambda text: None)
+        Builder(store, workers).build(action, lambda text, amount=None: None)
     except PipelineError as error:
         print(error.render())
 """
