@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -68,14 +69,22 @@ def test_a_run_whose_worker_is_killed_ends_as_an_undisturbed_one(
     assert "nothing to do" in project.doit().output
 
 
+def any_of(folder: Path, pattern: str) -> bool:
+    """Return whether there is such a file; a folder that goes while one looks has none."""
+    with suppress(FileNotFoundError):
+        return any(folder.glob(pattern))
+    return False
+
+
 def busy_worker(cluster: object, process: subprocess.Popen[str], artifacts: Path) -> int:
     """Return the process id of a worker in which a guest has been running for a while."""
     for _ in range(1200):
         for nanny in cluster.workers.values():  # type: ignore[attr-defined] # Dask has few types
             folder = Path(str(nanny.worker_dir)) / "wasi-nn"
             # The workers see our files, so what the guest writes lies there.
-            begun = list(artifacts.rglob("scratch/*/0/red"))
-            if begun and list(folder.glob("step-*/scratch/*")):
+            if any_of(artifacts, ".cache/tmp/*/*/scratch/*/0/red") and any_of(
+                folder, "step-*/scratch/*"
+            ):
                 time.sleep(1)
                 return int(nanny.pid)
         if process.poll() is not None:

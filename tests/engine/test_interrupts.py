@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -34,9 +35,11 @@ def start(project: Project, *options: str) -> subprocess.Popen[str]:
     )
     temporary = project.root / "artifacts/.cache/tmp"
     for _ in range(600):
-        if temporary.exists() and list(temporary.glob("*/*/out/evidence/*")):
-            time.sleep(1.5)
-            return process
+        # A folder may go while one looks.
+        with suppress(FileNotFoundError):
+            if any(temporary.glob("*/*/out/evidence/*")):
+                time.sleep(1.5)
+                return process
         time.sleep(0.1)
     process.kill()
     pytest.fail(f"the guest did not start: {process.communicate()[0]}")

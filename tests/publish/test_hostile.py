@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -79,6 +79,13 @@ def test_a_registry_that_dies_midway_has_nothing_and_the_next_run_goes_on(
         assert fetch("tiny", sources=[place.sources]).is_dir()
 
 
+def begun(downloads: Path) -> bool:
+    """Return whether bytes of a layer have come; a finished one is renamed while one looks."""
+    with suppress(FileNotFoundError):
+        return any(path.stat().st_size for path in downloads.glob("*.oci.part"))
+    return False
+
+
 def test_a_registry_that_dies_while_one_fetches_leaves_no_folder_and_is_gone_on_with(
     tmp_path: Path, fixture_folder: Path, cache: Path
 ) -> None:
@@ -90,7 +97,7 @@ def test_a_registry_that_dies_while_one_fetches_leaves_no_folder_and_is_gone_on_
         (pid,) = processes("docker-reg")
 
         def die() -> None:
-            while not any(path.stat().st_size for path in (cache / "downloads").glob("*.oci.part")):
+            while not begun(cache / "downloads"):
                 time.sleep(0.001)
             os.kill(pid, signal.SIGKILL)
 
