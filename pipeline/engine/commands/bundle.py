@@ -8,6 +8,7 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.lock import built, manifests
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.bundle import write_bundle
@@ -24,6 +25,7 @@ _OUT = {
 }
 
 
+@understood
 class BundleCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -8,12 +8,14 @@ from typing import Any
 from doit.cmd_base import Command
 
 from pipeline.cli.completion import SHELLS
+from pipeline.engine.commands.understood import understood
 from pipeline.errors import Code, PipelineError
 from pipeline.report.console import hush
 
 _PROGRAM = "wasi-nn-complete-doit"
 
 
+@understood
 class Completion(Command):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -9,9 +9,11 @@ from typing import Any
 from doit.cmd_base import Command
 
 from pipeline.engine.commands.options import JSON_OPTION
+from pipeline.engine.commands.understood import understood
 from pipeline.report.console import hush
 
 
+@understood
 class Doctor(Command):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

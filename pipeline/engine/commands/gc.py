@@ -5,6 +5,7 @@ from __future__ import annotations
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.work.limits import byte_count
@@ -29,6 +30,7 @@ _OPTIONS = (
 )
 
 
+@understood
 class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.lock import (
@@ -38,6 +39,7 @@ _CHECK = {
 }
 
 
+@understood
 class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

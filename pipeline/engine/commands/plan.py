@@ -9,10 +9,12 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.work.plan import Intent, Planned
 
 
+@understood
 class Plan(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

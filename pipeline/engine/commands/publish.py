@@ -11,6 +11,7 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.engine.commands.lock import built, manifests
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.destination import Published, publish_all
@@ -51,6 +52,7 @@ _DRY = {
 }
 
 
+@understood
 class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.engine.reporter import shown
 
@@ -20,6 +21,7 @@ _OUTPUT = {
 }
 
 
+@understood
 class ReportCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

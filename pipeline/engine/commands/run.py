@@ -11,6 +11,7 @@ from doit.cmd_run import Run as DoitRun
 from doit.cmd_run import opt_verbosity
 from doit.control import TaskControl
 
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.present import present
 from pipeline.engine.shard import Shard, chosen
 from pipeline.errors import Code, PipelineError
@@ -66,6 +67,7 @@ _VERBOSITY = {
 }
 
 
+@understood
 class Run(DoitRun):  # type: ignore[misc] # doit has no types
     """doit's own command with more options; doit finds it by its entry point."""
 

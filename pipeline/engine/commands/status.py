@@ -10,6 +10,7 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.work.action import Action
 from pipeline.work.plan import Intent, Planned
@@ -25,6 +26,7 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
 
 
+@understood
 class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -12,6 +12,7 @@ from pipeline.engine.commands.lock import manifests
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.rebuild import rebuild
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.lock import read_lock
@@ -53,6 +54,7 @@ _JUNIT = {
 }
 
 
+@understood
 class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.engine.commands.told import told
+from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.work.plan import Intent
@@ -17,6 +18,7 @@ _INTENTS = {
 }
 
 
+@understood
 class Why(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

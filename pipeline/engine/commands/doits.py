@@ -1,0 +1,66 @@
+"""The commands that doit brings, with this project's errors; doit finds them by entry points."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from doit.cmd_clean import Clean as DoitClean
+from doit.cmd_dumpdb import DumpDB as DoitDumpDB
+from doit.cmd_forget import Forget as DoitForget
+from doit.cmd_ignore import Ignore as DoitIgnore
+from doit.cmd_info import Info as DoitInfo
+from doit.cmd_list import List as DoitList
+from doit.exceptions import InvalidCommand
+
+from pipeline.engine.commands.understood import understood
+from pipeline.engine.present import present
+
+
+@understood
+class List(DoitList):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class Forget(DoitForget):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
+    """As doit has it; our state refuses it."""
+
+
+@understood
+class Clean(DoitClean):  # type: ignore[misc] # doit has no types
+    """doit's own, which also takes away the page that told of what is cleaned."""
+
+    # doit passes the options that the signature names, so it has to be that of its own method.
+    @functools.wraps(DoitClean._execute)
+    def _execute(self, **options: Any) -> None:
+        super()._execute(**options)
+        if self.sel_default_tasks and not options["dryrun"]:
+            present().report_place.unlink(missing_ok=True)
+
+
+@understood
+class Info(DoitInfo):  # type: ignore[misc] # doit has no types
+    """doit's own, which takes any word for a task."""
+
+    @functools.wraps(DoitInfo._execute)
+    def _execute(self, **options: Any) -> int:
+        names = {task.name for task in self.task_list}
+        for word in options["pos_args"]:
+            if word not in names:
+                raise InvalidCommand(not_found=word)
+        return int(super()._execute(**options) or 0)
+
+
+@understood
+class DumpDB(DoitDumpDB):  # type: ignore[misc] # doit has no types
+    """Refused: doit keeps no database here."""
+
+    def execute(self, params: Any, args: list[str]) -> int:
+        """Raise InvalidCommand."""
+        raise InvalidCommand("There is no database to dump: `doit status` tells what is known.")
