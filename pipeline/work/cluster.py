@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest
+from pipeline.store.known import version_of
 from pipeline.store.objects import copy
 from pipeline.work import cluster_worker
 from pipeline.work.action import Job, Portable, Recipe
@@ -160,8 +161,10 @@ class Cluster:
             found = {}
             for label, path in paths.items():
                 folder = folders.setdefault(path.parent, len(folders))
-                place = str(path.absolute())
-                found[label] = Sent(folder, path.name, self._digest(path), place)
+                # Before it is hashed: should it change meanwhile, its worker hashes it again.
+                version = version_of(path.stat())
+                digest = self._digest(path)
+                found[label] = Sent(folder, path.name, digest, str(path.absolute()), version)
                 files[found[label].digest] = path
             return found
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest, key_of
+from pipeline.store.known import version_of
 
 _PACKAGE = Path(__file__).parents[1]
 _OURS = "wasi-nn-pipeline, its code"
@@ -19,13 +22,15 @@ class Sent:
     """A file that a step needs: its digest, its name, and which files it shares a folder with.
 
     An xml finds its bin beside it: files of one ``folder`` here are in one folder there. ``place``
-    is where this machine has it, for a worker that sees the same files.
+    is where this machine has it, for a worker that sees the same files, and ``version`` tells that
+    version of it from any other, as ``version_of`` does.
     """
 
     folder: int
     name: str
     digest: Digest
     place: str
+    version: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +110,21 @@ def check_versions(expected: Mapping[str, str], found: Mapping[str, str], addres
 
 
 def _code() -> str:
-    files = sorted(_PACKAGE.rglob("*.py"))
+    return _code_of(tuple(sorted(_modules(os.fspath(_PACKAGE)))))
+
+
+def _modules(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield each module's path and version; a worker asks before each step."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _modules(entry.path)
+            elif entry.name.endswith(".py"):
+                yield entry.path, version_of(entry.stat())
+
+
+@lru_cache(maxsize=1)
+def _code_of(modules: tuple[tuple[str, str], ...]) -> str:
+    files = [Path(path) for path, _ in modules]
     digests = {path.relative_to(_PACKAGE).as_posix(): Digest.of_file(path).sha256 for path in files}
     return key_of(digests)[:12]

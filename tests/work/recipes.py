@@ -132,6 +132,11 @@ def tell_place(job: Job) -> None:
     job.outputs["out"].write_text("\n".join([str(os.getppid()), str(job.scratch), *paths]))
 
 
+def tell_trimming(job: Job) -> None:
+    """Say below which size this process gives memory back that it has freed."""
+    job.outputs["out"].write_text(os.environ.get("MALLOC_TRIM_THRESHOLD_", "as usual"))
+
+
 def mark_and_wait(job: Job) -> None:
     """Add a line to a log that only tests have, then wait until they say go."""
     folder = Path(str(job.parameters["folder"]))

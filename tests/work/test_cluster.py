@@ -127,6 +127,15 @@ def test_a_worker_that_sees_our_files_reads_and_writes_them_where_they_are(
     assert not digests & {path.name for folder in held for path in folder.rglob("*")}
 
 
+def test_a_step_keeps_the_memory_that_it_has_freed(cluster: Cluster, tmp_path: Path) -> None:
+    from dask import config
+
+    # A picture is decoded in a quarter less time so.
+    assert "MALLOC_TRIM_THRESHOLD_" in config.get("distributed.nanny.pre-spawn-environ")
+    run(cluster, recipes.tell_trimming, job(tmp_path))
+    assert (tmp_path / "out").read_text() == "as usual"
+
+
 def test_a_file_that_is_another_there_is_sent(beside: Cluster, tmp_path: Path) -> None:
     # As on a machine that has the same mounts, but for this one.
     (tmp_path / "in").write_text("ours")
