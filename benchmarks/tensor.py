@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 from pipeline.config.tensor_tables import Tensor
 from pipeline.tensor.image import image_tensor
 
-RUNS, ROUNDS = 15, 4
+RUNS, ROUNDS = 15, 8
 SIDE = 227
 DIMS = (1, 3, SIDE, SIDE)
 EXACT = Tensor(

@@ -124,19 +124,42 @@ def pixels_of(image: Image) -> Any:
     """Return a picture's bytes, of shape height × width × channels."""
     import numpy
 
-    if image.mode == "RGB" and (held := _held(image)) is not None:
-        import cv2
-
-        return cv2.cvtColor(held, cv2.COLOR_RGBA2RGB)
+    if image.mode == "RGB" and (pixels := _pixels_of_rgb(image)) is not None:
+        return pixels
     pixels = numpy.asarray(image)
     return pixels[:, :, numpy.newaxis] if pixels.ndim == 2 else pixels
 
 
-def _held(image: Image) -> Any:
-    """Return the memory of a coloured picture, whose fourth byte means nothing; None for several.
+def _pixels_of_rgb(image: Image) -> Any:
+    """Return a coloured picture's bytes, or None where its memory cannot be looked into.
 
-    Pillow's own way to an array copies it twice, and lets no other thread run meanwhile. Pictures
-    of more than 4 megapixels lie in several blocks.
+    Pillow's own way to an array copies it twice, and lets no other thread run meanwhile.
+    """
+    import cv2
+    import numpy
+    from PIL.Image import core  # type: ignore[attr-defined] # typed as private
+
+    if (held := _held(image)) is not None:
+        return cv2.cvtColor(held, cv2.COLOR_RGBA2RGB)
+    # Pictures of more than 4 megapixels lie in several blocks, which cannot be looked into.
+    rows = core.get_block_size() // (4 * image.width) - 1
+    if rows < 1:
+        return None
+    pixels = numpy.empty((image.height, image.width, 3), numpy.uint8)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        strip = image.crop((0, top, image.width, bottom))
+        held = _held(strip)
+        if held is None:
+            return None
+        cv2.cvtColor(held, cv2.COLOR_RGBA2RGB, dst=pixels[top:bottom])
+    return pixels
+
+
+def _held(image: Image) -> Any:
+    """Return the memory of a coloured picture, four bytes a pixel; None where that is several.
+
+    It is there as long as the picture.
     """
     import nanoarrow
     import numpy

@@ -301,3 +301,12 @@ def test_an_upright_picture_is_not_copied_before_it_is_closed(tmp_path: Path) ->
     Image.fromarray(noise(4, 4)).save(tmp_path / "p.png")
     image = decode(tmp_path / "p.png", "RGB")
     assert (pixels_of(image) == noise(4, 4)).all()
+
+
+@pytest.mark.parametrize("size", [(2100, 2000), (2000, 2100), (3_000_001, 2)], ids=str)
+def test_a_picture_in_several_blocks_of_memory_has_the_same_pixels(size: tuple[int, int]) -> None:
+    pixels = noise(size[1], size[0])
+    image = Image.fromarray(pixels)
+    assert image.width * image.height * 4 > Image.core.get_block_size()  # type: ignore[attr-defined]
+    for _ in range(5):  # What was freed is soon overwritten.
+        assert (pixels_of(image) == pixels).all()

@@ -264,10 +264,20 @@ def test_an_object_that_was_damaged_there_is_sent_again(
     assert (tmp_path / "b" / "out").read_text() == "SOME TEXT"
 
 
-def test_a_file_that_changes_while_it_is_sent_is_an_error(running: Any, tmp_path: Path) -> None:
-    (tmp_path / "in").write_text("after")
-    before = Digest.of_bytes(b"other")
-    client = Cluster(running.scheduler_address, digest=lambda _: before, tools=(), local=Inline())
+@pytest.mark.parametrize("shared", [False, True], ids=["apart", "beside"])
+def test_a_file_that_changes_once_it_was_hashed_is_an_error(
+    running: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared: bool
+) -> None:
+    (tmp_path / "in").write_text("before")
+    if not shared:
+        monkeypatch.setattr(SharedFiles, "with_worker", lambda *_: False)
+
+    def hashed(path: Path) -> Digest:
+        found = Digest.of_file(path)
+        path.write_text("after")
+        return found
+
+    client = Cluster(running.scheduler_address, digest=hashed, tools=(), local=Inline())
     with pytest.raises(PipelineError) as caught:
         run(client, recipes.shout, job(tmp_path, inputs={"in": tmp_path / "in"}))
     client.close()
