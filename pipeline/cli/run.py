@@ -186,6 +186,10 @@ def _run(args: argparse.Namespace) -> Outcome:
     from pipeline.host.frameworks import parse_choice
     from pipeline.host.host import Host, NamedGraph
 
+    # OpenVINO imports its converter where there is one, which takes as long as the rest of it; None
+    # is Python's own way to say that there is none. This process converts nothing.
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # it may be None
+
     with Host(
         say=_say,
         tensor_type_abi=args.tensor_type_abi,

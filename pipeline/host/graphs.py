@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,28 +143,6 @@ class Catalogue:
     def load(self, name: str) -> Graph:
         """Return the compiled graph of one of the names; raises BackendFailure and Missing."""
         return self._registry.load(*self._files[name])
-
-    @contextmanager
-    def ahead(self) -> Iterator[None]:
-        """Compile the graph meanwhile, where there is but one: a guest is surely there for that.
-
-        A guest's own code takes about as long to get ready, on another core. What goes wrong is
-        told when the guest asks for the graph.
-        """
-        if len(self._files) != 1:
-            yield
-            return
-
-        def load() -> None:
-            with suppress(Exception):
-                self.load(*self._files)
-
-        thread = threading.Thread(target=load, name="graph", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            thread.join()
 
 
 def _by_suffix(path: Path) -> Encoding | None:

@@ -178,8 +178,7 @@ class Host:
             }
             started = time.perf_counter()
             try:
-                with catalogue.ahead():
-                    ended = run_command(command, abi.MODULE, offered, functions.cancel)
+                ended = run_command(command, abi.MODULE, offered, functions.cancel)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise

@@ -124,6 +124,28 @@ def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> Non
     assert "there is no graph named 'nut'; the names given to this host: 'net'" in lines[1]
 
 
+def test_openvino_starts_without_its_converter(
+    tmp_path: Path,
+    models: dict[str, Ir],  # noqa: F811 - a fixture
+) -> None:
+    script = Script()
+    script.call("load_by_name", script.put(b"net"), 3, script.room())
+    wasm = write_guest(tmp_path, script.wat())
+    done = subprocess.run(
+        [
+            *(sys.executable, "-X", "importtime", "-m", "pipeline.cli.main", "run"),
+            *("--graph", f"net={models['add'].folder}", str(wasm)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "openvino._pyopenvino" in imported
+    assert not [name for name in imported if name.startswith("openvino.tools.ovc.")]
+
+
 def test_a_graph_in_an_encoding_under_a_name_and_a_chosen_framework(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "some.onnx").write_bytes(onnx_model())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -191,41 +190,26 @@ def test_a_named_graph_is_compiled_once(
     assert len(compiled) == 1
 
 
-@pytest.mark.parametrize(("names", "compiled"), [(["add"], 1), (["add", "again"], 0), ([], 0)])
-def test_the_only_graph_is_compiled_while_the_guest_gets_ready(
-    models: Models,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    names: list[str],
-    compiled: int,
+def test_a_graph_is_read_when_the_guest_asks_for_it_and_not_before(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.host.backends.openvino import OpenVINO
 
-    threads: list[str] = []
+    read: list[object] = []
     real = OpenVINO.load_files
 
     def load_files(self: OpenVINO, *arguments: Any) -> Any:
-        threads.append(threading.current_thread().name)
+        read.append(arguments)
         return real(self, *arguments)
 
     monkeypatch.setattr(OpenVINO, "load_files", load_files)
-    graphs = [NamedGraph(name, models["add"].folder) for name in names]
+    graphs = [NamedGraph("add", models["add"].folder)]
     assert Script().run(tmp_path, graphs=graphs).errnos == []
-    assert threads == ["graph"] * compiled
-
-
-def test_a_graph_that_cannot_be_compiled_ahead_is_told_when_it_is_asked_for(
-    models: Models, tmp_path: Path
-) -> None:
-    (tmp_path / "model.xml").write_bytes(b"no model")
-    (tmp_path / "model.bin").write_bytes(b"")
-    graphs = [NamedGraph("bad", tmp_path)]
-    assert Script().run(tmp_path, graphs=graphs).messages == ""
+    assert read == []
     script = Script()
-    script.call("load_by_name", script.put(b"bad"), 3, script.room())
-    ran = script.run(tmp_path, graphs=graphs)
-    assert ran.errnos == [5]
-    assert len(ran.outcome.messages) == 1
+    script.call("load_by_name", script.put(b"add"), 3, script.room())
+    assert script.run(tmp_path, graphs=graphs).errnos == [0]
+    assert len(read) == 1
 
 
 def test_a_config_must_be_empty(models: Models, tmp_path: Path) -> None:
