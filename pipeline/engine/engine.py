@@ -8,21 +8,18 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from doit.exceptions import TaskFailed
 
-from pipeline.config.load import load_project
 from pipeline.engine import remembered, state
 from pipeline.engine.declared import declared_at
 from pipeline.engine.faults import fault, forked
 from pipeline.engine.present import announce
-from pipeline.engine.project import Project
 from pipeline.engine.registration import check_registered
 from pipeline.engine.reporter import Reporter
-from pipeline.engine.storage import check_environment, open_store
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, Volume, open_console
@@ -47,6 +44,7 @@ from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
 
 if TYPE_CHECKING:
+    from pipeline.engine.project import Project
     from pipeline.work.cluster import Cluster
 
 # A conversion holds its worker while it waits for a process of its own, which has the processor.
@@ -83,6 +81,11 @@ class Engine:
 
     @cached_property
     def _project(self) -> Project:
+        # Every recipe hangs on them: a run with nothing to do is over before they are imported.
+        from pipeline.config.load import load_project
+        from pipeline.engine.project import Project
+        from pipeline.engine.storage import check_environment
+
         try:
             configs = load_project(self._root)
             check_environment(configs.project)
@@ -103,6 +106,8 @@ class Engine:
 
     @cached_property
     def _store(self) -> Store:
+        from pipeline.engine.storage import open_store
+
         return open_store(self._project.layout, self._project.configs.project)
 
     @cached_property
@@ -133,7 +138,7 @@ class Engine:
         self._note_roots(each.key for each in self.foresee(list(project.steps.values())))
         most = byte_count(project.configs.project.cache_limit) if limit is None else limit
         try:
-            return collect(store, most, self._say_waiting, dry=dry)
+            return collect(store, most, partial(print, file=sys.stderr, flush=True), dry=dry)
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
@@ -141,9 +146,6 @@ class Engine:
                 where=str(error.filename or store.folder),
                 found=error.strerror or str(error),
             ) from None
-
-    def _say_waiting(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
 
     def _note_roots(self, more: Iterable[str | None]) -> None:
         made = (self.history.made(name) for name in self._project.steps)
@@ -195,9 +197,9 @@ class Engine:
         if "workers" in self.__dict__:
             self.workers.close()
         if "_builder" in self.__dict__:
-            if self._found_current and not self._executed:
-                self._remember()
             if self._found_current or self._executed:
+                if not self._executed:
+                    self._remember()
                 self._note_roots(self._keys_found())
             self._builder.close()
 

@@ -38,6 +38,18 @@ def test_what_is_remembered_is_used(settled: Project) -> None:
     assert settled.doit().output == before
 
 
+def test_what_is_remembered_needs_neither_the_configs_nor_a_recipe(
+    settled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading them is most of what a run with nothing to do would take."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    for arguments in ([], ["list"]):
+        run = settled.doit(*arguments)
+        imported = {line.rpartition("|")[2].strip() for line in run.output.splitlines()}
+        assert "pipeline.engine.engine" in imported
+        assert not imported & {"pipeline.config.load", "pipeline.engine.steps", "openvino"}
+
+
 def test_a_target_edited_with_the_same_size_and_time_is_restored(settled: Project) -> None:
     xml = settled.folder / "tiny.xml"
     before, times = xml.read_bytes(), xml.stat()
