@@ -317,7 +317,8 @@ def _tell(root: Path, target: Path, made: Made) -> None:
 
 
 def _notes(made: Made) -> list[str]:
-    from pipeline.draft.draft import EXECUTORS, UNKNOWN_LICENCE
+    from pipeline.config.schema import UNKNOWN_LICENCE
+    from pipeline.draft.draft import EXECUTORS
     from pipeline.verify.executors import EXECUTORS as RUNTIMES
 
     draft = made.draft

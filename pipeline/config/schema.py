@@ -27,6 +27,9 @@ from pipeline.config.tables import (
 )
 from pipeline.config.tensor_tables import Tensor
 
+# What a drafted config states until somebody knows better.
+UNKNOWN_LICENCE = "LicenseRef-unknown"
+
 
 class Source(Table, frozen=True):
     """A file from elsewhere, used only after its size and digest have been checked.

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.model_tables import ExecutorName, Framework
-from pipeline.config.schema import Source
+from pipeline.config.schema import UNKNOWN_LICENCE, Source
 from pipeline.draft.answer import Answer
 from pipeline.draft.inputs import Input, owner
 from pipeline.draft.photo import Fit
 from pipeline.draft.toml_text import one_line, table, value
 
-UNKNOWN_LICENCE = "LicenseRef-unknown"
 EXECUTORS: Mapping[Framework, ExecutorName] = {
     "caffe": "opencv",
     "kaldi": "numpy",

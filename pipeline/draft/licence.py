@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.config.schema import UNKNOWN_LICENCE
 from pipeline.draft.asking import Asker, Question
-from pipeline.draft.draft import UNKNOWN_LICENCE
 from pipeline.errors import Code, PipelineError
 
 _FORM = "an SPDX expression such as Apache-2.0, or LicenseRef-NAME for one that SPDX does not list"

@@ -56,3 +56,18 @@ def test_what_is_missing_is_told(project: Project, tmp_path: Path) -> None:
     assert "--as is missing" in project.doit("publish", "--to", str(tmp_path)).output
     wrong = project.doit("publish", "--to", str(tmp_path), "--as", "a/b")
     assert "cannot be a version" in wrong.output
+
+
+def test_a_licence_that_nobody_knows_is_told(project: Project, tmp_path: Path) -> None:
+    to = ["publish", "--to", str(tmp_path / "place"), "--as", "1.0", "--dry-run"]
+    assert "warning: " not in project.doit(*to).output
+    text = project.config.read_text()
+    project.config.write_text(text.replace('"Apache-2.0"', '"LicenseRef-unknown"', 1))
+    assert project.doit().returncode == 0
+    run = project.doit(*to)
+    assert run.returncode == 0
+    [line] = [line for line in run.output.splitlines() if line.startswith("warning: ")]
+    assert line.startswith("warning: tiny: the licence of ")
+    assert line.endswith(
+        " is unknown; state it in configs/fixtures/tiny.toml before others rely on it."
+    )

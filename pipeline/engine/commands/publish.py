@@ -6,8 +6,10 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.config.schema import UNKNOWN_LICENCE
 from pipeline.engine.commands.lock import built, manifests
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
@@ -16,6 +18,7 @@ from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.destination import Published, publish_all
 from pipeline.publish.destinations import destination
+from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.release import check_version, release_of
 
 _TO = {
@@ -92,6 +95,8 @@ def _publish(
     check_version(version)
     place = destination(to)
     folders = [action.outputs["manifest"].parent for action in manifests(built(engine, names))]
+    for folder in folders:
+        _warn_of_licences(folder)
     releases = [(release_of(folder, version), folder) for folder in folders]
     results = publish_all(place, releases, dry_run=dry_run, say=_say, key=key)
     if as_json:
@@ -101,6 +106,18 @@ def _publish(
         print(f"{each.release.name} {version}: {_told(each, dry_run)}, {each.release.root}")
     print(f"{'would be' if dry_run else 'is'} in {place.describe()}")
     return 0
+
+
+def _warn_of_licences(folder: Path) -> None:
+    """Say whose licence nobody knows: no one may use what depends on it."""
+    stated = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Stated)
+    unknown = [name for name, each in stated.sources.items() if each.license == UNKNOWN_LICENCE]
+    if unknown:
+        print(
+            f"warning: {folder.name}: the licence of {', '.join(unknown)} is unknown; state it in "
+            f"configs/fixtures/{folder.name}.toml before others rely on it.",
+            file=sys.stderr,
+        )
 
 
 def _told(result: Published, dry_run: bool) -> str:
