@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -267,6 +268,7 @@ def test_an_index_that_cannot_be_asked_is_one_clear_error(
     assert "PIP_INDEX_URL" in error.hint
 
 
+@pytest.mark.skipif(find_spec("pip") is None, reason="this environment has no pip to ask")
 def test_the_index_is_the_one_that_pip_or_uv_is_set_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
