@@ -29,7 +29,9 @@ class Forget(DoitForget):  # type: ignore[misc] # doit has no types
 
 @understood
 class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
-    """As doit has it; our state refuses it."""
+    """Refused by our state, which keeps nothing."""
+
+    doc_purpose = "refused here: name the tasks to run instead"
 
 
 @understood
@@ -60,6 +62,8 @@ class Info(DoitInfo):  # type: ignore[misc] # doit has no types
 @understood
 class DumpDB(DoitDumpDB):  # type: ignore[misc] # doit has no types
     """Refused: doit keeps no database here."""
+
+    doc_purpose = "refused here: `doit status` tells what is known of each step"
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Raise InvalidCommand."""
