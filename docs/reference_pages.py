@@ -89,8 +89,8 @@ def commands() -> str:
     lines += [
         "## doit",
         "",
-        "What this project adds to doit's own commands, and those that it tells the errors of; each "
-        "has `--help`, and `doit help` tells of all.",
+        "What this project adds to doit's own commands, and those whose errors it tells; each has "
+        "`--help`, and `doit help` tells of all.",
         "",
     ]
     for name, command in _doit_commands():

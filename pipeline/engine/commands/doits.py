@@ -8,13 +8,31 @@ from typing import Any
 from doit.cmd_clean import Clean as DoitClean
 from doit.cmd_dumpdb import DumpDB as DoitDumpDB
 from doit.cmd_forget import Forget as DoitForget
+from doit.cmd_help import Help as DoitHelp
 from doit.cmd_ignore import Ignore as DoitIgnore
 from doit.cmd_info import Info as DoitInfo
 from doit.cmd_list import List as DoitList
+from doit.cmd_resetdep import ResetDep as DoitResetDep
+from doit.cmd_strace import Strace as DoitStrace
 from doit.exceptions import InvalidCommand
 
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.present import present
+
+
+@understood
+class Help(DoitHelp):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class ResetDep(DoitResetDep):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class Strace(DoitStrace):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
 
 
 @understood
