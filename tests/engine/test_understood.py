@@ -75,11 +75,11 @@ def test_what_doit_would_keep_itself_is_refused(project: Project, command: str) 
     assert len(run.output.splitlines()) == 1
 
 
-def test_what_is_cleaned_as_a_whole_takes_its_page_along(built: Project) -> None:
-    page = built.root / "artifacts/report.html"
+def test_what_is_cleaned_as_a_whole_takes_its_page_along(project: Project) -> None:
+    page = project.root / "artifacts/report.html"
     assert page.exists()
-    assert built.doit("clean", "--dry-run").returncode == 0
-    assert built.doit("clean", "manifest:tiny").returncode == 0
+    assert project.doit("clean", "--dry-run").returncode == 0
+    assert project.doit("clean", "manifest:tiny").returncode == 0
     assert page.exists()
-    assert built.doit("clean").returncode == 0
+    assert project.doit("clean").returncode == 0
     assert not page.exists()
