@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline.draft.make import Made
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
-_TERMINATED = 143
 _EPILOG = """\
 example:
   wasi-nn new my-net net.onnx --image cat.jpg
@@ -260,7 +258,7 @@ def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
     from pipeline.draft.files import brought
     from pipeline.store.atomic import write_bytes
 
-    with _ended_by_sigterm(), brought(root, made.held, made.way, force=force):
+    with brought(root, made.held, made.way, force=force):
         try:
             write_bytes(target, made.text.encode())
         except OSError as error:
@@ -270,20 +268,6 @@ def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
                 where=str(target),
                 found=error.strerror or str(error),
             ) from None
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM be an exception, so that what was begun is taken back."""
-
-    def ended(*_: object) -> None:
-        raise SystemExit(_TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, ended)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(root: Path, target: Path, made: Made) -> None:

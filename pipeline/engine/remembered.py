@@ -21,6 +21,7 @@ from pipeline.store.atomic import Aside
 from pipeline.store.digest import Digest
 from pipeline.store.known import TICK_NS, version_of
 from pipeline.work.build import tool_version
+from pipeline.work.code import modules
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -55,7 +56,7 @@ def stamp_of(root: Path) -> str:
     folders = [root / "configs" / "fixtures", root / "configs" / "guests"]
     lines = [sys.version]
     project = str(root / "configs" / "project.toml")
-    for path in (project, *_files(folders, ".toml"), *_code()):
+    for path in (project, *_configs(folders), *modules(_PACKAGE)):
         try:
             status = Path(path).stat()
         except OSError:
@@ -120,14 +121,9 @@ def settled(current: Iterable[str], needed: Mapping[str, Iterable[str]]) -> set[
     return good
 
 
-def _files(folders: Iterable[Path], suffix: str) -> list[str]:
+def _configs(folders: Iterable[Path]) -> list[str]:
     found = []
     for folder in folders:
         with suppress(OSError), os.scandir(folder) as entries:
-            found += [entry.path for entry in entries if entry.name.endswith(suffix)]
+            found += [entry.path for entry in entries if entry.name.endswith(".toml")]
     return sorted(found)
-
-
-def _code() -> list[str]:
-    folders = [folder for folder, _, _ in os.walk(_PACKAGE) if "__pycache__" not in folder]
-    return _files([Path(folder) for folder in folders], ".py")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.caffemodel import Shape, read_blobs
-from pipeline.model.prototxt import Message, read_prototxt, whole
+from pipeline.model.prototxt import Message, read_prototxt
 
 _INPUTS = ("Input", "DummyData")
 # What gives back the shape that it was given.
@@ -54,7 +54,7 @@ def weighted_layers(topology: Path) -> dict[str, Weighted]:
             hint="Is it the weights' file? The topology is the prototxt.",
         )
     try:
-        tops = _input_shapes(net)
+        tops = declared_shapes(net)
     except ValueError:
         raise PipelineError(
             Code.MODEL, "The topology has an input of no size that can be.", where=topology.name
@@ -101,7 +101,7 @@ def _step(layer: Message, tops: dict[str, Shape], found: dict[str, Weighted]) ->
     if kind in _INPUTS:
         shapes = layer.message("input_param").messages("shape")
         for name, shape in zip(names, shapes, strict=False):
-            tops[name] = _dims(shape)
+            tops[name] = shape.numbers("dim")
         return
     # Of a shape that is not known, nothing that follows is known.
     first = bottoms[0] if bottoms else None
@@ -162,24 +162,23 @@ def _windows(param: Message, given: Shape, channels: int, rounded: Callable[[flo
 
 def _size(param: Message, name: str, default: int) -> tuple[int, int]:
     field = f"{name}_size" if name == "kernel" else name
-    given = [whole(text) for text in param.texts(field)] or [default]
+    given = param.numbers(field) or (default,)
     return (
         param.number(f"{name}_h", given[0]),
         param.number(f"{name}_w", given[-1]),
     )
 
 
-def _input_shapes(net: Message) -> dict[str, Shape]:
-    """Return the shapes of the inputs that the net itself declares, as older files do."""
+def declared_shapes(net: Message) -> dict[str, Shape]:
+    """Return the shapes of the inputs that the net itself declares, as older files do.
+
+    Raises ValueError.
+    """
     names = net.texts("input")
-    shapes = [_dims(shape) for shape in net.messages("input_shape")]
-    sizes = [whole(text) for text in net.texts("input_dim")]
-    shapes += [tuple(sizes[at : at + 4]) for at in range(0, len(sizes), 4)]
+    shapes = [shape.numbers("dim") for shape in net.messages("input_shape")]
+    sizes = net.numbers("input_dim")
+    shapes += [sizes[at : at + 4] for at in range(0, len(sizes), 4)]
     return dict(zip(names, shapes, strict=False))
-
-
-def _dims(shape: Message) -> Shape:
-    return tuple(whole(text) for text in shape.texts("dim"))
 
 
 def _other_net(

@@ -45,19 +45,19 @@ class Message:
 
     def number(self, name: str, default: int) -> int:
         """Return the last value of a field as a whole number; raises ValueError."""
-        return whole(self.text(name, str(default)))
+        return _whole(self.text(name, str(default)))
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Return all values of a field as whole numbers; raises ValueError."""
+        return tuple(map(_whole, self.texts(name)))
 
     def message(self, name: str) -> Message:
         """Return the last value of a field, or an empty message."""
         return self.messages(name)[-1] if self.messages(name) else Message(())
 
 
-def whole(text: str) -> int:
-    """Return a number of at most 64 bits, as protobuf's are; raises ValueError.
-
-    >>> whole("0x10")
-    16
-    """
+def _whole(text: str) -> int:
+    """Return a number of at most 64 bits, as protobuf's are; raises ValueError."""
     number = int(text, 0)
     if not _LEAST_WHOLE <= number < -_LEAST_WHOLE:
         raise ValueError("a number of more than 64 bits")

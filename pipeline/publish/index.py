@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.publish.release import Release, check_name, check_version
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest
 
 INDEX_VERSION = 1
@@ -66,14 +67,14 @@ def encode(index: Index) -> bytes:
 def decode(data: bytes, where: str) -> Index:
     """Return an index that came from elsewhere; raises PipelineError (SOURCE_MISMATCH)."""
     try:
-        index = msgspec.json.decode(data, type=Index)
+        index = decoded(data, Index)
         if index.index_version != INDEX_VERSION:
             raise msgspec.ValidationError(f"index_version {index.index_version}")
         for name, versions in index.fixtures.items():
             check_name(name)
             for version in versions:
                 check_version(version)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PipelineError) as error:
+    except (msgspec.DecodeError, PipelineError) as error:
         raise PipelineError(
             Code.SOURCE_MISMATCH,
             "What the place holds is no index of releases.",

@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.atomic import aside
+from pipeline.store.decoded import decoded
 from pipeline.verify.evidence import Evidence
 
 LOCK_VERSION = 1
@@ -79,12 +80,12 @@ def read_lock(path: Path) -> Lock:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise _unreadable(path, f"at most {_MOST_BYTES} bytes", f"{path.stat().st_size} bytes")
-        lock = msgspec.json.decode(path.read_bytes(), type=Lock)
+        lock = decoded(path.read_bytes(), Lock)
     except FileNotFoundError:
         return Lock(LOCK_VERSION, {})
     except OSError as error:
         raise _unreadable(path, "a file", error.strerror or str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         raise _unreadable(path, "JSON as `doit lock` writes it", str(error)) from None
     if lock.lock_version != LOCK_VERSION:
         raise _unreadable(path, f"lock_version {LOCK_VERSION}", str(lock.lock_version))

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.errors import Code, PipelineError, printable
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest
 
 RELEASE_VERSION = 1
@@ -130,8 +131,8 @@ def decode(data: bytes, where: str) -> Release:
     Raises PipelineError (SOURCE_MISMATCH).
     """
     try:
-        release = msgspec.json.decode(data, type=Release)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        release = decoded(data, Release)
+    except msgspec.DecodeError as error:
         raise _refused(where, "release.json as `doit publish` writes it", str(error)) from None
     if release.release_version != RELEASE_VERSION:
         expected, found = f"release_version {RELEASE_VERSION}", str(release.release_version)

@@ -14,6 +14,7 @@ from pipeline.source.downloads import Downloads
 from pipeline.source.urls import NpmUrl, http_fault, plain, shown
 from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import write_bytes
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import key_of
 from pipeline.work.process import run_process
 
@@ -75,8 +76,8 @@ def archive_address(url: NpmUrl, downloads: Downloads) -> str:
 def remembered_archive(url: NpmUrl, downloads: Downloads) -> Wanted | None:
     """Return what the archive must be, as npm told before, or None."""
     try:
-        return msgspec.json.decode(_memory(url, downloads).read_bytes(), type=_Dist).wanted
-    except (FileNotFoundError, msgspec.MsgspecError, RecursionError, ValueError):
+        return decoded(_memory(url, downloads).read_bytes(), _Dist).wanted
+    except (FileNotFoundError, msgspec.MsgspecError, ValueError):
         return None
 
 
@@ -99,9 +100,9 @@ def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
         raise _refused(url, "npm, which knows its registry, is not here.", hint=hint) from None
     answer = finished.output[finished.output.find("{") : finished.output.rfind("}") + 1]
     try:
-        dist = msgspec.json.decode(answer, type=_Dist)
+        dist = decoded(answer.encode(), _Dist)
         _ = dist.wanted
-    except (msgspec.MsgspecError, RecursionError, ValueError, binascii.Error):
+    except (msgspec.MsgspecError, ValueError, binascii.Error):
         found = plain(finished.last_lines(2)) or f"exit status {finished.returncode}"
         hint = "Correct the name or the version in the config."
         raise _refused(url, "npm could not say where the package is.", found, hint) from None

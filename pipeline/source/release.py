@@ -15,6 +15,7 @@ from pipeline.source.registry import Archive, ask
 from pipeline.source.urls import PypiUrl, http_fault, plain, shown
 from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import write_bytes
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import key_of
 
 _MOST_NAMED = 3
@@ -87,8 +88,8 @@ def remembered_archives(url: PypiUrl, downloads: Downloads) -> tuple[Archive, ..
     """Return the archives that the index told of before; their addresses may hold a login."""
     try:
         data = _memory(url, downloads).read_bytes()
-        return msgspec.json.decode(data, type=tuple[Archive, ...])
-    except (FileNotFoundError, msgspec.MsgspecError, RecursionError, ValueError):
+        return decoded(data, tuple[Archive, ...])
+    except (FileNotFoundError, msgspec.MsgspecError, ValueError):
         return ()
 
 

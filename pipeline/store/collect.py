@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import key_of
 from pipeline.store.store import Store
 
@@ -118,9 +119,9 @@ def _rooted(store: Store, dry: bool) -> Iterator[str]:
     """Yield the keys that some project refers to."""
     for place in _roots(store).glob("*.json"):
         try:
-            roots = msgspec.json.decode(place.read_bytes(), type=Roots)
+            roots = decoded(place.read_bytes(), Roots)
             used = place.stat().st_mtime
-        except (OSError, msgspec.MsgspecError, RecursionError):
+        except (OSError, msgspec.MsgspecError):
             continue
         if _is_there(roots, used):
             yield from roots.keys

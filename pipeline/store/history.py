@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from pipeline.store.atomic import Aside
+from pipeline.store.decoded import decoded
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -72,6 +73,6 @@ class History:
 
 def _read(place: Path, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(place.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, RecursionError):
+        return decoded(place.read_bytes(), kind)
+    except (OSError, msgspec.MsgspecError):
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.store.atomic import Aside, aside
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest
 from pipeline.store.objects import touch
 
@@ -38,10 +39,10 @@ class Records:
             sha256, _, data = place.read_bytes().partition(b"\n")
             if Digest.of_bytes(data).sha256.encode() != sha256:
                 raise ValueError("the record is damaged")
-            return msgspec.json.decode(data, type=Record)
+            return decoded(data, Record)
         except FileNotFoundError:
             return None
-        except (msgspec.MsgspecError, RecursionError, OSError, ValueError):
+        except (msgspec.MsgspecError, OSError, ValueError):
             self.drop(key)
             return None
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from pipeline.errors import printable
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest, canonical_json
 from pipeline.store.objects import Objects
 from pipeline.store.records import Record
@@ -48,12 +49,12 @@ class Shared:
             data = self._remote.get_record(key)
             if data is None:
                 return None
-            envelope = msgspec.json.decode(data, type=_Envelope)
+            envelope = decoded(data, _Envelope)
             self._check(key, envelope)
         except RemoteFault as fault:
             self._failed(fault)
             return None
-        except (msgspec.MsgspecError, RecursionError, ValueError):
+        except (msgspec.MsgspecError, ValueError):
             self._failed(RemoteFault("it has a record that cannot be read"))
             return None
         return envelope.record

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +11,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest, key_of
 from pipeline.store.known import version_of
+from pipeline.work.code import modules
 
 _PACKAGE = Path(__file__).parents[1]
 _OURS = "wasi-nn-pipeline, its code"
@@ -110,21 +110,11 @@ def check_versions(expected: Mapping[str, str], found: Mapping[str, str], addres
 
 
 def _code() -> str:
-    return _code_of(tuple(sorted(_modules(os.fspath(_PACKAGE)))))
-
-
-def _modules(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield each module's path and version; a worker asks before each step."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _modules(entry.path)
-            elif entry.name.endswith(".py"):
-                yield entry.path, version_of(entry.stat())
+    return _code_of(tuple((path, version_of(Path(path).stat())) for path in modules(_PACKAGE)))
 
 
 @lru_cache(maxsize=1)
-def _code_of(modules: tuple[tuple[str, str], ...]) -> str:
-    files = [Path(path) for path, _ in modules]
+def _code_of(versions: tuple[tuple[str, str], ...]) -> str:
+    files = [Path(path) for path, _ in versions]
     digests = {path.relative_to(_PACKAGE).as_posix(): Digest.of_file(path).sha256 for path in files}
     return key_of(digests)[:12]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.store.decoded import decoded
 from pipeline.work.amount import Amount, Say
 
 _EVERY_SECONDS = 0.2
@@ -50,10 +51,10 @@ class Overheard:
     def listen(self) -> None:
         """Look once."""
         # The worker runs what strangers wrote: its file may be anything.
-        with suppress(OSError, msgspec.MsgspecError, RecursionError):
+        with suppress(OSError, msgspec.MsgspecError):
             with self._path.open("rb") as stream:
                 data = stream.read(_MOST_BYTES)
             if data != self._heard:
                 self._heard = data
-                said = msgspec.json.decode(data, type=_Said)
+                said = decoded(data, _Said)
                 self._say(said.text, said.amount)

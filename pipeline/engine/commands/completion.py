@@ -10,7 +10,6 @@ from doit.cmd_base import Command
 from pipeline.cli.completion import SHELLS
 from pipeline.engine.commands.understood import understood
 from pipeline.errors import Code, PipelineError
-from pipeline.report.console import hush
 
 _PROGRAM = "wasi-nn-complete-doit"
 
@@ -41,10 +40,5 @@ class Completion(Command):  # type: ignore[misc] # doit has no types
             )
             print(error.render(), file=sys.stderr)
             return 1
-        try:
-            print(shellcode(["doit"], shell=pos_args[0], argcomplete_script=_PROGRAM))
-            sys.stdout.flush()
-        except BrokenPipeError:
-            hush(sys.stdout)
-            return 1
+        print(shellcode(["doit"], shell=pos_args[0], argcomplete_script=_PROGRAM))
         return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from doit.cmd_base import Command
 
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.understood import understood
-from pipeline.report.console import hush
 
 
 @understood
@@ -31,8 +29,4 @@ class Doctor(Command):  # type: ignore[misc] # doit has no types
         """Examine the project in this folder and print; return the exit code."""
         from pipeline.doctor.told import report
 
-        try:
-            return report(Path.cwd(), as_json=opt_values["as_json"])
-        except BrokenPipeError:
-            hush(sys.stdout)
-            return 1
+        return report(Path.cwd(), as_json=opt_values["as_json"])

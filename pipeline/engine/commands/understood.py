@@ -1,4 +1,4 @@
-"""What a command answers to --help, and to words that it cannot make sense of."""
+"""What a command answers to --help and to words that make no sense, and to a reader that left."""
 
 from __future__ import annotations
 

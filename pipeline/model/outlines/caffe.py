@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.caffe_layers import check_weights
+from pipeline.model.caffe_layers import check_weights, declared_shapes
 from pipeline.model.outlines.outline import Border, Outline, Step
-from pipeline.model.prototxt import Message, read_prototxt, whole
+from pipeline.model.prototxt import Message, read_prototxt
 
 # Layers that read training data; a topology for inference has inputs in their place.
 _TRAINING = frozenset(
@@ -57,11 +57,8 @@ def outline_caffe(files: Mapping[str, Path]) -> Outline:
 
 def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, ...] | None]:
     names = net.texts("input")
-    shapes = [_dims(shape) for shape in net.messages("input_shape")]
-    sizes = [whole(text) for text in net.texts("input_dim")]
-    shapes += [tuple(sizes[at : at + 4]) for at in range(0, len(sizes), 4)]
     found: dict[str, tuple[int, ...] | None] = dict.fromkeys(names)
-    found |= dict(zip(names, shapes, strict=False))
+    found |= declared_shapes(net)
     for layer in layers:
         if layer.text("type") == "Input":
             given = layer.message("input_param").messages("shape")
@@ -69,14 +66,10 @@ def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, .
             found |= dict.fromkeys(tops)
             # One shape may stand for all.
             every = given * len(tops) if len(given) == 1 else given
-            found |= {name: _dims(shape) for name, shape in zip(tops, every, strict=False)}
+            found |= {name: shape.numbers("dim") for name, shape in zip(tops, every, strict=False)}
     if any(size < 1 for shape in found.values() for size in shape or ()):
         raise ValueError
     return found
-
-
-def _dims(shape: Message) -> tuple[int, ...]:
-    return tuple(whole(text) for text in shape.texts("dim"))
 
 
 def _ends(layers: tuple[Message, ...]) -> list[str]:

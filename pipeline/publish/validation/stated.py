@@ -9,6 +9,7 @@ import msgspec
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.publish.manifest_tables import READ_VERSIONS, SINCE_3, Stated
 from pipeline.publish.release import check_name, check_path
+from pipeline.store.decoded import decoded
 
 MANIFEST = "manifest.json"
 _MOST_BYTES = 16 << 20
@@ -32,7 +33,7 @@ def read_manifest(folder: Path) -> Stated:
             raise _no_manifest(
                 path, f"manifest_version {version}", f"one of {READ_VERSIONS}, or a newer wasi-nn"
             )
-        stated = msgspec.json.decode(data, type=Stated)
+        stated = decoded(data, Stated)
         lacking = [key for key in SINCE_3 if version >= 3 and not getattr(stated, key)]
         if lacking:
             raise _no_manifest(path, f"no {lacking[0]}", f"the keys of manifest_version {version}")
@@ -41,7 +42,7 @@ def read_manifest(folder: Path) -> Stated:
         check_name(stated.name)
         for name in (*_names(stated),):
             check_path(name, str(path))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         raise _no_manifest(path, printable(str(error)[:200])) from None
     except PipelineError as error:
         if error.code is Code.VERIFY:

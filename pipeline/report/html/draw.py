@@ -21,6 +21,7 @@ from pipeline.report.html.pictures import (
     roll_picture,
     webp,
 )
+from pipeline.store.decoded import decoded
 from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
 from pipeline.tensor.spec import TensorSpec
 from pipeline.tensor.stored import read_tensor
@@ -69,8 +70,8 @@ def _interface(path: Path | None) -> Interface | None:
     if path is None:
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Interface)
-    except (OSError, msgspec.MsgspecError, RecursionError):
+        return decoded(path.read_bytes(), Interface)
+    except (OSError, msgspec.MsgspecError):
         return None
 
 

@@ -13,6 +13,7 @@ from pipeline.report.html import facts
 from pipeline.report.html.drawn import Case as DrawnCase
 from pipeline.report.html.drawn import Drawn
 from pipeline.report.html.subject import GuestSubject, Subject
+from pipeline.store.decoded import decoded
 from pipeline.verify.accuracy import Report as AccuracyReport
 from pipeline.verify.evidence import Evidence
 
@@ -227,8 +228,8 @@ def _read(path: Path, kind: type[T]) -> T | None:
         # Who opens a pipe waits for another end that may never come.
         if not S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
             return None
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return decoded(path.read_bytes(), kind)
+    except (OSError, msgspec.MsgspecError):
         return None
 
 

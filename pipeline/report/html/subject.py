@@ -11,6 +11,7 @@ import msgspec
 from pipeline.config.schema import Fixture
 from pipeline.errors import PipelineError
 from pipeline.model.request import Interface
+from pipeline.store.decoded import decoded
 from pipeline.verify.descriptor import output_files
 
 
@@ -47,9 +48,9 @@ class Subject:
     def outputs(self, case: str) -> Mapping[str, Path]:
         """Return the raw file of each output of a verified case, by the output's name."""
         try:
-            interface = msgspec.json.decode(self.interface.read_bytes(), type=Interface)
+            interface = decoded(self.interface.read_bytes(), Interface)
             names = output_files(interface, case)
-        except (OSError, msgspec.MsgspecError, RecursionError, PipelineError):
+        except (OSError, msgspec.MsgspecError, PipelineError):
             return {}
         folder = self.evidence[case].parent
         return {
