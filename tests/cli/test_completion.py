@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.main import main
+from tests.programs import require_program
 from tests.terminal import Terminal
 from tests.tiny import ROOT, Project
 
@@ -32,12 +32,6 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def program(shell: str) -> str:
-    found = shutil.which(shell)
-    assert found, f"{shell} is missing: .ci/run installs it"
-    return found
-
-
 def script(folder: Path, command: str, shell: str) -> Path:
     """Write what `COMMAND completion SHELL` prints to a file."""
     run = [str(BIN / command), "completion", shell]
@@ -52,7 +46,9 @@ def script(folder: Path, command: str, shell: str) -> Path:
 def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
     """Yield a function that types a line and TAB, and returns what the shell makes of it."""
     flags = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}[shell]
-    terminal = Terminal([program(shell), *flags], columns=150, cwd=folder, env=environment(home))
+    terminal = Terminal(
+        [require_program(shell), *flags], columns=150, cwd=folder, env=environment(home)
+    )
     shown = "PS1='ready> '"
     lines = [shown, f"source '{script(folder, 'doit', shell)}'"]
     lines.append(f"source '{script(folder, 'wasi-nn', shell)}'")
@@ -108,7 +104,7 @@ def fish(folder: Path, home: Path, *lines: str) -> list[list[str]]:
     asked = [f"complete -C '{line}'; echo ---" for line in lines]
     sources = [f"source '{script(folder, command, 'fish')}'" for command in ("doit", "wasi-nn")]
     done = subprocess.run(
-        [program("fish"), "--no-config", "-c", "; ".join([*sources, *asked])],
+        [require_program("fish"), "--no-config", "-c", "; ".join([*sources, *asked])],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -166,7 +162,7 @@ def test_another_dodo_is_completed_too(tmp_path: Path) -> None:
 def test_the_scripts_can_be_read_by_their_shells(tmp_path: Path, shell: str) -> None:
     for command in ("doit", "wasi-nn"):
         path = script(tmp_path, command, shell)
-        subprocess.run([program(shell), "-n", str(path)], check=True)
+        subprocess.run([require_program(shell), "-n", str(path)], check=True)
 
 
 def test_another_shell_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
