@@ -32,7 +32,7 @@ MAINS = ("doit", "pipeline.cli.main")
 # Those of other packages that commands import. None starts a thread when it is imported.
 _PRELOADED = (
     *("doit.__main__", "doit.cmd_completion", "jinja2", "msgspec", "multiprocessing.spawn"),
-    *("numpy", "packaging.version", "pebble", "PIL.Image", "psutil", "requests"),
+    *("numpy", "openvino", "packaging.version", "pebble", "PIL.Image", "psutil", "requests"),
     *("rich.console", "rich.progress", "wasmtime"),
 )
 _LENGTH = 8
@@ -146,6 +146,11 @@ def run_module(
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def wasi_nn(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Finished:
+    """Run ``wasi-nn ARGUMENTS``; see run_module."""
+    return run_module("pipeline.cli.main", *arguments, cwd=cwd, env=env)
+
+
 def python_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what Python reads as it starts."""
     names = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
@@ -180,7 +185,9 @@ def _preload() -> None:
     import pipeline
 
     # By which doit calls itself, decided when it is imported.
-    sys.argv[0] = "__main__.py"
+    sys.argv[0] = "-m"
+    # It would start a thread that never ends.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # Python's "there is none"
     names = [module.name for module in walk_packages(pipeline.__path__, "pipeline.")]
     # Programs are for processes of their own, and backends are imported once they are asked for.
     passed = ("_program", ".programs.", ".backends.", "pytest_plugin")

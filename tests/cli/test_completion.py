@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ from tests.terminal import Terminal
 from tests.tiny import ROOT, Project
 
 SHELLS = ("bash", "zsh", "fish")
+# What makes Ctrl-G print the line that stands to be edited, after the number of the question.
+SHOW = {
+    "bash": ["""bind -x '"\\C-g": echo "line $((++number)) <$READLINE_LINE>"'"""],
+    "zsh": [
+        """show() { zle -I; print -r "line $((++number)) <$BUFFER>" }""",
+        "zle -N show; bindkey '^G' show",
+    ],
+}
 BIN = Path(sys.executable).parent
 Ask = Callable[[str], str]
 
@@ -52,6 +61,7 @@ def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
     shown = "PS1='ready> '"
     lines = [shown, f"source '{script(folder, 'doit', shell)}'"]
     lines.append(f"source '{script(folder, 'wasi-nn', shell)}'")
+    lines += SHOW[shell]
     if shell == "zsh":
         lines.insert(1, "autoload -U compinit && compinit -u -D")
     for line in lines:
@@ -59,23 +69,18 @@ def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
     terminal.process.send("echo all-$((1 + 1))-set\r")
     terminal.until(lambda screen: any(line.startswith("all-2-set") for line in screen))
 
+    asked = count(1)
+
     def ask(typed: str) -> str:
-        # Ctrl-U clears the line, Ctrl-L the screen.
-        terminal.process.send("\x15\x0c")
-        terminal.until(lambda screen: [line.strip() for line in screen] == ["ready>"])
-        terminal.process.send(typed)
-        terminal.until(lambda screen: screen[0].endswith(typed.rstrip()))
-        terminal.process.send("\t")
-        before, last = terminal.screen[0], time.monotonic()
-        # The answer is there once nothing has changed for a while.
-        while time.monotonic() - last < 4 or terminal.screen[0] == before:
-            if time.monotonic() - last > 40:
-                break
-            now = terminal.screen[0]
-            terminal.read()
-            if terminal.screen[0] != now:
-                last = time.monotonic()
-        return terminal.screen[0].removeprefix("ready> ")
+        # Ctrl-U clears the line; Ctrl-G comes after the TAB, which is answered first.
+        terminal.process.send(f"\x15{typed}\t\x07")
+        start = f"line {next(asked)} <"
+
+        def shown(screen: list[str]) -> str:
+            found = (re.fullmatch(rf"{re.escape(start)}(.*)>", line) for line in screen)
+            return next((each[1] for each in found if each), "")
+
+        return shown(terminal.until(lambda screen: bool(shown(screen))))
 
     try:
         yield ask
