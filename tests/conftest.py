@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
+from tests.programs import missing_programs, require_program
 from tests.tiny import ROOT, Project, Run, make_project
 
 pytest_plugins = ["pytester"]
@@ -19,30 +25,70 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 
+# What runs only where -m speaks of it.
+APART = ("heavy", "slow")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is heavy, unless the call's own -m speaks of it."""
-    if "heavy" in config.option.markexpr:
-        return
-    heavy = [item for item in items if item.get_closest_marker("heavy")]
-    if heavy:
-        config.hook.pytest_deselected(items=heavy)
-        items[:] = [item for item in items if item not in heavy]
+    """Leave out what is heavy or slow, unless the call's own -m speaks of it."""
+    apart = [mark for mark in APART if mark not in config.option.markexpr]
+    left_out = [item for item in items if any(map(item.get_closest_marker, apart))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs a program which is not installed; in CI fail it."""
+    for mark in item.iter_markers("needs"):
+        require_program(*mark.args)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    """Say in one line which programs the skipped tests need, when all else was said."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [each.longrepr[2] for each in skipped if isinstance(each.longrepr, tuple)]
+    if line := missing_programs(reasons):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
-def toolchains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the session that all of its processes share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def once(shared: Path, name: str) -> Iterator[Path | None]:
+    """Yield a folder to be made in the block, or None where another process has made it."""
+    with FileLock(shared / f"{name}.lock"):
+        done = shared / f"{name}.done"
+        yield None if done.exists() else shared / name
+        done.touch()
+
+
+@pytest.fixture(scope="session")
+def toolchains(shared: Path) -> Path:
     """A folder of toolchains that lives as long as the session, or longer where one is named."""
     named = os.environ.get("WASI_NN_TOOLCHAINS")
-    return Path(named) if named else tmp_path_factory.mktemp("toolchains")
+    return Path(named) if named else shared / "toolchains"
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> Project:
+def built(shared: Path, toolchains: Path) -> Project:
     """A small project that was built once; tests copy it and do not change it."""
-    project = make_project(tmp_path_factory.mktemp("built") / "project", toolchains)
-    run = project.doit()
-    assert run.returncode == 0, run.output
-    return project
+    with once(shared, "built") as folder:
+        if folder:
+            run = make_project(folder / "project", toolchains).doit()
+            assert run.returncode == 0, run.output
+    return Project(shared / "built/project")
 
 
 @pytest.fixture
@@ -54,9 +100,21 @@ def project(built: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> tuple[Project, Run]:
-    """A fresh copy of this project, and what its first `doit` printed."""
-    root = tmp_path_factory.mktemp("shipped") / "project"
+def shipped(
+    shared: Path, toolchains: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, Run]:
+    """A fresh copy of this project, for each test process, and what its first `doit` printed."""
+    with once(shared, "shipped") as folder:
+        if folder:
+            run = _copy_of_this_project(folder / "project", toolchains).doit_process(seconds=900)
+            (folder / "run.json").write_text(json.dumps(asdict(run)))
+    run = Run(**json.loads((shared / "shipped/run.json").read_text()))
+    own = tmp_path_factory.mktemp("shipped") / "project"
+    shutil.copytree(shared / "shipped/project", own)
+    return Project(own), run
+
+
+def _copy_of_this_project(root: Path, toolchains: Path) -> Project:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -73,5 +131,4 @@ def shipped(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> tuple
         line for line in settings.read_text().splitlines() if not line.startswith("toolchains")
     ]
     settings.write_text("\n".join([*lines, f"toolchains = {str(toolchains)!r}"]) + "\n")
-    project = Project(root)
-    return project, project.doit(seconds=900)
+    return Project(root)

@@ -7,8 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.fork_server import run_module
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,8 +89,15 @@ class Project:
 
     root: Path
 
-    def doit(self, *arguments: str, seconds: float = 300) -> Run:
-        """Run doit there, as a user would."""
+    def doit(
+        self, *arguments: str, seconds: float = 300, env: Mapping[str, str] | None = None
+    ) -> Run:
+        """Run doit there, in a process that need not import it first."""
+        done = run_module("doit", *arguments, cwd=self.root, env=env, seconds=seconds)
+        return Run(done.returncode, done.stdout + done.stderr)
+
+    def doit_process(self, *arguments: str, seconds: float = 300) -> Run:
+        """Run doit there, as a user would: for what is about Python's start, or about processes."""
         done = subprocess.run(
             [sys.executable, "-m", "doit", *arguments],
             cwd=self.root,

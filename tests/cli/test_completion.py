@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli.main import main
+from tests.programs import require_program
 from tests.terminal import Terminal
 from tests.tiny import ROOT, Project
 
 SHELLS = ("bash", "zsh", "fish")
+# What makes Ctrl-G print the line that stands to be edited, after the number of the question.
+SHOW = {
+    "bash": ["""bind -x '"\\C-g": echo "line $((++number)) <$READLINE_LINE>"'"""],
+    "zsh": [
+        """show() { zle -I; print -r "line $((++number)) <$BUFFER>" }""",
+        "zle -N show; bindkey '^G' show",
+    ],
+}
 BIN = Path(sys.executable).parent
 Ask = Callable[[str], str]
 
@@ -30,12 +39,6 @@ def environment(home: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "ZDOTDIR": str(home),
     }
-
-
-def program(shell: str) -> str:
-    found = shutil.which(shell)
-    assert found, f"{shell} is missing: .ci/run installs it"
-    return found
 
 
 def script(folder: Path, command: str, shell: str) -> Path:
@@ -52,10 +55,13 @@ def script(folder: Path, command: str, shell: str) -> Path:
 def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
     """Yield a function that types a line and TAB, and returns what the shell makes of it."""
     flags = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}[shell]
-    terminal = Terminal([program(shell), *flags], columns=150, cwd=folder, env=environment(home))
+    terminal = Terminal(
+        [require_program(shell), *flags], columns=150, cwd=folder, env=environment(home)
+    )
     shown = "PS1='ready> '"
     lines = [shown, f"source '{script(folder, 'doit', shell)}'"]
     lines.append(f"source '{script(folder, 'wasi-nn', shell)}'")
+    lines += SHOW[shell]
     if shell == "zsh":
         lines.insert(1, "autoload -U compinit && compinit -u -D")
     for line in lines:
@@ -63,23 +69,18 @@ def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
     terminal.process.send("echo all-$((1 + 1))-set\r")
     terminal.until(lambda screen: any(line.startswith("all-2-set") for line in screen))
 
+    asked = count(1)
+
     def ask(typed: str) -> str:
-        # Ctrl-U clears the line, Ctrl-L the screen.
-        terminal.process.send("\x15\x0c")
-        terminal.until(lambda screen: [line.strip() for line in screen] == ["ready>"])
-        terminal.process.send(typed)
-        terminal.until(lambda screen: screen[0].endswith(typed.rstrip()))
-        terminal.process.send("\t")
-        before, last = terminal.screen[0], time.monotonic()
-        # The answer is there once nothing has changed for a while.
-        while time.monotonic() - last < 4 or terminal.screen[0] == before:
-            if time.monotonic() - last > 40:
-                break
-            now = terminal.screen[0]
-            terminal.read()
-            if terminal.screen[0] != now:
-                last = time.monotonic()
-        return terminal.screen[0].removeprefix("ready> ")
+        # Ctrl-U clears the line; Ctrl-G comes after the TAB, which is answered first.
+        terminal.process.send(f"\x15{typed}\t\x07")
+        start = f"line {next(asked)} <"
+
+        def shown(screen: list[str]) -> str:
+            found = (re.fullmatch(rf"{re.escape(start)}(.*)>", line) for line in screen)
+            return next((each[1] for each in found if each), "")
+
+        return shown(terminal.until(lambda screen: bool(shown(screen))))
 
     try:
         yield ask
@@ -108,7 +109,7 @@ def fish(folder: Path, home: Path, *lines: str) -> list[list[str]]:
     asked = [f"complete -C '{line}'; echo ---" for line in lines]
     sources = [f"source '{script(folder, command, 'fish')}'" for command in ("doit", "wasi-nn")]
     done = subprocess.run(
-        [program("fish"), "--no-config", "-c", "; ".join([*sources, *asked])],
+        [require_program("fish"), "--no-config", "-c", "; ".join([*sources, *asked])],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -166,7 +167,7 @@ def test_another_dodo_is_completed_too(tmp_path: Path) -> None:
 def test_the_scripts_can_be_read_by_their_shells(tmp_path: Path, shell: str) -> None:
     for command in ("doit", "wasi-nn"):
         path = script(tmp_path, command, shell)
-        subprocess.run([program(shell), "-n", str(path)], check=True)
+        subprocess.run([require_program(shell), "-n", str(path)], check=True)
 
 
 def test_another_shell_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.tiny import ROOT, write_model
-
-
-def wasi_nn(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli.main", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+from tests.fork_server import wasi_nn
+from tests.tiny import write_model
 
 
 def told(folder: Path, file: str) -> dict[str, Any]:

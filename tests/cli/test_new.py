@@ -19,6 +19,7 @@ from PIL import Image
 from pipeline.model.seeded import draw_weights
 from pipeline.work.action import Job
 from tests.fixtures.kaldi_nets import nnet1
+from tests.fork_server import Finished, wasi_nn
 from tests.host.made_models import paddle_model, quantised_tflite, saved_model, tflite_model
 from tests.tiny import ROOT, Project, Run, make_project, write_model, write_picture
 
@@ -33,16 +34,8 @@ layer { name: "prob" type: "Softmax" bottom: "full" top: "prob" }
 """
 
 
-def run_new(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli.main", "new", *map(str, arguments)],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+def run_new(project: Path, *arguments: str | Path) -> Finished:
+    return wasi_nn("new", *arguments, cwd=project)
 
 
 def drafted(project: Path, name: str, *arguments: str | Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import fork_server
+from tests.fork_server import Finished
 from tests.host.conftest import Ir, models  # noqa: F401 - a fixture of both rooms
 from tests.host.script import Script, write_guest
 from tests.host.test_formats import onnx_model
@@ -22,15 +24,8 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "pipeline.cli.main", "run", *map(str, arguments)]
 
 
-def wasi_nn(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def wasi_nn(*arguments: str | Path, cwd: Path) -> Finished:
+    return fork_server.wasi_nn("run", *arguments, cwd=cwd)
 
 
 def guest(folder: Path, body: str, imports: str = EXIT) -> Path:

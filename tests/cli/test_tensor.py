@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy
 import pytest
 from PIL import Image
 
-from tests.tiny import ROOT
+from tests.fork_server import wasi_nn
 
 NEEDED = "--type f32 --layout NCHW --colour BGR --resize opencv-linear"
-
-
-def wasi_nn(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli.main", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def make(cwd: Path, output: str, dims: str, more: str = NEEDED) -> str:

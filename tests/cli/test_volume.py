@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.fork_server import wasi_nn
 from tests.terminal import Terminal
 from tests.tiny import ROOT, Project, write_model
 
 WASI_NN = [sys.executable, "-m", "pipeline.cli.main"]
-
-
-def wasi_nn(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*WASI_NN, *arguments], cwd=cwd, capture_output=True, text=True, check=False, env=env
-    )
 
 
 def test_a_quiet_run_says_nothing_unless_it_fails(project: Project) -> None:

@@ -18,11 +18,11 @@ from tests.work.clusters import local_cluster, pids
 
 pytest.importorskip("distributed")
 
-# Long enough to be killed in, on any machine.
+# Long enough to be seen at work, and stopped, before it is killed.
 BUSY = """
 #undef main
 int main(int argc, char **argv) {
-    for (volatile unsigned i = 0; i < 4000000000u; i++);
+    for (volatile unsigned i = 0; i < 1000000000u; i++);
     return honest(argc, argv);
 }
 """
@@ -76,17 +76,24 @@ def any_of(folder: Path, pattern: str) -> bool:
     return False
 
 
+def is_busy(folder: Path, artifacts: Path) -> bool:
+    """Tell whether a guest runs in the worker that keeps its steps in ``folder``."""
+    # The workers see our files, so what the guest writes lies there.
+    writes = any_of(artifacts, ".cache/tmp/*/*/scratch/*/0/red")
+    return writes and any_of(folder, "step-*/scratch/*")
+
+
 def busy_worker(cluster: object, process: subprocess.Popen[str], artifacts: Path) -> int:
-    """Return the process id of a worker in which a guest has been running for a while."""
+    """Return the process id of a worker that was stopped while a guest runs in it."""
     for _ in range(1200):
         for nanny in cluster.workers.values():  # type: ignore[attr-defined] # Dask has few types
             folder = Path(str(nanny.worker_dir)) / "wasi-nn"
-            # The workers see our files, so what the guest writes lies there.
-            if any_of(artifacts, ".cache/tmp/*/*/scratch/*/0/red") and any_of(
-                folder, "step-*/scratch/*"
-            ):
-                time.sleep(1)
-                return int(nanny.pid)
+            if is_busy(folder, artifacts):
+                worker = psutil.Process(int(nanny.pid))
+                worker.suspend()
+                if is_busy(folder, artifacts):
+                    return worker.pid
+                worker.resume()
         if process.poll() is not None:
             break
         time.sleep(0.1)

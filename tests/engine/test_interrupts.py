@@ -46,7 +46,7 @@ def start(project: Project, *options: str) -> subprocess.Popen[str]:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    for _ in range(50):
+    for _ in range(300):
         left = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
         if not left:
             return []
@@ -63,11 +63,12 @@ def test_an_ended_run(project: Project, number: signal.Signals, code: int) -> No
     guest = project.root / "guests/classify/classify.c"
     honest = guest.read_text()
     guest.write_text(LOOP)
+    project.edit("seconds = 20", "seconds = 600")
     process = start(project)
     family = descendants(process)
     assert family
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == code, output
     assert "Traceback" not in output
     assert alive(family) == []
@@ -77,6 +78,7 @@ def test_an_ended_run(project: Project, number: signal.Signals, code: int) -> No
         assert list((project.root / "artifacts/.cache/tmp").iterdir()) == []
 
     guest.write_text(honest)
+    project.edit("seconds = 600", "seconds = 20")
     run = project.doit()
     assert run.returncode == 0, run.output
     assert "nothing to do" in project.doit().output

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.twins import Twin, twins
+from tests.programs import require_program
 from tests.tiny import ROOT, Project, Run
 
 
@@ -96,7 +97,8 @@ def test_a_cache_that_is_gone(ours: Twin) -> None:
 def in_a_mount(twin: Twin, mount: str, after: str = "true") -> Run:
     """Run doit where ``artifacts`` is mounted as told; no other process sees the mount."""
     script = f"{mount} && {shlex.quote(sys.executable)} -m doit; code=$?; {after}; exit $code"
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
+    require_program("unshare")
+    if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
         pytest.skip("no mount is allowed here")

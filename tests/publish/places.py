@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.programs import require_program
 from tests.publish.hub import TOKEN, stand_in
 from tests.store.servers import free_port, process, s3
 
@@ -49,8 +49,7 @@ def folder(path: Path) -> Iterator[Place]:
 @contextmanager
 def registry(folder: Path, auth: str = "") -> Iterator[Place]:
     """Debian's docker-registry; of a folder that was one before, with what it held."""
-    program = shutil.which("docker-registry")
-    assert program, "docker-registry is missing: .ci/run installs it"
+    program = require_program("docker-registry")
     folder.mkdir(exist_ok=True)
     port = free_port()
     (folder / "config.yml").write_text(_REGISTRY.format(folder=folder, port=port, auth=auth))
@@ -64,7 +63,10 @@ def registry_with_login(folder: Path) -> Iterator[Place]:
     """The same, where only alice with the password secret may do anything."""
     users = folder.with_name("users")
     made = subprocess.run(
-        ["htpasswd", "-Bbn", "alice", "secret"], capture_output=True, text=True, check=True
+        [require_program("htpasswd"), "-Bbn", "alice", "secret"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     users.write_text(made.stdout)
     auth = f"auth: {{htpasswd: {{realm: fixtures, path: {users}}}}}"

@@ -208,6 +208,7 @@ def test_the_index_tells_those_who_have_only_curl(published: Path) -> None:
     assert all((published / path).is_file() for path in entry["files"])
 
 
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize("page", ["README.md", "docs/publishing.md"])
 def test_the_commands_for_those_who_have_only_curl_work_as_they_are_written(
     published: Path, tmp_path: Path, page: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipeline.publish.destination import publish_all
 from pipeline.publish.destinations import destination
 from pipeline.publish.fetch import fetch
 from pipeline.publish.release import release_of
+from tests.programs import require_program
 from tests.publish.places import registry
 
 
@@ -56,8 +56,7 @@ def test_equal_files_are_one_blob(layout: Path, fixture_folder: Path) -> None:
 
 
 def test_a_registry_takes_the_layout_and_gives_the_release(layout: Path, tmp_path: Path) -> None:
-    skopeo = shutil.which("skopeo")
-    assert skopeo, "skopeo is missing: .ci/run installs it"
+    skopeo = require_program("skopeo")
     with registry(tmp_path / "registry") as place:
         address = place.to.replace("oci://", "docker://")
         subprocess.run(

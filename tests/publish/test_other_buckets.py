@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pipeline.publish.destination import publish_all
 from pipeline.publish.destinations import destination
 from pipeline.publish.fetch import fetch
 from pipeline.publish.release import release_of
+from tests.programs import require_program
 from tests.store.servers import free_port, process
 
 # The account that Azurite's documentation gives; it opens nothing else.
@@ -44,8 +44,7 @@ def azure(
     """Yield the address of a container in Azurite."""
     from adlfs import AzureBlobFileSystem
 
-    npm = shutil.which("npm")
-    assert npm, "npm is missing: .ci/run installs it"
+    npm = require_program("npm", "node")
     folder = tmp_path_factory.mktemp("azurite")
     quiet = ("--no-audit", "--no-fund", "--silent")
     subprocess.run([npm, "install", *quiet, "--prefix", str(folder), "azurite"], check=True)

@@ -20,6 +20,7 @@ from pipeline.publish.fetch import fetch
 from pipeline.publish.release import release_of
 from pipeline.publish.validation.finding import Validation, Verdict
 from pipeline.publish.validation.validate import validate
+from tests.programs import require_program
 from tests.publish.places import Place, folder
 from tests.tiny import Project
 
@@ -42,7 +43,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def openssl(*arguments: object) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+    subprocess.run(
+        [require_program("openssl"), *map(str, arguments)], check=True, capture_output=True
+    )
 
 
 def model_signing(*arguments: object) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.programs import require_program
 
 _NGINX = """\
 daemon off;
@@ -64,8 +65,7 @@ def process(command: list[str], port: int) -> Iterator[None]:
 @contextmanager
 def nginx(folder: Path, token: str) -> Iterator[str]:
     """Yield the address of nginx with WebDAV, which takes what comes with the token."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program, "nginx is missing: .ci/run installs it"
+    program = require_program("nginx")
     (folder / "files").mkdir(parents=True)
     # As root it serves as another user, who must be let in.
     for each in (folder, folder / "files"):
