@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (
-    ("errors",),
+    ("errors", "telemetry"),
     ("store",),
     ("config", "work"),
     ("source", "toolchain"),
