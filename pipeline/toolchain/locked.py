@@ -7,13 +7,18 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import cast
 
+import msgspec
+
 from pipeline.errors import Code, PipelineError
+from pipeline.store.atomic import write_bytes
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest
 from pipeline.toolchain.interpreters import Interpreter, find_interpreter
 from pipeline.work.action import Job
@@ -22,6 +27,7 @@ from pipeline.work.process import run_process
 _INSTALL_SECONDS = 900.0
 _PROBE_SECONDS = 30.0
 _STAMP = "environment.json"
+_USERS = "users.json"
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,7 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if python_of(folder).exists() and (folder / _STAMP).exists():
+            _note_user(environment)
             return (folder / _STAMP).read_bytes()
         # Whoever made these held the lock, so it was killed.
         for left in folder.parent.glob(f".{folder.name}.*"):
@@ -142,9 +149,26 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
             (made / _STAMP).write_text(json.dumps(stamp, sort_keys=True) + "\n")
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
+            _note_user(environment)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return (folder / _STAMP).read_bytes()
+
+
+def users_of(folder: Path) -> list[Path]:
+    """Return the lock files that an environment was made or used for, of whatever project."""
+    try:
+        return [Path(text) for text in decoded((folder / _USERS).read_bytes(), list[str])]
+    except (OSError, msgspec.MsgspecError):
+        return []
+
+
+def _note_user(environment: Environment) -> None:
+    users, lock = users_of(environment.folder), environment.lock.absolute()
+    if lock not in users:
+        with suppress(OSError):
+            texts = sorted(str(each) for each in (*users, lock) if each.exists())
+            write_bytes(environment.folder / _USERS, msgspec.json.encode(texts))
 
 
 def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
