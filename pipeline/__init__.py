@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.telemetry import disable_telemetry
+
 if TYPE_CHECKING:
     from pipeline.publish.fetch import fetch
 
 __all__ = ["fetch"]
+
+# Before anything here imports or starts a package that would report.
+disable_telemetry()
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (
-    ("errors",),
+    ("errors", "telemetry"),
     ("store",),
     ("config", "work"),
     ("source", "toolchain"),

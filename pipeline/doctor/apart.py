@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 
+from pipeline.telemetry import PREAMBLE
+
 _SECONDS = 60.0
 
 
@@ -18,7 +20,7 @@ def asked(program: str) -> str:
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
         try:
             done = subprocess.run(
-                [sys.executable, "-c", program],
+                [sys.executable, "-c", PREAMBLE + program],
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.model.complaint import complaint
 from pipeline.model.request import Request
 from pipeline.model.torch_archive import check_archive
+from pipeline.telemetry import private_home
 from pipeline.work.process import run_process
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -86,19 +86,12 @@ def _convert(request: Request, folder: Path, model: str, program: str = "convert
         "xml": f"out/{xml.name}",
         "half": request.half,
     }
-    kept = ("SYSTEMROOT", "PATH", "LD_LIBRARY_PATH")
     finished = run_process(
         # -s -P and not -I, which would also ignore the hash seed.
         [request.python, "-s", "-P", PROGRAMS / program, json.dumps(order)],
         seconds=request.seconds,
         cwd=folder,
-        env={
-            **{name: os.environ[name] for name in kept if name in os.environ},
-            "HOME": str(folder),
-            "PYTHONHASHSEED": "0",
-            "PYTHONPATH": str(PROGRAMS),
-            "LC_ALL": "C.UTF-8",
-        },
+        env={**private_home(folder), "PYTHONPATH": str(PROGRAMS)},
     )
     if finished.returncode != 0 or not xml.exists():
         raise complaint(request, "OpenVINO", finished)

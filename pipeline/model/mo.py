@@ -11,8 +11,8 @@ from pathlib import Path
 from pipeline.config.model_tables import ModelInput
 from pipeline.model.caffe_layers import check_weights, input_names
 from pipeline.model.complaint import complaint
-from pipeline.model.private_home import private_home
 from pipeline.model.request import Request
+from pipeline.telemetry import private_home
 from pipeline.work.process import run_process
 
 _COPY_STATES = Path(__file__).parent / "programs" / "copy_states.py"

@@ -16,7 +16,7 @@ from pipeline.model.canonical import canonical_or_refused
 from pipeline.model.convert import write_aliases
 from pipeline.model.direct import PROGRAMS
 from pipeline.model.interface import read_interface
-from pipeline.model.private_home import private_home
+from pipeline.telemetry import private_home
 from pipeline.toolchain.locked import python_for
 from pipeline.work.action import Job
 from pipeline.work.process import run_process

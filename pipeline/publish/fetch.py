@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -34,6 +35,7 @@ from pipeline.store.digest import Digest, key_of
 from pipeline.work.amount import Amount, Say, silent
 
 _AT_A_TIME = 4
+_CACHE = "WASI_NN_CACHE"
 
 
 def fetch(
@@ -108,8 +110,13 @@ def fetch(
             "The fixture could not be written.",
             where=str(error.filename or cache),
             found=error.strerror or str(error),
+            hint=f"Set {_CACHE} to a folder where you may write." if _refused(error) else "",
         ) from None
     return target
+
+
+def _refused(error: OSError) -> bool:
+    return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def _counted(files: Iterable[Path], total: int, say: Say) -> Iterator[Path]:
@@ -120,7 +127,7 @@ def _counted(files: Iterable[Path], total: int, say: Say) -> Iterator[Path]:
 
 def cache_folder() -> Path:
     """Return the folder that all projects of this user share; WASI_NN_CACHE names another."""
-    named = os.environ.get("WASI_NN_CACHE")
+    named = os.environ.get(_CACHE)
     if named:
         return Path(named)
     from platformdirs import user_cache_path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -88,11 +90,14 @@ def _memory(url: NpmUrl, downloads: Downloads) -> Path:
 def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
     downloads.say("asking npm")
     try:
-        finished = run_process(
-            ["npm", "view", url.release, "dist", "--json", "--loglevel=error"],
-            seconds=min(_SECONDS, downloads.patience.whole),
-            cwd=downloads.folder,
-        )
+        # Its answer is remembered by us, so that its own cache and log are of no further use.
+        with TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as npms:
+            finished = run_process(
+                ["npm", "view", url.release, "dist", "--json", "--loglevel=error"],
+                seconds=min(_SECONDS, downloads.patience.whole),
+                cwd=downloads.folder,
+                env={**os.environ, "npm_config_cache": npms},
+            )
     except PipelineError as error:
         if error.code is not Code.TOOLCHAIN:
             raise

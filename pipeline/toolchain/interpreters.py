@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.work.machine import entries, home, is_program, programs_named
 from pipeline.work.process import run_process
 
 _PROBE = (
@@ -56,26 +56,24 @@ def _run(program: Path, scratch: Path) -> Interpreter | None:
 def _candidates(versions: Sequence[str]) -> Iterator[Path]:
     seen: set[Path] = set()
     for program in _places(versions):
-        if program not in seen and program.is_file():
+        if program not in seen and is_program(program):
             seen.add(program)
             yield program
 
 
 def _places(versions: Sequence[str]) -> Iterator[Path]:
-    home = Path.home()
+    user = home()
     program = "python.exe" if os.name == "nt" else "bin/python3"
     for version in versions:
         # A shim of this name may stand before a real interpreter: every folder is tried.
-        for entry in os.get_exec_path():
-            if named := shutil.which(f"python{version}", path=entry):
-                yield Path(named)
-        pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
+        yield from programs_named(f"python{version}")
+        pyenv = Path(os.environ.get("PYENV_ROOT", user / ".pyenv"))
         for folder in (
-            *sorted(pyenv.glob(f"versions/{version}.*"), reverse=True),
-            *sorted(pyenv.glob(f"pyenv-win/versions/{version}.*"), reverse=True),
-            *sorted(_uv_pythons(home).glob(f"cpython-{version}.*"), reverse=True),
-            home / f"miniconda3/envs/py{version.replace('.', '')}",
-            Path(os.environ.get("LOCALAPPDATA", home))
+            *reversed(entries(pyenv, f"versions/{version}.*")),
+            *reversed(entries(pyenv, f"pyenv-win/versions/{version}.*")),
+            *reversed(entries(_uv_pythons(user), f"cpython-{version}.*")),
+            user / f"miniconda3/envs/py{version.replace('.', '')}",
+            Path(os.environ.get("LOCALAPPDATA", user))
             / f"Programs/Python/Python{version.replace('.', '')}",
         ):
             yield folder / program
@@ -85,9 +83,9 @@ def _places(versions: Sequence[str]) -> Iterator[Path]:
     yield Path(sys.executable)
 
 
-def _uv_pythons(home: Path) -> Path:
+def _uv_pythons(user: Path) -> Path:
     if explicit := os.environ.get("UV_PYTHON_INSTALL_DIR"):
         return Path(explicit)
     if os.name == "nt":
-        return Path(os.environ.get("APPDATA", home)) / "uv/python"
-    return Path(os.environ.get("XDG_DATA_HOME", home / ".local/share")) / "uv/python"
+        return Path(os.environ.get("APPDATA", user)) / "uv/python"
+    return Path(os.environ.get("XDG_DATA_HOME", user / ".local/share")) / "uv/python"

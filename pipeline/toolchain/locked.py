@@ -7,20 +7,27 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import cast
 
+import msgspec
+
 from pipeline.errors import Code, PipelineError
+from pipeline.store.atomic import write_bytes
+from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest
 from pipeline.toolchain.interpreters import Interpreter, find_interpreter
 from pipeline.work.action import Job
 from pipeline.work.process import run_process
 
 _INSTALL_SECONDS = 900.0
+_PROBE_SECONDS = 30.0
 _STAMP = "environment.json"
+_USERS = "users.json"
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if python_of(folder).exists() and (folder / _STAMP).exists():
+            _note_user(environment)
             return (folder / _STAMP).read_bytes()
         # Whoever made these held the lock, so it was killed.
         for left in folder.parent.glob(f".{folder.name}.*"):
@@ -130,18 +138,37 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
         try:
             toolchain = TOOLCHAINS[environment.toolchain]
             say("looking for a Python")
-            interpreter = _fitting_python(toolchain, scratch, environment.offline)
+            env = _environment(folder.parent, scratch)
+            interpreter = _fitting_python(toolchain, scratch, env, environment.offline)
             say(f"installing into an environment of its own, on Python {interpreter.version}")
             made = part / "env"
-            _install(toolchain, interpreter, environment.lock, made, scratch, environment.offline)
+            python = interpreter.program
+            _install(python, environment, made, scratch, env)
             lock = Digest.of_file(environment.lock).sha256
             stamp = {"lock": lock, "python": interpreter.version}
             (made / _STAMP).write_text(json.dumps(stamp, sort_keys=True) + "\n")
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
+            _note_user(environment)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return (folder / _STAMP).read_bytes()
+
+
+def users_of(folder: Path) -> list[Path]:
+    """Return the lock files that an environment was made or used for, of whatever project."""
+    try:
+        return [Path(text) for text in decoded((folder / _USERS).read_bytes(), list[str])]
+    except (OSError, msgspec.MsgspecError):
+        return []
+
+
+def _note_user(environment: Environment) -> None:
+    users, lock = users_of(environment.folder), environment.lock.absolute()
+    if lock not in users:
+        with suppress(OSError):
+            texts = sorted(str(each) for each in (*users, lock) if each.exists())
+            write_bytes(environment.folder / _USERS, msgspec.json.encode(texts))
 
 
 def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
@@ -162,7 +189,9 @@ def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
         )
 
 
-def _fitting_python(toolchain: Toolchain, scratch: Path, offline: bool) -> Interpreter:
+def _fitting_python(
+    toolchain: Toolchain, scratch: Path, env: Mapping[str, str], offline: bool
+) -> Interpreter:
     found = find_interpreter(toolchain.pythons, scratch)
     if found is not None:
         return found
@@ -172,7 +201,7 @@ def _fitting_python(toolchain: Toolchain, scratch: Path, offline: bool) -> Inter
             [_uv(), "python", "install", "--no-progress", best],
             seconds=_INSTALL_SECONDS,
             cwd=scratch,
-            env=_environment(),
+            env=env,
         )
         found = find_interpreter(toolchain.pythons, scratch)
         if found is not None:
@@ -191,15 +220,10 @@ def _fitting_python(toolchain: Toolchain, scratch: Path, offline: bool) -> Inter
 
 
 def _install(
-    toolchain: Toolchain,
-    interpreter: Interpreter,
-    lock: Path,
-    environment: Path,
-    scratch: Path,
-    offline: bool,
+    python: Path, environment: Environment, made: Path, scratch: Path, env: Mapping[str, str]
 ) -> None:
     uv = _uv()
-    network = ["--offline"] if offline else []
+    network = ["--offline"] if environment.offline else []
     make: list[str | Path] = [uv, "venv", "--quiet", "--no-config", "--no-project", "--relocatable"]
     install: list[str | Path] = [
         uv,
@@ -211,26 +235,26 @@ def _install(
         "--require-hashes",
     ]
     for command in (
-        [*make, "--python", interpreter.program, environment],
+        [*make, "--python", python, made],
         [
             *install,
             "--only-binary=:all:",
             *network,
             "--python",
-            python_of(environment),
+            python_of(made),
             "-r",
-            lock.absolute(),
+            environment.lock.absolute(),
         ],
     ):
-        finished = run_process(command, seconds=_INSTALL_SECONDS, cwd=scratch, env=_environment())
+        finished = run_process(command, seconds=_INSTALL_SECONDS, cwd=scratch, env=env)
         if finished.returncode != 0:
             raise PipelineError(
                 Code.TOOLCHAIN,
-                f"The environment of the toolchain {toolchain.name} could not be made.",
-                where=lock.name,
+                f"The environment of the toolchain {environment.toolchain} could not be made.",
+                where=environment.lock.name,
                 found=f"uv ended with exit status {finished.returncode}",
                 hint="See uv's own lines below; a package index must be reachable once."
-                if not offline
+                if not environment.offline
                 else "The project is offline and the packages are not in uv's cache.",
                 detail=finished.last_lines(),
             )
@@ -249,10 +273,26 @@ def _uv() -> str:
         ) from None
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment for uv: the caller's, without what points at another Python."""
+def _environment(toolchains: Path, scratch: Path) -> dict[str, str]:
+    """Return the environment for uv: the caller's, without what points at another Python.
+
+    Where uv cannot write its cache, such as in a read-only home, that is beside the environments.
+    """
     dropped = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_VERSION")
     kept = {name: text for name, text in os.environ.items() if name not in dropped}
     if index := kept.get("PIP_INDEX_URL"):
         kept.setdefault("UV_DEFAULT_INDEX", index)
+    # Else `uv python install` leaves links to its Pythons in ~/.local/bin.
+    kept.setdefault("UV_PYTHON_INSTALL_BIN", "0")
+    told = run_process(
+        [_uv(), "cache", "dir", "--no-config"], seconds=_PROBE_SECONDS, cwd=scratch, env=kept
+    )
+    if told.returncode != 0 or not _can_write(Path(told.last_lines(1))):
+        kept["UV_CACHE_DIR"] = str(toolchains.absolute() / "uv")
     return kept
+
+
+def _can_write(folder: Path) -> bool:
+    """Return whether files can be made in a folder, which may be missing yet."""
+    there = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
+    return os.access(there, os.W_OK)

@@ -25,6 +25,7 @@ from pipeline.store.known import version_of
 from pipeline.store.objects import Objects
 from pipeline.work.action import Job, Portable, Recipe
 from pipeline.work.cluster_order import Answer, Order, Sent, check_versions, versions
+from pipeline.work.machine import home
 from pipeline.work.pool import Workers
 
 _LOOK_SECONDS = 0.25
@@ -267,7 +268,7 @@ def _kept(outputs: Mapping[str, Path], objects: Objects) -> dict[str, dict[str, 
 
 def _toolchains() -> Path:
     named = os.environ.get("WASI_NN_TOOLCHAINS")
-    return Path(named) if named else Path.home() / ".cache" / "wasi-nn-pipeline" / "toolchains"
+    return Path(named) if named else home() / ".cache" / "wasi-nn-pipeline" / "toolchains"
 
 
 def _recipe(name: str) -> Recipe:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
+from pipeline.telemetry import SWITCHES
 
 _TAIL = 64 * 1024
 _LAST_SECONDS = 2.0
@@ -59,7 +60,7 @@ def run_process(
         process = subprocess.Popen(
             [*_tether(), program, *(str(part) for part in command[1:])],
             cwd=cwd,
-            env=None if env is None else dict(env),
+            env=None if env is None else {**SWITCHES, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

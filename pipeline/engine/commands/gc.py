@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.config.load import load_project
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
+from pipeline.engine.layout import Layout
 from pipeline.errors import Code, PipelineError
+from pipeline.toolchain.collect import Unneeded, collect_environments
 from pipeline.work.limits import byte_count
 
 _OPTIONS = (
@@ -27,6 +30,14 @@ _OPTIONS = (
         "default": False,
         "help": "only tell what would be removed",
     },
+    {
+        "name": "toolchains",
+        "short": "",
+        "long": "toolchains",
+        "type": bool,
+        "default": False,
+        "help": "remove the environments of toolchains too that no config needs",
+    },
 )
 
 
@@ -43,11 +54,11 @@ class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     )
     cmd_options = _OPTIONS
 
-    def _execute(self, limit: str, dry: bool, pos_args: list[str]) -> int:
-        return told(lambda engine: _collect(engine, limit, dry, pos_args))
+    def _execute(self, limit: str, dry: bool, toolchains: bool, pos_args: list[str]) -> int:
+        return told(lambda engine: _collect(engine, limit, dry, toolchains, pos_args))
 
 
-def _collect(engine: Engine, limit: str, dry: bool, names: list[str]) -> int:
+def _collect(engine: Engine, limit: str, dry: bool, toolchains: bool, names: list[str]) -> int:
     if names:
         raise PipelineError(Code.USAGE, "The cache is collected as a whole.", found=" ".join(names))
     try:
@@ -55,11 +66,28 @@ def _collect(engine: Engine, limit: str, dry: bool, names: list[str]) -> int:
     except ValueError as error:
         raise PipelineError(Code.USAGE, f"The limit cannot be read: {error}.") from None
     collected = engine.collect(most, dry=dry)
-    print(
-        f"{'would remove' if dry else 'removed'} {collected.files} files, "
-        f"{_mib(collected.bytes)}; {_mib(collected.remaining)} remain"
-    )
+    done = "would remove" if dry else "removed"
+    remain = f"{_mib(collected.remaining)} remain"
+    print(f"{done} {collected.files} files, {_mib(collected.bytes)}; {remain}")
+    if toolchains:
+        for each in _toolchains(engine, dry):
+            print(f"{done} toolchain {each.name}, {_mib(each.bytes)}")
     return 0
+
+
+def _toolchains(engine: Engine, dry: bool) -> list[Unneeded]:
+    steps = [step for step in engine.selected(["*"]) if step.name.startswith("toolchain:")]
+    layout = Layout(load_project(engine.report_place.parents[1]))
+    needed = {layout.environment(step.name.partition(":")[2]).folder.name for step in steps}
+    try:
+        return list(collect_environments(layout.toolchains, needed, layout.locks, dry=dry))
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The toolchains cannot be removed.",
+            where=str(error.filename or layout.toolchains),
+            found=error.strerror or str(error),
+        ) from None
 
 
 def _mib(count: int) -> str:

@@ -12,6 +12,8 @@ from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
+from pipeline.toolchain.collect import folder_size
+from pipeline.toolchain.locked import Environment
 from pipeline.work.action import Action
 from pipeline.work.plan import Intent, Planned
 
@@ -35,7 +37,8 @@ class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_description = (
         "Nothing is run; all fixtures are shown, not only those of a plain run. As JSON: version, "
         "and steps: name, state, made (ISO 8601), seconds and key of the last time that it was "
-        "made here, bytes of its targets, and error, when failing was the last that happened."
+        "made here, bytes of its targets, with a toolchain's environment, and error, when failing "
+        "was the last that happened."
     )
     cmd_options = (JSON_OPTION,)
 
@@ -81,9 +84,16 @@ def _step(engine: Engine, action: Action, planned: Planned) -> _Step:
             for path in there
             for file in ([path] if path.is_file() else path.rglob("*"))
             if file.is_file()
-        ),
+        )
+        + _environment_size(action),
         error=None if failed is None else f"{failed.code}: {failed.message}",
     )
+
+
+def _environment_size(action: Action) -> int:
+    """Return the bytes of a toolchain's environment, whose target is but a stamp."""
+    environment = action.means.get("environment")
+    return folder_size(environment.folder) if isinstance(environment, Environment) else 0
 
 
 def _time(when: float) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from pipeline.errors import Code, PipelineError
 from pipeline.guest.language import Build, Complaint
+from pipeline.work.machine import entries, home, programs_named
 
 # The second is the older name of the first.
 _TARGETS = ("wasm32-wasip1", "wasm32-wasi")
@@ -43,8 +44,8 @@ class Rust:
         """Return what this machine lacks, where ``compiler`` is all that was found."""
         if "std" not in compiler:
             return _missing("There is no Rust here that compiles for WASI.", _TARGETS[0])
-        linker = _sysroot(compiler["std"]).glob(f"lib/rustlib/*/bin/{_program('rust-lld')}")
-        if not any(each.exists() for each in linker) and not shutil.which("rust-lld"):
+        linker = entries(_sysroot(compiler["std"]), f"lib/rustlib/*/bin/{_program('rust-lld')}")
+        if not linker and not shutil.which("rust-lld"):
             return _missing("The linker of Rust's WASI target is not installed.", "rust-lld")
         return None
 
@@ -94,20 +95,19 @@ def _standard_libraries() -> Iterator[Path]:
     """Yield the standard library of each rustc that has a WASI target, best first."""
     for target in _TARGETS:
         for sysroot in _sysroots():
-            if (sysroot / "bin" / _program("rustc")).exists():
-                yield from sorted((sysroot / "lib/rustlib" / target / "lib").glob("libstd-*.rlib"))
+            if entries(sysroot / "bin", _program("rustc")):
+                found = entries(sysroot / "lib/rustlib" / target / "lib", "libstd-*.rlib")
+                yield from (each for each in found if os.access(each, os.R_OK))
 
 
 def _sysroots() -> Iterator[Path]:
     """Yield where a rustc may live: rustup's proxies on the PATH are none, its toolchains are."""
-    rustup = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
-    toolchains = sorted((rustup / "toolchains").glob("*"))
+    rustup = Path(os.environ.get("RUSTUP_HOME") or home() / ".rustup")
+    toolchains = entries(rustup / "toolchains", "*")
     # What changes from day to day comes last.
     yield from sorted(toolchains, key=lambda path: not path.name.startswith("stable"))
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        program = Path(folder or ".") / _program("rustc")
-        if program.exists():
-            yield program.resolve().parents[1]
+    for program in programs_named("rustc"):
+        yield program.resolve().parent.parent
 
 
 def _program(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline.model.complaint import complaint
 from pipeline.model.direct import PROGRAMS, place_files
 from pipeline.model.outlines.outline import Outline
 from pipeline.model.request import Request
+from pipeline.telemetry import private_home
 from pipeline.work.process import run_process
 
 _SECONDS = 600.0
@@ -25,16 +25,11 @@ def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder:
     """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
     target = folder / "outline.json"
     order = {"model": str(_model(framework, files, folder)), "outline": str(target)}
-    kept = ("SYSTEMROOT", "PATH", "LD_LIBRARY_PATH")
     finished = run_process(
         [sys.executable, "-s", "-P", PROGRAMS / "outline_file.py", json.dumps(order)],
         seconds=_SECONDS,
         cwd=folder,
-        env={
-            **{name: os.environ[name] for name in kept if name in os.environ},
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-        },
+        env=private_home(folder),
     )
     if finished.returncode != 0 or not target.exists():
         name = next(iter(files.values())).name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.verify.peers import wasmtime_command, wasmtime_environment
+from pipeline.verify.peers import WITHOUT_CACHE, wasmtime_command, wasmtime_environment
 from pipeline.work.process import run_process
 
 THIS = "this host"
@@ -70,7 +70,7 @@ def named_host(text: str, tools: Path) -> ConformanceHost:
         return ConformanceHost(
             "Wasmtime",
             _version(program, tools),
-            (program, "run", "-S", "nn", "-S", graph, "{wasm}"),
+            (program, "run", *WITHOUT_CACHE, "-S", "nn", "-S", graph, "{wasm}"),
             wasmtime_environment(tools),
         )
     if text == "wasmedge":

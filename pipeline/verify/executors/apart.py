@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.direct import PROGRAMS as MODEL_PROGRAMS
+from pipeline.telemetry import private_home
 from pipeline.verify.executors.executor import Answer, Question
 from pipeline.work.process import run_process
 
@@ -26,18 +27,13 @@ def run_apart(framework: str, question: Question) -> Answer:
         "outputs": list(question.outputs),
         "architecture": question.architecture,
     }
-    (folder / "home").mkdir()
-    kept = ("SYSTEMROOT", "PATH", "LD_LIBRARY_PATH")
     finished = run_process(
         # -P came with Python 3.11, and some frameworks need an older one.
         [question.python, "-s", _PROGRAMS / f"infer_{framework}.py", json.dumps(order)],
         seconds=question.seconds,
         cwd=folder,
         env={
-            **{name: os.environ[name] for name in kept if name in os.environ},
-            "HOME": str(folder / "home"),
-            "USERPROFILE": str(folder / "home"),
-            "LC_ALL": "C.UTF-8",
+            **private_home(folder),
             "PYTHONPATH": os.pathsep.join(map(str, (_PROGRAMS, MODEL_PROGRAMS))),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         },
