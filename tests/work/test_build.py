@@ -33,7 +33,6 @@ def action(tmp_path: Path) -> Action:
         name="shout:x",
         title="",
         recipe=recipes.shout,
-        version=1,
         inputs={"text": tmp_path / "in.txt"},
         outputs={"out": tmp_path / "made" / "out.txt"},
     )
@@ -168,7 +167,6 @@ def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> N
         name="folder:x",
         title="",
         recipe=recipes.write_folder,
-        version=1,
         parameters={"b": "b"},
         outputs={"folder/": folder},
     )
@@ -190,7 +188,6 @@ def test_a_pipe_in_place_of_a_folder_makes_way(builder: Builder, tmp_path: Path)
         name="folder:x",
         title="",
         recipe=recipes.write_folder,
-        version=1,
         parameters={"b": "b"},
         outputs={"folder/": folder},
     )
