@@ -62,8 +62,17 @@ class RecipeCodes:
         self._memory = memory
         self._package = package
         self._guard = threading.Lock()
+        self._above = f"{package.parent}{os.sep}"
         self._versions = {path: _version(path) for path in modules(package)}
-        self._modules = {self._module(path): path for path in self._versions}
+        self._modules: dict[str, str] = {}
+        self._folders: dict[str, list[str]] = {}
+        for path in self._versions:
+            if not _carries(name := _module(self._shown(path))):
+                self._modules[name] = path
+            folder = os.path.dirname(path)  # noqa: PTH120
+            while len(folder) >= len(self._above):
+                self._folders.setdefault(folder, []).append(path)
+                folder = os.path.dirname(folder)  # noqa: PTH120
         self._known = self._recalled()
         self._read: dict[str, PythonSource] = {}
         self._found: dict[str, tuple[RecipeCode, tuple[str, ...]]] = {}
@@ -98,12 +107,13 @@ class RecipeCodes:
             if (path, implicit) in seen or (path, False) in seen:
                 continue
             seen.add((path, implicit))
-            yield self._shown(path, name), path
+            shown = self._shown(path) or f"{name.replace('.', '/')}.py"
+            yield shown, path
             source = self._source(path)
-            waiting += [(each, True) for each in self._above(path)]
+            waiting += [(each, True) for each in self._run_before(shown)]
             waiting += [(each, False) for text in source.texts for each in self._beside(path, text)]
             for each in source.imports:
-                if not (implicit and each.late) and not _carries(each.name):
+                if not (implicit and each.late):
                     waiting += [(found, False) for found in self._imported(each)]
 
     def _own(self, name: str) -> str:
@@ -127,24 +137,21 @@ class RecipeCodes:
         yield path
         if each.whole and _is_package(path):
             # Any of its modules may be found through it.
-            yield from self._below(os.path.dirname(path))  # noqa: PTH120
+            yield from self._folders[os.path.dirname(path)]  # noqa: PTH120
 
-    def _above(self, path: str) -> Iterator[str]:
-        folder = Path(path).parent
-        while folder.is_relative_to(self._package):
-            init = str(folder / "__init__.py")
-            if init in self._versions and init != path and not _carries(self._module(init)):
-                yield init
-            folder = folder.parent
+    def _run_before(self, shown: str) -> Iterator[str]:
+        """Yield the packages above a file."""
+        name = _module(shown).rpartition(".")[0]
+        while name:
+            if name in self._modules:
+                yield self._modules[name]
+            name = name.rpartition(".")[0]
 
     def _beside(self, path: str, text: str) -> Iterator[str]:
-        beside = str(Path(path).with_name(text))
+        beside = os.path.join(os.path.dirname(path), text)  # noqa: PTH118, PTH120
         if beside in self._versions:
             yield beside
-        yield from self._below(beside)
-
-    def _below(self, folder: str) -> Iterator[str]:
-        return (path for path in self._versions if path.startswith(folder + os.sep))
+        yield from self._folders.get(beside, ())
 
     def _source(self, path: str) -> PythonSource:
         """Return what a file says; one that is changing is not kept, and one that is gone is ''."""
@@ -157,11 +164,12 @@ class RecipeCodes:
                 data = Path(path).read_bytes()
             except OSError:
                 data = b""
-            package = self._module(path)
-            if not _is_package(path):
-                package = package.rpartition(".")[0]
             if path.endswith(".py"):
-                self._read[path] = read_source(data, package)
+                module = _module(self._shown(path))
+                package = module if _is_package(path) else module.rpartition(".")[0]
+                source = read_source(data, package)
+                inside = [each for each in source.imports if self._is_ours(each.name)]
+                self._read[path] = source._replace(imports=inside)
             else:
                 self._read[path] = PythonSource(Digest.of_bytes(data).sha256, [], [])
             if _is_settled(path, version):
@@ -169,16 +177,14 @@ class RecipeCodes:
                 self._changed = True
         return self._read[path]
 
-    def _module(self, path: str) -> str:
-        if not path.startswith(f"{self._package}{os.sep}"):
-            return ""
-        name = Path(path).relative_to(self._package.parent).with_suffix("").as_posix()
-        return name.removesuffix("/__init__").replace("/", ".")
+    def _is_ours(self, name: str) -> bool:
+        return name.partition(".")[0] == self._package.name
 
-    def _shown(self, path: str, recipe: str) -> str:
-        if path.startswith(f"{self._package}{os.sep}"):
-            return Path(path).relative_to(self._package.parent).as_posix()
-        return f"{recipe.replace('.', '/')}.py"
+    def _shown(self, path: str) -> str:
+        """Return the path as ``pipeline/tensor/frame.py``, or '' outside of the package."""
+        if path not in self._versions or not path.startswith(self._above):
+            return ""
+        return path[len(self._above) :].replace(os.sep, "/")
 
     def _readers(self) -> list[str]:
         return [_version(str(PACKAGE / each)) for each in _READERS]
@@ -198,6 +204,10 @@ class RecipeCodes:
         files = {path: each for path, each in self._known.items() if path in self._versions}
         with suppress(OSError):
             write_bytes(self._memory, msgspec.msgpack.encode(_Memory(self._readers(), files)))
+
+
+def _module(shown: str) -> str:
+    return shown.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def _carries(name: str) -> bool:
