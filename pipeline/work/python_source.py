@@ -63,7 +63,7 @@ def _form(value: object) -> Iterator[str]:
         yield f"{type(value).__name__}("
         for name, field in ast.iter_fields(value):
             if name == "body" and isinstance(value, _SCOPES):
-                field = [each for each in field if not _is_text(each)]
+                field = [each for each in field if not _is_idle(each)]
             elif name == "values" and isinstance(value, ast.JoinedStr):
                 field = _joined(field)
             # Later versions have more fields, which are empty in what earlier ones can read.
@@ -81,8 +81,10 @@ def _form(value: object) -> Iterator[str]:
         yield f"{type(value).__name__} {value!a},"
 
 
-def _is_text(statement: ast.stmt) -> bool:
-    """Tell whether a statement is a string alone, which does nothing."""
+def _is_idle(statement: ast.stmt) -> bool:
+    """Tell whether a statement is a string alone, or only for type checkers: it does nothing."""
+    if isinstance(statement, ast.If):
+        return _names(statement.test) == "TYPE_CHECKING" and not statement.orelse
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)

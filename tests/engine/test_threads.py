@@ -14,6 +14,7 @@ from pipeline.engine import engine as room
 from pipeline.engine import storage
 from pipeline.engine.engine import Engine
 from pipeline.errors import PipelineError
+from pipeline.report.console import open_console
 from pipeline.store.store import Store
 from pipeline.work.pool import Workers
 from tests.tiny import Project
@@ -47,7 +48,7 @@ class Made:
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     made = Made()
-    monkeypatch.setattr(room, "open_console", made.slowly("console", room.open_console))
+    monkeypatch.setattr(room, "open_console", made.slowly("console", open_console))
     monkeypatch.setattr(storage, "open_store", made.slowly("store", storage.open_store))
     monkeypatch.setattr(room, "Workers", made.slowly("workers", Workers))
     monkeypatch.setattr(Store, "close", made.noting(Store.close))
