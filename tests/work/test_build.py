@@ -102,7 +102,7 @@ def test_changed_code_builds_anew_and_its_return_is_restored(
     action, file = own
     builder.build(action, said)
     for text, current, outcome in (
-        (RECIPE.replace('"one"', "'one'  # a remark"), True, Outcome.CURRENT),
+        (f"{RECIPE}# a remark", True, Outcome.CURRENT),
         (RECIPE.replace("one", "two"), False, Outcome.BUILT),
         (RECIPE, False, Outcome.RESTORED),
     ):

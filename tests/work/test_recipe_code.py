@@ -265,9 +265,8 @@ def test_the_carriers_are_there_and_no_recipe_counts_them() -> None:
     for each in CARRIERS:
         place = PACKAGE.parent.joinpath(*each.split("."))
         assert place.is_dir() or place.with_suffix(".py").is_file(), f"{each} has moved"
-    names = {
-        file.partition("/")[2].partition("/")[0] for each in counted().values() for file in each
-    }
+    files = set().union(*counted().values())
+    names = {file.split("/")[1] for file in files}
     assert not names & {"errors.py", "store", "work", "engine", "cli", "report", "draft", "doctor"}
 
 
@@ -291,10 +290,8 @@ def test_whoever_asks_for_its_own_place_names_what_it_means() -> None:
         text = (PACKAGE.parent / file).read_text()
         if "__file__" in text and file.endswith(".py"):
             folder = (PACKAGE.parent / file).parent
-            named = [
-                each for each in read_source(text.encode(), "").texts if (folder / each).exists()
-            ]
-            assert named, f"{file} names nothing beside it"
+            named = read_source(text.encode(), "").texts
+            assert any((folder / each).exists() for each in named), file
 
 
 def test_modules_that_are_found_by_name_are_those_that_the_rule_knows() -> None:
