@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ from pipeline.engine.present import announce
 from pipeline.engine.registration import check_registered
 from pipeline.engine.reporter import Reporter
 from pipeline.errors import Code, ConfigErrors, PipelineError
-from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, Volume, open_console
 from pipeline.report.events import (
     EventLog,
@@ -33,12 +32,12 @@ from pipeline.report.events import (
 )
 from pipeline.store.collect import Collected, collect, note_roots
 from pipeline.store.history import Failed, History
-from pipeline.store.store import Store
 from pipeline.work.action import Action, Place
 from pipeline.work.amount import Amount
 from pipeline.work.build import Builder, Outcome, tool_version
 from pipeline.work.executor import Inline
 from pipeline.work.limits import byte_count
+from pipeline.work.once import Once
 from pipeline.work.plan import Foresight, Planned, why
 from pipeline.work.pool import Workers
 from pipeline.work.process import end_all
@@ -67,58 +66,70 @@ class Engine:
         self._place = remembered.place_of(root)
         self._recalled = remembered.recall(root, self._place, self._stamp)
         self._found_current: set[str] = set()
-        self._executed = False
+        self._executed = self._closed = False
         self._said: dict[str, float] = {}
         self.spared: set[str] = set()  # of the present run; see spared.py
         self.volume = Volume.USUAL
         self.events = EventLog(root / "artifacts" / ".steps" / "events")
         self.threads = False  # whether steps that may do without a worker process do
+        self.workers = Workers(_WORKERS)  # none is started before a step needs one
         self._cluster: Cluster | None = None
+        # doit's threads share them; a run with nothing to do is over before they are made.
+        self._configured = Once(self._load)
+        self._opened = Once(self._open)
+        self._shown = Once(lambda: open_console(sys.stdout, self.volume))
         if self._recalled is None:
             _ = self._project
         state.forget_with(self._forget)
         announce(self)
 
-    @cached_property
-    def _project(self) -> Project:
-        # Every recipe hangs on them: a run with nothing to do is over before they are imported.
+    def _load(self) -> Project:
+        from pipeline.engine.storage import check_environment
+        from pipeline.work.recipe_code import RecipeCodes
+
+        # Before any recipe is imported, so that no change of one goes unseen.
+        codes = RecipeCodes(self._root / "artifacts" / ".steps" / "code")
+        # Every recipe hangs on them.
         from pipeline.config.load import load_project
         from pipeline.engine.project import Project
-        from pipeline.engine.storage import check_environment
 
         try:
             configs = load_project(self._root)
             check_environment(configs.project)
-            return Project(configs)
+            return Project(configs, codes)
         except (ConfigErrors, PipelineError) as error:
             print(error.render(), file=sys.stderr)
             raise SystemExit(1) from None
 
-    @cached_property
-    def console(self) -> Console:
-        """Where the run is shown."""
-        return open_console(sys.stdout, self.volume)
-
-    @cached_property
-    def workers(self) -> Workers:
-        """The worker processes; none is started before a step needs one."""
-        return Workers(_WORKERS)
-
-    @cached_property
-    def _store(self) -> Store:
+    def _open(self) -> tuple[Builder, History]:
         from pipeline.engine.storage import open_store
 
-        return open_store(self._project.layout, self._project.configs.project)
-
-    @cached_property
-    def _builder(self) -> Builder:
+        if self._closed:
+            raise PipelineError(Code.STORAGE, "The run has ended.")
+        project = self._project
+        store = open_store(project.layout, project.configs.project)
+        history = History(project.layout.step("history", ""), store.temporary.aside)
+        workers = self._cluster or self.workers
         either = Inline() if self.threads else None
-        return Builder(self._store, self._cluster or self.workers, self.history, either=either)
+        return Builder(store, workers, history, project.codes, either=either), history
 
-    @cached_property
+    @property
+    def _project(self) -> Project:
+        return self._configured.get()
+
+    @property
+    def _builder(self) -> Builder:
+        return self._opened.get()[0]
+
+    @property
     def history(self) -> History:
         """How each step was last made, and how it last failed."""
-        return History(self._project.layout.step("history", ""), self._store.temporary.aside)
+        return self._opened.get()[1]
+
+    @property
+    def console(self) -> Console:
+        """Where the run is shown."""
+        return self._shown.get()
 
     def selected(self, names: Sequence[str]) -> list[Action]:
         """Return the named steps and all that they need; see Project.selected."""
@@ -185,18 +196,23 @@ class Engine:
 
         steps = self._project.steps.values()
         tools = {tool for step in steps if step.place is not Place.THREAD for tool in step.tools}
-        digest = self._store.known.digest
-        self._cluster = Cluster(address, digest=digest, tools=tools, local=self.workers)
+        self._cluster = Cluster(
+            address,
+            # The builder, which has the store, is made with the cluster.
+            digest=lambda path: self._builder.store.known.digest(path),
+            tools=tools,
+            local=self.workers,
+        )
         return self._cluster.at_once()
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
+        self._closed = True
         end_all()
         if self._cluster is not None:
             self._cluster.close()
-        if "workers" in self.__dict__:
-            self.workers.close()
-        if "_builder" in self.__dict__:
+        self.workers.close()
+        if self._opened.made() is not None:
             if self._found_current or self._executed:
                 if not self._executed:
                     self._remember()
@@ -226,13 +242,7 @@ class Engine:
 
     def evidence(self) -> dict[str, Path]:
         """Return where each verification keeps its report, by task name."""
-        reports = {}
-        for name, action in self._project.steps.items():
-            if name.startswith("verify:"):
-                reports[name] = action.outputs["evidence/"] / "report.json"
-            elif name.startswith("accuracy:"):
-                reports[name] = action.outputs["report"]
-        return reports
+        return self._project.evidence()
 
     def _steps(self, current: set[str]) -> list[remembered.Step]:
         project = self._project
@@ -274,7 +284,7 @@ class Engine:
         reasons = why(self._builder, self.history, action) or ("it was asked for anew",)
         self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
         try:
-            self._note_published(action)
+            self._project.note_published(action)
             outcome = self._builder.build(
                 action,
                 lambda text, amount=None: self._progress(name, text, amount),
@@ -341,25 +351,6 @@ class Engine:
             step.current for step in self._recalled.steps if step.name == name
         )
 
-    def _note_published(self, action: Action) -> None:
-        """Note what a step puts into a fixture's folder; before the manifest, drop the rest.
-
-        All of it before the step itself: of a step that has ended, nothing is left to be done.
-        """
-        project = self._project
-        kind, _, rest = action.name.partition(":")
-        fixture = rest.partition(".")[0]
-        folder = project.layout.artifacts / fixture
-        memory = project.layout.step(fixture, "published")
-
-        def inside(action: Action) -> list[Path]:
-            return [path for path in action.outputs.values() if path.is_relative_to(folder)]
-
-        if published := inside(action):
-            note_published(folder, published, memory)
-        if kind == "manifest":
-            drop_stale(folder, [p for a in project.steps.values() for p in inside(a)], memory)
-
     def _forget(self, task: str) -> None:
         remembered.forget(self._place)
         if task in self._project.steps:
@@ -394,5 +385,5 @@ class Engine:
                 tools={tool: tool_version(tool) for tool in sorted(tools)},
                 files=known.seen | seen,
             ),
-            self._store.temporary.aside,
+            self._builder.store.temporary.aside,
         )

@@ -21,9 +21,7 @@ from pipeline.store.atomic import Aside
 from pipeline.store.digest import Digest
 from pipeline.store.known import TICK_NS, version_of
 from pipeline.work.build import tool_version
-from pipeline.work.code import modules
-
-_PACKAGE = Path(__file__).parents[1]
+from pipeline.work.code import PACKAGE, modules
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -56,7 +54,7 @@ def stamp_of(root: Path) -> str:
     folders = [root / "configs" / "fixtures", root / "configs" / "guests"]
     lines = [sys.version]
     project = str(root / "configs" / "project.toml")
-    for path in (project, *_configs(folders), *modules(_PACKAGE)):
+    for path in (project, *_configs(folders), *modules(PACKAGE)):
         try:
             status = Path(path).stat()
         except OSError:

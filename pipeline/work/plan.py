@@ -14,7 +14,7 @@ from pipeline.store.history import History, Made
 from pipeline.store.records import Record
 from pipeline.work.action import Action
 from pipeline.work.build import Builder, targets
-from pipeline.work.changes import changes
+from pipeline.work.changes import changes, code_changes
 
 
 class Intent(Enum):
@@ -115,10 +115,19 @@ def _reasons(
     made: Made | None,
     record: Record | None,
 ) -> list[str]:
-    reasons = [str(change) for change in changes(made.parts, parts)] if made else []
+    reasons = _changed(made, parts, builder.code(action)) if made else []
     if not reasons:
         reasons = _about(builder, action, record) if record else []
     return reasons or ["it was never made here" if made is None else "its record is gone"]
+
+
+def _changed(made: Made, parts: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:
+    old, new = dict(made.parts), dict(parts)
+    if not made.code:
+        return [str(change) for change in changes(old, new)]
+    # The files say more than the digest of them all.
+    old["code"] = new["code"]
+    return [*code_changes(made.code, code), *(str(change) for change in changes(old, new))]
 
 
 def _about(builder: Builder, action: Action, record: Record) -> list[str]:
