@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from pipeline.config.json_schema import files, schemas, write
 from tests.config.sample import FIXTURE, GUEST
@@ -28,6 +27,8 @@ def test_the_committed_schema_is_the_one_of_the_classes(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_schema_is_one(kind: str) -> None:
+    from jsonschema import Draft202012Validator
+
     Draft202012Validator.check_schema(schemas()[kind])
 
 
@@ -35,6 +36,8 @@ def test_the_schema_is_one(kind: str) -> None:
     ("kind", "text"), [("fixture", FIXTURE), ("guest", GUEST), ("project", "offline = true")]
 )
 def test_a_good_config_is_accepted_and_an_unknown_key_is_not(kind: str, text: str) -> None:
+    from jsonschema import Draft202012Validator
+
     validator = Draft202012Validator(schemas()[kind])
     data = tomllib.loads(text)
     assert list(validator.iter_errors(data)) == []

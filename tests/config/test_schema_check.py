@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from pipeline.config.json_schema import schemas
 from pipeline.config.schema import Fixture, Source
@@ -93,6 +92,8 @@ def test_an_editor_with_the_json_schema_says_the_same(data: dict[str, Any]) -> N
     numbers = [value for value in leaves(data) if isinstance(value, float)]
     if any(value.is_integer() or value != value for value in numbers):
         return
+    from jsonschema import Draft202012Validator
+
     validator = Draft202012Validator(schemas()["fixture"])
     assert validator.is_valid(data) == (not check_schema(data, Fixture).findings)
 

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from pipeline.publish.companions import COMPANIONS
 from pipeline.publish.manifest_schema import FILE, encoded, schema
 from pipeline.store.digest import Digest
@@ -75,6 +73,8 @@ def test_how_to_run_it_is_told_for_each_runtime(built: Project) -> None:
 
 
 def test_it_is_as_the_published_schema_says(built: Project) -> None:
+    from jsonschema import Draft202012Validator
+
     validator = Draft202012Validator(json.loads((SCHEMAS / FILE).read_bytes()))
     assert list(validator.iter_errors(manifest(built))) == []
     for key in schema()["required"]:
@@ -83,6 +83,8 @@ def test_it_is_as_the_published_schema_says(built: Project) -> None:
 
 
 def test_the_published_schema_is_the_one_of_the_tables() -> None:
+    from jsonschema import Draft202012Validator
+
     Draft202012Validator.check_schema(schema())
     committed = (SCHEMAS / FILE).read_bytes()
     assert committed == encoded(), "run python -m pipeline.publish.manifest_schema"

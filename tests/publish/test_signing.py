@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -49,9 +49,11 @@ def openssl(*arguments: object) -> None:
 
 
 def model_signing(*arguments: object) -> int:
-    """Run its own command line."""
-    command = [str(Path(sys.executable).with_name("model_signing")), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False).returncode
+    """Run its own command line, without the time that its imports take in each process."""
+    (command,) = entry_points(group="console_scripts", name="model_signing")
+    with pytest.raises(SystemExit) as ended:
+        command.load()([str(each) for each in arguments])
+    return int(ended.value.code or 0)
 
 
 def publish(to: str, fixture: Path, key: Path | None, version: str = "1.0") -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -81,15 +83,26 @@ def nginx(folder: Path, token: str) -> Iterator[str]:
 
 @contextmanager
 def s3() -> Iterator[str]:
-    """Yield the endpoint of a server that speaks S3."""
+    """Yield the endpoint of a server that speaks S3, without any bucket."""
+    import requests
     from s3fs import S3FileSystem
 
-    # It keeps its instances, and with them the endpoint of a server that has ended.
+    endpoint = _s3_server()
+    requests.post(f"{endpoint}/moto-api/reset", timeout=60).raise_for_status()
+    # It keeps its instances, and with them what it saw of the buckets.
     S3FileSystem.clear_instance_cache()
+    yield endpoint
+
+
+@cache
+def _s3_server() -> str:
+    """Start the one server of this process, which takes longer than what is asked of it."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with process(command, port):
-        yield f"http://127.0.0.1:{port}"
+    until_exit = ExitStack()
+    until_exit.enter_context(process(command, port))
+    atexit.register(until_exit.close)
+    return f"http://127.0.0.1:{port}"
 
 
 @contextmanager
