@@ -14,12 +14,20 @@ from pathlib import Path
 import pytest
 
 from pipeline.telemetry import PREAMBLE, SWITCHES, disable_telemetry, private_home
+from pipeline.toolchain.locked import (
+    TOOLCHAINS,
+    Environment,
+    environment_folder,
+    python_of,
+    ready,
+)
 from pipeline.work.process import run_process
+from tests.fixtures.kaldi_nets import nnet1
 from tests.source.packages import sdist
 from tests.source.recipe import Fetch
 from tests.source.site import plainly, resumable, serving
 from tests.telemetry.isolated import Isolated, run_isolated
-from tests.tiny import write_model
+from tests.tiny import ROOT, write_model
 
 OPENVINO = "import openvino; openvino.convert_model"
 ONNX_RUNTIME = "import onnxruntime; onnxruntime.InferenceSession('tiny.onnx')"
@@ -69,6 +77,29 @@ def test_openvino_does_not_in_a_private_home(tmp_path: Path) -> None:
     done = run(tmp_path, program, env=private)
     assert (done.contacted, done.written) == ([], [])
     assert sorted(Path(private["HOME"]).rglob("*")) == before
+
+
+@pytest.mark.network
+def test_model_optimizer_does_not(tmp_path: Path, toolchains: Path) -> None:
+    lock = ROOT / "configs/toolchains/mo.lock"
+    place = environment_folder(TOOLCHAINS["mo"], lock, toolchains)
+    environment = Environment(toolchain="mo", lock=lock, folder=place, offline=False)
+    ready(environment, tmp_path, lambda _: None)
+    (tmp_path / "net.nnet").write_bytes(nnet1())
+    (tmp_path / "made").mkdir()
+    program = f"""
+from pathlib import Path
+from pipeline.config.model_tables import Model
+from pipeline.model.mo import convert_kaldi
+from pipeline.model.request import Request
+model = Model(framework="kaldi", files={{}}, inputs={{}}, precision="f32")
+request = Request(name="net", model=model, files={{"model": Path("net.nnet")}},
+                  python=Path({str(python_of(place))!r}), seconds=300)
+print(convert_kaldi(request, Path("made").absolute()))
+"""
+    done = run(tmp_path, program)
+    assert Path(done.stdout.strip()).exists()
+    assert (done.contacted, done.written) == ([], [])
 
 
 def test_a_switch_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:

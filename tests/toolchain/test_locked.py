@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from pipeline.toolchain.locked import (
 )
 from pipeline.work.action import Job
 from pipeline.work.process import run_process
+from tests.telemetry.isolated import run_isolated
 from tests.tiny import ROOT
 
 LOCK = ROOT / "configs/toolchains/mo.lock"
@@ -122,3 +124,25 @@ def test_an_environment_of_another_python_is_refused(tmp_path: Path) -> None:
         require(environment, b'{"python": "3.10"}', tmp_path)
     assert caught.value.code is Code.TOOLCHAIN
     assert ("3.10" in caught.value.expected, "3.11" in caught.value.found) == (True, True)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_uv_keeps_its_cache_beside_the_environments_where_the_home_is_read_only(
+    tmp_path: Path, read_only: bool
+) -> None:
+    (tmp_path / "mo.lock").write_text("")
+    program = """
+from pathlib import Path
+from pipeline.toolchain.locked import Environment, ready
+here = Path.cwd()
+folder = here / "toolchains" / "mo-0123456789ab"
+lock = here / "mo.lock"
+ready(Environment(toolchain="mo", lock=lock, folder=folder, offline=True), here, print)
+"""
+    command = [sys.executable, "-c", program]
+    (done,) = run_isolated([command], tmp_path, read_only=read_only)
+    assert done.code == 0, done.stderr
+    assert done.contacted == []
+    assert python_of(tmp_path / "toolchains/mo-0123456789ab").exists()
+    assert (tmp_path / "toolchains/uv").exists() == read_only
+    assert {name.split("/")[1] for name in done.written} == (set() if read_only else {"uv"})
