@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest, key_of
@@ -23,7 +23,9 @@ from pipeline.store.store import Store
 from pipeline.work.action import Action, Job, Place
 from pipeline.work.amount import Say
 from pipeline.work.executor import Executor, Inline
-from pipeline.work.recipe_code import RecipeCodes
+
+if TYPE_CHECKING:
+    from pipeline.work.recipe_code import RecipeCodes
 
 _FULL = "Free some disk space; nothing was left half-written."
 _IN_THE_WAY = "Something else lies where a target belongs: move it away."
@@ -76,7 +78,7 @@ class Builder:
             Place.EITHER: either or workers,
         }
         self._history = history
-        self._codes = codes or RecipeCodes()
+        self._codes = codes or _codes()
 
     def parts(
         self, action: Action, foreseen: Mapping[Path, Digest] = MappingProxyType({})
@@ -278,6 +280,13 @@ class Builder:
     def _withdraw(self, action: Action) -> None:
         for voucher in action.withdraws:
             voucher.unlink(missing_ok=True)
+
+
+def _codes() -> RecipeCodes:
+    # A run with nothing to do asks for no code.
+    from pipeline.work.recipe_code import RecipeCodes
+
+    return RecipeCodes()
 
 
 def _clear(folder: Path) -> None:
