@@ -69,7 +69,7 @@ def test_a_tensor_says_its_spec_and_a_name_without_a_manifest_is_told_to_settle_
     done = wasi_nn("inspect", "--json", "photo-1x3x48x64-f32.bgr", cwd=folder)
     found = json.loads(done.stdout)
     assert found["spec"] == "1x3x48x64 f32 BGR"
-    assert "does not tell the layout" in found["note"]
+    assert "does not state the layout" in found["note"]
     entry = {"file": "photo-1x3x48x64-f32.bgr", "layout": "NCHW", "range": "0-255"}
     (folder / "manifest.json").write_text(json.dumps({"tensors": {"photo": {"x": entry}}}))
     done = wasi_nn("inspect", "--json", "photo-1x3x48x64-f32.bgr", cwd=folder)

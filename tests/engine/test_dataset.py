@@ -128,7 +128,7 @@ def test_one_bad_picture_is_reported_and_skipped_or_fatal_as_declared(pictured: 
     head, lines = index(pictured)
     assert (head["tensors"], head["skipped"]) == (59, 1)
     [line] = [line for line in lines if line["picture"] == "blue/002.jpg"]
-    assert line["skipped"] == "The picture is truncated or damaged."
+    assert line["skipped"] == "The image is truncated or damaged."
     assert "offset" not in line
     pictured.edit('bad = "skip"', 'bad = "fail"')
     run = pictured.doit("dataset:tiny.photos")
