@@ -1,4 +1,4 @@
-"""An environment for tools that write into their user's home and tell the network of it."""
+"""Environment variables for tools that write to the home folder or send telemetry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def private_home(folder: Path) -> dict[str, str]:
-    """Return environment variables that name a home inside ``folder``, without telemetry."""
+    """Return environment variables with a home inside ``folder`` and telemetry disabled."""
     home = folder / "home"
     consent = home / "intel" / "openvino_telemetry"
     consent.parent.mkdir(parents=True)

@@ -185,7 +185,7 @@ LIES = {
     "bytes that stop in the middle": (reply(200, DATA[:100], length=len(DATA)), "truncated"),
     "one byte now and then": (dripping, "too slow"),
     "nothing at all": (hanging, "timed out"),
-    "an error": (reply(500, b"oops"), "HTTP 500"),
+    "an error": (reply(500, b"oops"), "HTTP status 500"),
     "a refusal": (reply(403, b"no"), "access denied"),
     "another address": (reply(302, b"", Location="file:///etc/hostname"), "redirects"),
     "a page": (reply(200, b"<html>please log in</html>"), "does not match its digest"),
