@@ -24,8 +24,8 @@ from pipeline.work.action import Action, Job, Place
 from pipeline.work.amount import Say
 from pipeline.work.executor import Executor, Inline
 
-_FULL = "Free some disk space; nothing was left half-written."
-_IN_THE_WAY = "Something else lies where a target belongs: move it away."
+_FULL = "Free some disk space; no partial files were left."
+_IN_THE_WAY = "Move away the file or folder at the target's path."
 _HINTS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -33,8 +33,8 @@ _HINTS = {
     errno.EISDIR: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
-    errno.EACCES: "Give yourself the right to write there.",
-    errno.EROFS: "The file system is read-only: work in another folder.",
+    errno.EACCES: "Permission denied: check owner and mode.",
+    errno.EROFS: "The file system is read-only: use another folder.",
 }
 
 WORKER_MEMORY = 4 * 2**30
@@ -144,7 +144,7 @@ class Builder:
                 f"An input of {action.name} cannot be read.",
                 where=str(path),
                 found=error.strerror or str(error),
-                hint="Put the file there, or correct the path in the config.",
+                hint="Create the file, or correct the path in the config.",
             ) from None
 
     def holds(self, action: Action, record: Record) -> bool:
@@ -224,7 +224,7 @@ class Builder:
                 raise PipelineError(
                     Code.STORAGE,
                     f"An input of {action.name} changed while the step read it.",
-                    hint="Run doit again; what came of both versions was dropped.",
+                    hint="Run doit again; the outputs were discarded.",
                 )
             digests = {
                 label: {name: Digest.of_file(path) for name, path in members.items()}

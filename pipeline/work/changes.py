@@ -1,4 +1,4 @@
-"""What differs between the parts of two keys, named so that a person knows what to look at."""
+"""Compare the parts of two keys, with readable names for the differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORT = 12
 
 @dataclass(frozen=True)
 class Change:
-    """One part that differs: what it is, and its old and new value; '' for none."""
+    """One difference: the part's name, and its old and new value, '' for none."""
 
     what: str
     old: str
@@ -27,7 +27,7 @@ class Change:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Return what differs between the parts of two keys, nested tables path by path.
+    """Return the differences between the parts of two keys, with paths of nested tables.
 
     >>> [str(each) for each in changes(
     ...     {"version": 1, "parameters": {"tensor": {"mean": [1, 2]}}},
@@ -38,7 +38,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 
 
 def _plain(parts: Mapping[str, Any]) -> object:
-    # As they were hashed: without tuples and such, which JSON does not tell from lists.
+    # In the hashed form: tuples become lists in JSON.
     return json.loads(canonical_json(parts))
 
 

@@ -1,4 +1,4 @@
-"""Which modules a package is made of."""
+"""List the modules of a package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def modules(package: Path) -> list[str]:
-    """Return the path of each module, in order; every run asks, and a worker before each step."""
+    """Return the sorted paths of all modules; called in every run and before each cluster step."""
     return sorted(
         f"{folder}{os.sep}{name}"
         for folder, _, names in os.walk(package)

@@ -33,7 +33,7 @@ def test_a_built_project_has_a_page_with_its_pictures_checks_and_steps(project: 
     # Two photos, and what became of each.
     assert page.count("data:image/webp") == 4
     assert "red-1x3x8x8-f32.rgb" in page
-    assert "it was never made here" in page
+    assert "never built in this project" in page
     assert "1 GroupConvolution" in page or "ReduceMean" in page
     assert str(project.root) not in page
 
