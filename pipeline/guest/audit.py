@@ -55,7 +55,7 @@ def check_imports(imports: Sequence[str], modules: Collection[str], name: str) -
             where=name,
             expected=f"imports from {' and '.join(sorted(modules))} only",
             found=", ".join(map(_shown, foreign[:_SHOWN])) + more,
-            hint="Remove the imports, or allow their module in the guest's config.",
+            hint="Remove them, or add their module to imports in the guest's config.",
         )
 
 

@@ -24,7 +24,7 @@ _NEXT = frozenset({Code.SOURCE_UNREACHABLE, Code.SOURCE_MISMATCH, Code.SOURCE_AR
 def fetch(job: Job) -> None:
     """Recipe: fetch ``file`` and check it against every declared digest and the size.
 
-    Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each optional. Means:
+    Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Means:
     ``urls`` in order of preference, ``downloads`` (a folder), ``offline``, ``root`` (of relative
     paths), optional ``patience``. Raises PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE,
     SOURCE_ARCHIVE) with the failure of every URL, (CONFIG) for an invalid URL or a source that is

@@ -60,7 +60,7 @@ def _check_channels(name: str, given: dict[str, Any]) -> None:
     channels = given["shape"][axis]
     for key in ("mean", "scale"):
         if given[key] and len(given[key]) != channels:
-            sys.exit(f"Input {name!r} has {channels} channels, but {len(given[key])} in {key}.")
+            sys.exit(f"Input {name!r}: {key} has {len(given[key])} values for {channels} channels.")
 
 
 def _widen(model: Model, inputs: dict[str, Any]) -> None:
