@@ -125,7 +125,7 @@ def check_shares(names: Collection[str], shards: int, where: str) -> None:
             where=where,
             expected=f"{LEAST} or more in each shard",
             found=f"{least} in one of {shards}; {len(names)} images in total",
-            hint=f"Use at most shards = {most}.",
+            hint=f"shards = {most} is the maximum.",
         )
 
 

@@ -59,7 +59,7 @@ def read_tensor(path: Path, spec: TensorSpec) -> Any:
         if size != spec.size:
             raise PipelineError(
                 Code.TENSOR,
-                "The file's size does not match its tensor spec.",
+                "The file size does not match the tensor spec.",
                 where=str(path),
                 expected=f"{spec.size} bytes: {'x'.join(map(str, spec.dims))} of {spec.type}",
                 found=f"{size} bytes",

@@ -25,7 +25,7 @@ from pipeline.work.amount import Say
 from pipeline.work.executor import Executor, Inline
 
 _FULL = "Free some disk space; no partial files were left."
-_IN_THE_WAY = "Move away the file or folder at the target's path."
+_IN_THE_WAY = "A file or folder is in the way of a target: move it away."
 _HINTS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,

@@ -93,7 +93,7 @@ def test_what_is_missing_or_damaged_is_said_on_the_page(project: Project, tmp_pa
     page = (tmp_path / "page.html").read_text("utf-8")
     assert state_of(page, "tiny") == "out of date"
     assert page.count("This case has not been verified as it is now declared.") == 2
-    assert "The tensor cannot be shown: The file's size does not match its tensor spec." in page
+    assert "The tensor cannot be shown: The file size does not match the tensor spec." in page
     assert headline(page) == "0 of 2 cases verified"
 
 
