@@ -141,7 +141,7 @@ def write_log(root: Path, steps: list[str]) -> Path:
             StepStarted(
                 step=step,
                 thread=number % 4 + 1,
-                reasons=("it was never made here",),
+                reasons=("never built in this project",),
                 time=start,
             )
         )

@@ -1,4 +1,4 @@
-"""Every error a user can meet: a code, one sentence, where, expected and found, and what to do."""
+"""User-facing errors: a code, a one-sentence message, where, expected, found and a hint."""
 
 from __future__ import annotations
 
@@ -6,56 +6,56 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Stable names of the errors, shown in brackets and safe to match on in scripts."""
+    """Stable error codes, shown in brackets and safe to match on in scripts."""
 
     CONFIG = "config"
-    """A config says what cannot be; the file and line are named, and nothing was started."""
+    """A config is invalid; file and line are given, and no work was started."""
     SOURCE_UNREACHABLE = "source-unreachable"
-    """No address of a source gave the file: no network, no such file, or a server that fails."""
+    """No URL of a source delivered the file: no network, no such file, or a server error."""
     SOURCE_MISMATCH = "source-mismatch"
-    """A file from elsewhere has another size or digest than declared, and is not used."""
+    """A downloaded file does not have the declared size or digest, and is not used."""
     SOURCE_ARCHIVE = "source-archive"
-    """An archive is damaged, or would unpack outside its folder or beyond its limits."""
+    """An archive is damaged, or would unpack outside its folder or past its limits."""
     TOOLCHAIN = "toolchain"
-    """A converter, compiler or locked environment is missing, or cannot be made here."""
+    """A converter, compiler or locked environment is missing or cannot be created."""
     MODEL = "model"
-    """A model cannot be read or converted, or lacks what the config names."""
+    """A model cannot be read or converted, or lacks a tensor or layer that the config names."""
     TENSOR = "tensor"
-    """A tensor cannot be made as declared, or its bytes are not what its name says."""
+    """A tensor cannot be made as declared, or its bytes do not match its name."""
     GUEST_BUILD = "guest-build"
-    """A guest does not compile, or is no WebAssembly command."""
+    """A guest does not compile, or is not a WebAssembly command."""
     GUEST_IMPORTS = "guest-imports"
-    """A guest imports what the host does not offer, or what its config does not allow."""
+    """A guest imports a function that the host does not provide or its config does not allow."""
     GUEST_FAILED = "guest-failed"
-    """A guest trapped, or ended with an exit code other than 0."""
+    """A guest trapped or exited with a nonzero code."""
     TIME_LIMIT = "time-limit"
-    """A step, a guest or an inference took longer than its limit, and was ended."""
+    """A step, a guest or an inference exceeded its time limit and was killed."""
     MEMORY_LIMIT = "memory-limit"
-    """A step or a guest took more memory than its limit, and was ended."""
+    """A step or a guest exceeded its memory limit and was killed."""
     WORKER = "worker"
-    """The process that a step ran in was lost or killed."""
+    """The worker process of a step died or was killed."""
     CLUSTER = "cluster"
-    """The Dask cluster cannot be reached or used, or lost what was sent to it."""
+    """The Dask cluster cannot be reached or used, or lost a step."""
     VERIFY = "verify"
-    """An output is not the expected one, or the witnesses disagree."""
+    """An output differs from the expected one, or the executors disagree."""
     LOCK = "lock"
-    """What is built differs from `artifacts/lock.json`, or the lock cannot be read."""
+    """The built files differ from `artifacts/lock.json`, or the lock cannot be read."""
     PUBLISH = "publish"
-    """A release cannot be published, or is there with another content."""
+    """A release cannot be published, or already exists with different content."""
     STORAGE = "storage"
-    """A file or folder cannot be read or written: rights, space, or something else in its place."""
+    """A file or folder cannot be read or written: permissions, disk space or wrong file type."""
     USAGE = "usage"
-    """A command was called with what it does not take, or not where it can work."""
+    """A command was called with invalid arguments or in the wrong folder."""
     INTERNAL = "internal"
-    """A fault of the pipeline itself; please report it."""
+    """A bug in the pipeline; please report it."""
 
 
 class PipelineError(Exception):
-    """One thing that is wrong, told so that the reader can mend it.
+    """One error with everything that the user needs to fix it.
 
     ``message`` is one sentence; ``where`` a ``file:line``, tensor or node; ``expected`` and
     ``found`` the two sides of a comparison; ``hint`` what to do; ``detail`` the last lines of
-    another tool's own words.
+    another tool's output.
 
     >>> error = PipelineError(Code.TENSOR, "The mean has two values.", where="a.toml:3",
     ...                       expected="3", found="2", hint="Give one value per channel.")
@@ -88,7 +88,7 @@ class PipelineError(Exception):
         self.detail = detail
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions with keyword-only fields do not survive the way back from a worker otherwise.
+        # By default, exceptions with keyword-only arguments cannot be unpickled.
         return (_rebuild, (self.code, self.message, self._fields()))
 
     def _fields(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ class PipelineError(Exception):
         return {name: getattr(self, name) for name in names}
 
     def render(self) -> str:
-        """Return the error as the lines that a terminal shows."""
+        """Return the error as text for the terminal."""
         lines = [f"error[{self.code}]: {self.message}"]
         for name, text in self._fields().items():
             if text and name != "detail":
@@ -106,9 +106,9 @@ class PipelineError(Exception):
 
 
 def printable(text: str) -> str:
-    r"""Return a text with everything written out that would steer a terminal.
+    r"""Return a text with its control characters escaped.
 
-    Errors quote guests, models and servers, which may be hostile.
+    Errors quote guests, models and servers, which may be hostile to a terminal.
 
     >>> printable("a\x1b[2J\tb\n")
     'a\\x1b[2J\tb\n'
@@ -123,7 +123,7 @@ def _rebuild(code: Code, message: str, fields: dict[str, str]) -> PipelineError:
 
 
 class ConfigErrors(Exception):
-    """All that is wrong with the configs, found before any work starts."""
+    """All errors in the configs, found before any work starts."""
 
     def __init__(self, errors: tuple[PipelineError, ...]) -> None:
         super().__init__(f"{len(errors)} errors in the configs")
@@ -133,7 +133,7 @@ class ConfigErrors(Exception):
         return (ConfigErrors, (self.errors,))
 
     def render(self) -> str:
-        """Return every error, then how many there are."""
+        """Return every error, then their count."""
         count = len(self.errors)
         tail = f"{count} error{'s' if count > 1 else ''} in the configs; nothing was started."
         return "\n".join([*(error.render() for error in self.errors), tail])

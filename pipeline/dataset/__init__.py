@@ -1,1 +1,1 @@
-"""Many pictures at once: where they are, the shards of their tensors, and an index of both."""
+"""Datasets: many images, converted to shards of tensors, with an index."""

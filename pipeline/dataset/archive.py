@@ -1,4 +1,4 @@
-"""The pictures in a zip, tar or tar.gz; names are only names, and nothing is unpacked to them."""
+"""Images from a zip, tar or tar.gz; nothing is extracted to the names in the archive."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pipeline.source.archive import refused
 from pipeline.source.members import members
 from pipeline.work.amount import Amount
 
-# Pictures hardly compress, so what unpacks to far more than the archive is a bomb.
+# Images hardly compress: a much larger unpacked size means a decompression bomb.
 _LEAST_BYTES, _TIMES = 1 << 30, 100
 
 
 @dataclass(frozen=True)
 class ArchivePictures:
-    """The files of an archive that have a picture's suffix; ``label`` names it for people."""
+    """The files of an archive with an image suffix; ``label`` names the archive in messages."""
 
     archive: Path
     label: str
 
     def each(self, scratch: Path) -> Iterator[Picture]:
-        """Yield them in the archive's order.
+        """Yield the images in archive order.
 
-        Raises PipelineError (SOURCE_ARCHIVE) for an archive that is damaged, that unpacks to far
-        too much, or that has a name twice or one that leads elsewhere.
+        Raises PipelineError (SOURCE_ARCHIVE) for an archive that is damaged, unpacks to too many
+        bytes, or has duplicate or unsafe names.
         """
         packed = self.archive.stat().st_size
         left = largest = _LEAST_BYTES + _TIMES * packed
@@ -37,15 +37,15 @@ class ArchivePictures:
             if not is_picture(name):
                 continue
             if not is_plain(name):
-                message = "The archive has a name that leads elsewhere, or is none."
+                message = "The archive has an invalid or unsafe name."
                 raise refused(self.label, message, ascii(name)[1:-1][:100])
             if name in seen:
-                raise refused(self.label, "The archive has two pictures of one name.", name)
+                raise refused(self.label, "The archive has two images with the same name.", name)
             seen.add(name)
             if len(seen) > MOST_PICTURES:
-                raise refused(self.label, f"The archive has more than {MOST_PICTURES} pictures.")
+                raise refused(self.label, f"The archive has more than {MOST_PICTURES} images.")
             if member.stream is None:
-                yield Picture(name, place, "It is a link, or packed in an unusual way.")
+                yield Picture(name, place, "The entry is a link, encrypted or unsupported.")
                 continue
             with place.open("wb") as stream:
                 for piece in member.pieces(LARGEST_FILE + 1, self.label):
@@ -54,5 +54,5 @@ class ArchivePictures:
             left -= size
             if left < 0:
                 raise refused(self.label, f"The archive unpacks to more than {largest} bytes.")
-            fault = f"It is larger than {LARGEST_FILE} bytes." if size > LARGEST_FILE else ""
+            fault = f"The file is larger than {LARGEST_FILE} bytes." if size > LARGEST_FILE else ""
             yield Picture(name, place, fault, Amount(member.reached, packed))

@@ -1,4 +1,4 @@
-"""The pictures in a bucket, or any other place that fsspec knows, such as ``s3://``."""
+"""Images from a bucket or any other fsspec file system, such as ``s3://``."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class BucketPictures:
-    """The files below ``url`` that have a picture's suffix; credentials are the library's own."""
+    """The files below ``url`` with an image suffix, read with the library's own credentials."""
 
     url: str
 
     def each(self, scratch: Path) -> Iterator[Picture]:
-        """Yield them in the order of their names.
+        """Yield the images sorted by name.
 
-        Raises PipelineError: CONFIG where no library knows such a place, SOURCE_UNREACHABLE where
-        it cannot be read.
+        Raises PipelineError: CONFIG for an unsupported URL, SOURCE_UNREACHABLE when it cannot be
+        read.
         """
         filesystem, root = self._opened()
         found: dict[str, Any] = self._asked(lambda: filesystem.find(root, detail=True))
@@ -40,9 +40,11 @@ class BucketPictures:
             if not is_picture(name):
                 continue
             if not is_plain(name):
-                yield Picture(ascii(name)[1:-1][:100], place, "Its name cannot stand in an index.")
+                yield Picture(
+                    ascii(name)[1:-1][:100], place, "The name is not allowed in an index."
+                )
             elif (info.get("size") or 0) > LARGEST_FILE:
-                yield Picture(name, place, f"It is larger than {LARGEST_FILE} bytes.")
+                yield Picture(name, place, f"The file is larger than {LARGEST_FILE} bytes.")
             else:
                 self._asked(partial(filesystem.get_file, path, str(place)))
                 reached = Amount(count + 1, len(found), "files")
@@ -56,13 +58,13 @@ class BucketPictures:
         except ImportError:
             raise PipelineError(
                 Code.CONFIG,
-                "The bucket needs a package that is not installed.",
+                "The bucket requires a package that is not installed.",
                 where=self.url,
                 hint="pip install 'wasi-nn-pipeline[buckets]'",
             ) from None
         except ValueError as error:
             raise PipelineError(
-                Code.CONFIG, "There is no such place.", where=self.url, found=str(error)
+                Code.CONFIG, "Unsupported bucket URL.", where=self.url, found=str(error)
             ) from None
         return filesystem, str(root)
 
@@ -73,7 +75,7 @@ class BucketPictures:
             except (FileNotFoundError, PermissionError) as error:
                 raise self._unreachable(f"{type(error).__name__}: {error}") from None
             except Exception as error:
-                # Each file system has errors of its own.
+                # File systems raise exceptions of their own types.
                 if attempt == _ATTEMPTS:
                     raise self._unreachable(f"{type(error).__name__}: {error}") from None
         raise AssertionError
@@ -81,8 +83,8 @@ class BucketPictures:
     def _unreachable(self, found: str) -> PipelineError:
         return PipelineError(
             Code.SOURCE_UNREACHABLE,
-            "The bucket of pictures cannot be read.",
+            "The bucket cannot be read.",
             where=self.url,
             found=found[:200],
-            hint="Check the address, and the credentials that its library finds.",
+            hint="Check the URL and the credentials in the environment.",
         )

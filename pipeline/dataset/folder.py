@@ -1,6 +1,6 @@
-"""The pictures below a folder of this machine, found by walking it; nothing is opened.
+"""List the images in a local folder by walking it, without opening files.
 
-It is walked whenever the steps are made, since the pictures are inputs of theirs.
+The folder is walked whenever steps are created, since its images are their inputs.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MAGIC = re.compile(r"[*?[]")
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures by name, those that cannot be used with the reason, and what was looked at.
+    """The images by name, the unusable ones with the reason, and the folders that were read.
 
-    ``folders`` has the version of each folder as it was before it was read.
+    ``folders`` has the version of each folder before it was read.
     """
 
     files: Mapping[str, Path]
@@ -32,14 +32,14 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """Return the files below ``folder`` that have a picture's suffix; none where there is none."""
+    """Return the files below ``folder`` with an image suffix; a missing folder has none."""
     return _walked(folder, is_picture)
 
 
 def list_glob(pattern: Path) -> Listing:
-    """Return the files that match ``pattern``, where ``**`` stands for any folders, also none.
+    """Return the files that match ``pattern``, where ``**`` matches zero or more folders.
 
-    Names start at the last folder before the first ``*``, ``?`` or ``[``.
+    Names are relative to the last folder before the first ``*``, ``?`` or ``[``.
     """
     parts = pattern.parts
     fixed = next((at for at, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
@@ -64,15 +64,15 @@ def _walked(top: Path, wanted: Callable[[str], bool]) -> Listing:
             name = prefix + entry.name
             if entry.name.startswith("."):
                 continue
-            # A link to a folder may lead back to where it lies.
+            # Links to folders may form cycles.
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((f"{name}/", folder / entry.name))
             elif not wanted(name):
                 continue
             elif not is_plain(name) or not _is_text(name):
-                faults[printable(ascii(name)[1:-1])] = "Its name cannot stand in an index."
+                faults[printable(ascii(name)[1:-1])] = "The name is not allowed in an index."
             elif not entry.is_file():
-                faults[name] = "It is not a file, or a link that leads nowhere."
+                faults[name] = "Not a regular file, or a broken link."
             else:
                 files[name] = folder / entry.name
     return Listing(files, faults, folders)

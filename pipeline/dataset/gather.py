@@ -1,6 +1,6 @@
-"""The step ``pictures``: which there are, and, out of an archive or bucket, each shard's in a pack.
+"""The step ``pictures``: list a dataset's images; from archives and buckets, pack them by shard.
 
-What cannot be read is noted, or an error, as the config declares.
+Unreadable images are skipped or an error, depending on the config's ``bad``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SAY_EVERY = 25
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
-    """How many pictures each shard has, and those that cannot be read, with the reason."""
+    """The number of images in each shard, and the unreadable ones with the reason."""
 
     shards: list[int]
     faults: dict[str, str]
 
 
 def note_pictures(job: Job) -> None:
-    """Recipe: note the ``names`` and ``faults`` of a folder's pictures, which the steps read.
+    """Recipe: record the ``names`` and ``faults`` of a folder's images.
 
     Parameters: also ``where``, ``bad`` and ``shards``. Output: ``pictures``. Raises PipelineError
     (TENSOR).
@@ -42,7 +42,7 @@ def note_pictures(job: Job) -> None:
 
 
 def pack_archive(job: Job) -> None:
-    """Recipe: pack the pictures of the input ``archive``, which ``label`` names for people.
+    """Recipe: pack the images of the input ``archive``, called ``label`` in messages.
 
     Parameters: also ``where``, ``bad`` and ``shards``. Outputs: ``pictures``, and ``pack.<n>`` for
     each shard. Raises PipelineError (TENSOR, SOURCE_ARCHIVE).
@@ -51,15 +51,15 @@ def pack_archive(job: Job) -> None:
 
 
 def pack_bucket(job: Job) -> None:
-    """Recipe: as ``pack_archive``, out of the bucket at the address ``bucket``.
+    """Recipe: pack the images of the bucket at the URL ``bucket``; see ``pack_archive``.
 
-    ``means["offline"]`` forbids it. Raises PipelineError (TENSOR, CONFIG, SOURCE_UNREACHABLE).
+    Fails if ``means["offline"]``. Raises PipelineError (TENSOR, CONFIG, SOURCE_UNREACHABLE).
     """
     url = str(job.parameters["bucket"])
     if job.means["offline"]:
         raise PipelineError(
             Code.SOURCE_UNREACHABLE,
-            "The bucket is not asked for its pictures, since the project is offline.",
+            "The bucket cannot be read: the project is offline.",
             where=url,
             hint="Set offline = false in configs/project.toml.",
         )
@@ -81,7 +81,7 @@ def _pack(job: Job, pictures: Pictures) -> None:
             names.append(picture.name)
             pack.append(job.outputs[f"pack.{shard}"], picture)
         if count % _SAY_EVERY == 0:
-            job.say(f"{count:,} pictures", picture.reached)
+            job.say(f"{count:,} images", picture.reached)
     _write(job, names, faults, shards)
 
 
@@ -93,7 +93,7 @@ def _write(job: Job, names: list[str], faults: dict[str, str], shards: list[int]
             Code.TENSOR,
             fault,
             where=f"{where}: {name}",
-            hint='Take it out, or leave out such pictures with bad = "skip".',
+            hint='Remove the file, or skip such images with bad = "skip".',
         )
     check_shares(names, len(shards), where)
     gathered = Gathered(shards=shards, faults=dict(sorted(faults.items())))

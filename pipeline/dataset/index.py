@@ -1,8 +1,8 @@
-"""The step ``dataset``: the index of all shards, one JSON object a line.
+"""The step ``dataset``: the index of all shards as JSON lines.
 
-The first line tells what every tensor is; each further one tells of a picture: its shard, where
-its tensor begins there in bytes, the SHA-256 of the tensor, its label and class; or why it was
-left out. Tensors are little-endian and dense, one after the other.
+The first line describes the tensors; each further line an image: its shard, the offset of its
+tensor in bytes, the tensor's SHA-256, its label and class; or why it was skipped. Tensors are
+little-endian, dense and concatenated.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _FIRST = 3
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One picture: its tensor, or, where ``skipped`` is not empty, why it has none.
+    """One image: its tensor, or the reason in ``skipped`` why it has none.
 
-    ``offset`` is in bytes from the start of the shard; ``class_number`` counts from 0.
+    ``offset`` is in bytes from the start of the shard; ``class_number`` starts at 0.
     """
 
     picture: str
@@ -40,7 +40,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What every tensor of the dataset is, and how many there are."""
+    """The description of the dataset's tensors, and their number."""
 
     version: int
     dataset: str
@@ -76,9 +76,9 @@ def make_index(job: Job) -> None:
         first = [f"{line.picture}: {line.skipped}" for line in list(skipped.values())[:_FIRST]]
         raise PipelineError(
             Code.TENSOR,
-            "None of the dataset's pictures can be read.",
+            "None of the dataset's images can be read.",
             where=where,
-            found=f"{len(skipped)} pictures that were skipped",
+            found=f"{len(skipped)} skipped images",
             detail="\n".join(first),
         )
     labels = _labels(job, [line.picture for line in good], where)
@@ -115,7 +115,7 @@ def lines(shard: Path) -> Iterator[Line]:
 
 
 def read_index(path: Path) -> tuple[Head, Iterator[Line]]:
-    """Return the head of a dataset's index, and its pictures in the order of their names."""
+    """Return the head of a dataset's index, and its lines sorted by image name."""
     with path.open("rb") as stream:
         head = msgspec.json.decode(stream.readline(), type=Head)
     return head, _after_head(path)

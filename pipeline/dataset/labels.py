@@ -1,4 +1,4 @@
-"""Which label each picture has, and which class of the model that is."""
+"""Labels of images, from folders or a label file, and their class numbers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _SHOWN = 5
 
 
 def folder_labels(names: Iterable[str], where: str) -> dict[str, str]:
-    """Return the folder that each picture lies in; raises PipelineError (TENSOR) for none.
+    """Label each image by its folder; raises PipelineError (TENSOR) for an image without one.
 
     >>> folder_labels(["val/cat/a.jpg"], "pets")
     {'val/cat/a.jpg': 'cat'}
     """
     labels = {name: PurePosixPath(name).parent.name for name in names}
-    _check([name for name, label in labels.items() if not label], where, "lie in no folder")
+    _check([name for name, label in labels.items() if not label], where, "not in a folder")
     return labels
 
 
 def file_labels(names: Iterable[str], text: str, where: str) -> dict[str, str]:
-    r"""Return each picture's label out of a text of lines ``path label``.
+    r"""Return each image's label from a text of lines ``path label``.
 
-    A line is split at its last tab, or else its last comma, or else its last space. Lines of other
-    pictures are passed over. Raises PipelineError (TENSOR) for a picture with none, or with two
-    that differ.
+    A line is split at its last tab, else its last comma, else its last space. Lines of other
+    images are ignored. Raises PipelineError (TENSOR) for an image without a label or with
+    conflicting labels.
 
     >>> file_labels(["my cat.jpg"], "dog.jpg 3\nmy cat.jpg 281\n", "pets")
     {'my cat.jpg': '281'}
@@ -39,20 +39,20 @@ def file_labels(names: Iterable[str], text: str, where: str) -> dict[str, str]:
         if name in wanted and label and labels.setdefault(name, label) != label:
             raise PipelineError(
                 Code.TENSOR,
-                "The file of labels has two for one picture.",
+                "The label file has two labels for one image.",
                 where=f"{where}: {name}",
                 found=f"{labels[name]} and {label}",
             )
-    _check(sorted(wanted - labels.keys()), where, "have no line in the file of labels")
+    _check(sorted(wanted - labels.keys()), where, "missing from the label file")
     return labels
 
 
 def class_numbers(labels: Iterable[str], classes: str | None, where: str) -> Mapping[str, int]:
-    r"""Return the class of each label, counted from 0.
+    r"""Return the class number of each label, from 0.
 
-    ``classes`` has a class a line; a label is a whole line, its first word (as WordNet ids are),
-    or all after it. Without ``classes``, or where no line is that label, a label of digits is the
-    number itself. Raises PipelineError (TENSOR).
+    ``classes`` has one class per line; a label matches a whole line, its first word (such as a
+    WordNet id), or the rest after it. Otherwise a label of digits is the class number itself.
+    Raises PipelineError (TENSOR).
 
     >>> class_numbers(["n02124075"], "n02123394 Persian cat\nn02124075 Egyptian cat", "pets")
     {'n02124075': 1}
@@ -73,11 +73,11 @@ def class_numbers(labels: Iterable[str], classes: str | None, where: str) -> Map
     if unknown:
         raise PipelineError(
             Code.TENSOR,
-            "A label is none of the classes.",
+            "A label matches no class.",
             where=where,
-            expected="a line of classes, or its first word" if classes else "a whole number",
+            expected="a line of classes, or its first word" if classes else "an integer",
             found=_few(unknown),
-            hint="classes names the source with the label of each class, one a line.",
+            hint="Set classes to a source with the label of each class, one per line.",
         )
     return numbers
 
@@ -86,7 +86,7 @@ def _check(missing: list[str], where: str, what: str) -> None:
     if missing:
         raise PipelineError(
             Code.TENSOR,
-            "There are pictures without a label.",
+            "Some images have no label.",
             where=where,
             found=f"{len(missing)} {what}: {_few(missing)}",
         )

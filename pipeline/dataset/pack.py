@@ -1,4 +1,4 @@
-"""A shard's pictures in one file, since their names are not known before an archive is read.
+"""Pack the images of a shard into one file, since an archive's names are not known in advance.
 
 A pack is an uncompressed tar in the pax format (POSIX.1-2001), without its closing blocks.
 """
@@ -18,7 +18,7 @@ _BLOCK = tarfile.BLOCKSIZE
 
 
 def append(pack: Path, picture: Picture) -> None:
-    """Put a picture at the end of a pack; raises OSError."""
+    """Append an image to a pack; raises OSError."""
     with picture.path.open("rb") as source, pack.open("ab") as target:
         info = tarfile.TarInfo(picture.name)
         info.size = picture.path.stat().st_size
@@ -29,14 +29,14 @@ def append(pack: Path, picture: Picture) -> None:
 
 @dataclass(frozen=True)
 class PackedPictures:
-    """The pictures of a pack."""
+    """The images in a pack."""
 
     pack: Path
 
     def each(self, scratch: Path) -> Iterator[Picture]:
-        """Yield them in the order of their names; each is written to the same file of ``scratch``.
+        """Yield the images sorted by name, each written to the same file in ``scratch``.
 
-        So a shard is the same wherever its pictures came from.
+        The order makes a shard independent of where its images came from.
         """
         place = scratch / "picture"
         if not self.pack.stat().st_size:

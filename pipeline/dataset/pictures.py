@@ -1,4 +1,4 @@
-"""Pictures by name, and which shard each belongs to: the one port, whatever they are read from."""
+"""The images of a dataset: the protocol for their sources, and the shard of each."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pipeline.errors import Code, PipelineError
 from pipeline.work.amount import Amount
 
 SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# So many images a task at the least: what it costs to hand one out is then small beside them.
+# Minimum number of images per shard, to keep the overhead of a task small.
 LEAST = 10
 MOST_PICTURES = 1_000_000
-# What one picture's file may hold: a JPEG of 100 megapixels is smaller.
+# Size limit of an image file; a JPEG of 100 megapixels is smaller.
 LARGEST_FILE = 128 << 20
 _LONGEST_NAME = 1024
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: its name in the dataset, with ``/``, and the file that holds it.
+    """One image: its name in the dataset, with ``/``, and its file.
 
-    ``fault`` tells why it cannot be read, or is empty; then there may be no file. ``reached`` is
-    how far the place that it comes from has been read.
+    ``fault`` is empty, or the reason why it cannot be read; then there may be no file.
+    ``reached`` is the progress in its source.
     """
 
     name: str
@@ -35,31 +35,31 @@ class Picture:
 
 
 class Pictures(Protocol):
-    """Where pictures come from: files, a pack, an archive or a bucket."""
+    """A source of images: files, a pack, an archive or a bucket."""
 
     def each(self, scratch: Path) -> Iterator[Picture]:
-        """Yield every picture; what had to be written to ``scratch`` is there until the next.
+        """Yield every image; a file in ``scratch`` is valid until the next one.
 
-        Raises PipelineError when the place itself cannot be read.
+        Raises PipelineError when the source cannot be read.
         """
         ...
 
 
 @dataclass(frozen=True)
 class GivenPictures:
-    """Pictures that are files of this machine, by name."""
+    """Images in local files, by name."""
 
     files: Mapping[str, Path]
 
     def each(self, scratch: Path) -> Iterator[Picture]:
-        """Yield them in the order of their names."""
+        """Yield the images sorted by name."""
         for count, name in enumerate(sorted(self.files), 1):
             reached = Amount(count, len(self.files), "pictures")
             yield Picture(name, self.files[name], reached=reached)
 
 
 def is_picture(name: str) -> bool:
-    """Return whether a file is taken for a picture: by its suffix, and not hidden.
+    """Return whether a file is an image, by its suffix, and not hidden.
 
     >>> is_picture("cats/a.JPG"), is_picture("cats/._a.jpg"), is_picture("labels.txt")
     (True, False, False)
@@ -71,7 +71,7 @@ def is_picture(name: str) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    r"""Return whether a name can stand in an index, and leads nowhere else.
+    r"""Return whether a name is allowed in an index: printable and inside of its folder.
 
     >>> [is_plain(name) for name in ("a/b.jpg", "../b.jpg", "/b.jpg", "a\n.jpg")]
     [True, False, False, False]
@@ -85,7 +85,7 @@ def is_plain(name: str) -> bool:
 
 
 def shard_of(name: str, shards: int) -> int:
-    """Return the shard of a picture, from 0: a new picture changes one shard and no other.
+    """Return the shard of an image, from 0; a new image changes only its own shard.
 
     >>> shard_of("cats/a.jpg", 4)
     2
@@ -94,23 +94,23 @@ def shard_of(name: str, shards: int) -> int:
 
 
 def check_shares(names: Collection[str], shards: int, where: str) -> None:
-    """Raise PipelineError (TENSOR) where there is no picture, or a shard would have few."""
+    """Raise PipelineError (TENSOR) for no or too many images, or too few in a shard."""
     if not names:
         raise PipelineError(
             Code.TENSOR,
-            "The dataset has no picture.",
+            "The dataset has no images.",
             where=where,
             expected=f"files that end in {', '.join(sorted(SUFFIXES))}",
-            hint="Hidden files do not count.",
+            hint="Hidden files are ignored.",
         )
     if len(names) > MOST_PICTURES:
         raise PipelineError(
             Code.TENSOR,
-            "The dataset has far too many pictures.",
+            "The dataset has too many images.",
             where=where,
             expected=f"at most {MOST_PICTURES}",
             found=str(len(names)),
-            hint="Make several datasets of it.",
+            hint="Split it into several datasets.",
         )
     numbers = [_number(name) for name in names]
     if shards > 1 and (least := _least(numbers, shards)) < LEAST:
@@ -121,11 +121,11 @@ def check_shares(names: Collection[str], shards: int, where: str) -> None:
         )
         raise PipelineError(
             Code.TENSOR,
-            "The dataset has too few pictures for so many shards.",
+            "The dataset has too few images for its number of shards.",
             where=where,
             expected=f"{LEAST} or more in each shard",
-            found=f"{least} in one of {shards}; {len(names)} pictures in all",
-            hint=f"shards = {most} is the most for them.",
+            found=f"{least} in one of {shards}; {len(names)} images in total",
+            hint=f"shards = {most} is the maximum.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The step ``shard``: the tensors of some pictures, one after the other in one file."""
+"""The step ``shard``: convert some images to tensors, concatenated in one file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _BLOCKS = 4
 
 
 def make_shard(job: Job) -> None:
-    """Recipe: write the raw ``tensors`` of a shard, and its ``index`` with a line for each picture.
+    """Recipe: write the raw ``tensors`` of a shard, and its ``index`` with a line for each image.
 
     Inputs: ``pack``, or the files ``picture.<name>``. Parameters: ``where``, ``bad``, ``dims``,
-    and ``tensor``, the config's table. One picture is held at a time. Raises PipelineError
-    (TENSOR) for a bad picture that may not be skipped.
+    and ``tensor``, the config's table. Holds one image in memory at a time. Raises PipelineError
+    (TENSOR) for a bad image unless ``bad`` is "skip".
     """
     tensor = msgspec.convert(job.parameters["tensor"], Tensor)
     dims = tuple(cast(list[int], job.parameters["dims"]))
@@ -43,7 +43,7 @@ def make_shard(job: Job) -> None:
                     raise
                 error.where = f"{job.parameters['where']}: {picture.name}"
                 if job.parameters["bad"] == "fail":
-                    error.hint = error.hint or 'bad = "skip" leaves such pictures out.'
+                    error.hint = error.hint or 'Set bad = "skip" to skip such images.'
                     raise
                 line = Line(picture=picture.name, skipped=error.message, found=error.found)
             else:
@@ -53,14 +53,14 @@ def make_shard(job: Job) -> None:
                 offset += tensors.write(data)
             index.write(encoder.encode(line) + b"\n")
             if (reached := picture.reached) is not None:
-                job.say(f"{reached.done:,} of {reached.total:,} pictures", reached)
+                job.say(f"{reached.done:,} of {reached.total:,} images", reached)
 
 
 def _keep_blocks() -> None:
-    """Let Pillow use the memory of one picture for the next.
+    """Make Pillow keep the memory of one image for the next.
 
-    Otherwise it gives it back after each, and getting it anew takes longer than the decoding: 23 ms
-    in the place of 9 for a JPEG of one megapixel.
+    Otherwise it frees the memory after each image, and allocating it again takes longer than
+    decoding: 23 ms instead of 9 ms for a JPEG of one megapixel.
     """
     from PIL import Image
 
@@ -81,5 +81,5 @@ def _pictures(inputs: Mapping[str, Path]) -> Pictures:
 
 def _array(picture: Picture, tensor: Tensor, dims: tuple[int, ...]) -> Any:
     if picture.path.stat().st_size > LARGEST_FILE:
-        raise PipelineError(Code.TENSOR, f"It is larger than {LARGEST_FILE} bytes.")
+        raise PipelineError(Code.TENSOR, f"The file is larger than {LARGEST_FILE} bytes.")
     return image_tensor(picture.path, tensor, dims, picture.name)

@@ -1,1 +1,1 @@
-"""Guests: compiled to wasm, and audited before anyone runs them."""
+"""Guests: compiled to WebAssembly, their imports audited before they run."""

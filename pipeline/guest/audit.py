@@ -1,4 +1,4 @@
-"""What a guest imports and exports, read before it runs."""
+"""Check a guest's imports and exports before it runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SHOWN = 10
 
 
 def audit(wasm: bytes, modules: Collection[str], name: str) -> tuple[str, ...]:
-    """Return the guest's imports as sorted ``module.name``; ``name`` is the guest's, for errors.
+    """Return the guest's imports as sorted ``module.name``; ``name`` is used in errors.
 
-    Raises PipelineError: GUEST_IMPORTS when one is of no allowed module, GUEST_BUILD when it is
-    no valid core module, or lacks what a command exports: the function ``_start`` and ``memory``.
+    Raises PipelineError: GUEST_IMPORTS for an import from a module that is not allowed, GUEST_BUILD
+    for an invalid core module or a missing export ``_start`` or ``memory``.
     """
     module = _module(wasm, name)
     imports = _imports(module)
@@ -30,7 +30,7 @@ def audit(wasm: bytes, modules: Collection[str], name: str) -> tuple[str, ...]:
 def imports_of(wasm: bytes, name: str) -> tuple[str, ...]:
     r"""Return the imports of a core module as sorted ``module.name``.
 
-    Raises PipelineError (GUEST_BUILD) when it is no valid core module.
+    Raises PipelineError (GUEST_BUILD) when it is not a valid core module.
 
     >>> imports_of(b"\0asm\1\0\0\0", "empty.wasm")
     ()
@@ -39,31 +39,31 @@ def imports_of(wasm: bytes, name: str) -> tuple[str, ...]:
 
 
 def check_imports(imports: Sequence[str], modules: Collection[str], name: str) -> None:
-    """Refuse imports, each ``module.name``, of any but these modules.
+    """Refuse imports, each ``module.name``, from other modules.
 
-    Raises PipelineError (GUEST_IMPORTS) with the imports that are refused.
+    Raises PipelineError (GUEST_IMPORTS) with the refused imports.
 
     >>> check_imports(["wasi_ephemeral_nn.load"], ["wasi_ephemeral_nn"], "classify.wasm")
     """
-    # At the last dot, so that no module passes whose name merely begins like an allowed one.
+    # Split at the last dot: a module's name may contain dots.
     foreign = [each for each in imports if each.rpartition(".")[0] not in modules]
     if foreign:
         more = f", and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         raise PipelineError(
             Code.GUEST_IMPORTS,
-            "The guest imports what it may not.",
+            "The guest has imports that are not allowed.",
             where=name,
-            expected=f"only {' and '.join(sorted(modules))}",
+            expected=f"imports from {' and '.join(sorted(modules))} only",
             found=", ".join(map(_shown, foreign[:_SHOWN])) + more,
-            hint="A portable guest asks its host for nothing else.",
+            hint="Remove them, or add their module to imports in the guest's config.",
         )
 
 
 def _module(wasm: bytes, name: str) -> wasmtime.Module:
     import wasmtime
 
-    found = "it does not begin as one"
-    # Wasmtime would take the text format too, which no other host does.
+    found = "no WebAssembly magic number"
+    # Wasmtime also accepts the text format, other hosts do not.
     if wasm.startswith(_MAGIC):
         try:
             return wasmtime.Module(wasmtime.Engine(), wasm)
@@ -95,5 +95,5 @@ def _check_exports(module: wasmtime.Module, name: str) -> None:
 
 
 def _shown(text: str) -> str:
-    """Return a name of the guest's choosing as a terminal may show it."""
+    """Escape a name chosen by the guest for a terminal."""
     return text.encode("unicode_escape").decode()[:200]

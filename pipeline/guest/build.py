@@ -1,4 +1,4 @@
-"""The step ``guest``: sources to wasm, by the compiler of their language, and then the audit."""
+"""The step ``guest``: compile sources to WebAssembly and audit the result."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _DETAIL_WIDTH = 200
 
 
 def compile_guest(job: Job) -> None:
-    """Recipe: compile a guest and audit what it imports.
+    """Recipe: compile a guest and audit its imports.
 
-    Inputs: ``source.<n>`` and ``header.<n>``, which are compiled side by side, so that one names
-    another by its name alone, and ``compiler.<name>``, files of the compiler. Outputs: ``wasm``,
-    and ``imports`` as a JSON list. Parameters: ``language``, ``modules`` (that it may import
-    from), ``seconds``, and ``compiler``: name → digests and size of a file that is fetched when
-    it is needed. Means: ``kept``, a folder for what a compiler builds once, and those of
-    ``source.fetch``, with ``urls`` by name. Raises PipelineError: GUEST_BUILD with the first
-    error of the compiler, GUEST_IMPORTS, TIME_LIMIT, TOOLCHAIN, and what fetching raises.
+    Inputs: ``source.<n>`` and ``header.<n>``, compiled in one folder, so that they include each
+    other by file name, and ``compiler.<name>``, files of the compiler. Outputs: ``wasm``, and
+    ``imports`` as a JSON list. Parameters: ``language``, ``modules`` (allowed imports),
+    ``seconds``, and ``compiler``: name → digests and size of a file that is fetched on demand.
+    Means: ``kept``, a cache folder for compilers, and those of ``source.fetch``, with ``urls`` by
+    name. Raises PipelineError: GUEST_BUILD with the compiler's first error, GUEST_IMPORTS,
+    TIME_LIMIT, TOOLCHAIN, and the errors of ``source.fetch``.
     """
     language = LANGUAGES[cast(LanguageName, job.parameters["language"])]
-    # Copied under their own names, so that no path gets into the wasm.
+    # Copied to one folder, so that no path of the project gets into the wasm.
     folder = job.scratch / "guest"
     folder.mkdir()
     sources, headers = ([*_labelled(job, kind).values()] for kind in ("source", "header"))
@@ -50,7 +50,7 @@ def compile_guest(job: Job) -> None:
         fetch=lambda name, path: _fetch(job, name, path),
         execute=lambda command, env: _execute(job, command, folder, env),
     )
-    job.say("compiling; the first time, some compilers build their library")
+    job.say("compiling (the first time, some compilers build their library)")
     try:
         language.compile(build)
     except Refused as refused:
@@ -71,7 +71,7 @@ def _labelled(job: Job, kind: str) -> dict[str, Path]:
 
 
 def _copied(paths: Sequence[Path], folder: Path) -> Mapping[str, Path]:
-    """Copy files into a folder; return where each name comes from."""
+    """Copy files to a folder; return the origin of each name."""
     origins: dict[str, Path] = {}
     for path in paths:
         if path.name in origins:
@@ -80,7 +80,7 @@ def _copied(paths: Sequence[Path], folder: Path) -> Mapping[str, Path]:
                 "Two files of the guest have the same name.",
                 where=str(path),
                 found=str(origins[path.name]),
-                hint="Rename one: they are compiled side by side.",
+                hint="Rename one: they are compiled in one folder.",
             )
         origins[path.name] = path
         shutil.copyfile(path, folder / path.name)
@@ -93,10 +93,10 @@ def _fetch(job: Job, name: str, path: Path) -> None:
     if name not in files:
         raise PipelineError(
             Code.CONFIG,
-            f"The compiler of {guest} lacks its file {name}.",
+            f"The config of {guest} does not declare the compiler's file {name}.",
             expected=f"[compiler.{name}] in the guest's config",
             found=", ".join(files),
-            hint="See the configs of other guests in its language.",
+            hint="See the configs of other guests in this language.",
         )
     urls = cast(Mapping[str, Sequence[str]], job.means["urls"])[name]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,10 +120,10 @@ def _execute(job: Job, command: Sequence[str], folder: Path, env: Mapping[str, s
             raise
         raise PipelineError(
             Code.TIME_LIMIT,
-            "The compiler was ended, since it ran longer than its time limit.",
+            "The compiler exceeded its time limit.",
             where=job.outputs["wasm"].name,
             expected=f"at most {seconds:g} s",
-            hint="Raise seconds in the guest's config if the machine is merely slow.",
+            hint="Raise seconds in the guest's config if the machine is slow.",
             detail=_bounded(error.detail),
         ) from None
 
@@ -134,9 +134,9 @@ def _told(
     origins: Mapping[str, Path],
     sources: Sequence[Path],
 ) -> PipelineError:
-    """Return the compiler's first error, in the user's own file."""
+    """Return the compiler's first error, located in the user's file."""
     found = complaint or Complaint(str(refused))
-    # A linker knows the object, which has its source's name without the suffix.
+    # A linker names the object: the source's name without suffix.
     known = {**{path.stem: path for path in sources}, **origins}
     where = known.get(found.file, found.file) if found.file and found.place else ""
     return PipelineError(

@@ -1,4 +1,4 @@
-"""What a guest's wasm says of itself, as plain data: what it needs, offers, and was built for."""
+"""Inspect a guest: its imports, exports, memory and version of wasi-nn."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _WIT = re.compile(r"wasi:nn/[a-z-]+(?:@(?P<version>\S+))?")
 
 
 def inspect_guest(path: Path) -> Mapping[str, Any]:
-    """Return the imports, exports and memory of a guest, and its generation of wasi-nn.
+    """Return the imports, exports and memory of a guest, and its wasi-nn ABI.
 
-    Memory is in bytes. A component has no memory of its own to show. Raises PipelineError
-    (GUEST_BUILD) when the file is larger than 256 MiB, or no WebAssembly module or component.
+    Memory is in bytes; components have none. Raises PipelineError (GUEST_BUILD) when the file is
+    larger than 256 MiB, or not a WebAssembly module or component.
     """
     import wasmtime
     import wasmtime.component
@@ -40,9 +40,9 @@ def inspect_guest(path: Path) -> Mapping[str, Any]:
             found=f"{size} bytes",
         )
     data, engine = path.read_bytes(), wasmtime.Engine()
-    # Wasmtime would take the text format too, which no other host does.
+    # Wasmtime also accepts the text format, other hosts do not.
     if not data.startswith((_CORE, _COMPONENT)):
-        raise _invalid(path, "it does not begin as one")
+        raise _invalid(path, "no WebAssembly magic number")
     try:
         if data.startswith(_CORE):
             return _core(wasmtime.Module(engine, data))
@@ -52,22 +52,22 @@ def inspect_guest(path: Path) -> Mapping[str, Any]:
 
 
 def generation(imports: Collection[tuple[str, str]]) -> str:
-    """Return which wasi-nn a core module was built for, by its imports, each (module, name).
+    """Return the wasi-nn ABI of a core module, by its imports, each (module, name).
 
     >>> generation([("wasi_ephemeral_nn", "load"), ("wasi_ephemeral_nn", "compute")])
-    'the core ABI, graphs by their bytes'
+    'core ABI, graphs by bytes'
     >>> generation([("wasi_snapshot_preview1", "fd_write")])
-    'none: it imports nothing of wasi-nn'
+    'none: no imports of wasi-nn'
     """
     names = {name for module, name in imports if module == _MODULE}
     if not names:
-        return "none: it imports nothing of wasi-nn"
+        return "none: no imports of wasi-nn"
     extensions = sorted(names - _FIRST - {"load_by_name"})
-    told = "graphs by their names" if "load_by_name" in names else "graphs by their bytes"
+    told = "graphs by name" if "load_by_name" in names else "graphs by bytes"
     if {"load", "load_by_name"} <= names:
-        told = "graphs by their bytes and by their names"
-    extended = f", with the extensions {', '.join(extensions)}" if extensions else ""
-    return f"the core ABI, {told}{extended}"
+        told = "graphs by bytes and by name"
+    extended = f", with extensions {', '.join(extensions)}" if extensions else ""
+    return f"core ABI, {told}{extended}"
 
 
 def _core(module: wasmtime.Module) -> Mapping[str, Any]:
@@ -77,8 +77,8 @@ def _core(module: wasmtime.Module) -> Mapping[str, Any]:
         "wasi-nn": generation(imports),
     }
     if any(name == "set_input" for module_name, name in imports if module_name == _MODULE):
-        # The number of an element type is an argument: no import tells which numbering it uses.
-        found["tensor types"] = "numbered as of 2022 or 2023, which imports do not tell"
+        # Element types are passed as numbers: imports do not show which numbering is used.
+        found["tensor types"] = "numbering of 2022 or 2023 (not visible in imports)"
     return {
         **found,
         "imports": [f"{module_name}.{name}: {kind}" for module_name, name, kind in _taken(module)],
@@ -96,12 +96,12 @@ def _taken(module: wasmtime.Module) -> list[tuple[str, str, str]]:
 def _component(component: Any, engine: wasmtime.Engine) -> Mapping[str, Any]:
     imports = sorted(component.type.imports(engine))
     versions = {
-        match["version"] or "without a version" for each in imports if (match := _WIT.match(each))
+        match["version"] or "without version" for each in imports if (match := _WIT.match(each))
     }
     told = ", ".join(sorted(versions))
     return {
         "format": "WebAssembly component",
-        "wasi-nn": f"WIT, wasi:nn {told}" if versions else "none: it imports nothing of wasi-nn",
+        "wasi-nn": f"WIT, wasi:nn {told}" if versions else "none: no imports of wasi-nn",
         "imports": imports,
         "exports": sorted(component.type.exports(engine)),
     }
@@ -121,8 +121,8 @@ def _memories(types: Iterable[Any]) -> list[str]:
 
     limits = [each.limits for each in types if isinstance(each, wasmtime.MemoryType)]
     return [
-        f"{each.min * _PAGE} bytes at first, "
-        + ("no limit of its own" if each.max is None else f"at most {each.max * _PAGE}")
+        f"{each.min * _PAGE} bytes initially, "
+        + ("no declared maximum" if each.max is None else f"at most {each.max * _PAGE}")
         for each in limits
     ]
 

@@ -1,4 +1,4 @@
-"""What a language must offer so that guests can be written in it."""
+"""The protocol that a guest language implements."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from pipeline.work.process import Finished
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """One guest that is being compiled.
+    """One compilation of a guest.
 
-    ``folder`` holds nothing but copies of its files, side by side and under their own names, so
-    that no path of the project gets into the wasm; ``sources`` and ``headers`` are those names.
-    ``wasm`` is the file to write. ``compiler`` are the files that Language.compiler named;
-    ``fetch`` writes one that the guest's config names to a path, checked by its digest, and raises
-    as a source's step does. ``scratch`` goes with the step, ``kept`` is a folder that stays, for
-    what a compiler builds once.
+    ``folder`` holds only copies of the guest's files, so that no path of the project gets into the
+    wasm; ``sources`` and ``headers`` are their names. ``wasm`` is the file to write. ``compiler``
+    has the files returned by Language.compiler; ``fetch`` downloads one that the guest's config
+    declares to a path, and raises as the step ``source`` does. ``scratch`` is removed after the
+    step; ``kept`` is a persistent cache folder for compilers.
     """
 
     folder: Path
@@ -36,14 +35,13 @@ class Build:
 
     @property
     def output(self) -> str:
-        """The file to write as a compiler is told of it: linkers stumble over some full paths."""
+        """The path of ``wasm`` relative to ``folder``: some linkers fail on absolute paths."""
         return os.path.relpath(self.wasm, self.folder)
 
     def run(self, command: Sequence[str], **env: str) -> None:
-        """Run a compiler in ``folder``, with these variables and few others, to its good end.
+        """Run a compiler in ``folder`` with a minimal environment and these variables.
 
-        Raises Refused with what it printed if its end is not good, and PipelineError
-        (TIME_LIMIT, TOOLCHAIN).
+        Raises Refused for a nonzero exit status, and PipelineError (TIME_LIMIT, TOOLCHAIN).
         """
         finished = self.execute(command, {**_environment(), **env})
         if finished.returncode != 0:
@@ -51,7 +49,7 @@ class Build:
 
 
 class Refused(Exception):
-    """A compiler refused the sources: what it printed, and its exit status."""
+    """A compiler failed: its output and exit status."""
 
     def __init__(self, output: str, status: int) -> None:
         super().__init__(f"exit status {status}")
@@ -61,7 +59,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Complaint:
-    """The first error of a compiler: the file as it named it, ``:line:column``, and its words."""
+    """A compiler's first error: its message, the file as printed, and ``:line:column``."""
 
     text: str
     file: str = ""
@@ -70,42 +68,42 @@ class Complaint:
 
 
 class Language(Protocol):
-    """A language of guests: one module, and an entry in ``languages.LANGUAGES``."""
+    """A guest language: one module, and an entry in ``languages.LANGUAGES``."""
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The installed Python packages whose versions shape the wasm."""
+        """The installed Python packages whose versions affect the wasm."""
         ...
 
     def compiler(self) -> Mapping[str, Path]:
-        """Return the files of this machine that tell one build of the compiler from another.
+        """Return local files that identify the build of the compiler.
 
-        Their content is part of the step's key. Empty where packages say it all, and where the
-        compiler is not installed.
+        Their content is part of the step's key. Empty if ``packages`` suffice, or if the compiler
+        is not installed.
         """
         ...
 
     def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
-        """Return the error (TOOLCHAIN) for what is not installed, or None; runs nothing.
+        """Return the error (TOOLCHAIN) for a missing tool, or None, without running programs.
 
-        ``compiler`` is what ``compiler()`` gave.
+        ``compiler`` is the result of ``compiler()``.
         """
         ...
 
     def compile(self, build: Build) -> None:
-        """Write ``build.wasm``: the same bytes in every folder.
+        """Write ``build.wasm``, with the same bytes in every folder.
 
-        Raises Refused for sources that do not compile, PipelineError (TOOLCHAIN) with the command
-        that installs a compiler which is missing, and what ``build.run`` raises.
+        Raises Refused for sources that do not compile, PipelineError (TOOLCHAIN) for a missing
+        compiler, and the errors of ``build.run``.
         """
         ...
 
     def complaint(self, output: str) -> Complaint | None:
-        """Return the first error in what the compiler printed, None if there is none to see."""
+        """Return the first error in the compiler's output, or None."""
         ...
 
 
 def _environment() -> dict[str, str]:
-    """Return what compilers need of our environment; CFLAGS and the like stay out of the bytes."""
+    """Return a minimal environment; CFLAGS and the like must not affect the bytes."""
     kept = ("PATH", "HOME", "SYSTEMROOT", "LOCALAPPDATA", "TMPDIR", "TEMP", "VIRTUAL_ENV")
     return {name: os.environ[name] for name in kept if name in os.environ}

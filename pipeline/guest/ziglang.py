@@ -1,4 +1,4 @@
-"""The ziglang package: compilers of C, C++ and Zig with nothing else installed."""
+"""The ziglang package: self-contained compilers of C, C++ and Zig."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.guest.language import Build, Complaint
 
 PACKAGE = "ziglang"
-# Clang names a header as it found it: `./descriptor.h`.
+# Clang prints a header's path as it found it: `./descriptor.h`.
 _DIAGNOSTIC = re.compile(
     r"^(?:\./)?(?P<file>[^\n:]+):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: (?P<text>.*)$",
     re.M,
@@ -23,7 +23,7 @@ _LINKER = re.compile(
 
 
 def run_zig(build: Build, command: Sequence[str]) -> None:
-    """Run ``zig`` in the folder of the build; raises as Build.run does."""
+    """Run ``zig`` in the build's folder; raises as Build.run does."""
     if (missing := missing_zig()) is not None:
         raise missing
     build.run(
@@ -34,18 +34,18 @@ def run_zig(build: Build, command: Sequence[str]) -> None:
 
 
 def missing_zig() -> PipelineError | None:
-    """Return an error where the package is not installed."""
+    """Return the error if the package is not installed, or None."""
     if importlib.util.find_spec(PACKAGE) is not None:
         return None
     return PipelineError(
         Code.TOOLCHAIN,
-        "ziglang, which compiles the guests, is not installed.",
+        "ziglang, required to compile guests, is not installed.",
         hint="Install it: pip install ziglang",
     )
 
 
 def first_complaint(output: str) -> Complaint | None:
-    """Return the first error of Clang, Zig or the linker in what they printed."""
+    """Return the first error of Clang, Zig or the linker in their output."""
     if found := _DIAGNOSTIC.search(output):
         return Complaint(found["text"], found["file"], f":{found['line']}:{found['column']}")
     if found := _LINKER.search(output):

@@ -1,1 +1,1 @@
-"""From a framework's model to OpenVINO IR, with the same bytes wherever it is made."""
+"""Models: conversion from a framework's format to reproducible OpenVINO IR."""

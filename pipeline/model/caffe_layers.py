@@ -1,4 +1,4 @@
-"""The layers of a Caffe topology that have weights, and the shapes that those must have."""
+"""Shape inference for a Caffe topology: the layers with weights, and the weights' shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.model.caffemodel import Shape, read_blobs
 from pipeline.model.prototxt import Message, read_prototxt
 
 _INPUTS = ("Input", "DummyData")
-# What gives back the shape that it was given.
+# Layers whose output has the shape of their input.
 _SHAPELESS = [
     "ReLU",
     "PReLU",
@@ -33,16 +33,16 @@ _KEEP = frozenset([*_SHAPELESS, "BatchNorm", "Scale", "Bias", "Split"])
 
 @dataclass(frozen=True)
 class Weighted:
-    """A layer with weights: its type and the shapes of its blobs, weights first, then biases."""
+    """A layer with weights: its type and the shapes of its blobs, weights before biases."""
 
     kind: str
     shapes: tuple[Shape, ...]
 
 
 def weighted_layers(topology: Path) -> dict[str, Weighted]:
-    """Return the convolutions and full layers up to where a shape is no longer known.
+    """Return the convolution and fully connected layers whose input shape is known.
 
-    Sizes as Caffe computes them: a convolution rounds down, a pooling up. Raises PipelineError
+    Sizes are computed as in Caffe: convolutions round down, poolings up. Raises PipelineError
     (MODEL).
     """
     net = read_prototxt(topology)
@@ -51,13 +51,15 @@ def weighted_layers(topology: Path) -> dict[str, Weighted]:
             Code.MODEL,
             "The topology has no layers.",
             where=topology.name,
-            hint="Is it the weights' file? The topology is the prototxt.",
+            hint="The topology is the prototxt, not the file of weights.",
         )
     try:
         tops = declared_shapes(net)
     except ValueError:
         raise PipelineError(
-            Code.MODEL, "The topology has an input of no size that can be.", where=topology.name
+            Code.MODEL,
+            "The prototxt declares an input with an invalid shape.",
+            where=topology.name,
         ) from None
     found: dict[str, Weighted] = {}
     for layer in net.messages("layer"):
@@ -66,16 +68,16 @@ def weighted_layers(topology: Path) -> dict[str, Weighted]:
         except (ValueError, ZeroDivisionError):
             raise PipelineError(
                 Code.MODEL,
-                f"The layer {layer.text('name')} of the topology has sizes that cannot be.",
+                f"The layer {layer.text('name')} of the prototxt has invalid sizes.",
                 where=topology.name,
             ) from None
     return found
 
 
 def check_weights(topology: Path, weights: Path) -> None:
-    """Raise PipelineError (MODEL) unless the caffemodel has the weights of the topology's layers.
+    """Raise PipelineError (MODEL) unless the caffemodel matches the topology's layers.
 
-    Shapes are compared by their number of elements, since older files write them in four sizes.
+    Shapes are compared by their number of elements, since older files use four dimensions.
     """
     blobs = read_blobs(weights)
     for name, layer in weighted_layers(topology).items():
@@ -103,7 +105,7 @@ def _step(layer: Message, tops: dict[str, Shape], found: dict[str, Weighted]) ->
         for name, shape in zip(names, shapes, strict=False):
             tops[name] = shape.numbers("dim")
         return
-    # Of a shape that is not known, nothing that follows is known.
+    # After an unknown shape, all following shapes are unknown.
     first = bottoms[0] if bottoms else None
     made: Shape | None = None
     if first is None or None in bottoms:
@@ -153,7 +155,7 @@ def _windows(param: Message, given: Shape, channels: int, rounded: Callable[[flo
     for axis in (0, 1):
         reach = dilation * (kernel[axis] - 1) + 1
         size = rounded((given[2 + axis] + 2 * pad[axis] - reach) / stride[axis]) + 1
-        # The last window of a padded pooling must start inside of the picture.
+        # The last window of a padded pooling must start inside of the image.
         if pad[axis] and rounded is math.ceil:
             size -= (size - 1) * stride[axis] >= given[2 + axis] + pad[axis]
         sizes.append(size)
@@ -170,7 +172,7 @@ def _size(param: Message, name: str, default: int) -> tuple[int, int]:
 
 
 def declared_shapes(net: Message) -> dict[str, Shape]:
-    """Return the shapes of the inputs that the net itself declares, as older files do.
+    """Return the shapes of inputs declared by fields of the net, as in older files.
 
     Raises ValueError.
     """
@@ -193,9 +195,9 @@ def _other_net(
 
     return PipelineError(
         Code.MODEL,
-        f"The weights are of another net: layer {layer} of the topology has other ones.",
+        f"The weights do not match the topology: layer {layer} has different shapes.",
         where=f"{topology.name}, {weights.name}",
         expected=told(wanted),
         found=told(given),
-        hint="Give the prototxt that the caffemodel was trained with.",
+        hint="Use the prototxt that the caffemodel was trained with.",
     )

@@ -1,8 +1,8 @@
-"""A caffemodel: which layers it has weights of, and writing one. Protobuf's wire format, no schema.
+"""Read the layers of a caffemodel and write one, in protobuf's wire format without a schema.
 
-The fields are those of caffe.proto: NetParameter layer 100, layers 2 (before 2015); LayerParameter
-name 1, type 2, blobs 7; V1LayerParameter name 4, blobs 6; BlobProto shape 7, data 5, and the four
-sizes 1 to 4 of before.
+Fields of caffe.proto: NetParameter layer 100, layers 2 (before 2015); LayerParameter name 1, type
+2, blobs 7; V1LayerParameter name 4, blobs 6; BlobProto shape 7, data 5, and the legacy sizes 1 to
+4.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_LAYERS = 100_000
 def read_blobs(path: Path) -> dict[str, tuple[Shape, ...]]:
     """Return the shapes of each layer's weights, without reading the weights.
 
-    Layers without weights are there too. Raises PipelineError (MODEL) when it is no caffemodel.
+    Includes layers without weights. Raises PipelineError (MODEL) when it is not a caffemodel.
     """
     found: dict[str, tuple[Shape, ...]] = {}
     with path.open("rb") as stream:
@@ -45,14 +45,14 @@ def read_blobs(path: Path) -> dict[str, tuple[Shape, ...]]:
             except (ValueError, IndexError, UnicodeDecodeError) as error:
                 raise _refused(path, str(error)) from None
     if not found:
-        raise _refused(path, "no layer")
+        raise _refused(path, "no layers")
     return found
 
 
 def write_caffemodel(
     path: Path, name: str, layers: Mapping[str, tuple[str, Sequence[Any]]]
 ) -> None:
-    """Write a net of float32 weights: for each layer its type and arrays."""
+    """Write a net with float32 weights: type and arrays of each layer."""
     with path.open("wb") as stream:
         stream.write(_text(_NAME, name))
         for layer, (kind, arrays) in layers.items():
@@ -108,7 +108,7 @@ def _packed(data: mmap.mmap, at: int, end: int) -> Iterator[int]:
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield each field's number and where its value starts and ends; raises ValueError."""
+    """Yield each field's number, and the start and end of its value; raises ValueError."""
     while at < end:
         key, at = _read_varint(data, at, end)
         field, kind = key >> 3, key & 7
@@ -121,9 +121,9 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]
         elif kind in (_FIXED32, _FIXED64):
             at += 4 if kind == _FIXED32 else 8
         else:
-            raise ValueError(f"a field of kind {kind} at byte {at}")
+            raise ValueError(f"unknown wire type {kind} at byte {at}")
         if field == 0 or at > end:
-            raise ValueError(f"a field that leaves its message at byte {start}")
+            raise ValueError(f"field exceeds its message at byte {start}")
         yield field, start, at
 
 
@@ -137,7 +137,7 @@ def _read_varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise ValueError(f"a number without an end at byte {at}")
+    raise ValueError(f"truncated varint at byte {at}")
 
 
 def _text(field: int, text: str) -> bytes:
@@ -161,9 +161,9 @@ def _varint(value: int) -> bytes:
 def _refused(path: Path, found: str) -> PipelineError:
     return PipelineError(
         Code.MODEL,
-        "The weights are no caffemodel.",
+        "The weights are not a caffemodel.",
         where=path.name,
-        expected="a NetParameter of Caffe in protobuf's wire format",
+        expected="Caffe's NetParameter in protobuf's wire format",
         found=found,
-        hint="Is it whole, and not a page or a pointer to the file?",
+        hint="Check that the file is complete, and not a web page or a Git LFS pointer.",
     )

@@ -1,4 +1,4 @@
-"""The canonical form of an IR's xml: nothing in it tells where or by which command it was made."""
+"""The canonical form of an IR's xml, independent of folder and command line."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pipeline.errors import Code, PipelineError
 from pipeline.model.ir_xml import read_net
 from pipeline.model.stable_names import name_layers
 
-# What converters write of themselves. Other entries mean something: without the marks of
-# decompressed constants an f16 model computes something else.
+# Metadata of converters. Other entries affect inference: without the marks of decompressed
+# constants an f16 model gives other results.
 _TOOL_ENTRIES = frozenset({"MO_version", "Runtime_version", "conversion_parameters"})
 
 
 def canonical_xml(xml: bytes) -> bytes:
-    """Return the xml without the tools' own entries, counted names counted anew, one indent.
+    """Return the xml without tool metadata, with stable layer names and uniform indentation.
 
     Attributes are sorted.
 
-    Raises ValueError when it is not the xml of an IR.
+    Raises ValueError for anything else than the xml of an IR.
     """
     net = read_net(xml)
     for info in net.findall("rt_info"):
@@ -34,29 +34,29 @@ def canonical_xml(xml: bytes) -> bytes:
         element.attrib.update(attributes)
     ET.indent(net, " ")
     text: bytes = ET.tostring(net, encoding="utf-8")
-    # With an encoding ET writes a declaration of its own, in its own quotes.
+    # With an encoding, ET writes its own XML declaration with other quotes.
     body = text.partition(b"?>")[2].lstrip() if text.startswith(b"<?xml") else text
     return b'<?xml version="1.0"?>\n' + body + b"\n"
 
 
 def canonical_or_refused(xml: bytes, name: str) -> bytes:
-    """Return the canonical xml of what a converter wrote; raises PipelineError (MODEL)."""
+    """Return the canonical xml of a converter's output; raises PipelineError (MODEL)."""
     try:
         return canonical_xml(xml)
     except ValueError as error:
         raise PipelineError(
             Code.MODEL,
-            f"The IR that {name} was converted to cannot be read.",
+            f"The converted IR of {name} cannot be read.",
             expected="the xml of an IR",
             found=str(error),
-            hint="Has the model names with control characters? Rename these, and export it anew.",
+            hint="If names in the model have control characters, rename them and export it again.",
         ) from None
 
 
 def weights_size(xml: bytes) -> int:
-    """Return the size that the .bin of this xml must have: the largest offset + size in it.
+    """Return the required size of the .bin of this xml: the largest offset + size.
 
-    Raises ValueError when it is not the xml of an IR.
+    Raises ValueError for anything else than the xml of an IR.
     """
     net = read_net(xml)
     constants = net.iterfind(".//layer[@type='Const']/data")

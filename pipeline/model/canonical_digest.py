@@ -1,9 +1,8 @@
-"""A digest of what an IR computes: the same from any folder, converter's build, order or naming.
+"""A canonical digest of an IR, independent of folder, converter build, layer order and names.
 
-Each layer's digest is made of its type, its attributes, the content of its constant and the digests
-of its inputs; so the outputs' digests hold the whole network. Left out are the names of layers, but
-for those of inputs and outputs, the place of a constant in the .bin, and what tools wrote of
-themselves.
+A layer's digest covers its type, attributes, constant data and the digests of its inputs, so the
+digests of the outputs cover the whole network. Excluded are the names of layers except inputs and
+outputs, the offsets of constants in the .bin, and metadata of the tools.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from pathlib import Path
 
 from pipeline.model.ir_xml import read_net
 
-# Of the layers' own information: what only names others.
+# Entries of a layer's rt_info that only refer to names.
 _NAMES_ALONE = frozenset({"fused_names", "old_api_map_order", "old_api_map_element_type"})
 _ENDS = ("Result", "Assign")
-# Loops and branches inside of each other: real networks have two or three.
+# Nesting depth of loops and branches; real networks have two or three.
 _DEEPEST = 32
 
 
 def canonical_digest(xml: bytes, weights: Path) -> str:
     """Return the canonical digest of an IR as 64 hex digits.
 
-    Raises ValueError when the xml is not that of an IR, or its constants lie outside of the .bin.
+    Raises ValueError when the xml is not that of an IR, or a constant is outside of the .bin.
     """
     net = read_net(xml)
     if weights.stat().st_size == 0:
@@ -40,11 +39,11 @@ def canonical_digest(xml: bytes, weights: Path) -> str:
 
 
 class _Network:
-    """A network, or the body of a loop or branch in one."""
+    """A network, or the body of a loop or branch."""
 
     def __init__(self, net: ET.Element, weights: bytes | mmap.mmap, depth: int = 0) -> None:
         if depth > _DEEPEST:
-            raise ValueError(f"more than {_DEEPEST} bodies inside of each other")
+            raise ValueError(f"more than {_DEEPEST} nested bodies")
         self._weights = weights
         self._depth = depth
         self._layers: dict[str, ET.Element] = {}
@@ -71,16 +70,16 @@ class _Network:
             kind: [self._found[name] for name in self.of_type(kind)]
             for kind in ("Parameter", *_ENDS)
         }
-        # The order of a network's states is nobody's contract.
+        # The order of a network's states is not specified.
         of_kind["Assign"].sort()
         return _hashed(of_kind)
 
     def of_type(self, *kinds: str) -> list[str]:
-        """Return the ids of these layers in the order of the file."""
+        """Return the ids of the layers of these types in file order."""
         return [name for name, layer in self._layers.items() if layer.attrib["type"] in kinds]
 
     def _in_order(self) -> list[str]:
-        """Return every layer after those that it takes from; raises ValueError for a circle."""
+        """Return the layers in topological order; raises ValueError for a cycle."""
         waiting = {name: len(self._inputs.get(name, ())) for name in self._layers}
         takers: dict[str, list[str]] = {}
         for target, inputs in self._inputs.items():
@@ -93,7 +92,7 @@ class _Network:
                 if waiting[target] == 0:
                     ready.append(target)
         if len(ready) != len(self._layers):
-            raise ValueError("its layers go in a circle")
+            raise ValueError("the layers form a cycle")
         return ready
 
     def _of_layer(self, name: str) -> str:
@@ -108,7 +107,7 @@ class _Network:
             {
                 "precision": port.get("precision"),
                 "dims": [dim.text for dim in port.iterfind("dim")],
-                # Of a network's inputs the names are what a user calls them by.
+                # Names of inputs and outputs are part of the interface.
                 "names": sorted((port.get("names") or "").split(","))
                 if kind == "Parameter" or self._is_output(name)
                 else [],
@@ -140,7 +139,7 @@ class _Network:
         )
 
     def _position(self, source: str, port: str) -> int:
-        """Return which of a layer's outputs a port is: ids differ from converter to converter."""
+        """Return the index of an output port: ids differ between converters."""
         ids = [each.get("id") for each in self._layers[source].iterfind("output/port")]
         return ids.index(port) if port in ids else -1
 
@@ -159,7 +158,7 @@ class _Network:
         )
 
     def _bodies(self, layer: ET.Element) -> Mapping[str, object]:
-        """Return the digests of the networks inside a loop or branch, and how they are fed."""
+        """Return the digests of the bodies of a loop or branch, and their port maps."""
         found: dict[str, object] = {}
         for part in layer:
             if part.tag.endswith("body"):

@@ -1,4 +1,4 @@
-"""What a converter's own lines mean, as one error: which operation it lacks, what is damaged."""
+"""Turn a converter's output into one error: unsupported operation, damaged file, wrong shape."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _DAMAGED = re.compile(
     r"|wasn't successfully read|PytorchStreamReader failed"
 )
 _NO_NODE = re.compile(r"No node with name (?P<name>\S+)")
-# The node that refused, of Model Optimizer or of OpenVINO, whose last line then tells why.
+# The failing node, in Model Optimizer's or OpenVINO's output; the latter's last line is the reason.
 _SHAPES = (
     re.compile(r'Cannot infer shapes or values for node "(?P<node>[^"]+)"'),
     re.compile(r"While validating node '(?P<node>\S+)(?:.|\n)*friendly_name '[^\n]*\n(?P<why>.+)"),
 )
 _WHY = re.compile(r"\[ ERROR \] +(?P<why>(?!Cannot infer|It can happen|Or because|Run )\S[^\n]*)")
-# Model Optimizer tells of its successor, and of its own age, in every run.
+# Deprecation notices that Model Optimizer prints in every run.
 _NOISE = re.compile(
     r"\[ INFO \]|OpenVINO Model Converter|docs\.openvino\.ai|FAQ|software\.intel\.com"
     r"|^WARNING: All log messages|text_format\.cc|Warning: |^ *warnings\.warn\(|^\[ ERROR \]\s*$"
@@ -38,7 +38,7 @@ _NOISE = re.compile(
 def complaint(
     request: Request, converter: str, finished: Finished, inputs: Sequence[str] = ()
 ) -> PipelineError:
-    """Return the error for a conversion that gave no IR; ``inputs`` are the model's, if known."""
+    """Return the error for a failed conversion; ``inputs`` are the model's, if known."""
     lines = [line for line in finished.last_lines(40).splitlines() if not _NOISE.search(line)]
     return (
         _lacking(request, converter, finished.output, lines)
@@ -59,14 +59,14 @@ def _lacking(
                 f"{request.name} has an operation that {converter} cannot convert.",
                 where=_files(request),
                 found=_with_type(request, lacking["names"].strip()),
-                hint="Cut the model before it by [model.outputs], or export it without it.",
+                hint="Cut the model before it with [model.outputs], or export it without it.",
                 detail="\n".join(lines[-6:]),
             )
     return None
 
 
 def _with_type(request: Request, name: str) -> str:
-    """Return what is lacking; of Caffe the layer is told, whose type stands in the topology."""
+    """Return the unsupported operation; for Caffe add the layer's type from the topology."""
     from pipeline.model.prototxt import read_prototxt
 
     if request.model.framework != "caffe":
@@ -82,10 +82,10 @@ def _unnamed(request: Request, output: str, inputs: Sequence[str]) -> PipelineEr
     there = f"; it has: {', '.join(sorted(inputs))}" if inputs else ""
     hint = "Correct [model] in the config, or --input."
     if request.model.framework == "kaldi":
-        hint = "Kaldi names no inputs: without a name in --input, the only one is meant."
+        hint = "Kaldi inputs have no names: omit the name in --input."
     return PipelineError(
         Code.MODEL,
-        f"{request.name} has no input or layer of that name.",
+        f"{request.name} has no input or layer with this name.",
         where=_files(request),
         found=f"no {unnamed['name']!r}{there}",
         hint=hint,
@@ -97,9 +97,9 @@ def _damaged(request: Request, output: str, lines: Sequence[str]) -> PipelineErr
         return None
     return PipelineError(
         Code.MODEL,
-        f"The model {request.name} cannot be read: it is damaged, or of another format.",
+        f"The model {request.name} is damaged or in another format.",
         where=_files(request),
-        hint=f"Is it whole, and really of {request.model.framework}?",
+        hint=f"Check that it is complete and a {request.model.framework} model.",
         detail="\n".join(lines[-6:]),
     )
 
@@ -112,10 +112,10 @@ def _misshapen(request: Request, output: str) -> PipelineError | None:
     why = refused.groupdict().get("why") or (first["why"].strip() if first else "")
     return PipelineError(
         Code.MODEL,
-        f"{request.name} cannot be computed from inputs of these shapes.",
+        f"{request.name} does not accept inputs of these shapes.",
         where=f"{_files(request)}: {refused['node']}",
-        expected="shapes that its layers and weights fit",
-        found=why[:300] or "shapes that do not fit",
+        expected="shapes that match the layers and weights",
+        found=why[:300] or "shapes that do not match",
         hint="Correct the shapes of [model.inputs], or of --input.",
     )
 
@@ -124,7 +124,7 @@ def _other(
     request: Request, converter: str, finished: Finished, lines: Sequence[str]
 ) -> PipelineError:
     if len(lines) == 1 and finished.returncode == 1:
-        # One line of our own program.
+        # A message from one of our own scripts.
         return PipelineError(
             Code.MODEL,
             f"{converter} could not convert {request.name}.",
@@ -137,7 +137,7 @@ def _other(
         f"{converter} could not convert {request.name}.",
         where=_files(request),
         found=f"exit status {finished.returncode}",
-        hint="See its own last lines below.",
+        hint="See the last lines of its output below.",
         detail="\n".join(lines[-12:]),
     )
 

@@ -1,4 +1,4 @@
-"""The step ``ir``: one model to canonical IR, whatever its framework."""
+"""The step ``ir``: convert a model of any framework to canonical IR."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONVERTERS: Mapping[Framework, Converter] = {
     "tensorflow": direct.convert_tensorflow,
     "tflite": direct.convert_tflite,
 }
-# The converters that do not run on this project's own Python.
+# Converters that run in a toolchain's environment.
 TOOLCHAINS: Mapping[str, str] = {
     "caffe": "mo",
     "kaldi": "mo",
@@ -39,11 +39,10 @@ TOOLCHAINS: Mapping[str, str] = {
 def convert(job: Job) -> None:
     """Recipe: convert a model.
 
-    Inputs: the model's files under their framework's names, and the stamp of a toolchain where
-    there is one; see python_for. Outputs: ``xml``, ``bin``, the same
-    again as ``alias.xml`` and ``alias.bin``, and ``interface`` (JSON). Parameters: ``name``,
-    ``model`` (the config's table) and ``seconds``. Raises PipelineError (MODEL, TOOLCHAIN,
-    TIME_LIMIT).
+    Inputs: the model's files by the framework's labels, and a toolchain's stamp if required (see
+    python_for). Outputs: ``xml``, ``bin``, copies ``alias.xml`` and ``alias.bin``, and
+    ``interface`` (JSON). Parameters: ``name``, ``model`` (the config's table) and ``seconds``.
+    Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT).
     """
     model = msgspec.convert(job.parameters["model"], Model)
     request = Request(
@@ -56,7 +55,7 @@ def convert(job: Job) -> None:
     xml, weights = make_ir(request, job.scratch)
     job.outputs["xml"].write_bytes(xml)
     shutil.copyfile(weights, job.outputs["bin"])
-    # Read as a pair, with the names that a user's host will see.
+    # Read as a pair, under the names that hosts will use.
     pair = job.scratch / "pair" / job.outputs["xml"].name
     pair.parent.mkdir()
     pair.write_bytes(xml)
@@ -67,14 +66,14 @@ def convert(job: Job) -> None:
 
 
 def write_aliases(job: Job) -> None:
-    """Write the IR again under the names that named graphs look for, where those are asked for."""
+    """Copy the IR to the file names that load_by_name expects, if declared as outputs."""
     for label in ("xml", "bin"):
         if alias := job.outputs.get(f"alias.{label}"):
             shutil.copyfile(job.outputs[label], alias)
 
 
 def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
-    """Convert inside ``folder``; return the canonical xml, and where the .bin lies.
+    """Convert inside ``folder``; return the canonical xml and the path of the .bin.
 
     Raises PipelineError (MODEL, TIME_LIMIT).
     """
@@ -84,8 +83,8 @@ def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
     if weights_size(xml) != weights.stat().st_size:
         raise PipelineError(
             Code.MODEL,
-            f"The converted xml and bin of {request.name} do not belong together.",
-            expected=f"{weights_size(xml)} bytes of weights, as the xml says",
+            f"The converted xml and bin of {request.name} do not match.",
+            expected=f"{weights_size(xml)} bytes of weights, as stated in the xml",
             found=f"{weights.stat().st_size} bytes",
         )
     return xml, weights

@@ -1,4 +1,4 @@
-"""ONNX, Paddle, TensorFlow, TFLite and PyTorch to IR: OpenVINO's converter, in a fresh process."""
+"""Convert ONNX, Paddle, TensorFlow, TFLite and PyTorch to IR with OpenVINO, in a child process."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def convert_onnx(request: Request, folder: Path) -> Path:
 def convert_paddle(request: Request, folder: Path) -> Path:
     """Convert a Paddle inference model (``model``) and its weights (``params``).
 
-    Raises PipelineError (MODEL) too when it is a program in JSON, as Paddle 3 saves by itself.
+    Raises PipelineError (MODEL), also for a program in JSON, the default of Paddle 3.
     """
     with request.files["model"].open("rb") as stream:
         if stream.read(1) == b"{":
             raise PipelineError(
                 Code.MODEL,
-                "The Paddle model is a program in JSON, which OpenVINO does not read.",
+                "OpenVINO does not read Paddle models in JSON.",
                 where=request.files["model"].name,
                 expected="a .pdmodel",
-                hint="Save it where FLAGS_enable_pir_api=0 is set, or export it to ONNX.",
+                hint="Save it with FLAGS_enable_pir_api=0, or export it to ONNX.",
             )
     names = {"model": f"{request.name}.pdmodel", "params": f"{request.name}.pdiparams"}
     place_files(request.files, folder, names)
@@ -52,7 +52,7 @@ def convert_pytorch(request: Request, folder: Path) -> Path:
 
 
 def convert_tensorflow(request: Request, folder: Path) -> Path:
-    """Convert a frozen graph (``graph``), or a SavedModel folder made of its files."""
+    """Convert a frozen graph (``graph``), or a SavedModel folder from its files."""
     if set(request.files) == {"graph"}:
         place_files(request.files, folder, {"graph": f"{request.name}.pb"})
         return _convert(request, folder, f"{request.name}.pb")
@@ -67,7 +67,7 @@ def convert_tflite(request: Request, folder: Path) -> Path:
 
 
 def place_files(files: Mapping[str, Path], folder: Path, names: Mapping[str, str]) -> None:
-    """Copy files into a folder: under the name of their label, or the label, a relative path."""
+    """Copy files to a folder, named by ``names[label]``, or by the label, a relative path."""
     for label, path in files.items():
         place = folder.joinpath(*PurePosixPath(names.get(label, label)).parts)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _convert(request: Request, folder: Path, model: str, program: str = "convert
         "half": request.half,
     }
     finished = run_process(
-        # -s -P and not -I, which would also ignore the hash seed.
+        # -s -P instead of -I, which would also ignore PYTHONHASHSEED.
         [request.python, "-s", "-P", PROGRAMS / program, json.dumps(order)],
         seconds=request.seconds,
         cwd=folder,

@@ -1,4 +1,4 @@
-"""What a model's file holds, as plain data: an IR, ONNX and TFLite, a caffemodel."""
+"""Inspect a model file: an IR, ONNX, TFLite, or a caffemodel."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _PRECISIONS = {"f32": "f32", "f16": "f16", "int8": "i8", "f64": "f64", "bf16": "
 
 
 def inspect_ir(path: Path) -> Mapping[str, Any]:
-    """Return what an IR holds, and whether its xml and bin belong together.
+    """Return the properties of an IR, and whether its xml and bin match.
 
-    Raises PipelineError (MODEL) when the two cannot be read.
+    Raises PipelineError (MODEL) when they cannot be read.
     """
     weights = path.with_suffix(".bin")
     if not weights.is_file():
         raise PipelineError(
             Code.MODEL,
-            "The IR has no weights beside it.",
+            "The IR has no .bin beside its .xml.",
             where=str(path),
             expected=weights.name,
         )
@@ -56,7 +56,7 @@ def inspect_ir(path: Path) -> Mapping[str, Any]:
 
 
 def inspect_network(path: Path) -> Mapping[str, Any]:
-    """Return what a file of another format holds that OpenVINO reads: ONNX or TFLite.
+    """Return the properties of an ONNX or TFLite file, read by OpenVINO.
 
     Raises PipelineError (MODEL).
     """
@@ -68,7 +68,7 @@ def inspect_network(path: Path) -> Mapping[str, Any]:
 
 
 def inspect_caffemodel(path: Path) -> Mapping[str, Any]:
-    """Return the layers with weights of a caffemodel; raises PipelineError (MODEL)."""
+    """Return the layers of a caffemodel that have weights; raises PipelineError (MODEL)."""
     blobs = {name: shapes for name, shapes in read_blobs(path).items() if shapes}
     return {
         "format": "Caffe weights",
@@ -83,7 +83,7 @@ def _network(path: Path) -> Mapping[str, Any]:
 
     try:
         return _shown(openvino.Core().read_model(path))
-    # A name that is no UTF-8 is found only when it is asked for.
+    # A name in invalid UTF-8 raises only when it is accessed.
     except (RuntimeError, UnicodeDecodeError) as error:
         raise _unreadable(path, str(error)) from None
 
@@ -107,7 +107,7 @@ def _shown(model: Model) -> Mapping[str, Any]:
 
 
 def _precision(weights: Mapping[str, int], quantised: bool) -> str:
-    """Return the precision of the weights, of which biases and tables are few, or ''."""
+    """Return the most frequent precision of the weights, or ''."""
     if quantised:
         return "int8"
     counted = {name: weights.get(kind, 0) for name, kind in _PRECISIONS.items()}
@@ -134,5 +134,5 @@ def _unreadable(path: Path, found: str) -> PipelineError:
         "The model cannot be read.",
         where=str(path),
         detail="\n".join(lines[-6:])[-800:],
-        hint="Is it whole, and of the kind that its name says?",
+        hint="Check that the file is complete and has the right suffix.",
     )

@@ -1,4 +1,4 @@
-"""What OpenVINO says of an IR: its inputs and outputs, by reading it."""
+"""Read an IR's inputs and outputs with OpenVINO."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.model.request import Interface, Port
 
 
 def read_interface(xml: Path, given: Model) -> Interface:
-    """Read an IR with OpenVINO and return its ports, for the shapes and under the names given.
+    """Read an IR with OpenVINO and return its ports, with the config's shapes and names.
 
-    Raises PipelineError (MODEL) when it does not load, has no such input, or a shape cannot be
-    had, or is not fixed by those of the inputs.
+    Raises PipelineError (MODEL) when it does not load, lacks an input, or a shape does not match
+    or remains dynamic.
     """
     import openvino
 
@@ -25,7 +25,7 @@ def read_interface(xml: Path, given: Model) -> Interface:
         raise PipelineError(
             Code.MODEL,
             f"OpenVINO cannot read {xml.name}.",
-            hint="Its xml and bin may not belong together.",
+            hint="The xml and bin may not match.",
             detail=str(error)[-800:],
         ) from None
     for name, wanted in given.inputs.items():
@@ -52,7 +52,7 @@ def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
     if not port.partial_shape.compatible(openvino.PartialShape(given.shape)):
         raise PipelineError(
             Code.MODEL,
-            f"Input {name!r} of {title} came out with another shape.",
+            f"Input {name!r} of {title} has a different shape after conversion.",
             expected="x".join(map(str, given.shape)),
             found=str(port.partial_shape),
         )
@@ -68,9 +68,9 @@ def _port(port: Any, wanted: Collection[str], file: str) -> Port:
     if port.partial_shape.is_dynamic:
         raise PipelineError(
             Code.MODEL,
-            f"{name} of {file} has no fixed shape, so its tensor would have no fixed size.",
+            f"{name} of {file} has a dynamic shape.",
             found=str(port.partial_shape),
-            hint="Give every input of the model its full shape in [model.inputs].",
+            hint="Declare the full shape of every input in [model.inputs].",
         )
     return Port(
         name=name,

@@ -1,4 +1,4 @@
-"""Caffe, Kaldi and MXNet to IR: Model Optimizer, run in its own locked environment."""
+"""Convert Caffe, Kaldi and MXNet to IR with Model Optimizer, in its own locked environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def convert_caffe(request: Request, folder: Path) -> Path:
 
 
 def convert_kaldi(request: Request, folder: Path) -> Path:
-    """Convert a network of nnet1 or nnet2 (``model``)."""
+    """Convert an nnet1 or nnet2 network (``model``)."""
     xml = _convert(request, folder, "kaldi", _copied(request, "model", folder, ".nnet"), [])
     if b'type="Assign"' not in xml.read_bytes():
         return xml
@@ -47,7 +47,7 @@ def convert_kaldi(request: Request, folder: Path) -> Path:
 def convert_mxnet(request: Request, folder: Path) -> Path:
     """Convert a symbol's JSON (``symbol``) and its parameters (``params``)."""
     symbol = _copied(request, "symbol", folder, "-symbol.json")
-    # Model Optimizer finds the symbol by this form of name.
+    # Model Optimizer finds the symbol by this naming scheme.
     params = _copied(request, "params", folder, "-0000.params")
     assert symbol.startswith(request.name)
     return _convert(request, folder, "mxnet", params, [])
@@ -81,7 +81,7 @@ def _convert(
 
 
 def _own_inputs(request: Request) -> list[str]:
-    """Return the names of the model's inputs, as far as its files tell them."""
+    """Return the names of the model's inputs, as far as its files state them."""
     if request.model.framework == "caffe":
         return input_names(request.files["topology"])
     if request.model.framework == "mxnet":
@@ -90,16 +90,16 @@ def _own_inputs(request: Request) -> list[str]:
             variables = [str(node["name"]) for node in nodes if node["op"] == "null"]
         except (ValueError, KeyError, TypeError):
             return []
-        # What has no value, which is stored behind its name, has to be given one.
+        # Variables without a stored value are inputs.
         stored = request.files["params"].read_bytes()
         return [name for name in variables if f":{name}".encode() not in stored]
     return []
 
 
 def arguments(request: Request) -> list[str]:
-    """Return what the config says of inputs and outputs, in the words of Model Optimizer.
+    """Return the config's inputs and outputs as arguments of Model Optimizer.
 
-    The input '*' is the model's only one, whose name is not told.
+    The input '*' is the model's only one, without a name.
     """
     inputs = request.model.inputs
     found = []
@@ -126,7 +126,7 @@ def _typed(name: str, given: ModelInput) -> str:
 
 
 def _shape(given: ModelInput) -> str:
-    """Return the shape of the model's input; with a layout the tensor's has its axes elsewhere."""
+    """Return the shape of the model's input, whose axis order may differ from the tensor's."""
     sizes = [
         f"{low}..{high}" if low != high else str(low)
         for low, high in given.bounds or zip(given.shape, given.shape, strict=True)

@@ -1,4 +1,4 @@
-"""Caffe's prototxt: the text format of protobuf, read without the schema."""
+"""Parse Caffe's prototxt: protobuf's text format, without a schema."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Message:
-    """A message's fields in their order; a field may come several times.
+    """A message's fields in order; a field may be repeated.
 
-    A value is a Message, or the text of a string, number or name.
+    A value is a Message, or a string, number or name as text.
     """
 
     fields: tuple[tuple[str, str | Message], ...]
@@ -36,7 +36,7 @@ class Message:
         return tuple(value for value in self.all(name) if isinstance(value, Message))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Return every value of a field that is no message."""
+        """Return every value of a field that is not a message."""
         return tuple(value for value in self.all(name) if isinstance(value, str))
 
     def text(self, name: str, default: str = "") -> str:
@@ -44,11 +44,11 @@ class Message:
         return self.texts(name)[-1] if self.texts(name) else default
 
     def number(self, name: str, default: int) -> int:
-        """Return the last value of a field as a whole number; raises ValueError."""
+        """Return the last value of a field as an integer; raises ValueError."""
         return _whole(self.text(name, str(default)))
 
     def numbers(self, name: str) -> tuple[int, ...]:
-        """Return all values of a field as whole numbers; raises ValueError."""
+        """Return all values of a field as integers; raises ValueError."""
         return tuple(map(_whole, self.texts(name)))
 
     def message(self, name: str) -> Message:
@@ -57,7 +57,7 @@ class Message:
 
 
 def _whole(text: str) -> int:
-    """Return a number of at most 64 bits, as protobuf's are; raises ValueError."""
+    """Parse an integer of at most 64 bits, as in protobuf; raises ValueError."""
     number = int(text, 0)
     if not _LEAST_WHOLE <= number < -_LEAST_WHOLE:
         raise ValueError("a number of more than 64 bits")
@@ -65,9 +65,9 @@ def _whole(text: str) -> int:
 
 
 def read_prototxt(path: Path) -> Message:
-    """Read a topology; raises PipelineError (MODEL) with the line that is wrong.
+    """Parse a topology; raises PipelineError (MODEL) with the line of the error.
 
-    The format: protobuf.dev/reference/protobuf/textformat-spec.
+    Format: protobuf.dev/reference/protobuf/textformat-spec.
     """
     data = path.read_bytes()
     if len(data) > _LARGEST:
@@ -75,11 +75,11 @@ def read_prototxt(path: Path) -> Message:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise _refused(path, 1, "text in UTF-8", "other bytes") from None
+        raise _refused(path, 1, "UTF-8 text", "invalid UTF-8") from None
     tokens = list(_tokens(text, path))
     fields, end = _fields(tokens, 0, "", path, 0)
     if end < len(tokens):
-        raise _refused(path, tokens[end][2], "the name of a field", tokens[end][1])
+        raise _refused(path, tokens[end][2], "a field name", tokens[end][1])
     return Message(fields)
 
 
@@ -101,11 +101,9 @@ def _tokens(text: str, path: Path) -> Iterator[_Token]:
 def _fields(
     tokens: list[_Token], at: int, closing: str, path: Path, depth: int
 ) -> tuple[tuple[tuple[str, str | Message], ...], int]:
-    """Return the fields up to the closing bracket, and the place after it."""
+    """Return the fields up to the closing bracket, and the position after it."""
     if depth > _DEEPEST:
-        raise _refused(
-            path, tokens[at - 1][2], f"at most {_DEEPEST} messages in each other", "more"
-        )
+        raise _refused(path, tokens[at - 1][2], f"at most {_DEEPEST} nested messages", "more")
     found: list[tuple[str, str | Message]] = []
     while at < len(tokens):
         kind, text, line = tokens[at]
@@ -117,7 +115,7 @@ def _fields(
         if at < len(tokens) and tokens[at][1] == ":":
             at += 1
         if at == len(tokens):
-            raise _refused(path, line, f"a value of {text}", "the end of the file")
+            raise _refused(path, line, f"a value of {text}", "end of file")
         many = tokens[at][1] == "["
         at += many
         while True:
@@ -129,9 +127,9 @@ def _fields(
                 at += 1
                 break
             if at >= len(tokens):
-                raise _refused(path, line, "]", "the end of the file")
+                raise _refused(path, line, "]", "end of file")
     if closing:
-        raise _refused(path, tokens[-1][2] if tokens else 1, closing, "the end of the file")
+        raise _refused(path, tokens[-1][2] if tokens else 1, closing, "end of file")
     return tuple(found), at
 
 
@@ -139,13 +137,13 @@ def _ended(
     found: list[tuple[str, str | Message]], at: int, closing: str, path: Path, line: int, text: str
 ) -> tuple[tuple[tuple[str, str | Message], ...], int]:
     if closing:
-        raise _refused(path, line, f"the name of a field, or {closing}", text)
+        raise _refused(path, line, f"a field name, or {closing}", text)
     return tuple(found), at
 
 
 def _value(tokens: list[_Token], at: int, path: Path, depth: int) -> tuple[str | Message, int]:
     if at >= len(tokens):
-        raise _refused(path, tokens[-1][2], "a value", "the end of the file")
+        raise _refused(path, tokens[-1][2], "a value", "end of file")
     kind, text, line = tokens[at]
     if text in "{<" and kind == "mark":
         fields, end = _fields(tokens, at + 1, "}" if text == "{" else ">", path, depth + 1)
@@ -158,7 +156,7 @@ def _value(tokens: list[_Token], at: int, path: Path, depth: int) -> tuple[str |
 def _refused(path: Path, line: int, expected: str, found: str) -> PipelineError:
     return PipelineError(
         Code.MODEL,
-        "The topology cannot be read as a prototxt.",
+        "The topology is not a valid prototxt.",
         where=f"{path.name}:{line}",
         expected=expected,
         found=found,

@@ -1,4 +1,4 @@
-"""The step ``int8``: post-training quantisation of an IR by NNCF, and what it cost."""
+"""The step ``int8``: post-training quantisation of an IR by NNCF, with its error."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pipeline.work.process import run_process
 
 
 def quantise(job: Job) -> None:
-    """Recipe: quantise an IR of f32, with tensors that show which values are usual.
+    """Recipe: quantise an f32 IR with calibration tensors.
 
     Inputs: ``f32.xml`` and ``f32.bin``, ``calibration.<number>.<input>`` (raw tensors), and the
-    quantiser's stamp. Outputs: those of an ``ir`` step, and ``quantisation`` (JSON): for each
-    output the distance of the two IRs' answers over all calibration tensors, as a share of the
-    length of the f32 IR's. Parameters: ``name``, ``model`` and ``seconds``. Raises PipelineError
-    (MODEL, TOOLCHAIN, TIME_LIMIT), also when more is lost than is allowed.
+    quantiser's stamp. Outputs: those of an ``ir`` step, and ``quantisation`` (JSON): each output's
+    relative L2 error against the f32 IR over all calibration tensors. Parameters: ``name``,
+    ``model`` and ``seconds``. Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT), also when the
+    error exceeds the model's ``loss``.
     """
     model = msgspec.convert(job.parameters["model"], Model)
     assert model.loss is not None
@@ -63,7 +63,7 @@ def quantise(job: Job) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Quantising:
-    """What NNCF is asked for: raw tensors by input, their shapes, the Python that it lives in."""
+    """A quantisation request: raw tensors by input, their shapes, and the Python with NNCF."""
 
     name: str
     samples: Sequence[Mapping[str, Path]]
@@ -73,9 +73,9 @@ class Quantising:
 
 
 def quantise_ir(order: Quantising, folder: Path, loss: float) -> tuple[Path, Mapping[str, float]]:
-    """Quantise ``f32.xml`` in ``folder``; return the canonical IR there, and what each output lost.
+    """Quantise ``f32.xml`` in ``folder``; return the canonical IR and each output's error.
 
-    Raises PipelineError (MODEL, TIME_LIMIT), also when an output lost more than ``loss``.
+    Raises PipelineError (MODEL, TIME_LIMIT), also when an output's error exceeds ``loss``.
     """
     asked = {
         "samples": [
@@ -95,7 +95,7 @@ def quantise_ir(order: Quantising, folder: Path, loss: float) -> tuple[Path, Map
             Code.MODEL,
             f"NNCF could not quantise {order.name}.",
             found=f"exit status {finished.returncode}",
-            hint="See its own last lines below.",
+            hint="See the last lines of its output below.",
             detail=finished.last_lines(),
         )
     xml = folder / f"{order.name}.xml"
@@ -111,9 +111,9 @@ def _check(losses: Mapping[str, float], loss: float, name: str) -> None:
     if not losses[worst] <= loss:
         raise PipelineError(
             Code.MODEL,
-            f"Quantising {name} costs more accuracy than is allowed.",
+            f"The quantisation error of {name} exceeds its limit.",
             where=f"output {worst}",
-            expected=f"a distance of at most {loss:g} of the output's length",
+            expected=f"a relative L2 error of at most {loss:g}",
             found=f"{losses[worst]:.4g}",
-            hint="Calibrate with more, and more usual, tensors; or raise loss if that is enough.",
+            hint="Use more representative calibration tensors, or raise loss if acceptable.",
         )

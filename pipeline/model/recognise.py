@@ -1,4 +1,4 @@
-"""Which framework a model's files are of, told by their names and first bytes."""
+"""Detect a model's framework by the names and first bytes of its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.config.model_tables import Framework
 from pipeline.errors import Code, PipelineError
 from pipeline.model.torch_archive import is_torchscript
 
-# What each form of a model is called by: framework, then the endings of its files by label.
+# Each form of a model: the framework, then the suffixes of its files by label.
 _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
     ("caffe", {"weights": (".caffemodel",), "topology": (".prototxt",)}),
     ("mxnet", {"params": (".params",), "symbol": (".json",)}),
@@ -28,10 +28,10 @@ _HINT = "Name it: --framework caffe, kaldi, mxnet, onnx, paddle, pytorch, tensor
 def recognise(
     paths: Sequence[Path], framework: Framework | None = None
 ) -> tuple[Framework, dict[str, Path]]:
-    """Return the framework of a model's files, and the files under its own names.
+    """Return the framework of a model's files, and the files by label.
 
-    A folder is a SavedModel; what PyTorch saved and is no TorchScript is a state dict. Raises
-    PipelineError (USAGE) when the files are of no framework, not all that it needs, or not there.
+    A folder is a SavedModel; a PyTorch file that is not TorchScript is a state dict. Raises
+    PipelineError (USAGE) when files are missing or of an unknown framework.
     """
     for path in paths:
         if not path.exists():
@@ -59,16 +59,16 @@ def recognise(
     if several := _several(paths):
         raise PipelineError(
             Code.USAGE,
-            "These are the files of more than one model.",
+            "The files belong to more than one model.",
             where=", ".join(map(str, several)),
-            hint="Give those of one.",
+            hint="Pass the files of one model.",
         )
     missing = _incomplete(paths)
     raise PipelineError(
         Code.USAGE,
-        missing or "No framework is known by such files.",
+        missing or "Unknown model format.",
         where=", ".join(map(str, paths)),
-        hint="Give every file of the model." if missing else _HINT,
+        hint="Pass all files of the model." if missing else _HINT,
     )
 
 
@@ -78,7 +78,7 @@ def _fitting(
     if len(paths) != len(labels):
         return None
     if only and len(labels) == 1:
-        # The framework was named, so a single file needs no ending.
+        # With a given framework, a single file may have any suffix.
         return dict(zip(labels, paths, strict=True))
     found = {
         label: path
@@ -90,7 +90,7 @@ def _fitting(
 
 
 def _several(paths: Sequence[Path]) -> Sequence[Path]:
-    """Return files of which each is a model's own, or that are the same part of several."""
+    """Return files that are each a complete model, or the same part of several models."""
     whole = [path for path in paths if path.is_dir() or _alone(path)]
     if len(paths) > 1 and whole:
         return whole if len(whole) > 1 else paths
@@ -107,13 +107,13 @@ def _alone(path: Path) -> bool:
 
 
 def _incomplete(paths: Sequence[Path]) -> str:
-    """Return what is missing of a model that has several files."""
+    """Return a message about missing files of a model with several files, or ''."""
     given = {path.suffix.lower() for path in paths}
     for name, labels in _FORMS:
         missing = [ends for ends in labels.values() if not given & set(ends)]
         if len(labels) > 1 and 0 < len(missing) < len(labels):
             others = " and ".join(" or ".join(ends) for ends in missing)
-            return f"A model of {name} has a file {others} too."
+            return f"A {name} model also requires a file {others}."
     return ""
 
 
@@ -121,7 +121,7 @@ def _saved_model(folder: Path) -> dict[str, Path]:
     if not (folder / "saved_model.pb").is_file():
         raise PipelineError(
             Code.USAGE,
-            "The folder is no SavedModel.",
+            "The folder is not a SavedModel.",
             where=str(folder),
             expected="saved_model.pb in it",
         )

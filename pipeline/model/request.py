@@ -1,4 +1,4 @@
-"""What a conversion is asked for, the same words for every framework."""
+"""A conversion request and its result, common to all frameworks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.config.model_tables import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One conversion of ``model``, whose ``files`` are paths under the framework's own names.
+    """One conversion of ``model``; ``files`` are paths by the framework's labels.
 
-    ``python`` is the interpreter that has the converter; ``seconds`` is its wall time.
+    ``python`` is the interpreter with the converter; ``seconds`` is its time limit.
     """
 
     name: str
@@ -27,23 +27,23 @@ class Request:
 
     @property
     def half(self) -> bool:
-        """Whether the weights become f16."""
+        """Whether weights are compressed to f16."""
         return self.model.precision == "f16"
 
 
 class Converter(Protocol):
-    """One framework's way to IR."""
+    """A converter from one framework to IR."""
 
     def __call__(self, request: Request, folder: Path) -> Path:
-        """Convert inside ``folder`` and return the xml; its .bin lies beside it.
+        """Convert inside ``folder`` and return the xml, with its .bin beside it.
 
-        Raises PipelineError (MODEL) with the converter's own last lines.
+        Raises PipelineError (MODEL) with the last lines of the converter's output.
         """
         ...
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
-    """One input or output of an IR: its names, element type, and shape as the config fixes it."""
+    """One input or output of an IR: its names, element type, and the shape set by the config."""
 
     name: str
     """The first of its names."""
@@ -59,6 +59,6 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs and outputs of an IR, in the order of their indices."""
 
     inputs: tuple[Port, ...]
-    """What goes in."""
+    """The inputs."""
     outputs: tuple[Port, ...]
-    """What comes out."""
+    """The outputs."""

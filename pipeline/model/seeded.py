@@ -1,4 +1,4 @@
-"""The step ``weights``: a caffemodel whose weights are drawn from a seed, for a topology alone."""
+"""The step ``weights``: make a caffemodel with random weights for a topology."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pipeline.work.action import Job
 
 
 def draw_weights(job: Job) -> None:
-    """Recipe: write ``weights`` for the ``topology``, from the parameter ``seed``.
+    """Recipe: write random ``weights`` for the ``topology``, from the parameter ``seed``.
 
     The same bytes on every machine. Raises PipelineError (MODEL).
     """
     import numpy
 
-    # The only generator of NumPy whose stream is promised never to change (NEP 19).
+    # NumPy's only generator with a guaranteed stable stream (NEP 19).
     source = numpy.random.RandomState(int(str(job.parameters["seed"])))
     layers = weighted_layers(job.inputs["topology"])
     drawn = {name: (layer.kind, _arrays(layer, source)) for name, layer in layers.items()}
@@ -26,13 +26,13 @@ def draw_weights(job: Job) -> None:
 def _arrays(layer: Weighted, source: Any) -> list[Any]:
     """Draw weights that keep the variance through a ReLU (He and others, arXiv:1502.01852).
 
-    Biases are distinct, since a converter may merge constants that are equal.
+    Biases are distinct, since a converter may merge equal constants.
     """
     import numpy
 
     weights, *biases = layer.shapes
     fan_in = int(numpy.prod(weights[1:]))
-    # Uniform and not normal: it takes a third of the time, and no library's square roots.
+    # Uniform instead of normal: a third of the time, and independent of math libraries.
     limit = (6.0 / fan_in) ** 0.5
     drawn = source.random_sample(weights).astype(numpy.float32)
     drawn *= numpy.float32(2 * limit)

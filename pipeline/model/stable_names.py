@@ -1,4 +1,4 @@
-"""Names of an IR's layers: those that a converter counted are counted anew, in the file's order."""
+"""Rename layers of an IR whose names contain a converter's counter."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 
 # `Constant_1910` of OpenVINO; `116`, `conv1/Dims1074` and `norm11050/value10521711` of mo, whose
-# counters begin above a hundred for all but the smallest networks.
+# counters exceed a hundred for all but the smallest networks.
 _COUNTED = re.compile(r"[A-Z][A-Za-z]*_\d+|\d+|(?:.*/)?[^/]*\d{3,}(?:/.*)?", re.DOTALL)
 
 
 def name_layers(net: ET.Element) -> None:
-    """Give every layer with a counted name the name ``TYPE_N``, the N-th of its type in the file.
+    """Rename every layer with a counter to ``TYPE_N``, the N-th of its type in the file.
 
-    The counters differ between builds of one converter, and between Pythons. Inputs keep their
-    names, since configs and callers use them; nothing refers to a layer by its name but people.
+    Counters differ between converter builds and Python versions. Inputs keep their names, since
+    configs and callers use them; nothing else refers to a layer by name.
 
     >>> net = ET.fromstring('<net><layers><layer name="Dims409" type="Const"/></layers></net>')
     >>> name_layers(net)

@@ -1,4 +1,4 @@
-"""How large a network is: its layers, its parameters, and the multiply-adds of one inference."""
+"""Model statistics: layers, parameters, and multiply-adds (MACs) of one inference."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import msgspec
 from pipeline.model.request import Interface
 
 _NO_LAYERS = frozenset({"Constant", "Parameter", "Result"})
-# Whole numbers of these types are shapes, axes and indices.
+# Constants of these types are shapes, axes and indices.
 _NO_PARAMETERS = frozenset({"i16", "i32", "i64", "u16", "u32", "u64", "boolean", "string"})
-# They multiply too, in ways or as often as their shapes alone do not tell.
+# Their multiply-adds cannot be counted by shapes alone.
 _UNCOUNTED = frozenset(
     {
         "BinaryConvolution",
@@ -30,13 +30,13 @@ _UNCOUNTED = frozenset(
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """The size of a network.
+    """The statistics of a network.
 
-    ``layers`` are its operations without constants, inputs and outputs; ``kinds`` counts them by
-    type, the most frequent first; ``parameters`` counts the elements of its constants by element
-    type. ``macs`` are the multiply-adds of convolutions, matrix products and recurrent cells for
-    one inference with the fixture's shapes; ``uncounted`` names the types of operations that
-    multiply too, but are not in it.
+    ``layers`` is the number of operations without constants, inputs and outputs; ``kinds`` counts
+    them by type, most frequent first; ``parameters`` counts the elements of constants by element
+    type. ``macs`` is the number of multiply-adds of convolutions, matrix products and recurrent
+    cells for one inference with the fixture's shapes; ``uncounted`` has the types of operations
+    whose multiply-adds are not included.
     """
 
     layers: int
@@ -47,7 +47,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def survey(xml: Path, interface: Interface) -> Survey:
-    """Read an IR and measure it at the shapes of ``interface``; raises RuntimeError."""
+    """Compute the statistics of an IR with the shapes of ``interface``; raises RuntimeError."""
     import openvino
 
     model = openvino.Core().read_model(xml)
@@ -73,7 +73,7 @@ def survey(xml: Path, interface: Interface) -> Survey:
         elif kind in _MACS:
             try:
                 macs += _MACS[kind](op)
-            except RuntimeError:  # A shape that only running it would tell.
+            except RuntimeError:  # The shape depends on data.
                 uncounted.add(kind)
     return Survey(
         layers=kinds.total(),
@@ -98,12 +98,12 @@ def _convolution(op: Any) -> int:
 
 
 def _group_convolution(op: Any) -> int:
-    # Weights: groups, output channels and input channels of each, kernel.
+    # Weights: groups, output channels and input channels per group, kernel.
     return _out(op) * math.prod(_in(op, 1)[2:])
 
 
 def _backprop(op: Any) -> int:
-    # Weights: input channels, output channels, kernel; each input element meets all but the first.
+    # Weights: input channels, output channels, kernel; all but the first apply to each input.
     return math.prod(_in(op, 0)) * math.prod(_in(op, 1)[1:])
 
 
@@ -120,7 +120,7 @@ def _product(op: Any) -> int:
 
 def _cell(weights: int) -> Callable[[Any], int]:
     def macs(op: Any) -> int:
-        # Every step of every sequence meets each weight of W and R once; X is batch × features.
+        # Every step of every sequence uses each weight of W and R once; X is batch × features.
         return _in(op, 0)[0] * sum(math.prod(_in(op, index)) for index in (weights, weights + 1))
 
     return macs
@@ -136,7 +136,7 @@ def _sequence(weights: int) -> Callable[[Any], int]:
     return macs
 
 
-# By the operations' own specification: where W stands among the inputs, R being the next.
+# By the operations' specification: the index of W among the inputs; R is the next.
 _MACS: Mapping[str, Callable[[Any], int]] = {
     "Convolution": _convolution,
     "ConvolutionBackpropData": _backprop,

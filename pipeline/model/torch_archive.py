@@ -1,4 +1,4 @@
-"""PyTorch's own files: which form one has, and that it unpacks to no more than it may."""
+"""PyTorch files: detect TorchScript, and check the unpacked size."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 
-# Tensors are stored as they are; of TorchScript only the code is compressed.
+# Tensors are stored uncompressed; only TorchScript's code is compressed.
 _MOST_UNPACKED = 256 * 2**20
 
 
 def is_torchscript(path: Path) -> bool:
-    """Return whether a file is TorchScript, and not a pickle of weights: it has a constants.pkl."""
+    """Return whether a file is TorchScript, which has a constants.pkl, unlike a state dict."""
     if not zipfile.is_zipfile(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
     except zipfile.BadZipFile:
-        # Its conversion tells what is wrong with it.
+        # The conversion reports the error.
         return True
 
 
 def check_archive(path: Path) -> None:
-    """Raise PipelineError (MODEL) where a file that is an archive grows much larger unpacked."""
+    """Raise PipelineError (MODEL) if the file is an archive with an excessive unpacked size."""
     if not zipfile.is_zipfile(path):
         return
     try:
@@ -41,9 +41,9 @@ def check_archive(path: Path) -> None:
     if unpacked > most:
         raise PipelineError(
             Code.MODEL,
-            "The archive of the PyTorch model unpacks to more than any model of its size.",
+            "The archive of the PyTorch model unpacks to too many bytes.",
             where=path.name,
             expected=f"at most {most} bytes",
             found=f"{unpacked} bytes",
-            hint="PyTorch stores tensors as they are; this file was not written by it.",
+            hint="PyTorch does not compress tensors: the file was not written by PyTorch.",
         )

@@ -1,1 +1,1 @@
-"""Files from elsewhere, seen by nobody before their size and digest have been checked."""
+"""Downloads: source files, checked against their declared size and digest before use."""

@@ -1,4 +1,4 @@
-"""One member of a wheel or sdist, read as a stream: nothing is unpacked to a path, built or run."""
+"""Read one member of a wheel or sdist as a stream; nothing is extracted, built or run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from typing import IO
 from pipeline.errors import Code, PipelineError
 
 _PIECE = 1 << 20
-# What all members may come to, so that a small bomb does not unpack for hours.
+# Limit on the unpacked size of all members, against decompression bombs.
 _LARGEST = 16 * 2**30
 _MOST_ENTRIES = 250_000
-# Long names and extended headers are read at once: more is no name.
+# tarfile reads long names and extended headers in one call: bound them.
 _LARGEST_HEADER = 1 << 20
 _LARGEST_DIRECTORY = 16 << 20
 KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -42,11 +42,11 @@ _DAMAGE = (
 def member_pieces(
     archive: Path, member: str, *, below_top: bool, label: str
 ) -> Iterator[Iterator[bytes] | None]:
-    """Yield the bytes of one regular file of a zip or tar.gz, in pieces; None when it has none.
+    """Yield the bytes of one regular file of a zip or tar.gz in pieces, or None if it is missing.
 
-    ``member`` is the exact name; with ``below_top`` the one below the archive's single top folder.
-    ``label`` names the archive for people. Raises PipelineError (SOURCE_ARCHIVE) when the archive
-    is damaged or unpacks to far too much, or the member is a link or a folder; and OSError.
+    ``member`` is the exact name, with ``below_top`` relative to the archive's single top folder.
+    ``label`` names the archive in messages. Raises PipelineError (SOURCE_ARCHIVE) when the archive
+    is damaged or unpacks to too many bytes, or the member is a link or a folder; and OSError.
     """
     with archive.open("rb") as stream:
         start = stream.read(4)
@@ -73,16 +73,16 @@ def _sound(stream: IO[bytes], label: str) -> bytes:
 
 @contextmanager
 def damage_told(label: str) -> Iterator[None]:
-    """Tell of every way in which Python says that an archive is damaged, as one error."""
+    """Raise PipelineError (SOURCE_ARCHIVE) for any exception that means a damaged archive."""
     try:
         yield
     except _DAMAGE as error:
         raise refused(label, "The archive is damaged.", type(error).__name__) from None
     except OSError as error:
-        # A damaged zip sends its reader to before the start of the file.
+        # In a damaged zip, an offset may be negative.
         if error.errno != errno.EINVAL:
             raise
-        raise refused(label, "The archive is damaged.", "an impossible offset") from None
+        raise refused(label, "The archive is damaged.", "invalid offset") from None
 
 
 @contextmanager
@@ -100,11 +100,11 @@ def _in_zip(
         except KeyError:
             yield None
             return
-        # The upper half of the attributes is the Unix mode; a link would be read as its path.
+        # The upper 16 bits are the Unix mode; a link would be read as its target path.
         if info.is_dir() or info.external_attr >> 28 not in (0, 8):
             raise refused(label, f"{member} is not a regular file.")
         if info.compress_type not in KINDS or info.flag_bits & 1:
-            raise refused(label, f"{member} is encrypted or packed in an unusual way.")
+            raise refused(label, f"{member} is encrypted or has an unsupported compression.")
         with damage_told(label):
             found = opened.open(info)
         with found:
@@ -112,7 +112,7 @@ def _in_zip(
 
 
 def check_directory(stream: IO[bytes], label: str) -> None:
-    """Refuse a central directory (APPNOTE.TXT, 4.3.16) that would fill the memory.
+    """Refuse a central directory (APPNOTE.TXT, 4.3.16) that would exhaust memory.
 
     Raises PipelineError (SOURCE_ARCHIVE).
     """
@@ -123,9 +123,9 @@ def check_directory(stream: IO[bytes], label: str) -> None:
     if at < 0 or len(tail) - at < 22:
         raise zipfile.BadZipFile("no end of the central directory")
     (size,) = struct.unpack_from("<I", tail, at + 12)
-    # A locator before it leads to a 64-bit record: for more files than any wheel has.
+    # A ZIP64 locator before it means more files than any wheel has.
     if size > _LARGEST_DIRECTORY or tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
-        raise refused(label, "The archive has far too many files.")
+        raise refused(label, "The archive has too many files.")
     stream.seek(0)
 
 
@@ -140,8 +140,8 @@ def _in_tar(
 
 
 def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> IO[bytes] | None:
-    # It must stay open while the member is read, and has no handle of its own.
-    opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed by who reads it
+    # It must stay open while the member is read; the caller owns the file handle.
+    opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed by the caller
     top = ""
     for count, info in enumerate(opened):
         if count >= _MOST_ENTRIES:
@@ -165,7 +165,7 @@ def _top(name: str) -> str:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to be read further than ``largest``, or too much of it at once."""
+    """A stream that raises PipelineError past ``largest`` bytes, or for one oversized read."""
 
     def __init__(self, stream: IO[bytes] | gzip.GzipFile, label: str, largest: int) -> None:
         self._stream = stream
@@ -174,12 +174,12 @@ class _Bounded(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER + tarfile.RECORDSIZE:
-            raise refused(self._label, "A header of the archive is far too long.")
+            raise refused(self._label, "A header of the archive is too long.")
         data = self._stream.read(size)
         self._check(self._stream.tell())
         return data
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # typeshed wants a Buffer, of 3.12
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # typeshed requires Buffer, new in 3.12
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -205,17 +205,17 @@ class _Bounded(io.RawIOBase):
 def bounded(stream: IO[bytes] | gzip.GzipFile, label: str, largest: int) -> io.RawIOBase:
     """Return a stream that raises PipelineError (SOURCE_ARCHIVE) past ``largest`` bytes.
 
-    It also refuses to give more than a header's bytes at once.
+    It also raises for a single read of more than a header's bytes.
     """
     return _Bounded(stream, label, largest)
 
 
 def refused(label: str, message: str, found: str = "") -> PipelineError:
-    """Return the error for an archive that is not to be read."""
+    """Return the error for a refused archive."""
     return PipelineError(
         Code.SOURCE_ARCHIVE,
         message,
         where=label,
         found=found,
-        hint="Look into the archive; another release or mirror may be sound.",
+        hint="Inspect the archive, or use another release or mirror.",
     )

@@ -1,4 +1,4 @@
-"""One file over HTTP: bounded, resumed where it stopped, tried again when that may help."""
+"""Download one file over HTTP with size limit, resumption and retries."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pipeline.source.urls import shown
 from pipeline.source.wanted import Wanted
 from pipeline.work.amount import Amount, Say
 
-# The server decides whether these will pass.
+# Transient status codes, worth a retry.
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _HINTS = {
-    401: "The server wants a login.",
-    403: "The server refuses it: the file may need a login.",
-    404: "The file is not there: look for its new address, or add a mirror.",
-    410: "The file is gone: look for its new address, or add a mirror.",
+    401: "The server requires a login.",
+    403: "The server denies access: the file may require a login.",
+    404: "The file does not exist: find its new URL, or add a mirror.",
+    410: "The file was removed: find its new URL, or add a mirror.",
 }
-# An attempt that brings less than this counts as one that brought nothing.
+# An attempt that transfers fewer bytes counts as no progress.
 _GAIN = 1 << 20
 _VALIDATOR = re.compile(r"[!-~][ -~]{0,510}")
 _IDENTITY = {"Accept-Encoding": "identity"}
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A short document: its bytes, what it is declared as, and the address that gave it."""
+    """A short document: its bytes, its Content-Type and its final URL."""
 
     body: bytes
     content_type: str
@@ -46,13 +46,12 @@ class Page:
 def download(
     url: str, part: Path, wanted: Wanted, *, say: Say, patience: Patience = PATIENCE
 ) -> None:
-    """Bring the file at ``url`` into ``part``, going on from what is there already.
+    """Download ``url`` to ``part``, resuming a partial download.
 
-    No more than ``wanted.limit`` bytes are written; whether they are the right ones is for the
-    caller to check. A dropped connection, a server's error and a full queue are tried again.
-    Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH when too much comes) and OSError,
-    such as for a full disk. What has come stays in ``part`` for the next time, unless it is of
-    no use: after a mismatch and on a full disk.
+    At most ``wanted.limit`` bytes are written; the caller checks the digest. Dropped connections
+    and transient server errors are retried. Raises PipelineError (SOURCE_UNREACHABLE, or
+    SOURCE_MISMATCH for too many bytes) and OSError, such as for a full disk. ``part`` is kept
+    for the next run, except after a mismatch or an OSError.
     """
     try:
         _persist(
@@ -70,7 +69,7 @@ def download(
 def read_page(
     url: str, *, accept: str, limit: int, say: Say, patience: Patience = PATIENCE
 ) -> Page | None:
-    """Return a document of at most ``limit`` bytes, or None when the server has none there.
+    """Return a document of at most ``limit`` bytes, or None for status 404.
 
     Raises PipelineError (SOURCE_UNREACHABLE).
     """
@@ -91,7 +90,7 @@ def read_page(
 
 
 def discard(part: Path) -> None:
-    """Remove what was downloaded of a file; raises OSError."""
+    """Remove a partial download; raises OSError."""
     part.unlink(missing_ok=True)
     _mark(part).unlink(missing_ok=True)
 
@@ -112,7 +111,7 @@ def _persist(url: str, attempt: Callable[[float], T], patience: Patience, say: S
             if in_vain >= patience.attempts or time.monotonic() + wait > deadline:
                 often = f", {times} times" if times > 1 else ""
                 raise _unreachable(url, f"{broken}{often}", broken.hint) from None
-            say(f"{broken}; trying again in {wait:.1f} s")
+            say(f"{broken}; retrying in {wait:.1f} s")
             time.sleep(wait)
 
 
@@ -120,7 +119,7 @@ def _attempt(
     url: str, part: Path, wanted: Wanted, patience: Patience, deadline: float, say: Say
 ) -> None:
     have = part.stat().st_size if part.exists() else 0
-    # Without a validator the rest of another version might be joined to what is here.
+    # Without a validator, parts of two versions might be joined.
     validator = _read_mark(part) if 0 < have <= wanted.limit else ""
     headers = dict(_IDENTITY)
     if validator:
@@ -128,13 +127,13 @@ def _attempt(
     with exchange(url, headers, patience, deadline) as answer:
         if validator and answer.status == 416:
             discard(part)
-            raise Broken("the server has another version now")
+            raise Broken("the file changed on the server")
         _check_status(answer)
         start = 0
         if answer.status == 206:
             if not validator or not _continues(answer, have):
                 discard(part)
-                raise Broken("the server sent another part of the file than was asked for")
+                raise Broken("the server sent the wrong range")
             start = have
         _write(answer, part, start, wanted, shown(url), say)
 
@@ -155,7 +154,7 @@ def _write(answer: Answer, part: Path, start: int, wanted: Wanted, where: str, s
                 stream.write(piece)
                 if (text := progress(done, total)) != told or done == total:
                     say(told := text, Amount(done, total, of=where))
-            # Some versions of the library below take a body that ends early for a whole one.
+            # Some versions of urllib3 do not report a truncated body.
             if total is not None and done < total:
                 raise Broken("the connection was dropped")
         except Broken as broken:
@@ -164,7 +163,7 @@ def _write(answer: Answer, part: Path, start: int, wanted: Wanted, where: str, s
 
 
 def progress(done: int, total: int | None) -> str:
-    """Return how far a download is, in millions of bytes.
+    """Return the progress of a download in MB (10^6 bytes).
 
     >>> progress(12_300_000, 22_800_000)
     '12.3 of 22.8 MB'
@@ -177,13 +176,13 @@ def progress(done: int, total: int | None) -> str:
 def _check_status(answer: Answer) -> None:
     told = f"status {answer.status} {answer.reason}".strip()
     if answer.status in _AGAIN:
-        raise Broken(told, wait=_asked_wait(answer), hint="Try later, or add a mirror.")
+        raise Broken(told, wait=_asked_wait(answer), hint="Retry later, or add a mirror.")
     if answer.status not in (200, 206):
-        raise Refused(told, _HINTS.get(answer.status, "Is the address right? Or add a mirror."))
+        raise Refused(told, _HINTS.get(answer.status, "Check the URL, or add a mirror."))
 
 
 def _asked_wait(answer: Answer) -> float:
-    """Return the seconds of Retry-After, which is a count or a date (RFC 9110, 10.2.3)."""
+    """Return the seconds of Retry-After, which is a number or a date (RFC 9110, 10.2.3)."""
     text = answer.headers.get("Retry-After", "")
     if text.isdecimal():
         return float(text[:9])
@@ -198,7 +197,7 @@ def _continues(answer: Answer, have: int) -> bool:
 
 
 def _validator(answer: Answer) -> str:
-    """Return what tells this version of the file from others: a strong tag, else its date."""
+    """Return the validator for If-Range: a strong ETag, else Last-Modified."""
     tag = answer.headers.get("ETag", "")
     if tag.startswith("W/") or not tag:
         tag = answer.headers.get("Last-Modified", "")

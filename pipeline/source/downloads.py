@@ -1,4 +1,4 @@
-"""The folder of downloads: whole files under their digest, half ones beside them."""
+"""The download folder: complete files named by digest, partial ones beside them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipeline.work.amount import Say
 
 @dataclass(frozen=True)
 class Downloads:
-    """The folder, shared by all sources and runs, and how it may be filled.
+    """The download folder, shared by all sources and runs, and its settings.
 
-    Everything in it can be had again, so it may be deleted at any time.
+    Everything in it can be downloaded again, so it may be deleted at any time.
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class Downloads:
     patience: Patience = PATIENCE
 
     def kept(self, wanted: Wanted) -> Path | None:
-        """Return the file if it is here and still what is wanted; raises OSError."""
+        """Return the file if it is present and matches ``wanted``; raises OSError."""
         path = self.folder / wanted.name
         try:
             wanted.check(path, path.name)
@@ -39,9 +39,9 @@ class Downloads:
         return path
 
     def obtain(self, url: str, wanted: Wanted, what: str) -> Path:
-        """Return the file, fetched from ``url`` if it is not here; ``what`` names it for people.
+        """Return the file, downloaded from ``url`` if it is missing; ``what`` names it in messages.
 
-        One of several that want it fetches it, the others wait. Raises PipelineError
+        Of concurrent callers one downloads, the others wait. Raises PipelineError
         (SOURCE_UNREACHABLE, SOURCE_MISMATCH) and OSError.
         """
         if path := self.kept(wanted):
@@ -52,7 +52,7 @@ class Downloads:
             if path := self.kept(wanted):
                 return path
             path = self.folder / wanted.name
-            # Each mirror goes on from its own part: the tag of one says nothing to another.
+            # One partial file per mirror: their ETags are unrelated.
             part = path.with_name(f"{path.name}.{key_of({'url': url})[:16]}.part")
             resumed = part.exists()
             try:
@@ -60,7 +60,7 @@ class Downloads:
             except PipelineError as error:
                 if not resumed or error.code is not Code.SOURCE_MISMATCH:
                     raise
-                self.say("what was left of an earlier download does not fit; starting anew")
+                self.say("the partial download is stale; restarting")
                 self._fill(part, url, wanted)
             replace(part, path)
             for other in self.folder.glob(f"{path.name}.*.part*"):
@@ -69,9 +69,9 @@ class Downloads:
 
     @contextmanager
     def alone(self, name: str, what: str) -> Iterator[None]:
-        """Hold the lock ``name`` among all threads and processes, saying ``what`` is waited for.
+        """Hold the lock ``name`` across threads and processes; ``what`` is shown while waiting.
 
-        The lock goes with the process that holds it, however that ends.
+        The operating system releases it when the process ends.
         """
         from filelock import FileLock, Timeout
 
@@ -80,7 +80,7 @@ class Downloads:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            self.say(f"waiting for another step that fetches {what}")
+            self.say(f"waiting for another step to download {what}")
             lock.acquire()
         try:
             yield
@@ -88,12 +88,12 @@ class Downloads:
             lock.release()
 
     def missing(self, what: str) -> PipelineError:
-        """Return the error for a file that is neither here nor may be fetched."""
+        """Return the error for a missing file in offline mode."""
         return PipelineError(
             Code.SOURCE_UNREACHABLE,
-            "The project is offline, and the file was not downloaded before.",
+            "The file is not downloaded and the project is offline.",
             where=what,
-            hint="Set offline = false in configs/project.toml, or run once with a network.",
+            hint="Set offline = false in configs/project.toml, or run once online.",
         )
 
     def _fill(self, part: Path, url: str, wanted: Wanted) -> None:

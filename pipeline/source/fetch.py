@@ -1,4 +1,4 @@
-"""The step ``source``: one file from the first of its addresses that gives what was declared."""
+"""The step ``source``: fetch one file from the first URL that delivers the declared content."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from pipeline.store.atomic import aside
 from pipeline.work.action import Job
 
 _PIECE = 1 << 20
-# After these the next address may do better; after any other fault it would not.
+# Errors after which the next URL is tried.
 _NEXT = frozenset({Code.SOURCE_UNREACHABLE, Code.SOURCE_MISMATCH, Code.SOURCE_ARCHIVE})
 
 
 def fetch(job: Job) -> None:
-    """Recipe: write ``file``, checked against every digest and the size that are declared.
+    """Recipe: fetch ``file`` and check it against every declared digest and the size.
 
     Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Means:
-    ``urls``, in the order in which they are tried; ``downloads`` (a folder), ``offline``, ``root``
-    (of relative paths), and ``patience`` unless the usual will do. Raises PipelineError
-    (SOURCE_MISMATCH, SOURCE_UNREACHABLE, SOURCE_ARCHIVE) with every address's fault, (CONFIG) for
-    what cannot be an address or is not pinned, and OSError for a full disk. ``file`` is there
-    whole, or as it was before.
+    ``urls`` in order of preference, ``downloads`` (a folder), ``offline``, ``root`` (of relative
+    paths), optional ``patience``. Raises PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE,
+    SOURCE_ARCHIVE) with the failure of every URL, (CONFIG) for an invalid URL or a source that is
+    not pinned, and OSError for a full disk. ``file`` is written atomically.
     """
     urls = tuple(parse_url(url) for url in cast("Sequence[str]", job.means["urls"]))
     wanted = _wanted(job.parameters, urls)
@@ -54,7 +53,7 @@ def fetch(job: Job) -> None:
                     raise
                 faults.append(fault)
                 if len(faults) < len(urls):
-                    job.say(f"{shown(url.text)}: {_line(fault.found)}; trying the next address")
+                    job.say(f"{shown(url.text)}: {_line(fault.found)}; trying the next URL")
             else:
                 return
         raise _joined(str(job.parameters["name"]), urls, faults)
@@ -69,9 +68,9 @@ def _wanted(parameters: Mapping[str, object], urls: Sequence[Url]) -> Wanted:
     size = cast("int | None", parameters["size"])
     local = len(urls) == 1 and isinstance(urls[0], FileUrl)
     if not urls or (not local and not digests):
-        raise _unpinned(parameters, "an address and a digest")
+        raise _unpinned(parameters, "a URL and a digest")
     if not local and "sha256" not in digests and size is None:
-        raise _unpinned(parameters, "a size beside a digest that is not sha256")
+        raise _unpinned(parameters, "a size in addition to a digest other than sha256")
     return Wanted(size, digests)
 
 
@@ -92,7 +91,7 @@ def _take_local(url: FileUrl, wanted: Wanted, part: Path, root: Path) -> None:
     path = root / url.path
     found = ""
     try:
-        # A pipe or device would be waited for, or never end.
+        # Reading a pipe or device might never end.
         if path.is_file():
             path.open("rb").close()
         else:
@@ -105,7 +104,7 @@ def _take_local(url: FileUrl, wanted: Wanted, part: Path, root: Path) -> None:
             "The local file cannot be read.",
             where=str(path),
             found=found,
-            hint="file: addresses are relative to the project.",
+            hint="file: URLs are relative to the project folder.",
         )
     wanted.write(_read(path), part, str(path))
 
@@ -117,14 +116,14 @@ def _read(path: Path) -> Iterator[bytes]:
 
 
 def _joined(name: str, urls: Sequence[Url], faults: Sequence[PipelineError]) -> PipelineError:
-    """Return one error for all addresses; one that gave another file than declared weighs most."""
+    """Return one error for all URLs; a mismatch takes precedence."""
     if len(faults) == 1:
         return faults[0]
     wrong = [fault for fault in faults if fault.code is Code.SOURCE_MISMATCH]
     first = next(iter(wrong), faults[0])
     return PipelineError(
         Code.SOURCE_MISMATCH if wrong else Code.SOURCE_UNREACHABLE,
-        f"None of the {len(urls)} addresses of {name} gave the file.",
+        f"All {len(urls)} URLs of {name} failed.",
         expected=first.expected,
         found=first.found,
         hint=first.hint,
@@ -144,5 +143,5 @@ def _unpinned(parameters: Mapping[str, object], expected: str) -> PipelineError:
         Code.CONFIG,
         f"The source {parameters['name']} is not pinned.",
         expected=expected,
-        hint="Only a source whose one address is a file: may go without a digest.",
+        hint="Only a source with a single file: URL may omit the digest.",
     )

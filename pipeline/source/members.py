@@ -1,4 +1,4 @@
-"""Every file of an archive in turn, read as a stream: nothing is unpacked to a path of its own."""
+"""Iterate over the files of an archive as streams; nothing is extracted to its own path."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pipeline.source.archive import KINDS, bounded, check_directory, damage_told
 
 _PIECE = 1 << 20
 _MOST_ENTRIES = 1_000_000
-# The magic of a tar header (POSIX ustar, and GNU's), and where it lies.
+# The magic of a tar header (POSIX ustar and GNU) and its offset.
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an archive: its name, the size that the archive claims, and its bytes.
+    """A file of an archive: its name, declared size and bytes.
 
-    ``stream`` is None for a link, a device, or what is encrypted or packed in an unusual way.
-    ``reached`` is how many bytes of the archive have been read.
+    ``stream`` is None for a link, a device, or an encrypted or unsupported entry. ``reached`` is
+    the number of bytes of the archive read so far.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Member:
     reached: int = 0
 
     def pieces(self, most: int, label: str) -> Iterator[bytes]:
-        """Yield the bytes, at most ``most``; raises PipelineError (SOURCE_ARCHIVE) for damage."""
+        """Yield at most ``most`` bytes; raises PipelineError (SOURCE_ARCHIVE) if damaged."""
         assert self.stream is not None
         left = most
         while left > 0:
@@ -47,10 +47,10 @@ class Member:
 
 
 def members(archive: Path, *, label: str, largest: int) -> Iterator[Member]:
-    """Yield the files of a zip, tar or tar.gz in their order; each can be read until the next.
+    """Yield the files of a zip, tar or tar.gz in archive order; each is readable until the next.
 
-    ``largest`` bounds what a tar unpacks to, in bytes; of a zip, who reads it counts. ``label``
-    names the archive for people. Raises PipelineError (SOURCE_ARCHIVE) and OSError.
+    ``largest`` bounds the unpacked bytes of a tar; for a zip the caller counts. ``label`` names
+    the archive in messages. Raises PipelineError (SOURCE_ARCHIVE) and OSError.
     """
     with archive.open("rb") as stream:
         start = stream.read(_TAR_OFFSET + len(_TAR_MAGIC))
@@ -80,7 +80,7 @@ def _of_zip(stream: IO[bytes], label: str) -> Iterator[Member]:
         for info in opened.infolist():
             if info.is_dir():
                 continue
-            # The upper half of the attributes is the Unix mode; a link would be read as its path.
+            # The upper 16 bits are the Unix mode; a link would be read as its target path.
             plain = info.external_attr >> 28 in (0, 8)
             if not plain or info.compress_type not in KINDS or info.flag_bits & 1:
                 yield Member(info.filename, info.file_size, None)
@@ -99,7 +99,7 @@ def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> Iter
 
 def _of_tar(stream: io.RawIOBase, label: str) -> Iterator[Member]:
     with damage_told(label):
-        opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - it has no handle of its own
+        opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - the caller owns the handle
     for count in range(_MOST_ENTRIES + 1):
         with damage_told(label):
             info = opened.next()
@@ -107,8 +107,8 @@ def _of_tar(stream: io.RawIOBase, label: str) -> Iterator[Member]:
             return
         if count == _MOST_ENTRIES:
             raise refused(label, f"The archive has more than {_MOST_ENTRIES} files.")
-        # It would keep every header that it has read.
-        opened.members.clear()  # type: ignore[attr-defined] # typeshed leaves it out
+        # tarfile keeps every header it has read.
+        opened.members.clear()  # type: ignore[attr-defined] # missing in typeshed
         if info.isdir():
             continue
         regular = info.isreg() and not info.issparse()

@@ -1,4 +1,4 @@
-"""A file inside an npm package: npm says where its archive is, and nothing of it is run."""
+"""Fetch a file from an npm package, located with `npm view`; no package code is run."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SECONDS = 120.0
 
 
 class _Dist(msgspec.Struct, frozen=True):
-    """What npm says of an archive: its address, and digests such as ``sha512-<base64>``."""
+    """The field ``dist`` of `npm view`: archive URL and digests such as ``sha512-<base64>``."""
 
     tarball: str
     integrity: str
 
     @property
     def wanted(self) -> Wanted:
-        """Return what the archive must be; raises ValueError when no SHA-512 is stated."""
+        """Return the archive's expected digest; raises ValueError without a SHA-512."""
         for each in self.integrity.split():
             kind, _, encoded = each.partition("-")
             if kind == "sha512":
@@ -40,14 +40,14 @@ class _Dist(msgspec.Struct, frozen=True):
 
 
 def write_npm_member(url: NpmUrl, wanted: Wanted, target: Path, downloads: Downloads) -> None:
-    """Write the file that ``url`` names to ``target``, if it is what is wanted.
+    """Write the file at ``url`` to ``target``, checked against ``wanted``.
 
-    The registry is the one that npm is set to, and the archive is verified by the SHA-512 that it
-    states. Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE) and OSError.
+    Uses npm's configured registry and verifies the archive by the registry's SHA-512. Raises
+    PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE) and OSError.
     """
     memory = _memory(url, downloads)
     with downloads.alone(memory.name, url.release):
-        # Whoever wrote these held this lock, so it was killed.
+        # Leftovers of a killed process: writing them requires this lock.
         for left in memory.parent.glob(f".{memory.name}.*.part"):
             left.unlink(missing_ok=True)
         known = remembered_archive(url, downloads)
@@ -62,21 +62,21 @@ def write_npm_member(url: NpmUrl, wanted: Wanted, target: Path, downloads: Downl
         if pieces is None:
             raise PipelineError(
                 Code.SOURCE_ARCHIVE,
-                "The npm package does not hold the file.",
+                "The npm package does not contain the file.",
                 where=shown(url.text),
-                hint="The path starts below the archive's top folder, which is often 'package'.",
+                hint="The path is relative to the archive's top folder, often 'package'.",
             )
         wanted.write(pieces, target, shown(url.text))
 
 
 def archive_address(url: NpmUrl, downloads: Downloads) -> str:
-    """Return where npm says that the archive is; raises PipelineError (SOURCE_UNREACHABLE)."""
+    """Return the archive's URL from npm; raises PipelineError (SOURCE_UNREACHABLE)."""
     downloads.folder.mkdir(parents=True, exist_ok=True)
     return _ask(url, downloads).tarball
 
 
 def remembered_archive(url: NpmUrl, downloads: Downloads) -> Wanted | None:
-    """Return what the archive must be, as npm told before, or None."""
+    """Return the archive's expected digest from an earlier query of npm, or None."""
     try:
         return decoded(_memory(url, downloads).read_bytes(), _Dist).wanted
     except (FileNotFoundError, msgspec.MsgspecError, ValueError):
@@ -88,7 +88,7 @@ def _memory(url: NpmUrl, downloads: Downloads) -> Path:
 
 
 def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
-    downloads.say("asking npm")
+    downloads.say("querying npm")
     try:
         # Its answer is remembered by us, so that its own cache and log are of no further use.
         with TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as npms:
@@ -101,8 +101,8 @@ def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
     except PipelineError as error:
         if error.code is not Code.TOOLCHAIN:
             raise
-        hint = "Install Node.js, which brings npm, or give another address of the file."
-        raise _refused(url, "npm, which knows its registry, is not here.", hint=hint) from None
+        hint = "Install Node.js, which includes npm, or use another URL for the file."
+        raise _refused(url, "npm is not installed.", hint=hint) from None
     answer = finished.output[finished.output.find("{") : finished.output.rfind("}") + 1]
     try:
         dist = decoded(answer.encode(), _Dist)
@@ -110,10 +110,10 @@ def _ask(url: NpmUrl, downloads: Downloads) -> _Dist:
     except (msgspec.MsgspecError, ValueError, binascii.Error):
         found = plain(finished.last_lines(2)) or f"exit status {finished.returncode}"
         hint = "Correct the name or the version in the config."
-        raise _refused(url, "npm could not say where the package is.", found, hint) from None
+        raise _refused(url, "npm could not locate the package.", found, hint) from None
     if fault := http_fault(dist.tarball):
         found = f"{shown(dist.tarball)}, which is not {fault}"
-        raise _refused(url, "npm sends to an address that cannot be used.", found)
+        raise _refused(url, "npm returned an invalid archive URL.", found)
     return dist
 
 

@@ -1,4 +1,4 @@
-"""Whether the place of a source answers now, and whether its file has come before."""
+"""Check whether the URL of a source is reachable, and whether its file was downloaded before."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FIRST_BYTE = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
 
 
 def unreached(url: Url, root: Path, downloads: Downloads) -> str:
-    """Return why an address gives nothing now, or ''; no more than a file's first byte is asked.
+    """Return why a URL cannot be fetched now, or ''; requests at most the file's first byte.
 
-    Of an archive's member, the index and the archive are asked for. Waits as long as the patience
-    of ``downloads`` allows.
+    For an archive's member, queries the index and the archive. Waits at most as long as
+    ``downloads.patience`` allows.
     """
     try:
         match url:
@@ -40,7 +40,7 @@ def unreached(url: Url, root: Path, downloads: Downloads) -> str:
 
 
 def downloaded(url: Url, wanted: Wanted, downloads: Downloads) -> bool:
-    """Tell whether what the address gives was downloaded before; its bytes are not looked at."""
+    """Return whether the file of a URL was downloaded before, without reading its bytes."""
     match url:
         case HttpUrl():
             names = [wanted.name] if wanted.digests else []

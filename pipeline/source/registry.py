@@ -1,4 +1,4 @@
-"""What a Python package index says of a release, asked through pypi-simple."""
+"""Query a Python package index for the archives of a release (Simple API, by pypi-simple)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pipeline.source.wanted import Wanted
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, ProjectPage
 
-# The pages of the busiest projects have some ten million bytes.
+# The largest project pages have some ten million bytes.
 _LARGEST_PAGE = 32 << 20
-# The platform wheels of a release differ in what is compiled: one round of platforms is enough.
+# The platform wheels of a release differ only in compiled code: a few of them are enough.
 _MOST_PLATFORM_WHEELS = 8
 _MOST_PIP_SECONDS = 60
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -34,7 +34,7 @@ _SDIST = (".tar.gz", ".tgz", ".zip")
 
 
 class Archive(msgspec.Struct, frozen=True):
-    """One archive of a release: its file name, and what the index says that it is."""
+    """One archive of a release: its file name, SHA-256 and size as stated by the index."""
 
     file: str
     sha256: str
@@ -47,20 +47,20 @@ class Archive(msgspec.Struct, frozen=True):
 
     @property
     def is_sdist(self) -> bool:
-        """Tell whether all of it lies below one top folder."""
+        """Whether it is a source archive, with one top folder."""
         return not self.file.endswith(".whl")
 
     @property
     def wanted(self) -> Wanted:
-        """Return what the downloaded archive must be."""
+        """Return the expected size and digest of the download."""
         return Wanted(self.size, {"sha256": self.sha256})
 
 
 def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
-    """Return the archives of a release with their addresses, in the order to look into them.
+    """Return the archives of a release with their URLs, in the order to search them.
 
-    First the pure wheels, then the source archive, then platform wheels by file name. The index
-    is the one that pip or uv is set to. Raises PipelineError (SOURCE_UNREACHABLE).
+    Pure wheels first, then source archives, then platform wheels, each by file name. Uses the
+    index configured for pip or uv. Raises PipelineError (SOURCE_UNREACHABLE).
     """
     from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
@@ -68,11 +68,11 @@ def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
     if fault := http_fault(endpoint):
         raise _refused(
             url,
-            "The package index that is set cannot be asked.",
+            "The configured package index has an invalid URL.",
             f"{shown(endpoint)}, which is not {fault}",
             "Correct PIP_INDEX_URL, UV_DEFAULT_INDEX or pip's global.index-url.",
         )
-    downloads.say("asking the package index")
+    downloads.say("querying the package index")
     with PyPISimple(endpoint) as index:
         page = read_page(
             index.get_project_url(url.name),
@@ -84,7 +84,7 @@ def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
     if page is None:
         raise _refused(
             url,
-            "The package index has no package of this name.",
+            "The package index has no package with this name.",
             hint="Correct the name in the config, or set another index with PIP_INDEX_URL.",
         )
     release = [each for each in _parsed(page, url).packages if _is(each, url.version)]
@@ -92,7 +92,7 @@ def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
     if not found:
         raise _refused(
             url,
-            "The package index has no archive of this version that it states a sha256 of.",
+            "The package index has no archive of this version with a sha256.",
             f"{len(release)} files of the version",
             "Correct the version in the config, or set another index with PIP_INDEX_URL.",
         )
@@ -103,17 +103,17 @@ def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
 
 
 def index_address() -> str:
-    """Return the index that the user has set for pip or uv, or ''."""
+    """Return the index URL configured for pip or uv, or ''."""
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
         if found := os.environ.get(name, "").strip():
-            # uv lets an index have a name: NAME=URL.
+            # uv allows a named index: NAME=URL.
             return re.sub(r"^[A-Za-z0-9_.-]+=(?=[a-z]+:)", "", found)
     return _pips_index()
 
 
 @cache
 def _pips_index() -> str:
-    # Not `config get`: that reads one file alone, and not the one of the whole machine.
+    # Not `config get`: that reads a single file and ignores the machine-wide one.
     command = [sys.executable, "-m", "pip", "config", "list"]
     try:
         asked = subprocess.run(
@@ -145,9 +145,9 @@ def _parsed(page: Page, url: PypiUrl) -> ProjectPage:
     ) as error:
         raise _refused(
             url,
-            "The page of the package index cannot be read.",
+            "Invalid response from the package index.",
             type(error).__name__,
-            "Is it the address of an index? PIP_INDEX_URL often ends in /simple.",
+            "Check that PIP_INDEX_URL is an index; it often ends in /simple.",
         ) from None
 
 
@@ -182,7 +182,7 @@ def _ordered(release: Sequence[DistributionPackage], endpoint: str) -> dict[Arch
 
 
 def _with_login(url: str, endpoint: str) -> str:
-    """Return the address with the index's login, if it is on the same host and has none."""
+    """Return the URL with the index's login, if it has the same host and no login."""
     try:
         parts, known = urlsplit(url), urlsplit(endpoint)
         same = (parts.scheme, parts.hostname, parts.port) == (

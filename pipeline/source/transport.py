@@ -1,4 +1,4 @@
-"""One question to a server and its answer: where it may lead, and how long it may take."""
+"""One HTTP request and its response: allowed schemes, redirects and deadlines."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _PIECE = 1 << 16
 _MOST_HOPS = 10
 _AHEAD = 16
-_NETWORK = "Is there a network, and do its proxy settings hold? Or add a mirror."
+_NETWORK = "Check the network and proxy settings, or add a mirror."
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a server is borne with, in seconds, and how often it is asked.
+    """Timeouts in seconds and retry limits.
 
-    ``connect`` bounds a connection, ``silence`` the wait for the next bytes, ``whole`` the file
-    with all attempts; ``attempts`` counts those in a row that brought next to nothing, and
-    ``first_wait`` doubles between them up to ``longest_wait``.
+    ``connect`` is the connect timeout, ``silence`` the read timeout, ``whole`` the deadline of the
+    file with all attempts; ``attempts`` the number of consecutive attempts without progress;
+    ``first_wait`` the backoff, which doubles up to ``longest_wait``.
     """
 
     connect: float = 10.0
@@ -45,7 +45,7 @@ PATIENCE = Patience()
 
 
 class Broken(Exception):
-    """It failed in a way that another attempt may not; ``wait`` seconds are asked for."""
+    """A failure worth a retry; the server requested a wait of ``wait`` seconds."""
 
     def __init__(self, reason: str, *, wait: float = 0.0, hint: str = "") -> None:
         super().__init__(reason)
@@ -55,7 +55,7 @@ class Broken(Exception):
 
 
 class Refused(Exception):
-    """It failed in a way that another attempt would too."""
+    """A permanent failure."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
@@ -64,7 +64,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server says: ``pieces`` of the body as they come, undecoded; ``url`` is the last."""
+    """An HTTP response: ``pieces`` is the streamed body, not decoded, ``url`` the final URL."""
 
     status: int
     reason: str
@@ -74,7 +74,7 @@ class Answer:
 
     @property
     def length(self) -> int | None:
-        """Return the bytes that the body is said to have."""
+        """Return the Content-Length in bytes, if it is valid."""
         text = self.headers.get("Content-Length", "")
         return int(text) if text.isdecimal() and len(text) < 19 else None
 
@@ -83,15 +83,14 @@ class Answer:
 def exchange(
     url: str, headers: Mapping[str, str], patience: Patience, deadline: float
 ) -> Iterator[Answer]:
-    """Ask for ``url`` and yield the answer, whatever its status; redirects are followed.
+    """Yield the response to GET ``url``, of any status; follows redirects.
 
-    Only https is spoken, and http with this machine; a redirect goes from https to https alone.
-    Raises Broken and Refused, there and while the pieces are read; not later than ``deadline``
-    (of time.monotonic).
+    Allows https, and http on loopback; https redirects to https only. Raises Broken and Refused,
+    here and while the body is read, no later than ``deadline`` (of time.monotonic).
     """
     line = _Line(deadline, patience)
-    # Time limits of a socket bound neither the search for a name nor a server that drips: what
-    # talks to it is left behind when the time is over.
+    # Socket timeouts cover neither name resolution nor a server that sends byte by byte: past
+    # the deadline the thread is abandoned.
     Thread(target=_talk, args=(url, headers, patience, line), daemon=True).start()
     try:
         answer = line.take()
@@ -103,7 +102,7 @@ def exchange(
 
 
 class _Line:
-    """Hands what the talking thread hears to the waiting one, a few pieces ahead of it."""
+    """A bounded queue from the request's thread to the reader."""
 
     def __init__(self, deadline: float, patience: Patience) -> None:
         self._items: queue.Queue[Answer | bytes | Exception | None] = queue.Queue(_AHEAD)
@@ -112,7 +111,7 @@ class _Line:
         self.gone = Event()
 
     def put(self, item: Answer | bytes | Exception | None) -> bool:
-        """Wait until the other has room for the item; false when it is gone."""
+        """Wait for room and add the item; False when the reader is gone."""
         while not self.gone.is_set():
             try:
                 self._items.put(item, timeout=0.2)
@@ -122,12 +121,12 @@ class _Line:
         return False
 
     def take(self) -> Answer | bytes | None:
-        """Return the next item, or raise it when it is an exception."""
+        """Return the next item; raise it if it is an exception."""
         try:
             item = self._items.get(timeout=max(0.0, self._deadline - time.monotonic()))
         except queue.Empty:
             raise self._late() from None
-        # A queue that is never empty is never waited for.
+        # A get from a queue that is never empty does not time out.
         if time.monotonic() > self._deadline:
             raise self._late()
         if isinstance(item, Exception):
@@ -140,7 +139,7 @@ class _Line:
             yield piece
 
     def _late(self) -> Refused:
-        return Refused(f"not done after {self._whole:g} s", _NETWORK)
+        return Refused(f"timed out after {self._whole:g} s", _NETWORK)
 
 
 def _talk(url: str, headers: Mapping[str, str], patience: Patience, line: _Line) -> None:
@@ -155,7 +154,7 @@ def _talk(url: str, headers: Mapping[str, str], patience: Patience, line: _Line)
             )
             if not line.put(heard):
                 return
-            # Undecoded: a .tar.gz that is declared as gzip-encoded is still wanted as it is.
+            # Not decoded: a .tar.gz served as Content-Encoding gzip must stay compressed.
             for piece in response.raw.stream(_PIECE, decode_content=False):
                 if not line.put(piece):
                     return
@@ -170,11 +169,11 @@ def _opened(url: str, headers: Mapping[str, str], patience: Patience) -> Iterato
 
     with requests.Session() as session:
         for _ in range(_MOST_HOPS):
-            # Proxies are for the world outside, and plain http never goes there.
+            # Plain http is for loopback, which needs no proxy.
             session.trust_env = urlsplit(url).scheme == "https"
             prepared = session.prepare_request(requests.Request("GET", url, headers=headers))
             settings = session.merge_environment_settings(url, {}, True, None, None)
-            # Not the session's own way: it reads the whole body of a redirect, however long.
+            # Session.send reads the whole body of a redirect, of any size.
             response = session.get_adapter(url).send(
                 prepared,
                 stream=True,
@@ -197,20 +196,20 @@ def _redirect(session: Session, response: Response, url: str) -> str | None:
         target = session.get_redirect_target(response)
         following = None if target is None else urljoin(url, target)
     except ValueError:
-        raise Refused("a redirect to what is no address") from None
+        raise Refused("redirect to an invalid URL") from None
     if following is None:
         return None
     downward = urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https"
     if downward or http_fault(following):
         raise Refused(
-            f"a redirect to {shown(following)}, which is not https",
-            "Use another mirror: what is not https can be changed or read on its way.",
+            f"redirect to {shown(following)}, which is not https",
+            "Use another mirror: plain http can be read and changed in transit.",
         )
     return following
 
 
 def _told(error: Exception) -> Exception:
-    """Return a fault of the network as Broken or Refused, and what is none as it is."""
+    """Return a network error as Broken or Refused, and any other exception unchanged."""
     import requests
     import urllib3.exceptions
 
@@ -220,23 +219,23 @@ def _told(error: Exception) -> Exception:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if isinstance(error, requests.exceptions.ProxyError):
-        return Broken("the proxy does not let it through", hint=_NETWORK)
+        return Broken("the proxy refused the connection", hint=_NETWORK)
     if any_is(socket.gaierror):
-        return Broken("the name of the host could not be resolved", hint=_NETWORK)
+        return Broken("could not resolve the host name", hint=_NETWORK)
     if any_is(ssl.SSLCertVerificationError):
         return Refused(
-            "the certificate of the server could not be verified",
-            "Behind a proxy that has its own, name it with REQUESTS_CA_BUNDLE.",
+            "could not verify the server's certificate",
+            "For a proxy with its own certificate, set REQUESTS_CA_BUNDLE.",
         )
     if any_is(ConnectionRefusedError):
         return Broken("the connection was refused", hint=_NETWORK)
     if any_is(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        return Broken("nothing came for too long", hint=_NETWORK)
+        return Broken("timed out waiting for data", hint=_NETWORK)
     dropped = (requests.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
     if isinstance(error, dropped):
         return Broken("the connection was dropped", hint=_NETWORK)
     if isinstance(error, requests.RequestException):
-        return Refused(f"it cannot be asked for ({type(error).__name__})")
+        return Refused(f"invalid request ({type(error).__name__})")
     if isinstance(error, OSError):
         return Refused(plain(error.strerror or str(error)))
     return error

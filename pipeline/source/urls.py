@@ -1,4 +1,4 @@
-"""The kinds of addresses as values, and how messages show them: without what may be secret."""
+"""URLs of sources: parse them, validate them, and show them without secrets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class HttpUrl:
-    """A file on a server."""
+    """A file on an HTTP server."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileUrl:
-    """A file of this machine; ``path`` is absolute, or relative to the project."""
+    """A local file; ``path`` is absolute, or relative to the project."""
 
     text: str
     path: str
@@ -31,9 +31,9 @@ class FileUrl:
 
 @dataclass(frozen=True, slots=True)
 class PypiUrl:
-    """A file inside an archive of one release in a Python package index.
+    """A file in an archive of a release in a Python package index.
 
-    ``member`` is its path in the archive; in a source archive below the single top folder.
+    ``member`` is its path in the archive, in a source archive relative to the single top folder.
     """
 
     text: str
@@ -49,7 +49,7 @@ class PypiUrl:
 
 @dataclass(frozen=True, slots=True)
 class NpmUrl:
-    """A file inside the archive of one npm package, below its single top folder."""
+    """A file in an npm package; ``member`` is relative to the archive's single top folder."""
 
     text: str
     name: str
@@ -66,7 +66,7 @@ Url = HttpUrl | FileUrl | PypiUrl | NpmUrl
 
 
 def parse_url(text: str) -> Url:
-    """Return the address as a value; raises PipelineError (CONFIG) when it is none.
+    """Return the parsed URL; raises PipelineError (CONFIG) if it is invalid.
 
     >>> parse_url("pypi:basic-pitch==0.4.0#basic_pitch/nmp.onnx").release
     'basic-pitch==0.4.0'
@@ -95,10 +95,10 @@ def parse_url(text: str) -> Url:
 
 
 def http_fault(url: str) -> str:
-    """Return what an address must be like so that it may be asked, or '' if it may.
+    """Return what a valid HTTP URL looks like, or '' if this one is allowed.
 
     >>> http_fault("http://mirror.example/a.bin")
-    'https:; http: is for this machine alone'
+    'https:; http: is allowed on loopback only'
     >>> http_fault("http://127.0.0.1:8080/a.bin")
     ''
     """
@@ -112,12 +112,12 @@ def http_fault(url: str) -> str:
     if parts.scheme not in ("https", "http") or not host:
         return _HTTP
     if parts.scheme == "http" and not _is_this_machine(host):
-        return "https:; http: is for this machine alone"
+        return "https:; http: is allowed on loopback only"
     return ""
 
 
 def shown(url: str) -> str:
-    """Return an address as messages show it: no login, and no query, which may hold a token.
+    """Return a URL for messages: without login and query, which may contain a token.
 
     >>> shown("https://me:secret@host.example/a.bin?token=1#part")
     'https://host.example/a.bin?…'
@@ -129,7 +129,7 @@ def shown(url: str) -> str:
         return plain(url)
     try:
         parts = urlsplit(url)
-        # A password with a / in it ends up where the port is.
+        # A password that contains a / is parsed as the port.
         _ = parts.port
     except ValueError:
         return plain(f"{scheme}://…")
@@ -138,7 +138,7 @@ def shown(url: str) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Return another's words as one short line that cannot steer a terminal.
+    r"""Return a foreign text as one short line without control characters.
 
     >>> plain("Not\x1b[2J Found\n")
     'Not?[2J Found?'
@@ -157,8 +157,8 @@ def _is_this_machine(host: str) -> bool:
 def _refused(text: str, expected: str) -> PipelineError:
     return PipelineError(
         Code.CONFIG,
-        "The address of a source cannot be used.",
+        "Invalid source URL.",
         where=shown(text),
         expected=expected,
-        hint=f"An address is {_KINDS}.",
+        hint=f"Use {_KINDS}.",
     )

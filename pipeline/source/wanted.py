@@ -1,4 +1,4 @@
-"""What a file must be: the digests and the size that are declared, checked as its bytes pass."""
+"""The declared digests and size of a file, checked while its bytes are read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 
-# More than any model of the field, and less than what fills a disk unnoticed.
+# Larger than common models, small enough not to fill a disk.
 DEFAULT_LIMIT = 4 * 2**30
 _ALGORITHMS = ("sha256", "sha384", "sha512", "sha1")
 _PIECE = 1 << 20
@@ -20,19 +20,19 @@ _LFS = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class Wanted:
-    """The declared size in bytes and the hex digests by algorithm; either may be missing."""
+    """The declared size in bytes and hex digests by algorithm; both optional."""
 
     size: int | None
     digests: Mapping[str, str]
 
     @property
     def limit(self) -> int:
-        """Return how many bytes are read at most."""
+        """Return the maximum number of bytes to read."""
         return DEFAULT_LIMIT if self.size is None else self.size
 
     @property
     def name(self) -> str:
-        """Return a file name that stands for the content: its best digest.
+        """Return a file name made from the strongest digest.
 
         >>> Wanted(None, {"sha1": "0a", "sha256": "1b"}).name
         'sha256-1b'
@@ -40,23 +40,23 @@ class Wanted:
         return next(f"{each}-{self.digests[each]}" for each in _ALGORITHMS if each in self.digests)
 
     def check(self, path: Path, where: str) -> None:
-        """Raise PipelineError (SOURCE_MISMATCH) unless the file is what is wanted, or OSError."""
+        """Raise PipelineError (SOURCE_MISMATCH) unless the file matches; also OSError."""
         with path.open("rb") as stream:
             for _ in self._checked(iter(lambda: stream.read(_PIECE), b""), where):
                 pass
 
     def write(self, pieces: Iterable[bytes], target: Path, where: str) -> None:
-        """Write the pieces to ``target`` if they are what is wanted.
+        """Write the pieces to ``target``, checking size and digests.
 
-        Raises PipelineError (SOURCE_MISMATCH), as soon as there are too many bytes, and OSError;
-        ``target`` then holds what came until there.
+        Raises PipelineError (SOURCE_MISMATCH), for too many bytes at once, and OSError;
+        ``target`` is then incomplete.
         """
         with target.open("wb") as stream:
             for piece in self._checked(pieces, where):
                 stream.write(piece)
 
     def too_large(self, where: str, head: bytes, found: str) -> PipelineError:
-        """Return the error for a file of more than ``limit`` bytes that begins with ``head``."""
+        """Return the error for a file larger than ``limit`` that starts with ``head``."""
         what, hint = _told(head)
         return PipelineError(
             Code.SOURCE_MISMATCH,
@@ -87,7 +87,7 @@ class Wanted:
             what, hint = _told(head)
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
-                what or "The file is not the one that is declared.",
+                what or "The file does not match its declared digest or size.",
                 where=where,
                 expected=_listed(self.digests, self.size),
                 found=_listed(found, size),
@@ -101,16 +101,16 @@ def _listed(digests: Mapping[str, str], size: int | None) -> str:
 
 
 def _told(head: bytes) -> tuple[str, str]:
-    """Return what the file is instead, if that can be seen from its start, and what to do."""
+    """Return the message and hint for a file that starts with ``head``, or ''."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith(_HTML):
         return (
             "The server sent a web page instead of the file.",
-            "Open the address in a browser: it may have moved, or ask for a login.",
+            "Open the URL in a browser: the file may have moved or require a login.",
         )
     if start.startswith(_LFS):
         return (
             "The server sent a Git LFS pointer instead of the file.",
-            "Use the address of the file itself, not of its pointer.",
+            "Use the URL of the file itself, not of its pointer.",
         )
-    return "", "If the file was changed on purpose, look at it, then correct the config."
+    return "", "If the change is intended, review the file, then update the config."

@@ -1,1 +1,1 @@
-"""Bytes on disk: digests, atomic writes, the content-addressed store and the action records."""
+"""The cache on disk: digests, atomic writes, content-addressed objects and action records."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written aside, synced, renamed."""
+"""Atomic file writes: write to a temporary file, sync, rename."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 Aside = Callable[[Path], AbstractContextManager[Path]]
-"""A way to write a file that appears whole or not at all, such as :func:`aside`."""
+"""A function that writes a file atomically, such as :func:`aside`."""
 
 
 @contextmanager
 def aside(target: Path) -> Iterator[Path]:
-    """Yield a path beside ``target``; on success sync and rename it, on any failure remove it.
+    """Yield a path beside ``target``; rename it to ``target`` on success, remove it on failure.
 
-    Raises OSError when the folder cannot be written or the disk is full; ``target`` then still
-    holds what it held before.
+    Raises OSError when the folder cannot be written or the disk is full; ``target`` is then
+    unchanged.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -47,7 +47,7 @@ def write_bytes(target: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Windows cannot open a folder; its rename is durable without this.
+    # Windows cannot open a folder; renames are durable without this.
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The same layout in a bucket, or any other place that fsspec knows, such as ``s3://``."""
+"""Remote cache in a bucket or any other fsspec file system, such as ``s3://``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.store.remote import MOST_RECORD_BYTES, RemoteFault
 
 
 class BucketRemote:
-    """A folder of an fsspec file system; credentials are those that its library finds."""
+    """A remote cache in a folder of an fsspec file system, with the library's own credentials."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -24,18 +24,18 @@ class BucketRemote:
         except ImportError:
             raise PipelineError(
                 Code.CONFIG,
-                "The remote cache needs a package that is not installed.",
+                "The remote cache requires a package that is not installed.",
                 where=self._url,
                 hint="pip install 'wasi-nn-pipeline[buckets]'",
             ) from None
         except ValueError as error:
             raise PipelineError(
-                Code.CONFIG, "The remote cache has no such place.", where=url, found=str(error)
+                Code.CONFIG, "Invalid URL of the remote cache.", where=url, found=str(error)
             ) from None
         self._filesystem: Any = filesystem
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return self._url
 
     def get_record(self, key: str) -> bytes | None:
@@ -48,17 +48,17 @@ class BucketRemote:
             except FileNotFoundError:
                 return None
             if len(data) > MOST_RECORD_BYTES:
-                raise RemoteFault("it sends more bytes than asked for")
+                raise RemoteFault("the record is too large")
             return data
 
     def put_record(self, key: str, data: bytes) -> None:
-        """Keep a record."""
+        """Upload a record."""
         with _faults():
             self._filesystem.makedirs(f"{self._root}/ac", exist_ok=True)
             self._filesystem.pipe_file(f"{self._root}/ac/{key}", data)
 
     def get_object(self, digest: Digest, target: Path) -> bool:
-        """Write the object's bytes to ``target``, or return False."""
+        """Download the object to ``target``, or return False."""
         with _faults():
             path = self._object(digest)
             try:
@@ -66,12 +66,12 @@ class BucketRemote:
             except FileNotFoundError:
                 return False
             if found != digest.size:
-                raise RemoteFault("it has another object of that name")
+                raise RemoteFault("an object has the wrong size")
             self._filesystem.get_file(path, str(target))
             return True
 
     def put_object(self, digest: Digest, source: Path) -> None:
-        """Keep an object, unless it is there already."""
+        """Upload an object, unless it exists already."""
         with _faults():
             path = self._object(digest)
             if not self._filesystem.exists(path):
@@ -89,7 +89,7 @@ def _faults() -> Iterator[None]:
     except (RemoteFault, PipelineError):
         raise
     except PermissionError:
-        raise RemoteFault("it refuses us", final=True) from None
+        raise RemoteFault("access denied", final=True) from None
     except Exception as error:
-        # Each file system has errors of its own; none of them may stop a build.
+        # File systems raise exceptions of their own types; none may fail a build.
         raise RemoteFault(f"{type(error).__name__}: {str(error)[:200]}") from None

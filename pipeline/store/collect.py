@@ -1,4 +1,4 @@
-"""Making room in the cache folder: what was used longest ago goes first."""
+"""Garbage collection of the cache folder: least recently used files are removed first."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.store.decoded import decoded
 from pipeline.store.digest import key_of
 from pipeline.store.store import Store
 
-# What is younger stays, as does what was used since the oldest run began that is still alive.
+# Younger files are kept, as are files used since the start of the oldest live run.
 YOUNG_SECONDS = 600.0
-# From here it cannot be seen whether a project of another machine is still there.
+# Roots of another host's project, whose existence cannot be checked, expire after this time.
 ELSEWHERE_SECONDS = 30 * 86400.0
 
 
 class Roots(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys that a project's steps have now; ``project`` is its folder on ``host``."""
+    """The current keys of a project's steps; ``project`` is its folder on ``host``."""
 
     host: str
     project: str
@@ -33,9 +33,9 @@ class Roots(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of the cache that may go: its size in bytes, and when it was last used.
+    """A removable file of the cache: its size in bytes and the Unix time of its last use.
 
-    Of a ``record`` the name is the key.
+    The name of a ``record`` is its key.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Collected:
-    """What was removed, or would be: files and bytes; and the bytes that remain."""
+    """Removed files and bytes (or, in a dry run, removable ones), and the remaining bytes."""
 
     files: int
     bytes: int
@@ -54,7 +54,7 @@ class Collected:
 
 
 def note_roots(store: Store, project: Path, keys: Collection[str]) -> None:
-    """Note which keys a project refers to, so that no other project's collection drops them."""
+    """Register the keys that a project uses, so that collections keep them."""
     roots = Roots(host=platform.node(), project=str(project), keys=sorted(keys))
     data = msgspec.json.encode(roots)
     place = _roots(store) / f"{key_of({'host': roots.host, 'project': roots.project})[:16]}.json"
@@ -71,11 +71,11 @@ def collect(
 ) -> Collected:
     """Remove files until at most ``limit`` bytes remain; raises OSError.
 
-    Kept in any case: what the noted projects refer to, as long as their folder is there; what was
-    used since the oldest run began that is still alive, or in the last ten minutes; and what is
-    used while this looks on. Every file is removed by itself and none is needed for another to be
-    read, so the work may be broken off at any moment; whatever is missing then is built again.
-    ``say`` tells while another collection is waited for.
+    Always kept: files that registered projects refer to, as long as the project's folder exists;
+    files used since the start of the oldest live run, or in the last ten minutes; and files used
+    during the collection. Files are removed one by one and do not depend on each other, so a
+    collection may be interrupted; missing files are built again. ``say`` is called while waiting
+    for another collection.
     """
     waiting = "waiting for another collection"
     with store.lock("collect", lambda _: say(waiting)), store.temporary.folder() as bin_:
@@ -98,10 +98,10 @@ def collect(
 
 
 def _removed(entry: Entry, bin_: Path) -> bool:
-    """Remove a file, unless it was used since it was listed or may not be removed.
+    """Remove a file, unless it was used since it was listed or removal is not permitted.
 
-    It is out of the way before that is asked: whoever uses it from then on finds it missing and
-    makes it again, whoever did before has marked it.
+    It is renamed before its mtime is checked: a later user finds it missing and builds it again,
+    an earlier one has touched it.
     """
     gone = bin_ / uuid.uuid4().hex
     try:
@@ -116,7 +116,7 @@ def _removed(entry: Entry, bin_: Path) -> bool:
 
 
 def _rooted(store: Store, dry: bool) -> Iterator[str]:
-    """Yield the keys that some project refers to."""
+    """Yield the keys that registered projects refer to."""
     for place in _roots(store).glob("*.json"):
         try:
             roots = decoded(place.read_bytes(), Roots)
@@ -130,7 +130,7 @@ def _rooted(store: Store, dry: bool) -> Iterator[str]:
 
 
 def _kept(store: Store, keys: Iterable[str]) -> set[Path]:
-    """Return the records of these keys, and the objects that they name."""
+    """Return the paths of the records of these keys and of their objects."""
     kept = set()
     for key in keys:
         kept.add(store.records.place(key))
@@ -156,7 +156,7 @@ def _entries(folder: Path) -> Iterator[Entry]:
     for path in places:
         with suppress(OSError):
             status = path.lstat()
-            # A lock that is held must keep its name, or two would hold it.
+            # A held lock file must not be removed, or two processes could hold it.
             if path.is_file() and path.suffix != ".lock":
                 record = path.parent.parent == folder / "ac"
                 yield Entry(path, status.st_size, status.st_mtime, record)

@@ -1,4 +1,4 @@
-"""JSON from a file or from elsewhere as a typed value, or one error, whatever it holds."""
+"""Decode untrusted JSON to a typed value, with a single exception type."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def decoded(data: bytes, kind: type[T]) -> T:
-    """Return the value that some JSON stands for; raises msgspec.DecodeError for all else.
+    """Return the decoded value; raises msgspec.DecodeError for any invalid input.
 
-    msgspec has errors of Python's own for what is nested too deeply, and for text that is no UTF-8.
+    msgspec raises RecursionError for deep nesting and UnicodeDecodeError for invalid UTF-8.
 
     >>> decoded(b"[1, 2]", tuple[int, int])
     (1, 2)

@@ -1,4 +1,4 @@
-"""SHA-256, the one identity of bytes and of values."""
+"""SHA-256 digests of bytes, files and JSON values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The SHA-256 of some bytes and their count.
+    """The SHA-256 and the number of bytes.
 
     >>> Digest.of_bytes(b"").sha256[:8]
     'e3b0c442'
@@ -34,14 +34,14 @@ class Digest:
 
     @classmethod
     def of_file(cls, path: Path) -> Digest:
-        """Return the digest of a file's bytes, read once; raises OSError."""
+        """Return the digest of a file; raises OSError."""
         with path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
             return cls(sha256, stream.tell())
 
 
 def canonical_json(value: object) -> bytes:
-    """Return the one JSON text of a value: sorted keys, no spaces, UTF-8, no NaN.
+    """Return the canonical JSON of a value: sorted keys, no spaces, UTF-8, no NaN.
 
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}'

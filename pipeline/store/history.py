@@ -1,4 +1,4 @@
-"""What each step of a project was last made from, and how it last failed."""
+"""The history of a project's steps: the last build of each and its last failure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step was last brought up to date.
+    """The last successful build of a step.
 
-    ``parts`` is what its ``key`` is a hash of, ``code`` the digest of each file of the recipe's
-    code, ``seconds`` how long the recipe took when it ran, ``when`` the time of its end in seconds
-    since 1970.
+    ``key`` is the hash of ``parts``, ``code`` the digest of each file of the recipe's code,
+    ``seconds`` the duration of the recipe's run, ``when`` the Unix time of its end.
     """
 
     key: str
@@ -32,7 +31,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step failed, since which it has not been made."""
+    """The last failure of a step, if no success followed."""
 
     code: str
     message: str
@@ -40,28 +39,28 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History:
-    """Two small files for each step, in a folder of the project. All of it may be deleted."""
+    """Two small files per step in a folder of the project, which may be deleted at any time."""
 
     def __init__(self, folder: Path, aside: Aside) -> None:
         self._folder = folder
         self._aside = aside
 
     def made(self, step: str) -> Made | None:
-        """Return how the step was last made here, or None."""
+        """Return the step's last successful build in this project, or None."""
         return _read(self._place(step, "made"), Made)
 
     def failed(self, step: str) -> Failed | None:
-        """Return how the step failed when it was last tried, or None."""
+        """Return the step's failure if its last run failed, or None."""
         return _read(self._place(step, "failed"), Failed)
 
     def note_made(self, step: str, made: Made) -> None:
-        """Keep how the step was made; what cannot be written is not kept."""
+        """Save a successful build; write errors are ignored."""
         with suppress(OSError):
             self._write(self._place(step, "made"), made)
             self._place(step, "failed").unlink(missing_ok=True)
 
     def note_failed(self, step: str, failed: Failed) -> None:
-        """Keep how the step failed; what cannot be written is not kept."""
+        """Save a failure; write errors are ignored."""
         with suppress(OSError):
             self._write(self._place(step, "failed"), failed)
 

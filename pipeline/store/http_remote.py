@@ -1,6 +1,6 @@
-"""Bazel's layout of a remote cache over HTTP: ``/ac/<key>`` and ``/cas/<sha256>``, GET and PUT.
+"""Remote cache over HTTP in Bazel's layout: GET and PUT of ``/ac/<key>`` and ``/cas/<sha256>``.
 
-Any server that keeps what is PUT will do: nginx with WebDAV, bazel-remote, a bucket's gateway.
+Works with any server that stores PUT bodies: nginx with WebDAV, bazel-remote, a bucket gateway.
 Source: https://bazel.build/remote/caching#http-caching.
 """
 
@@ -24,12 +24,12 @@ _CONNECT_SECONDS = 5.0
 _PIECE = 1 << 18
 _ATTEMPTS = 3
 _FIRST_WAIT = 0.2
-# Slower than this it is no help; the first `seconds` are free.
+# Minimum transfer rate, after the first `seconds`.
 _BYTES_PER_SECOND = 1 << 20
 
 
 class HttpRemote:
-    """A server that keeps what is PUT. One connection for each thread."""
+    """A remote cache on an HTTP server, with one connection per thread."""
 
     def __init__(self, url: str, *, token: str | None, seconds: float) -> None:
         self._url = url.rstrip("/")
@@ -38,7 +38,7 @@ class HttpRemote:
         self._local = threading.local()
 
     def describe(self) -> str:
-        """Return the address without a user's name or password."""
+        """Return the URL without user name and password."""
         parts = urlsplit(self._url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -50,12 +50,12 @@ class HttpRemote:
             return b"".join(self._pieces(answer, MOST_RECORD_BYTES))
 
     def put_record(self, key: str, data: bytes) -> None:
-        """Keep a record."""
+        """Upload a record."""
         with self._asked("PUT", f"ac/{key}", data=data):
             pass
 
     def get_object(self, digest: Digest, target: Path) -> bool:
-        """Write the object's bytes to ``target``, or return False."""
+        """Download the object to ``target``, or return False."""
         with self._asked("GET", f"cas/{digest.sha256}", stream=True) as answer:
             if answer.status_code == 404:
                 return False
@@ -65,7 +65,7 @@ class HttpRemote:
             return True
 
     def put_object(self, digest: Digest, source: Path) -> None:
-        """Keep an object, unless it is there already."""
+        """Upload an object, unless it exists already."""
         path = f"cas/{digest.sha256}"
         with self._asked("HEAD", path) as answer:
             if answer.status_code == 200:
@@ -75,7 +75,7 @@ class HttpRemote:
 
     @contextmanager
     def _asked(self, method: str, path: str, **options: Any) -> Iterator[Response]:
-        """Yield a 2xx answer, or a 404 to what only reads; raises RemoteFault for any other."""
+        """Yield a 2xx response, or 404 for GET and HEAD; raises RemoteFault for any other."""
         from requests import RequestException
 
         wanted = (404,) if method in ("GET", "HEAD") else ()
@@ -83,11 +83,11 @@ class HttpRemote:
             answer = self._answer(method, path, options)
             with answer:
                 if answer.status_code in (401, 403):
-                    raise RemoteFault(f"it refuses us (HTTP {answer.status_code})", final=True)
+                    raise RemoteFault(f"access denied (HTTP {answer.status_code})", final=True)
                 if not answer.ok and answer.status_code not in wanted:
-                    raise RemoteFault(f"it answers with HTTP {answer.status_code}")
+                    raise RemoteFault(f"HTTP status {answer.status_code}")
                 if 300 <= answer.status_code < 400:
-                    raise RemoteFault("it redirects, which is not followed", final=True)
+                    raise RemoteFault("redirects are not followed", final=True)
                 yield answer
         except RequestException as error:
             raise RemoteFault(_reason(error)) from None
@@ -124,33 +124,33 @@ class HttpRemote:
         raise AssertionError("the last attempt returns or raises")
 
     def _pieces(self, answer: Response, most: int) -> Iterator[bytes]:
-        """Yield the body; raises RemoteFault when it is too long, cut short or takes too long."""
+        """Yield the body; raises RemoteFault when it is too long, truncated or too slow."""
         from urllib3.exceptions import HTTPError
         from urllib3.exceptions import TimeoutError as TooLate
 
         if "Content-Encoding" in answer.headers:
-            raise RemoteFault("it sends an encoding that was not asked for")
+            raise RemoteFault("unexpected Content-Encoding")
         until = time.monotonic() + self._seconds + most / _BYTES_PER_SECOND
         got = 0
         try:
-            # What is there is taken at once: a whole piece may be long in coming.
+            # read1 returns available bytes at once, so that the deadline is checked often.
             while piece := answer.raw.read1(_PIECE):
                 got += len(piece)
                 if got > most:
-                    raise RemoteFault("it sends more bytes than asked for")
+                    raise RemoteFault("the response is too large")
                 if time.monotonic() > until:
-                    raise RemoteFault("it is too slow")
+                    raise RemoteFault("the transfer is too slow")
                 yield piece
         except TooLate:
-            raise RemoteFault("it does not answer in time") from None
+            raise RemoteFault("timed out") from None
         except HTTPError:
-            raise RemoteFault("it breaks off in the middle") from None
+            raise RemoteFault("the response is truncated") from None
         told = answer.headers.get("Content-Length", "")
         if told.isdecimal() and int(told) != got:
-            raise RemoteFault("it breaks off in the middle")
+            raise RemoteFault("the response is truncated")
 
     def _authorised(self, request: PreparedRequest) -> PreparedRequest:
-        # An explicit way, so that a netrc of the user's is never sent instead.
+        # An auth callable keeps requests from sending credentials of a netrc.
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
@@ -170,7 +170,7 @@ def _reason(error: Exception) -> str:
     from requests import Timeout
 
     if isinstance(error, Timeout):
-        return "it does not answer in time"
+        return "timed out"
     if isinstance(error, NotConnected):
-        return "it cannot be reached, or breaks off"
+        return "connection failed"
     return type(error).__name__

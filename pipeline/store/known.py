@@ -1,4 +1,4 @@
-"""The digest of each version of a file, remembered so that no version is read twice."""
+"""A database of file digests, so that unchanged files are not hashed again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pipeline.store.digest import Digest
 
-# A file changed within the clock tick of its ctime looks unchanged: such a version is not
-# remembered. Linux ticks at 1 to 10 ms, FAT at 2 s for mtime, which ctime makes up for.
+# A file changed again within one clock tick looks unchanged, so recent versions are not stored.
+# Linux ticks at 1 to 10 ms; FAT at 2 s for mtime, but ctime is finer.
 TICK_NS = 50_000_000
 
 _SCHEMA = """
@@ -27,10 +27,9 @@ CREATE TABLE IF NOT EXISTS files (
 class KnownDigests:
     """Digests by path and file version: inode, size, mtime_ns and ctime_ns.
 
-    Safe in threads and with several processes on one database. What it holds can always be had
-    again from the files, so a corrupt database is moved aside and begun anew. ``seen`` holds the
-    version of each file and folder as it was asked for; ``unsure`` tells that one was changing
-    meanwhile.
+    Safe for threads and for several processes on one database. A corrupt database is moved aside
+    and recreated. ``seen`` holds the version of each file and folder that was looked up;
+    ``unsure`` is set if one of them was changing meanwhile.
     """
 
     def __init__(self, database: Path) -> None:
@@ -43,13 +42,13 @@ class KnownDigests:
         self._connection = self._open()
 
     def digest(self, path: Path) -> Digest:
-        """Return the digest of the file's bytes as they are now; raises OSError."""
+        """Return the current digest of a file; raises OSError."""
         path = path.absolute()
         name = str(path)
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            # Reading a pipe would wait for ever.
-            raise OSError(errno.EINVAL, "It is not a file", name)
+            # Reading a pipe might block forever.
+            raise OSError(errno.EINVAL, "Not a regular file", name)
         version = version_of(status)
         known = self._look_up(name, version)
         if known is None:
@@ -63,7 +62,7 @@ class KnownDigests:
         return known
 
     def watch(self, folder: Path) -> None:
-        """See a folder, whose version changes with the names in it; raises OSError."""
+        """Record the version of a folder, which changes with its entries; raises OSError."""
         status = folder.stat()
         self.unsure |= not _settled(status)
         self.seen[str(folder.absolute())] = version_of(status)
@@ -82,7 +81,7 @@ class KnownDigests:
                 row = asked.execute(query, (path, version)).fetchone()
             return Digest(row[0], row[1]) if row else None
         except sqlite3.OperationalError:
-            return None  # Locked: the file is read instead.
+            return None  # Locked: the file is hashed instead.
         except (sqlite3.DatabaseError, ValueError, TypeError):
             self._begin_anew(asked)
             return None
@@ -96,8 +95,8 @@ class KnownDigests:
             with self._guard:
                 asked.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
         except sqlite3.OperationalError:
-            # Locked, read-only or full: files are read again next time, nothing is lost. Another
-            # try for each file would wait for each as long.
+            # Locked, read-only or full: files are hashed again next time. Retrying for each file
+            # would wait for the timeout each time.
             self._writable = False
         except sqlite3.DatabaseError:
             self._begin_anew(asked)
@@ -140,7 +139,7 @@ class KnownDigests:
     def _move_aside(self) -> None:
         wreck = self._database.with_name(f"{self._database.name}.corrupt-{time.time_ns()}")
         print(
-            f"warning: {self._database} is corrupt; it was moved to {wreck.name} and begun anew.",
+            f"warning: {self._database} is corrupt; moved to {wreck.name} and recreated.",
             file=sys.stderr,
         )
         for suffix in ("", "-wal", "-shm"):
@@ -154,5 +153,5 @@ def _settled(status: os.stat_result) -> bool:
 
 
 def version_of(status: os.stat_result) -> str:
-    """Return what tells one version of a file from the next."""
+    """Return an identifier of a file's version: inode, size, mtime_ns and ctime_ns."""
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

@@ -1,4 +1,4 @@
-"""The content-addressed store: every output once, under its own SHA-256."""
+"""The content-addressed store: each output stored once under its SHA-256."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Objects:
         self._aside = aside
 
     def path(self, digest: Digest) -> Path:
-        """Return where the object lies, whether or not it is there."""
+        """Return the path of the object, whether or not it exists."""
         return self._folder / digest.sha256[:2] / digest.sha256
 
     def put(self, source: Path, digest: Digest) -> None:
-        """Keep a copy of ``source``, whose digest was just taken; raises OSError."""
+        """Store a copy of ``source``, which has this digest; raises OSError."""
         place = self.path(digest)
         if touch(place) and _size(place) == digest.size:
             return
@@ -31,13 +31,13 @@ class Objects:
             copy(source, part)
 
     def receive(self, digest: Digest) -> AbstractContextManager[Path]:
-        """Yield a path to write the object to; it is kept when the block ends well."""
+        """Yield a path to write the object to; it is stored if the block succeeds."""
         return self._aside(self.path(digest))
 
     def fetch(self, digest: Digest, target: Path) -> bool:
-        """Write the object to ``target``; a missing or corrupt one is dropped and gives false."""
+        """Copy the object to ``target``; False if it is missing or corrupt, then it is removed."""
         place = self.path(digest)
-        # First of all: a collection spares what was used since it looked.
+        # Touch first: a running collection keeps files used since it listed them.
         if not touch(place):
             return False
         try:
@@ -54,13 +54,13 @@ class Objects:
 
 
 def touch(place: Path) -> bool:
-    """Note that a file was used, which file systems seldom do; false if there is none."""
+    """Set a file's mtime to now, as its time of last use; False if there is none."""
     try:
         os.utime(place)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return place.exists()  # Another user's, in a shared cache.
+        return place.exists()  # Owned by another user, in a shared cache.
     return True
 
 
@@ -81,5 +81,5 @@ def copy(source: Path, target: Path) -> None:
             while os.copy_file_range(reader.fileno(), writer.fileno(), 1 << 30):
                 pass
     except OSError:
-        # Some file systems refuse it across mounts; then a plain copy tells the real error.
+        # Not supported across some mounts; a plain copy raises the actual error, if any.
         shutil.copyfile(source, target)

@@ -1,4 +1,4 @@
-"""The action cache: what each key gave, one small file per key."""
+"""The action cache: the outputs of each key, one small file per key."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pipeline.store.objects import touch
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The outputs of one action: label → path inside the output → digest; and how long it took.
+    """The outputs of one action: label → path inside the output → digest; and its duration.
 
-    The path is empty for an output that is a file.
+    The path is empty if the output is a file.
     """
 
     action: str
@@ -26,14 +26,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Records:
-    """Records by key, in ``<folder>/<first two digits>/<key>``: a SHA-256, a newline, JSON."""
+    """Records by key, in ``<folder>/<first two digits>/<key>``: SHA-256, newline, JSON."""
 
     def __init__(self, folder: Path, aside: Aside = aside) -> None:
         self._folder = folder
         self._aside = aside
 
     def get(self, key: str) -> Record | None:
-        """Return the record, or None; one that cannot be read is dropped."""
+        """Return the record, or None; a corrupt one is removed."""
         place = self.place(key)
         try:
             sha256, _, data = place.read_bytes().partition(b"\n")
@@ -47,17 +47,17 @@ class Records:
             return None
 
     def put(self, key: str, record: Record) -> None:
-        """Keep a record; raises OSError."""
+        """Store a record; raises OSError."""
         with self._aside(self.place(key)) as part:
             data = msgspec.json.encode(record)
             part.write_bytes(Digest.of_bytes(data).sha256.encode() + b"\n" + data)
 
     def touch(self, key: str) -> bool:
-        """Note that the record was used; false if there is none."""
+        """Update the time of the record's last use; False if there is none."""
         return touch(self.place(key))
 
     def drop(self, key: str) -> None:
-        """Forget a record; fine if there is none."""
+        """Remove a record if it exists."""
         place = self.place(key)
         with suppress(OSError):
             if place.is_dir() and not place.is_symlink():
@@ -66,5 +66,5 @@ class Records:
                 place.unlink()
 
     def place(self, key: str) -> Path:
-        """Return where the record lies, whether or not it is there."""
+        """Return the path of the record, whether or not it exists."""
         return self._folder / key[:2] / key

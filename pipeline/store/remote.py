@@ -1,4 +1,4 @@
-"""A cache elsewhere, as the store sees it: records by key and objects by digest."""
+"""The protocol of a remote cache: records by key and objects by digest."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MOST_RECORD_BYTES = 2**20
 
 
 class RemoteFault(Exception):
-    """The cache did not do what it was asked; the text says why, in a few words, no secret in it.
+    """A failed request to a remote cache; the text is a short reason without secrets.
 
-    ``final`` when asking again, or for anything else, would fail the same way.
+    ``final`` if every further request would fail, too.
     """
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
@@ -22,19 +22,19 @@ class RemoteFault(Exception):
 
 
 class Remote(Protocol):
-    """A cache elsewhere. Nothing that it says is believed; every method may raise RemoteFault."""
+    """A remote cache, which is not trusted. Every method may raise RemoteFault."""
 
     def describe(self) -> str:
-        """Return its address, without what is secret in it."""
+        """Return its URL without secrets."""
 
     def get_record(self, key: str) -> bytes | None:
-        """Return at most MOST_RECORD_BYTES, or None where it has no record."""
+        """Return the record, at most MOST_RECORD_BYTES, or None."""
 
     def put_record(self, key: str, data: bytes) -> None:
-        """Keep a record."""
+        """Upload a record."""
 
     def get_object(self, digest: Digest, target: Path) -> bool:
-        """Write at most ``digest.size`` bytes to ``target``; False where it has no such object."""
+        """Write at most ``digest.size`` bytes to ``target``; False if there is no such object."""
 
     def put_object(self, digest: Digest, source: Path) -> None:
-        """Keep an object, unless it is there already."""
+        """Upload an object, unless it exists already."""

@@ -1,4 +1,4 @@
-"""The caches elsewhere, by their addresses."""
+"""Open a remote cache by its URL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pipeline.store.remote import Remote
 
 
 def open_remote(url: str, *, token: str | None, seconds: float) -> Remote:
-    """Return the cache at an address, with nothing asked yet.
+    """Return the remote cache at a URL, without connecting.
 
-    Raises PipelineError (CONFIG) where no library knows such a place.
+    Raises PipelineError (CONFIG) for an unsupported URL.
     """
     if url.startswith(("http://", "https://")):
         from pipeline.store.http_remote import HttpRemote

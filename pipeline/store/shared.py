@@ -1,4 +1,4 @@
-"""What is shared with other machines: a remote cache that can slow a build, never break it."""
+"""A remote cache shared with other machines; its failures never fail a build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_FAULTS = 3
 
 
 class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record as it travels: with the key that it belongs to, and who vouches for both."""
+    """A record in the remote cache, with its key and the HMAC of both."""
 
     key: str
     record: Record
@@ -28,10 +28,10 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Shared:
-    """A remote cache that is asked until it has failed a few times, and never believed.
+    """An untrusted remote cache, disabled for the rest of the run after a few failures.
 
-    Objects are checked against their digest. A record says what a key gave: it is bound to its
-    key, and with a ``secret`` (HMAC-SHA256) only one that was made by someone who has it counts.
+    Objects are checked against their digest. A record is bound to its key, and with a ``secret``
+    only records with a valid HMAC-SHA256 are accepted.
     """
 
     def __init__(self, remote: Remote, *, write: bool, secret: bytes = b"") -> None:
@@ -42,7 +42,7 @@ class Shared:
         self._guard = threading.Lock()
 
     def record(self, key: str) -> Record | None:
-        """Return what the remote cache says that a key gave, if it can be used."""
+        """Return the record of a key from the remote cache, if there is a valid one."""
         if not self._asked():
             return None
         try:
@@ -55,12 +55,12 @@ class Shared:
             self._failed(fault)
             return None
         except (msgspec.MsgspecError, ValueError):
-            self._failed(RemoteFault("it has a record that cannot be read"))
+            self._failed(RemoteFault("a record is malformed"))
             return None
         return envelope.record
 
     def obtain(self, digest: Digest, objects: Objects) -> bool:
-        """Bring an object into the store, if the remote cache has it and it is what it says."""
+        """Download an object into the store; False if it is missing or does not match."""
         if not self._asked():
             return False
         try:
@@ -68,7 +68,7 @@ class Shared:
                 if not self._remote.get_object(digest, part):
                     raise _Missing
                 if Digest.of_file(part) != digest:
-                    raise RemoteFault("it sends other bytes than their digest says")
+                    raise RemoteFault("an object does not match its digest")
         except _Missing:
             return False
         except RemoteFault as fault:
@@ -77,7 +77,7 @@ class Shared:
         return True
 
     def offer(self, key: str, record: Record, objects: Objects) -> None:
-        """Give away what a key gave: the objects first, since a record promises them."""
+        """Upload the outputs of a key: objects first, since a record refers to them."""
         if not self._write or not self._asked():
             return
         try:
@@ -89,18 +89,18 @@ class Shared:
         except RemoteFault as fault:
             self._failed(fault)
         except OSError:
-            return  # An object went meanwhile: another run tidies up.
+            return  # Another run's collection removed an object.
 
     def _check(self, key: str, envelope: _Envelope) -> None:
         if envelope.key != key:
-            raise RemoteFault("it has another key's record in this one's place")
+            raise RemoteFault("a record belongs to another key")
         if self._secret and not hmac.compare_digest(envelope.mac, self._mac(key, envelope.record)):
-            raise RemoteFault("it has a record that nobody vouches for who knows the secret")
+            raise RemoteFault("a record's signature is invalid")
         for members in envelope.record.outputs.values():
             for name in members:
                 parts = PurePosixPath(name).parts
                 if name and (not confined(name) or not parts):
-                    raise RemoteFault("it has a record with a path that leads elsewhere")
+                    raise RemoteFault("a record has a path outside of its output")
 
     def _mac(self, key: str, record: Record) -> str:
         if not self._secret:
@@ -117,7 +117,7 @@ class Shared:
             self._faults = _MOST_FAULTS if fault.final else self._faults + 1
             if given_up or not (first or not self._asked()):
                 return
-        rest = "" if self._asked() else "; it is left alone for the rest of this run"
+        rest = "" if self._asked() else "; disabled for the rest of this run"
         print(
             f"warning: the remote cache {self._remote.describe()}: {printable(str(fault))}{rest}.",
             file=sys.stderr,
@@ -125,11 +125,11 @@ class Shared:
 
 
 class _Missing(Exception):
-    """The remote cache does not have it, which is no fault."""
+    """The remote cache does not have the object."""
 
 
 def confined(name: str) -> bool:
-    r"""Tell whether a relative path stays where it begins, on every system.
+    r"""Return whether a relative path stays inside its folder on every operating system.
 
     >>> [confined(each) for each in ("a/b", "../a", "/a", "a/../b", "c:a", "a\\b", "")]
     [True, False, False, False, False, False, False]

@@ -1,4 +1,4 @@
-"""The store as the steps see it: known digests, objects, records and locks in one folder."""
+"""The local cache: file digests, objects, records and locks in one folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SAY_SECONDS = 1.0
 
 
 class Store:
-    """The cache folder, with a remote cache behind it where there is one.
+    """The cache folder, optionally backed by a remote cache.
 
-    Everything in it can be had again, so it may be deleted at any time.
+    Everything in it can be built or downloaded again, so it may be deleted at any time.
     """
 
     def __init__(self, folder: Path, shared: Shared | None = None) -> None:
@@ -33,21 +33,21 @@ class Store:
         self._closed = False
 
     def recall(self, key: str) -> Record | None:
-        """Return what a key gave, here or elsewhere, and keep it here; raises OSError."""
+        """Return the record of a key, local or remote, and store it locally; raises OSError."""
         record = self.peek(key)
         if record is not None and not self.records.touch(key):
             self.records.put(key, record)
         return record
 
     def peek(self, key: str) -> Record | None:
-        """Return what a key gave, here or elsewhere."""
+        """Return the record of a key, local or remote."""
         record = self.records.get(key)
         if record is None and self.shared is not None:
             record = self.shared.record(key)
         return record
 
     def fetch(self, digest: Digest, target: Path) -> bool:
-        """Write an object to ``target``, from here or elsewhere; false if nobody has it."""
+        """Write an object, local or remote, to ``target``; False if there is none."""
         if self.objects.fetch(digest, target):
             return True
         return (
@@ -57,17 +57,17 @@ class Store:
         )
 
     def keep(self, key: str, record: Record, *, share: bool) -> None:
-        """Keep what a key gave, once its objects are kept; raises OSError."""
+        """Store the record of a key, whose objects are stored already; raises OSError."""
         self.records.put(key, record)
         if share and self.shared is not None:
             self.shared.offer(key, record, self.objects)
 
     @contextmanager
     def lock(self, name: str, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold the lock ``name`` among all processes; ``say`` tells while it is waited for.
+        """Hold the lock ``name`` across processes; ``say`` is called while waiting.
 
-        The lock goes with the process that holds it, however that ends. Raises OSError, also when
-        the store is closed meanwhile.
+        The operating system releases it when the process ends. Raises OSError, also when the
+        store is closed meanwhile.
         """
         from filelock import FileLock, Timeout
 
@@ -81,7 +81,7 @@ class Store:
             try:
                 lock.acquire(timeout=patience)
             except Timeout:
-                say("waiting for another run that builds the same")
+                say("waiting for another run that builds this step")
                 patience = _SAY_SECONDS
         try:
             yield
@@ -89,7 +89,7 @@ class Store:
             lock.release()
 
     def close(self) -> None:
-        """Close the database and remove what was temporary."""
+        """Close the database and remove temporary files."""
         self._closed = True
         self.temporary.close()
         self.known.close()

@@ -1,4 +1,4 @@
-"""Where files are made before they take their place; what a killed run left there is removed."""
+"""Temporary folders of runs, with removal of what killed runs left behind."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class Temporary:
-    """A folder of folders, one for each run, whose lock tells that its run is still alive.
+    """A temporary folder per run, with a lock that is held while the run is alive.
 
-    A lock goes with its process, however that ends. So this holds also where a cache is shared
-    by containers and machines, which know nothing of each other's process ids.
+    The operating system releases a lock when its process ends, so this also works for a cache
+    shared by containers and machines, where process ids mean nothing.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._guard = threading.Lock()
-        # When the run began, then what makes it the only one of that name.
+        # Start time of the run, then a unique id.
         self._token = f"{time.time_ns()}-{uuid.uuid4().hex}"
         self._lock: BaseFileLock | None = None
         self._closed = False
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Yield an empty folder that goes when the block ends; raises OSError."""
+        """Yield an empty folder, removed at the end of the block; raises OSError."""
         folder = self._own() / uuid.uuid4().hex
         folder.mkdir()
         try:
@@ -47,9 +47,9 @@ class Temporary:
 
     @contextmanager
     def aside(self, target: Path) -> Iterator[Path]:
-        """Yield a path to write; on success it becomes ``target``, on any failure it goes.
+        """Yield a path to write; rename it to ``target`` on success, remove it on failure.
 
-        Raises OSError; ``target`` then still holds what it held before.
+        Raises OSError; ``target`` is then unchanged.
         """
         part = self._own() / uuid.uuid4().hex
         try:
@@ -60,7 +60,7 @@ class Temporary:
                 part.unlink()
 
     def place(self, part: Path, target: Path) -> None:
-        """Let a file made here become ``target``, on whatever file system that is."""
+        """Move a temporary file to ``target`` atomically, on any file system."""
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             replace(part, target)
@@ -70,9 +70,9 @@ class Temporary:
             self._place_beside(part, target)
 
     def sweep(self) -> float:
-        """Remove what runs that were killed have left.
+        """Remove the leftovers of killed runs.
 
-        Returns when the oldest run began that is still alive, in seconds since 1970.
+        Returns the start of the oldest live run as Unix time.
         """
         oldest = time.time()
         try:
@@ -88,7 +88,7 @@ class Temporary:
         return oldest
 
     def close(self) -> None:
-        """Remove this run's folder, also from under steps that were interrupted."""
+        """Remove this run's folder, even if interrupted steps still use it."""
         with self._guard:
             self._closed = True
             if self._lock is not None:
@@ -118,7 +118,7 @@ class Temporary:
             if self._lock is None:
                 self.sweep()
                 self._folder.mkdir(parents=True, exist_ok=True)
-                # The lock comes first: a folder without one is taken for a dead run's.
+                # Lock first: a folder without a held lock counts as a dead run's.
                 lock = self._lock_of(self._token)
                 lock.acquire(timeout=0)
                 self._lock = lock
@@ -126,7 +126,7 @@ class Temporary:
         return own
 
     def _is_dead(self, token: str) -> bool:
-        """Tell whether a run has ended; what it left here is then removed."""
+        """Return whether a run has ended; its leftovers are then removed."""
         from filelock import Timeout
 
         lock = self._lock_of(token)
@@ -136,7 +136,7 @@ class Temporary:
             return False
         try:
             shutil.rmtree(self._folder / token, ignore_errors=True)
-            # A worker that has not noticed its end may still write: then the next run removes it.
+            # A worker that is still ending may write into it; then the next run removes it.
             if not (self._folder / token).exists():
                 self._place_of_lock(token).unlink(missing_ok=True)
         finally:
@@ -146,7 +146,7 @@ class Temporary:
     def _lock_of(self, token: str) -> BaseFileLock:
         from filelock import FileLock
 
-        # One thread takes it, another closes the run.
+        # Acquired in one thread, released in another.
         return FileLock(self._place_of_lock(token), thread_local=False)
 
     def _place_of_lock(self, token: str) -> Path:

@@ -1,1 +1,1 @@
-"""From pictures and sounds to the exact bytes that a guest hands to set_input."""
+"""Tensors: from images, sounds and texts to the bytes that a guest passes to set_input."""

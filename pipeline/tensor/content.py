@@ -1,4 +1,4 @@
-"""The bytes of a file as numbers, for models that read files."""
+"""The bytes of a file as a tensor, for models that classify files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from pipeline.config.tensor_tables import Content
 
-# White space at the ends is looked for in no more than this.
+# How many bytes at each end are searched for white space.
 _SPARE = 1 << 20
 
 
 def read_content(path: Path, content: Content) -> Any:
-    """Return ``head`` first and ``tail`` last bytes of a file in float64, from 0 to 255.
+    """Return the ``head`` first and ``tail`` last bytes of a file as float64, from 0 to 255.
 
-    No more of the file is read than is needed; raises OSError.
+    Reads no more of the file than needed; raises OSError.
     """
     import numpy
 
@@ -26,7 +26,7 @@ def read_content(path: Path, content: Content) -> Any:
         stream.seek(max(0, size - content.tail - _SPARE))
         last = stream.read()
     if content.strip:
-        # A file that was read whole is stripped at both ends.
+        # A file that was read completely is stripped at both ends.
         first = first.strip() if len(first) == size else first.lstrip()
         last = last.strip() if len(last) == size else last.rstrip()
     found = numpy.full(content.head + content.tail, float(content.pad))

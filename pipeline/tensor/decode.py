@@ -1,4 +1,4 @@
-"""A picture's file to its pixels: orientation, colour profile, transparency, depth."""
+"""Decode an image file: orientation, colour profile, transparency, bit depth."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def decode(
     least: tuple[int, int] | None = None,
     pixels: int | None = None,
 ) -> Image:
-    """Return the picture in ``mode``, with 8 bits a channel.
+    """Return the image in ``mode``, with 8 bits per channel.
 
-    EXIF orientation is applied. With ``profile`` the colours are those that its ICC profile means,
-    in sRGB, else its numbers are taken as they are. What is transparent is laid on ``background``
-    (red, green, blue), unless the mode keeps it. 16-bit grey keeps its upper 8 bits. Grey of a
-    colour picture is ITU-R 601 luma, and colours of CMYK its inverse, as Pillow rounds them. Of an
-    animation the first frame is taken. With ``least`` (height, width) a JPEG may come out smaller
-    than it is, by a power of two, but no smaller than that. A picture of more than ``pixels``
-    pixels, or than Pillow's limit, is not decoded.
+    EXIF orientation is applied. With ``profile``, colours are converted from the ICC profile to
+    sRGB, else the profile is ignored. Transparency is blended with ``background`` (red, green,
+    blue), unless the mode keeps it. 16-bit grey keeps its upper 8 bits. Colour becomes grey as
+    ITU-R 601 luma, and CMYK becomes RGB by inversion, as Pillow rounds them. An animation yields
+    its first frame. With ``least`` (height, width) a JPEG may be decoded at a size reduced by a
+    power of two, but not below that. An image of more than ``pixels`` pixels, or of more than
+    Pillow's limit, is refused.
 
     Raises PipelineError (TENSOR).
     """
@@ -52,55 +52,55 @@ def decode(
             count, most = opened.width * opened.height, pixels or limit
             if most is not None and count > most:
                 raise refuse(
-                    "The picture has more pixels than are safe to decode.",
-                    f"{opened.width} x {opened.height}, which is {count}",
-                    f"At most {most} are decoded; pixels = {count} allows it, as does --pixels.",
+                    "The image has too many pixels.",
+                    f"{opened.width} x {opened.height} = {count}",
+                    f"The limit is {most}: raise it with pixels = {count} or --pixels.",
                 )
             if least is not None:
-                # Turned pictures have their sides swapped; twice the longer does for both.
+                # EXIF rotation swaps the sides: the longer one covers both.
                 opened.draft(None, (max(least), max(least)))
             with unlimited() if pixels is not None else nullcontext():
                 opened.load()
-            # Not the function's own result, which copies a picture that lies upright.
+            # In place: otherwise an upright image is copied.
             ImageOps.exif_transpose(opened, in_place=True)
             deep = opened.mode.startswith("I;16")
             shallow = _eight_bits(opened) if deep else opened
             flat = _flat(in_srgb(shallow) if profile else shallow, mode, background)
     except DecompressionBombError as error:
-        # Of a part that is larger than the whole.
-        raise refuse("The picture is truncated or damaged.", str(error)) from None
+        # Raised for a tile larger than the image.
+        raise refuse("The image is truncated or damaged.", str(error)) from None
     except UnidentifiedImageError:
         raise refuse(
-            "The file is not a picture that Pillow can read.",
+            "The file is not an image that Pillow can read.",
             _begin(picture),
-            hint="JPEG, PNG, WebP, BMP, TIFF, GIF and, where Pillow has it, AVIF are read.",
+            hint="Use JPEG, PNG, WebP, BMP, TIFF, GIF or, if Pillow supports it, AVIF.",
         ) from None
     except ProfileError as error:
         raise refuse(
-            "The picture's colour profile cannot be applied.",
+            "The image's colour profile cannot be applied.",
             str(error),
-            'profile = "ignore" takes its numbers as they are.',
+            'Set profile = "ignore" to skip it.',
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise refuse(
-            "The picture is truncated or damaged.", str(error), "Fetch or export it again."
+            "The image is truncated or damaged.", str(error), "Download or export it again."
         ) from None
     if 0 in flat.size:
-        raise refuse("The picture has no pixels.", f"{flat.width} x {flat.height}")
+        raise refuse("The image has no pixels.", f"{flat.width} x {flat.height}")
     return flat
 
 
 def _begin(picture: Path) -> str:
     with picture.open("rb") as stream:
-        return f"a file that begins with {data!r}" if (data := stream.read(12)) else "an empty file"
+        return f"a file that starts with {data!r}" if (data := stream.read(12)) else "an empty file"
 
 
 @contextmanager
 def unlimited() -> Iterator[int | None]:
-    """Yield Pillow's limit of pixels, which does not hold in the block: one thread is in it.
+    """Disable Pillow's pixel limit in the block and yield it; one thread at a time.
 
-    Pillow warns where a picture has more, and fails where it has twice as many. The limit is one
-    for the whole process, so it is never changed, but looked at in its place.
+    Pillow warns above the limit and fails above twice the limit. The limit is global to the
+    process, so callers compare against the yielded value themselves.
     """
     from PIL import Image
 
@@ -113,7 +113,7 @@ def unlimited() -> Iterator[int | None]:
 
 
 def _opened(picture: Path) -> tuple[ImageFile, int | None]:
-    """Return a picture of which no more than its head has been read, and Pillow's limit."""
+    """Open an image, reading only its header; also return Pillow's pixel limit."""
     from PIL import Image
 
     with unlimited() as limit:
@@ -121,7 +121,7 @@ def _opened(picture: Path) -> tuple[ImageFile, int | None]:
 
 
 def pixels_of(image: Image) -> Any:
-    """Return a picture's bytes, of shape height × width × channels."""
+    """Return an image's bytes, of shape height × width × channels."""
     import numpy
 
     if image.mode == "RGB" and (pixels := _pixels_of_rgb(image)) is not None:
@@ -131,9 +131,9 @@ def pixels_of(image: Image) -> Any:
 
 
 def _pixels_of_rgb(image: Image) -> Any:
-    """Return a coloured picture's bytes, or None where its memory cannot be looked into.
+    """Return an RGB image's bytes, or None if its memory cannot be viewed.
 
-    Pillow's own way to an array copies it twice, and lets no other thread run meanwhile.
+    numpy.asarray copies the image twice and holds the GIL meanwhile.
     """
     import cv2
     import numpy
@@ -141,7 +141,7 @@ def _pixels_of_rgb(image: Image) -> Any:
 
     if (held := _held(image)) is not None:
         return cv2.cvtColor(held, cv2.COLOR_RGBA2RGB)
-    # Pictures of more than 4 megapixels lie in several blocks, which cannot be looked into.
+    # Images of more than 4 megapixels are stored in several blocks, which cannot be viewed.
     rows = core.get_block_size() // (4 * image.width) - 1
     if rows < 1:
         return None
@@ -157,9 +157,9 @@ def _pixels_of_rgb(image: Image) -> Any:
 
 
 def _held(image: Image) -> Any:
-    """Return the memory of a coloured picture, four bytes a pixel; None where that is several.
+    """Return a view of an RGB image's memory, four bytes per pixel; None if it has several blocks.
 
-    It is there as long as the picture.
+    The view is valid as long as the image.
     """
     import nanoarrow
     import numpy
@@ -177,7 +177,7 @@ def _flat(image: Image, mode: Mode, background: Sequence[int]) -> Image:
     if image.mode == mode and not (image.has_transparency_data and mode != "RGBA"):
         return image
     if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of mode {image.mode} have no stated range")
+        raise ValueError(f"pixels of mode {image.mode} have no defined range")
     if image.has_transparency_data and mode != "RGBA":
         coloured = image.convert("RGBA")
         ground = Pillow.new("RGBA", coloured.size, (*background, 255))
@@ -186,7 +186,7 @@ def _flat(image: Image, mode: Mode, background: Sequence[int]) -> Image:
 
 
 def _eight_bits(image: Image) -> Image:
-    """Return 16-bit grey as its upper 8 bits, with transparency where a PNG declares a value so."""
+    """Return the upper 8 bits of 16-bit grey, with the transparent value of a PNG as alpha."""
     import numpy
     from PIL import Image as Pillow
 

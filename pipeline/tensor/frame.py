@@ -1,4 +1,4 @@
-"""The part of a picture that becomes the tensor, brought to its size by a named kernel."""
+"""Crop, rotate, fit and resize an image to the size of a tensor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PILLOW = {"pillow-bilinear": 2, "pillow-bicubic": 3, "pillow-lanczos": 1}
 
 
 def cropped(image: Image, crop: Crop | None, name: str) -> Image:
-    """Return the rows and columns that are kept; raises PipelineError (TENSOR)."""
+    """Return the cropped image; raises PipelineError (TENSOR)."""
     if crop is None:
         return image
     width, height = image.size
@@ -26,38 +26,36 @@ def cropped(image: Image, crop: Crop | None, name: str) -> Image:
         if end > limit:
             raise PipelineError(
                 Code.TENSOR,
-                f"The crop takes {key} that the picture does not have.",
+                f"The crop exceeds the image's {key}.",
                 where=name,
                 expected=f"at most {limit}",
                 found=str(end),
-                hint=f"The picture is {height} rows by {width} columns.",
+                hint=f"The image has {height} rows and {width} columns.",
             )
     return _part(image, (columns[0], rows[0], columns[1], rows[1]))
 
 
 def _part(image: Image, box: tuple[int, int, int, int]) -> Image:
-    # Pillow would ask whether the part is too large, too.
+    # Pillow applies its pixel limit to the part, too.
     with unlimited():
         return image.crop(box)
 
 
 def rotated(image: Image, degrees: int) -> Image:
-    """Return a picture turned counter-clockwise by a multiple of 90 degrees, its pixels kept."""
+    """Rotate an image counter-clockwise by a multiple of 90 degrees, without resampling."""
     from PIL.Image import Transpose
 
     return image.transpose(Transpose[f"ROTATE_{degrees}"]) if degrees else image
 
 
 def fitted(image: Image, tensor: Tensor, height: int, width: int) -> Array:
-    """Return a picture's pixels at another size, as the tensor's ``fit`` says.
+    """Resize an image to height × width × channels by the tensor's ``fit``.
 
-    Their shape is height × width × channels.
-
-    ``stretch`` changes the aspect. ``centre`` keeps the largest part from the middle that has the
-    aspect of the result; with ``shorter`` the picture is first resized so that its shorter side
-    is that long, and the longer one ``int(shorter × long / short)``, and what is kept begins at
+    ``stretch`` changes the aspect ratio. ``centre`` takes the largest centre crop with the aspect
+    ratio of the result; with ``shorter`` the image is first resized so that its shorter side has
+    that length and the longer one ``int(shorter × long / short)``, and the crop starts at
     ``round((side - kept) / 2)``: torchvision's Resize and CenterCrop. ``pad`` resizes so that the
-    whole picture fits, the other side rounded half up, and fills what is left on both sides.
+    whole image fits, the other side rounded half up, and fills both margins.
     """
     assert tensor.resize is not None
     if tensor.fit == "centre":
@@ -75,11 +73,11 @@ def fitted(image: Image, tensor: Tensor, height: int, width: int) -> Array:
 
 
 def resized(image: Image, height: int, width: int, kernel: str) -> Array:
-    """Return a picture's pixels at another size, by a named kernel of OpenCV or Pillow, on bytes.
+    """Resize an image with a named kernel of OpenCV or Pillow, on bytes.
 
-    ``nearest`` is OpenCV's INTER_NEAREST_EXACT, which takes the pixel under the centre of each
-    new one; INTER_NEAREST differs between versions of OpenCV. Pillow's kernels smooth what they
-    make smaller, which OpenCV's do not but for its area.
+    ``nearest`` is OpenCV's INTER_NEAREST_EXACT, which takes the pixel at the centre of each new
+    one; INTER_NEAREST differs between versions of OpenCV. When downscaling, Pillow's kernels
+    antialias; of OpenCV's only area does.
     """
     if image.size == (width, height):
         return pixels_of(image)
@@ -104,7 +102,7 @@ def _by_pillow(image: Image, height: int, width: int, kernel: int) -> Array:
     size, how = (width, height), Resampling(kernel)
     if image.mode != "RGBA":
         return pixels_of(image.resize(size, how))
-    # Of RGBA Pillow would weigh the colours by how much they are seen.
+    # Pillow premultiplies RGBA by alpha: resize the bands separately.
     bands = [numpy.asarray(band.resize(size, how)) for band in image.split()]
     return numpy.stack(bands, axis=2)
 
@@ -129,14 +127,14 @@ def _padded(image: Image, colour: Sequence[int], height: int, width: int, kernel
     from PIL import Image as Pillow
 
     columns, rows = image.size
-    # The share of one side, rounded half up, in whole numbers.
+    # The scaled other side, rounded half up, in integers.
     if columns * height <= rows * width:
         inner = height, max(1, (2 * columns * height + rows) // (2 * rows))
     else:
         inner = max(1, (2 * rows * width + columns) // (2 * columns)), width
     whole = resized(image, *inner, kernel)
     made = numpy.empty((height, width, whole.shape[2]), numpy.uint8)
-    # In grey its luma, in RGBA opaque.
+    # Converted to luma for grey, opaque for RGBA.
     made[:] = pixels_of(Pillow.new("RGB", (1, 1), tuple(colour)).convert(image.mode))
     top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
     made[top : top + inner[0], left : left + inner[1]] = whole

@@ -1,8 +1,8 @@
-"""Pictures to tensors, in one stated order.
+"""Image preprocessing: convert an image to a tensor.
 
-Decode, crop, rotate, fit, colour order, range, mean and scale, element type, layout. All up to
-the colour order is done on bytes; range, mean and scale are done in float32, in just that order,
-since algebraic variants change the last digit of half the values.
+Order: decode, crop, rotate, resize, colour order, layout, range, mean and scale, element type. All
+up to the layout is done on bytes; range, mean and scale in float32, in exactly this order, since
+algebraically equal variants change the last digit of half the values.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipeline.tensor.numbers import as_type
 
 Array = Any
 _MODES: dict[str | None, Mode] = {"GRAY": "L", "RGBA": "RGBA"}
-# How much larger than the tensor a quickly decoded picture stays, for the kernel to smooth.
+# Minimum size of a fast-decoded image as a multiple of the tensor's, so that resizing smooths.
 _SPARE = 2
 
 
 def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str) -> Array:
-    """Return the array of one picture, of shape ``dims`` and of the tensor's element type.
+    """Return the array of one image, of shape ``dims`` and the tensor's element type.
 
     Raises PipelineError (TENSOR).
     """
@@ -49,13 +49,13 @@ def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str
     pixels = fitted(image, tensor, height, width)
     if tensor.colour == "BGR":
         pixels = pixels[:, :, ::-1]
-    # While they are bytes, which are the fastest to move.
+    # Transpose while the values are bytes, which is fastest.
     values = numpy.ascontiguousarray(laid_out(pixels, tensor.layout).reshape(dims))
     return typed(scaled(values, tensor, tensor.layout), tensor.type, name)
 
 
 def laid_out(values: Array, layout: str) -> Array:
-    """Return height × width × channels in another order of axes, of which N and D are left out.
+    """Transpose height × width × channels to ``layout``, ignoring its N and D.
 
     >>> import numpy
     >>> laid_out(numpy.zeros((2, 3, 4)), "NCHW").shape
@@ -70,7 +70,7 @@ def laid_out(values: Array, layout: str) -> Array:
 def scaled(values: Array, tensor: Tensor, layout: str) -> Array:
     """Return the values in float32: ``x`` or ``x / 255``, then ``(x - mean) / scale``.
 
-    Their axes are those of ``layout``, along whose C mean and scale lie.
+    The axes are those of ``layout``; mean and scale apply along C.
     """
     import numpy
 
@@ -89,9 +89,9 @@ def scaled(values: Array, tensor: Tensor, layout: str) -> Array:
 
 
 def typed(values: Array, kind: str, name: str) -> Array:
-    """Return the values as the element type, rounded to the nearest even where it is narrower.
+    """Return the values as the element type, rounded to nearest, ties to even.
 
-    Raises PipelineError (TENSOR) when one does not fit.
+    Raises PipelineError (TENSOR) when a value is out of range.
     """
     import numpy
 
@@ -99,7 +99,7 @@ def typed(values: Array, kind: str, name: str) -> Array:
     if not fits:
         raise PipelineError(
             Code.TENSOR,
-            f"A value does not fit into {kind}.",
+            f"A value is out of range for {kind}.",
             where=name,
             found=f"{numpy.abs(values).max():g}",
             hint="Use f32, or another mean and scale.",

@@ -1,4 +1,4 @@
-"""What a tensor's file holds, and whether that is what its name says."""
+"""Inspect a tensor file: its spec, values and likely layout."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipeline.tensor.stored import read_tensor, spec_of
 
 
 def inspect_tensor(path: Path) -> Mapping[str, Any]:
-    """Return the spec, the range and the likely layout of a raw tensor with a speaking name.
+    """Return the spec, the range and the likely layout of a raw tensor named by its spec.
 
-    Raises PipelineError (TENSOR) when the name tells no spec, or the size is another.
+    Raises PipelineError (TENSOR) when the name has no spec, or the size does not match it.
     """
     import numpy
 
@@ -36,8 +36,8 @@ def inspect_tensor(path: Path) -> Mapping[str, Any]:
     }
     if spec.colour is not None and spec.layout is None:
         found["note"] = (
-            "The name alone does not tell the layout, and tensors are known that hold another than "
-            "their dims suggest: a manifest.json beside the file can say it."
+            "The file name does not state the layout, and the dims may be misleading: "
+            "a manifest.json beside the file can state it."
         )
     if claimed is None or finite.size != values.size:
         return found
@@ -45,8 +45,8 @@ def inspect_tensor(path: Path) -> Mapping[str, Any]:
     found["layout by its bytes"] = look.layout if look.layout != claimed else f"as {claimed}"
     if look.layout != claimed:
         found["warning"] = (
-            f"The bytes look like {look.layout}, and the name says {claimed}: as {claimed} "
-            f"neighbours differ {look.ratio:.1f} times as much."
+            f"The values look like {look.layout}, but the name says {claimed}: as {claimed}, "
+            f"neighbouring values differ {look.ratio:.1f} times as much."
         )
     return found
 

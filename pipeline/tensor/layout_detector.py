@@ -1,8 +1,7 @@
-"""Which order of axes a picture's tensor seems to have, by its bytes.
+"""Guess the layout (NCHW or NHWC) of an image tensor from its values.
 
-In a photo neighbours are alike, along rows and columns, and its edges are at the same places in
-every channel. Read in an order that it is not in, other pixels and other channels come to lie side
-by side, and the differences grow.
+In a photo, neighbouring pixels are similar and edges are at the same places in every channel. Read
+in a wrong layout, unrelated pixels and channels become neighbours, and the differences grow.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# Photos have at least 1.7 times the variation when read in a wrong order, and drawings 1.4.
+# In a wrong layout, photos have at least 1.7 times the variation, and drawings 1.4 times.
 _CLEARLY = 1.25
 _LEAST_SIDE = 8
 _CHANNELS = (3, 4)
@@ -18,10 +17,10 @@ _CHANNELS = (3, 4)
 
 @dataclass(frozen=True)
 class Look:
-    """What the bytes seem to be: a layout of the same axes, and by how much it is the smoother.
+    """The detected layout, and how much smoother the values are in it.
 
-    ``ratio`` is the variation of the claimed order as a multiple of that of ``layout``; 1 where
-    they are the same.
+    ``ratio`` is the variation in the claimed layout divided by that in ``layout``; 1 if they are
+    the same.
     """
 
     layout: str
@@ -29,7 +28,7 @@ class Look:
 
 
 def claimed_layout(dims: tuple[int, ...]) -> str | None:
-    """Return the order of axes that a picture of these dims must have, or None if it is open.
+    """Return the layout that an image of these dims must have, or None if it is ambiguous.
 
     >>> claimed_layout((1, 3, 227, 227)), claimed_layout((224, 224, 3)), claimed_layout((1, 10))
     ('NCHW', 'HWC', None)
@@ -48,7 +47,7 @@ def claimed_layout(dims: tuple[int, ...]) -> str | None:
 
 
 def reread(values: Any, claimed: str, layout: str) -> Any:
-    """Return the same bytes as an array whose axes are those of another layout.
+    """Return the same bytes as an array with the axes of another layout.
 
     >>> import numpy
     >>> reread(numpy.zeros((1, 3, 8, 9)), "NCHW", "NHWC").shape
@@ -59,10 +58,10 @@ def reread(values: Any, claimed: str, layout: str) -> Any:
 
 
 def look_at(values: Any, layout: str) -> Look:
-    """Return what an array, whose axes are claimed to be those of ``layout``, seems to hold.
+    """Return the detected layout of an array that is claimed to have ``layout``.
 
-    ``layout`` is NCHW, NHWC, CHW or HWC. The claim holds unless another order is clearly the
-    smoother: a flat picture, and one of noise, are as smooth in each.
+    ``layout`` is NCHW, NHWC, CHW or HWC. The claim holds unless another layout is clearly
+    smoother: uniform images and noise are equally smooth in each.
     """
     import numpy
 
@@ -73,7 +72,7 @@ def look_at(values: Any, layout: str) -> Look:
     for order in ("CHW", "HWC"):
         array = flat.reshape([lengths[axis] for axis in order])
         steps = [numpy.diff(array, axis=order.index(axis)) for axis in "HW"]
-        # Of one channel to the next: edges are at the same place in each.
+        # Edges are at the same places in all channels.
         steps += [numpy.diff(step, axis=order.index("C")) for step in steps]
         variation[batch + order] = sum(float(numpy.abs(step).mean()) for step in steps)
     best = min(variation, key=lambda order: variation[order])

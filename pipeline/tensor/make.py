@@ -1,4 +1,4 @@
-"""The step ``tensor``: one input's bytes, of just the size that its name tells."""
+"""The step ``tensor``: make the bytes of one model input."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from pipeline.work.action import Job
 def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
-    Input: ``image``, ``content``, ``sound``, ``array``, or ``text`` with ``text.vocabulary``, where
-    it is made from one. Parameters: ``dims``, and
-    ``tensor``, the config's table. Means: ``name``, for errors. Raises PipelineError (TENSOR).
+    Inputs: ``image``, ``content``, ``sound``, ``array``, ``text`` with ``text.vocabulary``, or
+    none. Parameters: ``dims``, and ``tensor``, the config's table. Means: ``name``, for errors.
+    Raises PipelineError (TENSOR).
     """
     name = str(job.means["name"])
     tensor = msgspec.convert(job.parameters["tensor"], Tensor)
@@ -46,7 +46,7 @@ def make_tensor(job: Job) -> None:
     if array.shape != dims or len(data) != spec.size:
         raise PipelineError(
             Code.TENSOR,
-            "The tensor came out in another size than its name tells.",
+            "The tensor has a wrong size.",
             where=name,
             expected=f"{spec.size} bytes of shape {dims}",
             found=f"{len(data)} bytes of shape {array.shape}",

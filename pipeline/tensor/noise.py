@@ -1,4 +1,4 @@
-"""Numbers from a seed, the same on every machine."""
+"""Random numbers from a seed, identical on every machine."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pipeline.config.tensor_tables import Noise
 
 
 def draw(noise: Noise, count: int, *, whole: bool) -> Any:
-    """Return ``count`` numbers in float64, evenly from ``low`` to below ``high``.
+    """Return ``count`` uniform random numbers in float64, from ``low`` to below ``high``.
 
-    Whole numbers include ``high``. They are those of the Mersenne Twister, whose stream NumPy keeps
-    for good under its old name, RandomState.
+    With ``whole``, integers including ``high``. Uses RandomState (Mersenne Twister), whose stream
+    NumPy guarantees to keep.
 
     >>> draw(Noise(seed=1, low=0, high=9), 5, whole=True).tolist()
     [4.0, 7.0, 0.0, 3.0, 1.0]

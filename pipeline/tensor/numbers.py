@@ -1,4 +1,4 @@
-"""The element types of tensors as NumPy holds them, little-endian; bf16 as the bits of a u16."""
+"""Element types of tensors as little-endian NumPy dtypes; bf16 is stored as the bits of a u16."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DTYPES: Mapping[str, str] = {
 
 
 def as_type(values: Any, kind: str) -> tuple[Any, bool]:
-    """Return floating-point values as an element type, and whether each of them fits.
+    """Convert floating-point values to an element type; also return whether all are in range.
 
-    Floats are rounded to the nearest, ties to even; whole numbers drop what follows the point.
-    bf16 is the upper half of a float32 (the format's definition), so its array is of u16.
+    Floats are rounded to nearest, ties to even; integers are truncated. bf16 is the upper half of
+    a float32 (the format's definition), so its array is of u16.
 
     >>> import numpy
     >>> as_type(numpy.array([1.0, -2.5]), "bf16")[0].tolist() == [0x3F80, 0xC020]
@@ -35,7 +35,7 @@ def as_type(values: Any, kind: str) -> tuple[Any, bool]:
     if dtype.kind in "iu":
         limits = numpy.iinfo(dtype)
         whole = numpy.trunc(values)
-        # The largest i64 is no float64; the first power of two beyond every type is.
+        # The largest i64 is not representable as float64, but the next power of two is.
         fits = bool(((whole >= limits.min) & (whole < float(limits.max) + 1)).all())
         with numpy.errstate(invalid="ignore"):
             return values.astype(dtype), fits
@@ -45,7 +45,7 @@ def as_type(values: Any, kind: str) -> tuple[Any, bool]:
 
 
 def as_floats(array: Any, kind: str) -> Any:
-    """Return the elements of a tensor as float32, or float64 where those do not do."""
+    """Return the elements of a tensor as float32, or as float64 for f64, i32 and i64."""
     import numpy
 
     if kind == "bf16":
@@ -59,7 +59,7 @@ def _bf16(values: Any) -> tuple[Any, bool]:
     with numpy.errstate(over="ignore"):
         bits = numpy.ascontiguousarray(values, numpy.float32).view(numpy.uint32)
     finite = numpy.isfinite(values).all()
-    # Half of the last kept digit, less one where that digit is even: ties go to even.
+    # Add half of the last kept digit, minus one if that digit is even: ties go to even.
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     fits = finite and not ((rounded & 0x7F80) == 0x7F80).any()
     return rounded.astype(numpy.uint16), bool(fits)

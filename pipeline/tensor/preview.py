@@ -1,4 +1,4 @@
-"""A tensor back to a picture, as far as its numbers still are one."""
+"""Preview: convert a tensor back to an image."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from pipeline.tensor.spec import TensorSpec
 
-# RGB values of which no photo has less, as a share of the whole range.
+# Tolerance when guessing a range, as a share of it.
 _SLACK = 0.02
 
 
 def picture_of(values: Any, layout: str, spec: TensorSpec) -> Any:
-    """Return the bytes of a picture, height × width × channels, in RGB, RGBA or grey.
+    """Return the bytes of an image, height × width × channels, in RGB, RGBA or grey.
 
-    Its axes are those of ``layout``. Where the spec has a range, what was done is undone in
-    reverse: ``x * scale + mean``, then the range. Else values within 0 to 255 are taken as they
-    are, within 0 to 1 times 255, and all others are stretched from their least to their greatest.
+    The axes of ``values`` are those of ``layout``. If the spec has a range, the preprocessing is
+    inverted: ``x * scale + mean``, then the range. Else values within 0 to 255 are used as they
+    are, values within 0 to 1 times 255, and all others are scaled from their minimum and maximum.
     """
     import numpy
 
@@ -33,7 +33,7 @@ def picture_of(values: Any, layout: str, spec: TensorSpec) -> Any:
 
 
 def ranged(values: Any) -> Any:
-    """Return values of an unknown range as numbers from 0 to 255."""
+    """Scale values of an unknown range to 0 to 255."""
     import numpy
 
     finite = values[numpy.isfinite(values)]

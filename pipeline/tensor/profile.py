@@ -1,4 +1,4 @@
-"""The colours that a picture's ICC profile means, in sRGB."""
+"""Convert an image with an ICC profile to sRGB."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# What a profile is about, and the mode that its numbers are in.
+# The colour space of a profile, and Pillow's mode for it.
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 
 
 class ProfileError(Exception):
-    """A profile is damaged, or about other numbers than the picture has."""
+    """A profile is damaged, or does not fit the image's mode."""
 
 
 def in_srgb(image: Image) -> Image:
-    """Return a picture's colours in sRGB; it is given back as it is where it has no profile.
+    """Return an image converted to sRGB; without a profile, return it unchanged.
 
-    A palette is looked up first, grey is taken for red, green and blue where the profile is about
-    those, and what is transparent stays so. Raises ProfileError.
+    Palettes are resolved first, grey becomes RGB for an RGB profile, and transparency is kept.
+    Raises ProfileError.
     """
     from PIL import ImageCms
 
@@ -32,14 +32,14 @@ def in_srgb(image: Image) -> Image:
         mode = _MODES.get(profile.profile.xcolor_space.strip(), "")
         coloured = image.convert("RGBA") if image.has_transparency_data else image
         if mode in ("RGB", "L"):
-            # Of an RGB picture and a profile of grey, or the other way round, nobody knows more.
+            # A grey profile does not define the colours of an RGB image.
             if mode == "L" and image.mode not in ("1", "L", "LA"):
-                raise ValueError("it is a profile of grey, and the picture has colours")
+                raise ValueError("a grey profile in a colour image")
             plain = coloured.convert(mode)
         elif mode == image.mode:
             plain = image
         else:
-            raise ValueError(f"it is a profile of {mode or 'another kind'}, not of {image.mode}")
+            raise ValueError(f"a profile of {mode or 'another kind'} in a {image.mode} image")
         turned: Any = ImageCms.profileToProfile(
             plain, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )

@@ -1,4 +1,4 @@
-"""Synthesised sounds, the same to the last bit on every machine."""
+"""Synthesize harmonic tones, bit-identical on every machine."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from typing import Any
 
 from pipeline.config.tensor_tables import Signal
 
-# The steps of 16-bit PCM. They are coarser than the last digit of any machine's sine by eleven
-# orders of magnitude, so that digit cannot show.
+# Quantization of 16-bit PCM, coarser than rounding differences of sine implementations by eleven
+# orders of magnitude.
 _STEPS = 32768
 
 
 def synthesise(signal: Signal, count: int) -> Any:
     """Return ``count`` samples in float64, from time 0.
 
-    For each frequency f the sum over h = 1 … harmonics of sin(2π h f t) / h; all summed, scaled
-    so that the largest magnitude is ``peak``, and rounded to multiples of 1/32768, as a 16-bit
-    WAV file would hold them.
+    The sum over all frequencies f and h = 1 … harmonics of sin(2π h f t) / h, scaled to the
+    largest magnitude ``peak`` and rounded to multiples of 1/32768, as in a 16-bit WAV file.
     """
     import numpy
 

@@ -1,4 +1,4 @@
-"""Sounds of WAV files: whole numbers of 8 to 32 bits or floats, mixed to one channel, resampled."""
+"""Read WAV files (8- to 32-bit integers, or floats), mix to one channel and resample."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from pipeline.errors import Code, PipelineError
 
 _MOST_BYTES = 1 << 30
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-# Zero crossings of the sinc on each side of its middle.
+# Zero crossings of the sinc on each side of its centre.
 _CROSSINGS = 16
 
 
 @dataclass(frozen=True)
 class Wave:
-    """The samples of a file from -1 to 1, frames × channels in float64, and frames a second."""
+    """Samples from -1 to 1, frames × channels in float64, and the rate in frames per second."""
 
     samples: Any
     rate: int
 
 
 def read_sound(path: Path, sound: Sound, count: int, name: str) -> Any:
-    """Return ``count`` samples in float64 of one channel at the sound's rate.
+    """Return ``count`` samples in float64 of one channel at the declared rate.
 
-    Channels are averaged, or one is taken; then the part from ``start`` on is resampled, and what
-    is too short is followed by silence. Raises PipelineError (TENSOR).
+    Channels are averaged, or one is selected; the part from ``start`` is resampled and padded with
+    silence. Raises PipelineError (TENSOR).
     """
     import numpy
 
@@ -43,8 +43,8 @@ def read_sound(path: Path, sound: Sound, count: int, name: str) -> Any:
     first = round(sound.start * wave.rate)
     if first >= len(single):
         length = f"at most {len(single) / wave.rate:.3f} s"
-        raise _refused(path, name, "The sound ends before it starts.", length)
-    # No more of it than what is asked for needs, and the kernel's reach beyond.
+        raise _refused(path, name, "start is beyond the end of the sound.", length)
+    # Only as many samples as needed, plus the width of the kernel.
     reach = math.ceil(count * wave.rate / sound.rate) + 2 * _CROSSINGS * max(
         1, math.ceil(wave.rate / sound.rate)
     )
@@ -53,10 +53,10 @@ def read_sound(path: Path, sound: Sound, count: int, name: str) -> Any:
 
 
 def resampled(samples: Any, rate: int, wanted: int) -> Any:
-    """Return samples at another rate, by a sinc of 16 zero crossings a side in a Hann window.
+    """Resample by a Hann-windowed sinc with 16 zero crossings on each side.
 
-    Going down, the sinc is widened so that nothing above half of the new rate remains. The weights
-    of each new sample are scaled to sum to 1, so a constant stays one.
+    When downsampling, the sinc is widened to cut off at half of the new rate. The weights of each
+    new sample are normalized to sum to 1, so a constant signal is preserved.
     """
     import numpy
 
@@ -69,7 +69,7 @@ def resampled(samples: Any, rate: int, wanted: int) -> Any:
     made = numpy.empty(count)
     steps = numpy.arange(-half, half + 1)
     for begin in range(0, count, 4096):
-        # In whole numbers, so that no place drifts.
+        # In integers, so that positions do not drift.
         ticks = numpy.arange(begin, min(count, begin + 4096), dtype=numpy.int64) * rate
         base, part = ticks // wanted, (ticks % wanted) / wanted
         offsets = steps[None, :] - part[:, None]
@@ -82,9 +82,9 @@ def resampled(samples: Any, rate: int, wanted: int) -> Any:
 
 
 def read_wave(path: Path, name: str) -> Wave:
-    """Return what a RIFF file of format WAVE holds; raises PipelineError (TENSOR).
+    """Read a RIFF WAVE file; raises PipelineError (TENSOR).
 
-    The format is Microsoft's: 8 bits are unsigned, 16, 24 and 32 signed, 32 and 64 may be floats.
+    Microsoft's format: 8 bits are unsigned, 16, 24 and 32 signed, 32 and 64 may be floats.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -93,22 +93,22 @@ def read_wave(path: Path, name: str) -> Wave:
     except OSError as error:
         raise _refused(path, name, "The sound cannot be read.", found=str(error)) from None
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise _refused(path, name, "The file is no WAV.", "RIFF … WAVE", repr(data[:12]))
+        raise _refused(path, name, "The file is not a WAV file.", "RIFF … WAVE", repr(data[:12]))
     chunks = dict(_chunks(data))
     head, body = chunks.get(b"fmt "), chunks.get(b"data")
     if head is None or body is None or len(head) < 16:
-        raise _refused(path, name, "The WAV is cut off.", "the chunks 'fmt ' and 'data'")
+        raise _refused(path, name, "The WAV file is truncated.", "the chunks 'fmt ' and 'data'")
     kind, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", head)
     if kind == _EXTENSIBLE and len(head) >= 26:
         kind = struct.unpack_from("<H", head, 24)[0]
     known = bits in ((8, 16, 24, 32) if kind == _PCM else (32, 64) if kind == _FLOAT else ())
     if not known or not channels or not rate or frame != channels * bits // 8:
         found = f"format {kind}, {bits} bits, {channels} channels, {rate} Hz"
-        expected = "whole numbers of 8, 16, 24 or 32 bits, or floats of 32 or 64"
-        raise _refused(path, name, "The WAV holds another kind of samples.", expected, found)
+        expected = "integers of 8, 16, 24 or 32 bits, or floats of 32 or 64 bits"
+        raise _refused(path, name, "Unsupported WAV sample format.", expected, found)
     body = body[: len(body) - len(body) % frame]
     if not body:
-        raise _refused(path, name, "The WAV holds no sound.")
+        raise _refused(path, name, "The WAV file has no samples.")
     return Wave(_numbers(body, kind, bits, path, name).reshape(-1, channels), rate)
 
 
@@ -117,7 +117,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     while at + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, at)
         yield name, data[at + 8 : at + 8 + size]
-        # Chunks of odd size are followed by a byte of nothing.
+        # Chunks of odd size are followed by a padding byte.
         at += 8 + size + size % 2
 
 
@@ -127,7 +127,7 @@ def _numbers(body: bytes, kind: int, bits: int, path: Path, name: str) -> Any:
     if kind == _FLOAT:
         found = numpy.frombuffer(body, f"<f{bits // 8}").astype(numpy.float64)
         if not numpy.isfinite(found).all():
-            raise _refused(path, name, "The sound holds what is no number.", "finite samples")
+            raise _refused(path, name, "The sound has NaN or infinite samples.", "finite samples")
         return found
     if bits == 8:
         return (numpy.frombuffer(body, numpy.uint8) - 128.0) / 128

@@ -1,4 +1,4 @@
-"""What a raw tensor is, as a text and as its speaking name ``cat-1x3x227x227-f32.bgr``."""
+"""The spec of a raw tensor, as text and as file name such as ``cat-1x3x227x227-f32.bgr``."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _TEXT = re.compile(
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """What the bytes of a raw tensor, little-endian and dense, stand for.
+    """The shape, type and meaning of a raw tensor, little-endian and dense.
 
-    ``colour`` and ``layout`` are None for what is no picture, and where nobody says; so is
-    ``range``, the values that 0 and 255 have become. ``mean`` was then subtracted from each
-    channel, and each divided by ``scale``, in the order of ``colour``.
+    ``colour``, ``layout`` and ``range`` (the values that 0 and 255 were mapped to) are None if
+    unknown or not an image. After the range, ``mean`` was subtracted from each channel, which was
+    then divided by ``scale``, both in the order of ``colour``.
 
     >>> TensorSpec((1, 3, 227, 227), "f32", "BGR", "NCHW").size
     618348
@@ -49,7 +49,7 @@ class TensorSpec:
 
     @classmethod
     def of(cls, table: Tensor, dims: tuple[int, ...]) -> TensorSpec:
-        """Return the spec of the tensor of ``dims`` that a config's table declares."""
+        """Return the spec of a tensor of ``dims`` declared by a config's table."""
         treated = table.range, table.mean, table.scale
         return cls(dims, table.type, table.colour, table.layout, *treated)
 
@@ -59,7 +59,7 @@ class TensorSpec:
         return math.prod(self.dims) * _BYTES[self.type]
 
     def __str__(self) -> str:
-        """Return the one text of this spec, which ``parse_spec`` reads.
+        """Return this spec as text, which ``parse_spec`` reads.
 
         >>> str(TensorSpec((1, 3, 8, 8), "f32", "BGR", "NCHW", "0-255", (104.0, 117.0, 123.5)))
         '1x3x8x8 f32 NCHW BGR 0-255 mean 104,117,123.5'
@@ -72,7 +72,7 @@ class TensorSpec:
 
 
 def parse_spec(text: str) -> TensorSpec:
-    """Return the spec that a text stands for; raises PipelineError (TENSOR).
+    """Parse the text of a spec; raises PipelineError (TENSOR).
 
     >>> parse_spec("1x224x224x3 u8 NHWC RGB 0-255").size
     150528
@@ -88,7 +88,7 @@ def parse_spec(text: str) -> TensorSpec:
     except ValueError:
         raise PipelineError(
             Code.TENSOR,
-            "The text does not tell what the tensor is.",
+            "Invalid tensor spec.",
             where=text,
             expected="<dims> <type> [<layout>] [<colour>] [<range>] [mean <m,…>] [scale <s,…>]",
         ) from None
@@ -100,7 +100,7 @@ def parse_spec(text: str) -> TensorSpec:
 
 
 def file_name(spec: TensorSpec, case: str | None, model_input: str | None = None) -> str:
-    """Return the tensor's file name; without a case it is ``tensor-…``.
+    """Return the tensor's file name, ``tensor-…`` without a case.
 
     >>> file_name(TensorSpec((1, 43844, 1), "f32", None, None), None)
     'tensor-1x43844x1-f32.raw'
@@ -111,9 +111,9 @@ def file_name(spec: TensorSpec, case: str | None, model_input: str | None = None
 
 
 def parse_file_name(name: str) -> tuple[str, str | None, TensorSpec]:
-    """Return the case, the model input and the spec that a file name tells.
+    """Parse a file name to the case, the model input and the spec.
 
-    A name does not tell the layout, which is None. Raises PipelineError (TENSOR).
+    A name does not state the layout, which is None. Raises PipelineError (TENSOR).
 
     >>> parse_file_name("cat-1x3x227x227-f32.bgr")[0]
     'cat'
@@ -126,7 +126,7 @@ def parse_file_name(name: str) -> tuple[str, str | None, TensorSpec]:
     ):
         raise PipelineError(
             Code.TENSOR,
-            "The file name does not tell what the tensor is.",
+            "The file name is not that of a tensor.",
             where=name,
             expected="<name>[.<input>]-<dims>-<type>.<colour>, as in cat-1x3x227x227-f32.bgr",
             hint=f"Types are {', '.join(get_args(ElementType))}; colours are {', '.join(_COLOUR)}.",

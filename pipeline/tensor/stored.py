@@ -1,4 +1,4 @@
-"""A tensor's file: what its name and the manifest beside it say, and the numbers that it holds."""
+"""Read a tensor file: its spec, from its name and the manifest beside it, and its values."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_MANIFEST = 64 << 20
 
 
 def spec_of(path: Path) -> TensorSpec:
-    """Return the spec that a file's name tells, with what the manifest beside it adds.
+    """Return the spec from a file's name, completed by the manifest beside it.
 
-    Raises PipelineError (TENSOR) when the name tells none.
+    Raises PipelineError (TENSOR) when the name has no spec.
     """
     _, _, spec = parse_file_name(path.name)
     return replace(spec, **_added(declared(path)))
@@ -35,7 +35,7 @@ def _added(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def declared(path: Path) -> dict[str, Any]:
-    """Return the entry of a tensor in the manifest.json beside it, empty where there is none."""
+    """Return the entry of a tensor in the manifest.json beside it, or an empty dict."""
     manifest = path.parent / "manifest.json"
     try:
         if manifest.stat().st_size > _MOST_MANIFEST:
@@ -48,9 +48,9 @@ def declared(path: Path) -> dict[str, Any]:
 
 
 def read_tensor(path: Path, spec: TensorSpec) -> Any:
-    """Return the numbers of a raw file as floats, of the shape of its spec.
+    """Return the values of a raw file as floats, in the shape of its spec.
 
-    Raises PipelineError (TENSOR) when its size is another.
+    Raises PipelineError (TENSOR) when its size does not match.
     """
     import numpy
 
@@ -59,7 +59,7 @@ def read_tensor(path: Path, spec: TensorSpec) -> Any:
         if size != spec.size:
             raise PipelineError(
                 Code.TENSOR,
-                "The file has another size than its tensor.",
+                "The file size does not match the tensor spec.",
                 where=str(path),
                 expected=f"{spec.size} bytes: {'x'.join(map(str, spec.dims))} of {spec.type}",
                 found=f"{size} bytes",

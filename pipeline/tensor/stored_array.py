@@ -1,4 +1,4 @@
-"""Arrays that NumPy has saved: .npy, or a member of .npz, read without running what they hold."""
+"""Read arrays saved by NumPy (.npy, or a member of .npz) without unpickling."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _KINDS = "biuf"
 
 
 def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str) -> Any:
-    """Return the array in float64, or as it is where its numbers are whole.
+    """Return the array as float64, or in its own type if it has integers.
 
-    Its shape must be ``dims``, and is read before its numbers are. Raises PipelineError (TENSOR)
-    for another shape, for objects, texts and complex numbers, for NaN, and for a damaged file.
+    Its shape must be ``dims`` and is checked before the data is read. Raises PipelineError
+    (TENSOR) for another shape, for objects, strings, complex numbers and NaN, and a damaged file.
     """
     try:
         if not zipfile.is_zipfile(path):
             if stored.member is not None:
-                raise _refused(path, name, "The file is no .npz, and has no members.")
+                raise _refused(path, name, "The file is not an .npz and has no members.")
             with path.open("rb") as stream:
                 return _checked(stream, dims, path, name)
         with zipfile.ZipFile(path) as archive:
@@ -31,7 +31,7 @@ def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str
                 raise _refused(
                     path,
                     name,
-                    "The file holds several arrays, and one of them has to be named.",
+                    "The file has several arrays: member is missing or unknown.",
                     expected=f"member = one of {', '.join(members[:20])}",
                     found=stored.member or "no member",
                 )
@@ -39,7 +39,7 @@ def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str
                 return _checked(stream, dims, path, name)
     except (
         *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile),
-        # What Python says of a header that is no Python.
+        # Raised by NumPy for an invalid header.
         *(SyntaxError, tokenize.TokenError),
     ) as error:
         raise _refused(path, name, "The array cannot be read.", found=str(error)[:200]) from None
@@ -53,20 +53,20 @@ def _checked(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) ->
     read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
     shape, by_columns, dtype = read(stream)
     if dtype.kind not in _KINDS:
-        raise _refused(path, name, "The array holds no numbers.", "numbers", str(dtype))
+        raise _refused(path, name, "The array's elements are not numbers.", "numbers", str(dtype))
     if tuple(shape) != dims:
         sides = ("x".join(map(str, each)) or "a scalar" for each in (dims, shape))
-        raise _refused(path, name, "The array has another shape than the input.", *sides)
+        raise _refused(path, name, "The array's shape differs from the input's.", *sides)
     count = int(numpy.prod(dims)) * dtype.itemsize
     data = stream.read(count + 1)
     if len(data) != count:
         there = f"{len(data)} bytes" if len(data) < count else "more"
-        raise _refused(path, name, "The array is cut off or too long.", f"{count} bytes", there)
+        raise _refused(path, name, "The array is truncated or too long.", f"{count} bytes", there)
     array = numpy.frombuffer(data, dtype).reshape(dims, order="F" if by_columns else "C")
     if dtype.kind == "f" and not numpy.isfinite(array).all():
         place = numpy.argwhere(~numpy.isfinite(array))[0]
         found = f"{array[tuple(place)]} at [{', '.join(map(str, place))}]"
-        raise _refused(path, name, "The array holds what is no number.", "finite numbers", found)
+        raise _refused(path, name, "The array has NaN or infinite values.", "finite numbers", found)
     return array if dtype.kind in "iu" else array.astype(numpy.float64)
 
 

@@ -1,4 +1,4 @@
-"""Texts as the numbers of their words in a vocabulary."""
+"""Tokenize a text to the ids of its words in a vocabulary."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _MOST_BYTES = 64 << 20
 
 
 def token_ids(text: Path, vocabulary: Path, tokens: TokenText, count: int, name: str) -> Any:
-    """Return ``count`` numbers in float64: each word's line in the vocabulary, counted from 0.
+    """Return ``count`` token ids in float64: each word's line in the vocabulary, from 0.
 
-    Words are what lies between white space. What is too long is cut off at its end, what is too
-    short filled up with ``pad``. Raises PipelineError (TENSOR) for a word that the vocabulary does
-    not have, if no number stands for such.
+    Words are separated by white space. Longer texts are truncated, shorter ones padded with
+    ``pad``. Raises PipelineError (TENSOR) for a word not in the vocabulary without an id for
+    unknown words.
     """
     import numpy
 
@@ -30,10 +30,10 @@ def token_ids(text: Path, vocabulary: Path, tokens: TokenText, count: int, name:
         if number is None:
             raise PipelineError(
                 Code.TENSOR,
-                f"The vocabulary does not have the word {word[:40]!r}.",
+                f"The word {word[:40]!r} is not in the vocabulary.",
                 where=f"{name}, {text.name}",
                 expected=f"one of the {len(numbers)} words of {vocabulary.name}",
-                hint="Say unknown, the number that stands for such words.",
+                hint="Set unknown to the id of unknown words.",
             )
         found[place] = number
     return found

@@ -1,1 +1,1 @@
-"""Tools in hash-locked, isolated environments of their own."""
+"""Toolchains: converters and compilers in isolated, hash-locked environments."""

@@ -1,4 +1,4 @@
-"""The Python interpreters of this machine, found by running candidates, not by their names."""
+"""Find Python interpreters on this machine by running candidates."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PROBE = (
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that ran: its program and its version, such as ``3.10``."""
+    """A working Python: its executable and its version, such as ``3.10``."""
 
     program: Path
     version: str
 
 
 def find_interpreter(versions: Sequence[str], scratch: Path) -> Interpreter | None:
-    """Return a 64-bit CPython of the first of ``versions`` that this machine can run, or None."""
+    """Return a 64-bit CPython of the first available version of ``versions``, or None."""
     found: dict[str, Interpreter] = {}
     for program in _candidates(versions):
         interpreter = _run(program, scratch)
@@ -43,7 +43,7 @@ def find_interpreter(versions: Sequence[str], scratch: Path) -> Interpreter | No
 
 def _run(program: Path, scratch: Path) -> Interpreter | None:
     try:
-        # -I: a PYTHONPATH or a user's site must not make a candidate look other than it is.
+        # -I: ignore PYTHONPATH and the user's site-packages.
         finished = run_process([program, "-I", "-c", _PROBE], seconds=20, cwd=scratch)
         implementation, version, wide, _ = json.loads(finished.output.splitlines()[-1])
     except (PipelineError, ValueError, IndexError):
@@ -65,7 +65,7 @@ def _places(versions: Sequence[str]) -> Iterator[Path]:
     user = home()
     program = "python.exe" if os.name == "nt" else "bin/python3"
     for version in versions:
-        # A shim of this name may stand before a real interpreter: every folder is tried.
+        # A shim may precede a real interpreter in PATH: try every folder.
         yield from programs_named(f"python{version}")
         pyenv = Path(os.environ.get("PYENV_ROOT", user / ".pyenv"))
         for folder in (

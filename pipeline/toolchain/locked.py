@@ -1,4 +1,4 @@
-"""A tool's environment, made by uv from a requirements file that pins every hash."""
+"""Locked environments of toolchains, created by uv from requirements files with hashes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _USERS = "users.json"
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A tool that lives apart: its name, and the Python versions it runs on, best first.
+    """A tool with an environment of its own: its name and supported Pythons, best first.
 
-    ``package`` is one that is used as it is installed beside us, where it is.
+    ``package`` is used from the current environment if it is installed there.
     """
 
     name: str
@@ -46,39 +46,39 @@ _RECENT = ("3.12", "3.11", "3.13")
 TOOLCHAINS: Mapping[str, Toolchain] = {
     toolchain.name: toolchain
     for toolchain in (
-        # Its protobuf has a compiled build only up to Python 3.10.
+        # Its protobuf has binary wheels only up to Python 3.10.
         Toolchain("mo", ("3.10", "3.11", "3.12")),
         Toolchain("mo-mxnet", ("3.10", "3.9")),
         Toolchain("nncf", _RECENT),
         Toolchain("paddle", _RECENT),
         Toolchain("tensorflow", _RECENT),
-        # Its builds differ in what they compute with, and weigh gigabytes.
+        # Its builds differ by accelerator and have gigabytes.
         Toolchain("torch", _RECENT, package="torch"),
     )
 }
 
 
 def environment_folder(toolchain: Toolchain, lock: Path, folder: Path) -> Path:
-    """Return where the environment of this very lock file stands."""
+    """Return the folder of the environment for this content of the lock file."""
     return folder / f"{toolchain.name}-{Digest.of_file(lock).sha256[:12]}"
 
 
 def python_of(environment: Path) -> Path:
-    """Return the interpreter inside an environment."""
+    """Return the Python interpreter of an environment."""
     parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return environment.joinpath(*parts)
 
 
 def installed(toolchain: Toolchain) -> bool:
-    """Return whether the toolchain's package is beside us, which makes an environment needless."""
+    """Return whether the toolchain's package is installed in the current environment."""
     return toolchain.package is not None and find_spec(toolchain.package) is not None
 
 
 def python_for(job: Job, tool: str) -> Path:
-    """Return the interpreter of a step's tool, such as its ``converter``: ours, if it lives here.
+    """Return the Python interpreter of a step's tool, such as its ``converter``.
 
-    Else the input ``<tool>.stamp`` and the means ``<tool>.environment`` say which environment it
-    lives in; that is made if a stamp is all there is of it. Raises PipelineError (TOOLCHAIN).
+    It is the current one, unless the input ``<tool>.stamp`` and the means ``<tool>.environment``
+    name an environment, which is created if it is missing. Raises PipelineError (TOOLCHAIN).
     """
     stamp = job.inputs.get(f"{tool}.stamp")
     if stamp is None:
@@ -89,11 +89,11 @@ def python_for(job: Job, tool: str) -> Path:
 
 
 def make_environment(job: Job) -> None:
-    """Recipe: write the stamp of a toolchain's environment, which is made where it is missing.
+    """Recipe: create a toolchain's environment if it is missing, and write its stamp.
 
     The input ``lock`` is a requirements file with hashes; the output ``stamp`` is JSON with the
     lock's SHA-256 and the Python version. Means: ``environment``, an Environment. Raises
-    PipelineError (TOOLCHAIN) when no Python fits, or when the packages cannot be had.
+    PipelineError (TOOLCHAIN) without a suitable Python or when the installation fails.
     """
     environment = cast("Environment", job.means["environment"])
     job.outputs["stamp"].write_bytes(ready(environment, job.scratch, job.say))
@@ -101,7 +101,7 @@ def make_environment(job: Job) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """A toolchain's environment: of which lock file, and in which folder."""
+    """A toolchain's environment: its lock file and its folder."""
 
     toolchain: str
     lock: Path
@@ -109,19 +109,19 @@ class Environment:
     offline: bool
 
     def files(self) -> Mapping[str, Path]:
-        """Return the lock file, from which the environment can be made on another machine."""
+        """Return the lock file, needed to create the environment on another machine."""
         return {"lock": self.lock}
 
     def moved(self, files: Mapping[str, Path], folder: Path) -> Environment:
-        """Return the environment of the same lock file on another machine, below ``folder``."""
+        """Return the environment of the same lock file on another machine, in ``folder``."""
         return replace(self, lock=files["lock"], folder=folder / self.folder.name)
 
 
 def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -> bytes:
-    """Return the stamp of an environment that stands; it is made where it does not.
+    """Return the stamp of an environment, which is created if it is missing.
 
-    Only wheels are installed, so nothing that was downloaded runs while it is made. Among all
-    processes one makes it, and the others wait. Raises PipelineError (TOOLCHAIN).
+    Only wheels are installed, so no downloaded code runs during installation. One process creates
+    it while others wait. Raises PipelineError (TOOLCHAIN).
     """
     from filelock import FileLock
 
@@ -131,16 +131,16 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
         if python_of(folder).exists() and (folder / _STAMP).exists():
             _note_user(environment)
             return (folder / _STAMP).read_bytes()
-        # Whoever made these held the lock, so it was killed.
+        # Leftovers of a killed process: creating them requires this lock.
         for left in folder.parent.glob(f".{folder.name}.*"):
             shutil.rmtree(left, ignore_errors=True)
         part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             toolchain = TOOLCHAINS[environment.toolchain]
-            say("looking for a Python")
+            say("finding a Python")
             env = _environment(folder.parent, scratch)
             interpreter = _fitting_python(toolchain, scratch, env, environment.offline)
-            say(f"installing into an environment of its own, on Python {interpreter.version}")
+            say(f"creating the environment with Python {interpreter.version}")
             made = part / "env"
             python = interpreter.program
             _install(python, environment, made, scratch, env)
@@ -172,20 +172,20 @@ def _note_user(environment: Environment) -> None:
 
 
 def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
-    """Make sure that the environment stands and is the one of ``stamp``.
+    """Create the environment if it is missing, and check that it matches ``stamp``.
 
-    A stamp may come from another machine, whose Python this one does not have: what is made here
-    would then be another thing under the same key. Raises PipelineError (TOOLCHAIN).
+    A stamp from another machine may name another Python; outputs would then differ under the same
+    key. Raises PipelineError (TOOLCHAIN).
     """
     found = ready(environment, scratch, lambda _: None)
     if found != stamp:
         raise PipelineError(
             Code.TOOLCHAIN,
-            f"The toolchain {environment.toolchain} is not the one that its stamp says.",
+            f"The toolchain {environment.toolchain} does not match its stamp.",
             where=str(environment.folder),
             expected=stamp.decode(errors="replace").strip(),
             found=found.decode(errors="replace").strip(),
-            hint="Install that Python and delete the folder, or build without the remote cache.",
+            hint="Install that Python and delete the folder, or disable the remote cache.",
         )
 
 
@@ -211,10 +211,10 @@ def _fitting_python(
         detail = ""
     raise PipelineError(
         Code.TOOLCHAIN,
-        f"The toolchain {toolchain.name} needs a Python that this machine does not have.",
+        f"No suitable Python for the toolchain {toolchain.name}.",
         expected=f"CPython {', '.join(toolchain.pythons[:-1])} or {toolchain.pythons[-1]}",
-        found="none that runs, and uv could not install one" if detail else "none that runs",
-        hint=f"Install Python {best}, for example with: uv python install {best}",
+        found="none, and uv could not install one" if detail else "none",
+        hint=f"Install Python {best}, for example: uv python install {best}",
         detail=detail,
     )
 
@@ -250,10 +250,10 @@ def _install(
         if finished.returncode != 0:
             raise PipelineError(
                 Code.TOOLCHAIN,
-                f"The environment of the toolchain {environment.toolchain} could not be made.",
+                f"Creating the environment of the toolchain {environment.toolchain} failed.",
                 where=environment.lock.name,
-                found=f"uv ended with exit status {finished.returncode}",
-                hint="See uv's own lines below; a package index must be reachable once."
+                found=f"uv exited with status {finished.returncode}",
+                hint="See uv's output below; the first installation requires a package index."
                 if not environment.offline
                 else "The project is offline and the packages are not in uv's cache.",
                 detail=finished.last_lines(),
@@ -268,15 +268,15 @@ def _uv() -> str:
     except (ImportError, FileNotFoundError):
         raise PipelineError(
             Code.TOOLCHAIN,
-            "uv, which makes the locked environments, is not installed.",
+            "uv, required for locked environments, is not installed.",
             hint="Install it: pip install uv",
         ) from None
 
 
 def _environment(toolchains: Path, scratch: Path) -> dict[str, str]:
-    """Return the environment for uv: the caller's, without what points at another Python.
+    """Return the environment variables for uv: ours, without those that select a Python.
 
-    Where uv cannot write its cache, such as in a read-only home, that is beside the environments.
+    If uv cannot write its cache, as in a read-only HOME, the cache is put beside the environments.
     """
     dropped = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_VERSION")
     kept = {name: text for name, text in os.environ.items() if name not in dropped}

@@ -1,1 +1,1 @@
-"""Steps as values, and the supervised processes that they run in."""
+"""Execution of steps: builds, worker processes, and the Dask cluster."""

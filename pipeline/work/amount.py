@@ -1,4 +1,4 @@
-"""How far a step is, in numbers: what a line of progress tells a bar."""
+"""Progress of a step: a line of text, and numbers for a progress bar."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Unit = Literal["bytes", "files", "pictures"]
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """``done`` of ``total`` bytes, files or pictures; ``total`` is None where nobody knows it.
+    """``done`` of ``total`` bytes, files or images; ``total`` is None if unknown.
 
-    ``of`` names what is counted, where several things may be counted at once.
+    ``of`` names the counted thing if there may be several at once.
     """
 
     done: int
@@ -22,11 +22,11 @@ class Amount:
 
 
 class Say(Protocol):
-    """Shows a line of progress, such as ``12.3 of 22.8 MB``, and the same in numbers."""
+    """A callback for a line of progress, such as ``12.3 of 22.8 MB``, and its numbers."""
 
     def __call__(self, text: str, amount: Amount | None = None, /) -> None:
-        """Show it; may be called from any thread, and often."""
+        """Report progress; may be called from any thread, and often."""
 
 
 def silent(text: str, amount: Amount | None = None, /) -> None:
-    """Tell nobody."""
+    """Ignore progress."""

@@ -27,8 +27,8 @@ from pipeline.work.executor import Executor, Inline
 if TYPE_CHECKING:
     from pipeline.work.recipe_code import RecipeCodes
 
-_FULL = "Free some disk space; nothing was left half-written."
-_IN_THE_WAY = "Something else lies where a target belongs: move it away."
+_FULL = "Free some disk space; no partial files were left."
+_IN_THE_WAY = "A file or folder is in the way of a target: move it away."
 _HINTS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -36,8 +36,8 @@ _HINTS = {
     errno.EISDIR: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
-    errno.EACCES: "Give yourself the right to write there.",
-    errno.EROFS: "The file system is read-only: work in another folder.",
+    errno.EACCES: "Permission denied: check owner and mode.",
+    errno.EROFS: "The file system is read-only: use another folder.",
 }
 
 WORKER_MEMORY = 4 * 2**30
@@ -158,7 +158,7 @@ class Builder:
                 f"An input of {action.name} cannot be read.",
                 where=str(path),
                 found=error.strerror or str(error),
-                hint="Put the file there, or correct the path in the config.",
+                hint="Create the file, or correct the path in the config.",
             ) from None
 
     def holds(self, action: Action, record: Record) -> bool:
@@ -238,13 +238,13 @@ class Builder:
                 raise PipelineError(
                     Code.STORAGE,
                     f"An input of {action.name} changed while the step read it.",
-                    hint="Run doit again; what came of both versions was dropped.",
+                    hint="Run doit again; the outputs were discarded.",
                 )
             if not self._codes.unchanged(action.recipe):
                 raise PipelineError(
                     Code.STORAGE,
                     f"The code of {action.name} changed while doit was running.",
-                    hint="Run doit again; what came of both versions was dropped.",
+                    hint="Run doit again; the outputs were discarded.",
                 )
             digests = {
                 label: {name: Digest.of_file(path) for name, path in members.items()}

@@ -1,4 +1,4 @@
-"""What differs between the parts of two keys, named so that a person knows what to look at."""
+"""Compare the parts of two keys, with readable names for the differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_FILES = 5
 
 @dataclass(frozen=True)
 class Change:
-    """One part that differs: what it is, and its old and new value; '' for none."""
+    """One difference: the part's name, and its old and new value, '' for none."""
 
     what: str
     old: str
@@ -28,7 +28,7 @@ class Change:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Return what differs between the parts of two keys, nested tables path by path.
+    """Return the differences between the parts of two keys, with paths of nested tables.
 
     >>> [str(each) for each in changes(
     ...     {"recipe": "a.b", "parameters": {"tensor": {"mean": [1, 2]}}},
@@ -54,7 +54,7 @@ def code_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _plain(parts: Mapping[str, Any]) -> object:
-    # As they were hashed: without tuples and such, which JSON does not tell from lists.
+    # In the hashed form: tuples become lists in JSON.
     return json.loads(canonical_json(parts))
 
 

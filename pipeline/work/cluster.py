@@ -1,4 +1,4 @@
-"""Steps on a Dask cluster: the client's side of it."""
+"""Run steps on a Dask cluster: the client."""
 
 from __future__ import annotations
 
@@ -34,18 +34,17 @@ _SMALL = 1 << 20
 
 
 class _Lost(Exception):
-    """A worker, or what it held, is gone."""
+    """A worker or its files were lost."""
 
 
 class Cluster:
-    """A Dask cluster as an executor; a step goes to whichever worker is free.
+    """An executor on a Dask cluster; a step runs on the first free worker.
 
-    A step is sent as the name of its recipe, its parameters and the digests of its inputs. What
-    its worker does not hold yet is then sent to it in pieces, and verified there before it is
-    used; the outputs come back the same way. A worker that sees the files of this machine reads
-    and writes them where they are, and nothing is sent. A worker that is lost costs its step
-    alone, which is run again on another. A step whose ``means`` hold paths of this machine runs in
-    ``local``.
+    A step is sent as the name of its recipe, its parameters and the digests of its inputs. Missing
+    files are sent in pieces and verified on the worker before use; outputs are returned the same
+    way. A worker that shares a file system with this machine reads and writes files in place. If a
+    worker is lost, its step runs again on another one. A step whose ``means`` contain local paths
+    runs in ``local``.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Cluster:
         tools: Iterable[str],
         local: Executor,
     ) -> None:
-        """Connect; raises PipelineError (CLUSTER) when that cannot be, or a worker is unlike us."""
+        """Connect; raises PipelineError (CLUSTER), also for a worker with other versions."""
         self._digest = digest
         self._local = local
         self._closed = False
@@ -73,7 +72,7 @@ class Cluster:
             raise
 
     def at_once(self) -> int:
-        """Return how many steps to have under way: for each that runs, one whose files are sent."""
+        """Return the number of concurrent steps: one running and one being sent per thread."""
         return 2 * sum(self._threads().values())
 
     def _threads(self) -> dict[str, int]:
@@ -87,8 +86,8 @@ class Cluster:
     ) -> None:
         """Run one step on a worker and wait for it.
 
-        Raises what the recipe raised, and PipelineError (CLUSTER) when no worker is left, or when
-        each that took the step was lost.
+        Raises the recipe's exception, and PipelineError (CLUSTER) without workers, or when every
+        worker that ran the step was lost.
         """
         if not all(map(_travels, job.means.values())):
             self._local.run(recipe, job, seconds=seconds, memory=memory, tools=tools)
@@ -97,7 +96,7 @@ class Cluster:
         lost: list[_Lost] = []
         chosen = self._turns.choose()
         if chosen is not None and not self._shared.with_worker(chosen, job.scratch):
-            # Should that fail, the worker says what it lacks, or is lost.
+            # On failure, the worker reports missing files or is lost.
             with suppress(_Lost):
                 self._send(Answer(address=chosen, lacking=tuple(order.digests())), files)
         with self._turns.taken(chosen) as turn:
@@ -113,25 +112,25 @@ class Cluster:
                         turn.end()
                         self._take(answer, order, job)
                         return
-                    # Of what it does not see all, it is sent all.
+                    # If it does not see all files, send all of them.
                     order = replace(order, at="")
                     self._send(answer, files)
                     at = answer.address
                 except _Lost as loss:
                     lost.append(loss)
-                    # What the lost one may still write is not where another writes.
+                    # The lost worker may still be writing: use another folder.
                     at, order = None, replace(order, at="")
                     if len(lost) == _MOST_LOST or self._closed:
                         break
         raise PipelineError(
             Code.CLUSTER,
-            "The step was given up, since every worker that took it was lost.",
-            found=str(lost[-1]) if lost else "they lose what is sent to them",
-            hint="It may be what ends them: try it without --cluster.",
+            "Every worker that ran the step was lost.",
+            found=str(lost[-1]) if lost else "workers lose the files sent to them",
+            hint="The step may crash them: run it without --cluster.",
         )
 
     def close(self) -> None:
-        """Take back every step that is still running, and leave the cluster; it goes on."""
+        """Cancel running steps and disconnect; the cluster keeps running."""
         self._turns.close()
         with self._guard:
             self._closed = True
@@ -161,7 +160,7 @@ class Cluster:
             found = {}
             for label, path in paths.items():
                 folder = folders.setdefault(path.parent, len(folders))
-                # Before it is hashed: should it change meanwhile, its worker hashes it again.
+                # Before hashing: if the file changes meanwhile, the worker hashes it again.
                 version = version_of(path.stat())
                 digest = self._digest(path)
                 found[label] = Sent(folder, path.name, digest, str(path.absolute()), version)
@@ -185,7 +184,7 @@ class Cluster:
         return files, order
 
     def _answered(self, order: Order, at: str | None) -> Answer:
-        """Let a worker, or the one ``at`` this address, try the step."""
+        """Run the step on any worker, or on the one ``at`` this address."""
         from distributed import KilledWorker
 
         try:
@@ -211,9 +210,9 @@ class Cluster:
         except KilledWorker as error:
             raise PipelineError(
                 Code.CLUSTER,
-                "The step was given up, since every worker that took it was lost.",
+                "Every worker that ran the step was lost.",
                 found=line(error),
-                hint="It may be what ends them: try it without --cluster.",
+                hint="The step may crash them: run it without --cluster.",
             ) from None
         except (Exception, asyncio.CancelledError) as error:
             raise _Lost(line(error)) from None
@@ -230,7 +229,7 @@ class Cluster:
             with suppress(TimeoutError):
                 return future.result(timeout=_LOOK_SECONDS)
             threads = self._threads()
-            # Dask leaves a step for one worker waiting when that is gone.
+            # Dask keeps a task for a lost worker waiting.
             if at is not None and threads and at not in threads:
                 raise _Lost(f"{at} is gone")
             if threads:
@@ -240,7 +239,7 @@ class Cluster:
             elif time.monotonic() - alone_since > _NO_WORKER_SECONDS:
                 raise PipelineError(
                     Code.CLUSTER,
-                    "The cluster has no worker.",
+                    "The cluster has no workers.",
                     found=f"none for {_NO_WORKER_SECONDS:g} s",
                     hint="Start some: dask worker tcp://SCHEDULER:PORT",
                 )
@@ -248,7 +247,7 @@ class Cluster:
     def _send(self, answer: Answer, files: Mapping[Digest, Path]) -> None:
         with self._guard:
             alone = self._sending.setdefault(answer.address, threading.Lock())
-        # Another step that needs the same may have sent it meanwhile.
+        # Another step may have sent the same files meanwhile.
         with alone:
             lacking = self._call(cluster_worker.lacking, answer, list(answer.lacking))
             small = [digest for digest in lacking if digest.size <= _SMALL]
@@ -259,7 +258,7 @@ class Cluster:
                     self._send_one(answer, digest, files[digest])
 
     def _send_whole(self, answer: Answer, files: Mapping[Digest, Path]) -> None:
-        """Send small files in one message: for each of a thousand it would be the round trip."""
+        """Send small files in one message, to save round trips."""
         read = []
         for digest, path in files.items():
             with path.open("rb") as stream:
@@ -280,7 +279,7 @@ class Cluster:
             raise _changed(path)
 
     def _take(self, answer: Answer, order: Order, job: Job) -> None:
-        """Write the outputs; what the worker says of names and bytes is checked."""
+        """Write the outputs, checking names and digests from the worker."""
         if order.at:
             try:
                 take_in_place(order.targets(Path(order.at)), job.outputs)
@@ -300,7 +299,7 @@ class Cluster:
                         count = min(_PIECE, digest.size - offset)
                         stream.write(self._call(cluster_worker.read, answer, digest, offset, count))
                 if Digest.of_file(target) != digest:
-                    raise _Lost(f"{answer.address} gave other bytes than it had made")
+                    raise _Lost(f"{answer.address} sent bytes that do not match their digest")
                 taken[digest] = target
 
     def _call(self, function: Callable[..., Any], answer: Answer, *args: object) -> Any:
@@ -321,7 +320,7 @@ def _changed(path: Path) -> PipelineError:
 
 
 def _together(digests: Iterable[Digest], most: int) -> Iterator[list[Digest]]:
-    """Yield the digests in groups of at most ``most`` bytes, in their order."""
+    """Yield the digests in order, in groups of at most ``most`` bytes."""
     group: list[Digest] = []
     for digest in digests:
         if group and sum(each.size for each in group) + digest.size > most:
@@ -333,7 +332,7 @@ def _together(digests: Iterable[Digest], most: int) -> Iterator[list[Digest]]:
 
 
 def _told(answer: Answer) -> Exception:
-    """Return the step's error, with the machine that it happened on."""
+    """Return the step's error with the worker's address added."""
     error = answer.error
     assert error is not None
     if isinstance(error, PipelineError) and answer.address not in error.where:
@@ -342,7 +341,7 @@ def _told(answer: Answer) -> Exception:
 
 
 def _travels(value: object) -> bool:
-    """Tell whether a value of ``means`` says the same on another machine."""
+    """Return whether a value of ``means`` is valid on another machine."""
     if isinstance(value, (list, tuple)):
         return all(map(_travels, value))
     return value is None or isinstance(value, (Portable, str, int, float))
@@ -354,6 +353,6 @@ def _place(output: Path, name: str, *, folder: bool) -> Path:
         part in ("..", "/") or "\\" in part or ":" in part for part in parts
     ):
         raise PipelineError(
-            Code.CLUSTER, "A worker of the cluster gave a file an impossible name.", found=name
+            Code.CLUSTER, "A worker of the cluster returned an invalid file name.", found=name
         )
     return output.joinpath(*parts)

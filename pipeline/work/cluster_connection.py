@@ -1,4 +1,4 @@
-"""The way to a cluster's scheduler: reached, of our version, and silent."""
+"""Connect to a cluster's scheduler, checking its version of Dask and silencing its loggers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _CONNECT_SECONDS = 15
 
 
 def connected(address: str) -> Any:
-    """Return a client; raises PipelineError (CLUSTER) when that cannot be."""
+    """Return a connected client; raises PipelineError (CLUSTER)."""
     try:
         import distributed
     except ImportError:
         raise PipelineError(
             Code.CLUSTER,
-            "Dask, which --cluster needs, is not installed.",
+            "Dask, required by --cluster, is not installed.",
             hint="pip install 'wasi-nn-pipeline[dask]'",
         ) from None
-    # What it has to say is told as errors of ours.
+    # Its failures are reported as PipelineError.
     for name in [*logging.root.manager.loggerDict, "distributed"]:
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    # Asked before a client is made: one that cannot connect hangs in its end.
+    # Checked first: a client that cannot connect hangs when it is closed.
     ours, theirs = version("distributed"), _scheduler_version(address)
     if ours != theirs:
         raise PipelineError(
             Code.CLUSTER,
-            "The cluster's scheduler has another version of Dask.",
+            "The cluster's scheduler has a different version of Dask.",
             where=address,
             expected=f"distributed {ours}",
             found=f"distributed {theirs}",
@@ -67,7 +67,7 @@ def _scheduler_version(address: str) -> str:
             "The cluster's scheduler cannot be reached.",
             where=address,
             found=line(error),
-            hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.5:8786.",
+            hint="Use the address printed by `dask scheduler`, such as tcp://10.0.0.5:8786.",
         ) from None
     try:
         return str(told["packages"]["distributed"])
@@ -76,16 +76,16 @@ def _scheduler_version(address: str) -> str:
 
 
 def unusable(error: Exception) -> PipelineError:
-    """Return the error for a cluster that answers, but not as ours does."""
+    """Return the error for a cluster with unexpected responses."""
     return PipelineError(
         Code.CLUSTER,
-        "The cluster cannot be used: it lacks this pipeline, or has another Dask.",
+        "The cluster is missing this pipeline or has a different version of Dask.",
         found=line(error),
-        hint="Install the same version of Dask, and of this pipeline, on every machine.",
+        hint="Install the same versions of Dask and of this pipeline on every machine.",
     )
 
 
 def line(error: BaseException) -> str:
-    """Return the first line of an error, with its type."""
+    """Return the type and first line of an error."""
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""What a client and a worker of a cluster say to each other: values alone, no bytes of files."""
+"""Messages between the client and the workers of a cluster, without file contents."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _OURS = "wasi-nn-pipeline, its code"
 
 @dataclass(frozen=True)
 class Sent:
-    """A file that a step needs: its digest, its name, and which files it shares a folder with.
+    """A file that a step reads: its digest, its name and its folder.
 
-    An xml finds its bin beside it: files of one ``folder`` here are in one folder there. ``place``
-    is where this machine has it, for a worker that sees the same files, and ``version`` tells that
-    version of it from any other, as ``version_of`` does.
+    Files with the same ``folder`` are placed in one folder, since an xml needs its bin beside it.
+    ``place`` is the path on the client, for workers on a shared file system, and ``version`` its
+    ``version_of``.
     """
 
     folder: int
@@ -32,11 +32,11 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One step: which recipe, on what, within which limits.
+    """One step: recipe, inputs and limits.
 
     ``recipe`` is ``module:name``. ``kept`` has the files of each portable value of ``means``.
-    ``versions`` are those that the worker must have too. ``at`` is the client's folder that a
-    worker which sees its files writes the outputs to, and empty for any other worker.
+    ``versions`` are required of the worker. ``at`` is the client's folder for the outputs if the
+    worker shares its file system, else empty.
     """
 
     recipe: str
@@ -51,15 +51,15 @@ class Order:
     at: str = ""
 
     def files(self) -> list[Sent]:
-        """Return all that the step reads."""
+        """Return all files that the step reads."""
         return [*self.inputs.values(), *(s for each in self.kept.values() for s in each.values())]
 
     def digests(self) -> set[Digest]:
-        """Return what the worker must hold before it can begin."""
+        """Return the digests that the worker needs before it can start."""
         return {sent.digest for sent in self.files()}
 
     def targets(self, folder: Path) -> dict[str, Path]:
-        """Return where each output lies below the folder that they are written to."""
+        """Return the path of each output below ``folder``."""
         return {
             label: folder / str(number) / name
             for number, (label, name) in enumerate(self.outputs.items())
@@ -68,11 +68,10 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What became of an order at the worker with this address.
+    """The result of an order on the worker with this address.
 
-    Either it lacks something, or an error ended the step, or the outputs are there: by label and
-    path inside the output, which is empty for a file. Those that it wrote ``at`` the client's own
-    folder are not told again.
+    Missing digests, or the step's error, or the outputs by label and path inside the output, which
+    is empty for a file. Outputs written to ``at`` are not listed.
     """
 
     address: str
@@ -82,7 +81,7 @@ class Answer:
 
 
 def versions(tools: Iterable[str]) -> dict[str, str]:
-    """Return what decides what a step makes here: the tools' versions, and our own code's hash."""
+    """Return what affects a step's outputs: the tools' versions and the hash of our code."""
     found = {}
     for tool in tools:
         try:
@@ -93,12 +92,12 @@ def versions(tools: Iterable[str]) -> dict[str, str]:
 
 
 def check_versions(expected: Mapping[str, str], found: Mapping[str, str], address: str) -> None:
-    """Raise PipelineError (CLUSTER) where a worker would make something else than we would."""
+    """Raise PipelineError (CLUSTER) if a worker's versions differ from ours."""
     for tool, wanted in expected.items():
         if found.get(tool) != wanted:
             raise PipelineError(
                 Code.CLUSTER,
-                "A worker of the cluster has other tools than this machine, so it is refused.",
+                "A worker of the cluster has different tool versions.",
                 where=address,
                 expected=f"{tool} {wanted}",
                 found=f"{tool} {found.get(tool, 'none')}",

@@ -1,4 +1,4 @@
-"""Which workers of a cluster see the files of this machine: those on it, or with its mounts."""
+"""Detect cluster workers that share a file system with this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipeline.work import cluster_worker
 
 
 class SharedFiles:
-    """Asks each worker once, by a file with a text that nobody can guess.
+    """Checks each worker once, by a probe file with random content.
 
-    A path alone says nothing: another machine may have other files under the same names.
+    A path is not enough: another machine may have other files under the same names.
     """
 
     def __init__(self, client: Any) -> None:
@@ -23,7 +23,7 @@ class SharedFiles:
         self._known: dict[str, bool] = {}
 
     def with_worker(self, address: str, folder: Path) -> bool:
-        """Tell whether a worker reads what is written to ``folder`` here, and writes there too."""
+        """Return whether a worker can read and write files in this machine's ``folder``."""
         with self._guard:
             if address not in self._known:
                 self._known[address] = self._tried(address, folder)
@@ -37,7 +37,7 @@ class SharedFiles:
             told = self._client.run(cluster_worker.sees, str(probe), text, workers=[address])
             return bool(told[address]) and there.read_text() == text
         except Exception:
-            # A worker that is lost now is told of when it is given the step.
+            # A lost worker is reported when a step is submitted to it.
             return False
         finally:
             probe.unlink(missing_ok=True)
@@ -45,7 +45,7 @@ class SharedFiles:
 
 
 def take_in_place(written: Mapping[str, Path], outputs: Mapping[str, Path]) -> None:
-    """Let what a worker has written become the outputs; raises OSError where it is not there."""
+    """Move files written by a worker to the outputs; raises OSError if they are missing."""
     for label, target in outputs.items():
         if not label.endswith("/"):
             written[label].replace(target)

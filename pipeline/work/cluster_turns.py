@@ -1,4 +1,4 @@
-"""Which worker of a cluster a step goes to, so that its files are there when its turn comes."""
+"""Assign steps to cluster workers in advance, so that files are sent before a thread is free."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOOK_SECONDS = 2.0
 
 
 class Turn:
-    """A thread of ``worker``, which is None where there is no worker, until it is given back."""
+    """A reserved thread of ``worker``, or of none."""
 
     def __init__(self, worker: str | None, end: Callable[[str | None], None]) -> None:
         self.worker = worker
@@ -19,18 +19,17 @@ class Turn:
         self._over = False
 
     def end(self) -> None:
-        """Give the thread back, once."""
+        """Release the thread; idempotent."""
         if not self._over:
             self._over = True
             self._end(self.worker)
 
 
 class Turns:
-    """Hands out the threads of the workers; ``threads`` tells how many each worker has now.
+    """Allocates the threads of workers; ``threads`` returns the current number of each worker.
 
-    A step first chooses a worker, to which its files are sent while others run there, and then
-    waits for its turn. If meanwhile another worker has nothing to do and nothing to wait for, the
-    step goes there instead.
+    A step first chooses a worker, to which its files are sent while other steps run there, then
+    waits for a thread. If another worker becomes idle meanwhile, the step runs there instead.
     """
 
     def __init__(self, threads: Callable[[], Mapping[str, int]]) -> None:
@@ -41,7 +40,7 @@ class Turns:
         self._closed = False
 
     def choose(self) -> str | None:
-        """Return the worker with the least to do, which the step waits for; None for no worker."""
+        """Return the least loaded worker and queue the step there; None without workers."""
         threads = self._threads()
         with self._changed:
             if not threads:
@@ -52,9 +51,9 @@ class Turns:
 
     @contextmanager
     def taken(self, chosen: str | None) -> Iterator[Turn]:
-        """Wait for the turn of a step that has ``chosen``; it is over when the block ends.
+        """Wait for a thread, preferably of ``chosen``; released at the end of the block.
 
-        Once the turns are closed nobody waits any more.
+        Does not wait after ``close``.
         """
         turn = Turn(self._begun(chosen), self._end)
         try:
@@ -63,7 +62,7 @@ class Turns:
             turn.end()
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Wake all waiting steps."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,8 +1,8 @@
-"""What runs in the processes of a Dask cluster: a step in a supervised process, and its files.
+"""The worker's side of a Dask cluster: run steps in supervised processes, store their files.
 
-A worker keeps the files of its steps by digest in the folder that Dask gives it and removes after
-it. What is made once for a machine, such as a locked environment, lies in ``WASI_NN_TOOLCHAINS``
-or ``~/.cache/wasi-nn-pipeline/toolchains``.
+A worker stores files by digest in its Dask folder, which is removed when it ends. Locked
+environments are shared per machine in ``WASI_NN_TOOLCHAINS`` or
+``~/.cache/wasi-nn-pipeline/toolchains``.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from pipeline.work.pool import Workers
 
 _LOOK_SECONDS = 0.25
 _idle: LifoQueue[Workers] = LifoQueue()
-# What was loaded may be older than what lies on disk.
+# The loaded code may be older than the files on disk.
 _LOADED = versions(())
 
 
 class _Damaged(Exception):
-    """An object was not what its name says, and has been dropped."""
+    """An object did not match its digest and was removed."""
 
     def __init__(self, digest: Digest) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _Damaged(Exception):
 
 
 def perform(order: Order) -> Answer:
-    """Run a step, as a task of Dask."""
+    """Run a step as a Dask task."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -66,36 +66,36 @@ def perform(order: Order) -> Answer:
     except _Damaged as damaged:
         return Answer(address=address, lacking=(damaged.digest,))
     except Exception as error:
-        # As a value, since Dask would log it as a fault of its own.
+        # Returned as a value, since Dask logs exceptions of tasks.
         return Answer(address=address, error=error)
 
 
 async def versions_here(tools: Iterable[str]) -> dict[str, str]:
-    """Return the versions that this worker has."""
+    """Return this worker's versions."""
     return await asyncio.to_thread(lambda: versions(tools) | _LOADED)
 
 
 async def sees(probe: str, written: str) -> bool:
-    """Tell whether a file of the client is here too, by leaving one beside it with its text."""
+    """Return whether the client's probe file is visible; if so, write a copy beside it."""
     return await asyncio.to_thread(_sees, Path(probe), written)
 
 
 async def lacking(digests: Iterable[Digest], dask_worker: Any) -> list[Digest]:
-    """Return those of the digests that this worker does not hold."""
+    """Return the digests that this worker does not have."""
     return await asyncio.to_thread(_lacking, _objects(dask_worker), digests)
 
 
 async def receive(
     name: str, digest: Digest, offset: int, piece: bytes, dask_worker: Any
 ) -> bool | None:
-    """Take a piece of an object; with the last, tell whether its bytes are those of the digest."""
+    """Receive a piece of an object; after the last one, return whether the digest matches."""
     return await asyncio.to_thread(_receive, dask_worker, name, digest, offset, piece)
 
 
 async def receive_whole(
     files: Sequence[tuple[Digest, bytes]], dask_worker: Any
 ) -> list[tuple[Digest, bool]]:
-    """Take small objects at once; tell of each whether its bytes are those of the digest."""
+    """Receive small objects in one message; return for each whether the digest matches."""
     return await asyncio.to_thread(_receive_whole, _objects(dask_worker), files)
 
 
@@ -115,14 +115,14 @@ def _sees(probe: Path, written: str) -> bool:
 
 
 def beside(probe: Path) -> Path:
-    """Return the file that a worker which sees ``probe`` leaves beside it."""
+    """Return the path of the copy that a worker writes beside ``probe``."""
     return probe.with_name(f"{probe.name}.seen")
 
 
 def _is_there(sent: Sent) -> bool:
     place = Path(sent.place)
     try:
-        # What has the same version is the file that the client has hashed.
+        # Same version: this is the file that the client hashed.
         return version_of(place.stat()) == sent.version or Digest.of_file(place) == sent.digest
     except OSError:
         return False
@@ -140,7 +140,7 @@ def _objects(worker: Any) -> Objects:
 
 @contextmanager
 def _aside(target: Path) -> Iterator[Path]:
-    """Yield a path that becomes ``target``. Nothing is synced, since all goes with the worker."""
+    """Write ``target`` atomically, without fsync, since the folder is removed with the worker."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
@@ -151,7 +151,7 @@ def _aside(target: Path) -> Iterator[Path]:
 
 
 def _keep(objects: Objects, digest: Digest, file: Path) -> None:
-    """Move a file of this digest to the objects, unless it has another name elsewhere."""
+    """Move a file to the objects; copy it if it has other hard links."""
     if file.stat().st_nlink > 1:
         objects.put(file, digest)
         return
@@ -160,10 +160,9 @@ def _keep(objects: Objects, digest: Digest, file: Path) -> None:
 
 
 def _fetched(objects: Objects, digest: Digest, target: Path) -> bool:
-    """Let ``target`` be the object, or return False: a corrupt one is dropped.
+    """Link ``target`` to the object; False if it is missing or corrupt, then it is removed.
 
-    A step that wrote to its input would damage the object, which is then seen when it is next
-    fetched.
+    A step that writes to its input damages the object, which is detected at the next fetch.
     """
     place = objects.path(digest)
     try:
@@ -243,7 +242,7 @@ def _laid_out(order: Order, objects: Objects, folder: Path) -> Job:
 
 
 def _placed(files: Mapping[str, Sent], objects: Objects, folder: Path) -> dict[str, Path]:
-    """Write each object out under its name; every one is verified as it is read."""
+    """Place each object under its name; each is verified."""
     placed = {}
     for label, sent in files.items():
         placed[label] = folder / str(sent.folder) / sent.name
@@ -279,19 +278,19 @@ def _recipe(name: str) -> Recipe:
 
 @contextmanager
 def _ended_with_its_task(worker: Any) -> Iterator[Workers]:
-    """Yield a supervised process, which is ended once nobody wants the task's result any more.
+    """Yield a supervised process, which is killed when the task is cancelled.
 
-    Dask cannot interrupt a task: it tells its worker that the client has cancelled it, or is gone,
-    and goes on.
+    Dask cannot interrupt a task: it only changes the task's state when the client cancels it or
+    disconnects.
     """
-    # Dask's nanny starts its workers as daemons, which multiprocessing lets have no children.
-    # Ours end by themselves when their parent does.
+    # Dask's nanny starts workers as daemons, which multiprocessing forbids to have children. Ours
+    # end with their parent anyway.
     multiprocessing.process.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     try:
         workers = _idle.get_nowait()
     except Empty:
-        # Dask sets it for its own process. What decodes pictures would get the memory of each one
-        # anew, which takes a quarter of the time.
+        # Set by Dask for its own process. It makes image decoding allocate memory anew for each
+        # image, a quarter of the time.
         os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
         workers = Workers(1)
     task = worker.state.tasks.get(worker.get_current_task())

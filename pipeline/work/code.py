@@ -1,4 +1,4 @@
-"""Which files the code of a package is made of, and the digest of all of them."""
+"""List the code files of a package, and compute their digest."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ENDINGS = (".py", ".mjs")
 
 
 def modules(package: Path) -> list[str]:
-    """Return the path of each file of code, in order; every run asks, and a worker for each step.
+    """Return the sorted paths of all code files; called in every run and before each cluster step.
 
-    What is run in processes of its own counts too.
+    Programs that run in processes of their own are included.
     """
     return sorted(
         f"{folder}{os.sep}{name}"

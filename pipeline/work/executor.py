@@ -1,4 +1,4 @@
-"""Where a step's recipe runs: the one port, and its simplest implementation."""
+"""The protocol for running recipes, and the executor that runs them in the calling thread."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pipeline.work.action import Job, Recipe
 
 
 class Executor(Protocol):
-    """Runs recipes somewhere. Several threads may each have it run one."""
+    """Runs recipes. Safe for several threads."""
 
     def run(
         self, recipe: Recipe, job: Job, *, seconds: float, memory: int, tools: Sequence[str] = ()
     ) -> None:
-        """Run one recipe and wait until its outputs lie where ``job`` says.
+        """Run one recipe and wait until the outputs of ``job`` are written.
 
-        ``seconds`` and ``memory``, in resident bytes, are its limits; ``tools`` are the packages
-        that must have the same version where it runs as here. Raises what the recipe raises, or
-        PipelineError for what became of the place that it ran in.
+        ``seconds`` and ``memory`` (resident bytes) are its limits; ``tools`` are packages that
+        must have the same version on the worker. Raises the recipe's exception, or PipelineError
+        for a failure of the worker.
         """
 
     def close(self) -> None:
-        """End what is still running, and all that runs it."""
+        """Stop running recipes and all workers."""
 
 
 class Inline:
-    """Runs a recipe in the thread that asks for it; its limits are then the recipe's affair."""
+    """Runs a recipe in the calling thread, without limits."""
 
     def run(
         self, recipe: Recipe, job: Job, *, seconds: float, memory: int, tools: Sequence[str] = ()
@@ -35,4 +35,4 @@ class Inline:
         recipe(job)
 
     def close(self) -> None:
-        """Do nothing: nothing outlives its call."""
+        """Do nothing: no recipe outlives its call."""

@@ -1,4 +1,4 @@
-"""The end of a worker that hangs in a call which nothing can interrupt."""
+"""A watchdog that kills a worker stuck in an uninterruptible call."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# The exit status by which the pool tells this end from others.
+# Exit status for the pool.
 TOO_LATE = 88
 
 
 @contextmanager
 def ended_after(seconds: float) -> Iterator[None]:
-    """End this process when the block is not left within ``seconds``.
+    """Exit this process if the block takes longer than ``seconds``.
 
-    For steps that run in a worker of their own: a guest that sleeps, or a native library that
-    never returns, cannot be stopped in any other way.
+    For steps in a worker process: a sleeping guest or a hanging native library cannot be stopped
+    in any other way.
     """
     timer = threading.Timer(seconds, os._exit, (TOO_LATE,))
     timer.daemon = True

@@ -1,4 +1,4 @@
-"""Amounts of memory as configs and command lines write them."""
+"""Memory sizes in configs and command lines."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 def byte_count(text: str) -> int:
-    """Return the bytes that a text such as ``512 MiB`` stands for; raises ValueError.
+    """Parse a size such as ``512 MiB`` to bytes; raises ValueError.
 
     >>> byte_count("512 MiB")
     536870912
     """
     number, _, unit = text.partition(" ")
     if not number.isdecimal() or unit not in _UNITS:
-        raise ValueError(f"{text!r} is not an amount such as '512 MiB'")
+        raise ValueError(f"{text!r} is not a size such as '512 MiB'")
     return int(number) * _UNITS[unit]

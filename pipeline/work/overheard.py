@@ -1,4 +1,4 @@
-"""What a step in a worker process says, left in a file for the process that waits for it."""
+"""Progress of a step in a worker process, passed to the parent through a file."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class _Said(msgspec.Struct, frozen=True):
 
 @dataclass
 class Left:
-    """The worker's side: keeps the newest line in ``path``, written a few times a second."""
+    """The worker's side: writes the latest line to ``path``, a few times per second."""
 
     path: Path
     last: float = 0.0
 
     def __call__(self, text: str, amount: Amount | None = None, /) -> None:
-        """Leave a line; a step never fails because of what it says."""
+        """Write a line; errors are ignored, so that progress never fails a step."""
         now = time.monotonic()
         if now - self.last < _EVERY_SECONDS:
             return
@@ -41,7 +41,7 @@ class Left:
 
 
 class Overheard:
-    """The side of who waits: passes on to ``say`` what is new in ``path``."""
+    """The parent's side: passes new lines in ``path`` to ``say``."""
 
     def __init__(self, path: Path, say: Say) -> None:
         self._path = path
@@ -49,8 +49,8 @@ class Overheard:
         self._heard = b""
 
     def listen(self) -> None:
-        """Look once."""
-        # The worker runs what strangers wrote: its file may be anything.
+        """Poll once."""
+        # The worker runs untrusted code: its file may contain anything.
         with suppress(OSError, msgspec.MsgspecError):
             with self._path.open("rb") as stream:
                 data = stream.read(_MOST_BYTES)

@@ -63,7 +63,7 @@ class Foresight:
         awaited = {self._unknown[path] for path in action.inputs.values() if path in self._unknown}
         if awaited:
             self._expect(action, None)
-            reasons = [f"its input comes from {name}, which would run" for name in sorted(awaited)]
+            reasons = [f"depends on {name}, which would run" for name in sorted(awaited)]
             return Planned(action.name, None, Intent.DEPENDS, tuple(reasons), seconds)
         try:
             parts = self._builder.parts(action, self._foreseen)
@@ -118,7 +118,7 @@ def _reasons(
     reasons = _changed(made, parts, builder.code(action)) if made else []
     if not reasons:
         reasons = _about(builder, action, record) if record else []
-    return reasons or ["it was never made here" if made is None else "its record is gone"]
+    return reasons or ["never built in this project" if made is None else "no cache record"]
 
 
 def _changed(made: Made, parts: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:
@@ -143,4 +143,4 @@ def _about(builder: Builder, action: Action, record: Record) -> list[str]:
             if found != digest:
                 old, new = digest.sha256[:12], found.sha256[:12]
                 reasons.append(f"target {path.name} was changed: sha256 {old}… → {new}…")
-    return reasons or ["its folder holds more than it gave"]
+    return reasons or ["its folder contains other files"]

@@ -1,4 +1,4 @@
-"""Supervised worker processes: spawned, persistent, each step with its limits."""
+"""A pool of supervised worker processes with a time and memory limit for each step."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ _ATTEMPTS = 3
 
 @dataclass
 class _Worker:
-    """A pool of one process, and the id of that process where it is known."""
+    """A pool of one process, and the process id if known."""
 
     pool: ProcessPool
     pid: int | None = None
 
 
 class _Vanished(Exception):
-    """A worker ended as if all were well, in the middle of a step."""
+    """A worker exited with status 0 in the middle of a step."""
 
 
 class Workers:
-    """A pool of worker processes; one step that dies, hangs or eats memory fails alone.
+    """A pool of worker processes; a step that crashes, hangs or exhausts memory fails alone.
 
     ``with Workers(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
     """
 
     def __init__(self, count: int, method: Literal["spawn", "forkserver"] = "spawn") -> None:
-        # Fork after wasmtime ran a guest hangs; spawn is also what Windows has.
+        # Fork hangs after wasmtime has run a guest; Windows only has spawn.
         self.method = method
         self._context = multiprocessing.get_context(method)
-        # One pool for each worker: workers of one pool share a channel, on which an idle one
-        # that waits for a minute takes the others down with it.
+        # One pool per worker: workers of one pool share a channel, and one that idles for a
+        # minute stops the others.
         self._free: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(count):
             self._free.put(None)
@@ -69,9 +69,9 @@ class Workers:
     def run(
         self, recipe: Recipe, job: Job, *, seconds: float, memory: int, tools: Sequence[str] = ()
     ) -> None:
-        """Run one step in a worker and wait for it; ``memory`` is resident bytes.
+        """Run one step in a worker and wait for it; ``memory`` is in resident bytes.
 
-        Raises what the recipe raised, or PipelineError: TIME_LIMIT, MEMORY_LIMIT, WORKER.
+        Raises the recipe's exception, or PipelineError: TIME_LIMIT, MEMORY_LIMIT, WORKER.
         """
         from concurrent.futures.process import BrokenProcessPool
 
@@ -79,7 +79,7 @@ class Workers:
 
         worker = self._free.get()
         try:
-            # Beside the scratch, which is the recipe's own.
+            # Beside the scratch folder, which belongs to the recipe.
             said = job.scratch.with_name(f"{job.scratch.name}.said")
             overheard = Overheard(said, job.say)
             task = [recipe, replace(job, say=Left(said)), seconds, memory]
@@ -89,13 +89,13 @@ class Workers:
                     worker.pid = worker.pid or _pid(worker.pool)
                     return _finished(worker.pool, worker.pid, task, seconds, overheard).result()
                 except BrokenProcessPool as error:
-                    # Its worker ended between two steps, so this one has not begun.
+                    # The worker ended between two steps, so this one has not started.
                     worker, lost = None, error
             raise PipelineError(
-                Code.WORKER, "The worker process of this step was lost.", found=str(lost)
+                Code.WORKER, "The worker process of the step was lost.", found=str(lost)
             )
         except (TimeoutError, ProcessExpired, _Vanished) as end:
-            # The pool has another process by now, or soon.
+            # The pool starts a new process.
             if worker is not None:
                 worker.pid = None
             raise _told(end, seconds, memory) from None
@@ -103,7 +103,7 @@ class Workers:
             self._free.put(worker)
 
     def close(self) -> None:
-        """End every worker, also those that are busy."""
+        """Stop every worker, including busy ones."""
         with self._guard:
             self._closed = True
             pools, self._started = self._started, []
@@ -119,14 +119,14 @@ class Workers:
 
         with self._guard:
             if self._closed:
-                raise BrokenProcessPool("the workers are closed")
+                raise BrokenProcessPool("the pool is closed")
             pool = ProcessPool(max_workers=1, initializer=enter, context=self._context)
             self._started.append(pool)
         return pool
 
 
 def _pid(pool: ProcessPool) -> int:
-    """Return the id of the pool's process, once it stands; raises BrokenProcessPool."""
+    """Start the pool's process and return its id; raises BrokenProcessPool."""
     from concurrent.futures.process import BrokenProcessPool
 
     from pebble import ProcessExpired
@@ -141,14 +141,14 @@ def _pid(pool: ProcessPool) -> int:
 def _finished(
     pool: ProcessPool, pid: int, task: list[object], seconds: float, overheard: Overheard
 ) -> Future[None]:
-    """Return the step's future once it is done; raises BrokenProcessPool and _Vanished."""
+    """Run a step and return its finished future; raises BrokenProcessPool and _Vanished."""
     from concurrent.futures import wait
     from concurrent.futures.process import BrokenProcessPool
 
     import psutil
 
-    # The worker ends itself in time; this is for one that cannot, and waiting has an end even
-    # where the pool itself has lost the step.
+    # The worker enforces the limit itself; this covers one that cannot, and `until` a pool that
+    # lost the step.
     late = seconds + _SLACK_SECONDS / 10
     until = time.monotonic() + seconds + _SLACK_SECONDS
     try:
@@ -157,7 +157,7 @@ def _finished(
         raise BrokenProcessPool(str(error)) from None
     while not wait([future], timeout=_LOOK_SECONDS).done:
         overheard.listen()
-        # The pool does not tell of a process that ended with 0. Of any other it does, in a while.
+        # The pool does not report a process that exited with 0; any other it reports, with a delay.
         if not psutil.pid_exists(pid) and not wait([future], timeout=_LOOK_SECONDS).done:
             future.cancel()
             raise _Vanished
@@ -165,44 +165,44 @@ def _finished(
             pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
             raise PipelineError(
                 Code.WORKER,
-                "The worker process of this step was lost.",
-                found="it neither ran nor ended",
+                "The worker process of the step was lost.",
+                found="no result and no exit",
             )
     return future
 
 
 def _told(end: Exception, seconds: float, memory: int) -> PipelineError:
-    """Return the error for the way in which a worker ended."""
+    """Return the error for a worker's exception or exit status."""
     exitcode = getattr(end, "exitcode", 0)
     if isinstance(end, TimeoutError) or exitcode == OVERDUE:
         return PipelineError(
             Code.TIME_LIMIT,
-            "The step was ended, since it ran longer than its time limit.",
+            "The step exceeded its time limit.",
             expected=f"at most {seconds:g} s",
-            hint="Raise the limit in the config if the step is merely slow.",
+            hint="Raise the limit in the config if the step is slow.",
         )
     if exitcode == OUT_OF_MEMORY:
         return PipelineError(
             Code.MEMORY_LIMIT,
-            "The step was ended, since it used more memory than its limit.",
+            "The step exceeded its memory limit.",
             expected=f"at most {memory // 2**20} MiB resident",
-            hint="Raise the memory limit in the config if the step really needs more.",
+            hint="Raise the memory limit in the config if the step needs more.",
         )
     if exitcode == TOO_LATE:
         return PipelineError(
             Code.TIME_LIMIT,
-            "The step was ended, since a call of it did not return within its time limit.",
-            hint="A guest that sleeps or a model that takes too long: raise the limit if need be.",
+            "A call in the step exceeded its time limit.",
+            hint="A guest sleeps or a model is too slow: raise the limit if necessary.",
         )
     if exitcode < 0:
         hint = "SIGKILL often means that the machine ran out of memory." if -exitcode == 9 else ""
         return PipelineError(
             Code.WORKER,
-            f"The worker process of this step was ended by {_signal_name(-exitcode)}.",
+            f"The worker process of the step was killed by {_signal_name(-exitcode)}.",
             hint=hint,
         )
     return PipelineError(
-        Code.WORKER, f"The worker process of this step ended with exit status {exitcode}."
+        Code.WORKER, f"The worker process of the step exited with status {exitcode}."
     )
 
 

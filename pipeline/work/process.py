@@ -1,4 +1,4 @@
-"""Child processes with a time limit, whose whole tree ends with them or with us."""
+"""Run child processes with a time limit; their descendants are killed with them or with us."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _guard = threading.Lock()
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that ended by itself: its exit status and the last 64 KiB that it printed."""
+    """A finished process: its exit status and the last 64 KiB of output."""
 
     returncode: int
     output: str
 
     def last_lines(self, count: int = 12) -> str:
-        """Return the last lines that are not empty."""
+        """Return the last non-empty lines."""
         lines = [line.rstrip() for line in self.output.splitlines() if line.strip()]
         return "\n".join(lines[-count:])
 
@@ -45,10 +45,10 @@ def run_process(
     cwd: Path,
     env: Mapping[str, str] | None = None,
 ) -> Finished:
-    """Run a command with no standard input; stdout and stderr are read as one text.
+    """Run a command without standard input; stdout and stderr are combined.
 
-    Raises PipelineError: TOOLCHAIN when the command cannot be started, TIME_LIMIT when it was
-    still running after ``seconds``; its children are then gone too.
+    Raises PipelineError: TOOLCHAIN when the command cannot be started, TIME_LIMIT when it ran
+    longer than ``seconds``; it is then killed with its descendants.
     """
     name = Path(command[0]).name
     program = shutil.which(command[0], path=(env or os.environ).get("PATH"))
@@ -80,13 +80,13 @@ def run_process(
     except subprocess.TimeoutExpired:
         raise PipelineError(
             Code.TIME_LIMIT,
-            f"{name} was ended, since it ran longer than its time limit.",
+            f"{name} exceeded its time limit.",
             expected=f"at most {seconds:g} s",
-            hint="Raise the limit in the config if the step is merely slow.",
+            hint="Raise the limit in the config if the step is slow.",
             detail=tail.decode(errors="replace")[-2000:],
         ) from None
     finally:
-        # A pid that was waited for may be another process's by now.
+        # The pid of a reaped process may be reused.
         if process.poll() is None:
             end_tree(process.pid)
             process.wait()
@@ -98,7 +98,7 @@ def run_process(
 def _wait(process: subprocess.Popen[bytes], reader: threading.Thread, seconds: float) -> None:
     """Wait for a process; raises TimeoutExpired.
 
-    The end of its output wakes us at once, where Popen would look up to twenty times a second.
+    Joining the reader returns as soon as the output ends; Popen.wait polls every 50 ms.
     """
     deadline = time.monotonic() + seconds
     while reader.is_alive() and process.poll() is None and time.monotonic() < deadline:
@@ -107,34 +107,34 @@ def _wait(process: subprocess.Popen[bytes], reader: threading.Thread, seconds: f
 
 
 def _tether() -> tuple[str, ...]:
-    # Only Linux can be told to end a process with its parent; elsewhere end_all does what it can.
+    # Only Linux has a parent-death signal; elsewhere end_all is the best effort.
     if not sys.platform.startswith("linux"):
         return ()
     return (sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()))
 
 
 def end_tree(pid: int) -> None:
-    """End a process of ours and all its descendants; they are gone when this returns.
+    """Kill a child process and all its descendants, and wait for them.
 
-    Fine if they are gone already. A process that cannot be ended is waited for two seconds.
+    Processes that ended already are ignored; the wait is at most two seconds.
     """
     import psutil
 
     with contextlib.suppress(psutil.Error):
         top = psutil.Process(pid)
-        # Stopped, it starts no further child while they are looked for.
+        # Suspended, it cannot start further children.
         with contextlib.suppress(psutil.Error, AttributeError):
             top.suspend()
         family = [*top.children(recursive=True), top]
         for member in family:
             with contextlib.suppress(psutil.Error):
                 member.kill()
-        # Our own child stays a zombie until its Popen is waited for.
+        # Our own child stays a zombie until its Popen is reaped.
         psutil.wait_procs(family[:-1], timeout=_LAST_SECONDS)
 
 
 def end_all() -> None:
-    """End every process that is still running; called when this process ends."""
+    """Kill every running child process; called at exit."""
     with _guard:
         processes = list(_running)
     for process in processes:

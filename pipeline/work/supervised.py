@@ -1,4 +1,4 @@
-"""Inside a worker process: one step at a time, and a thread that watches over it."""
+"""Inside a worker process: run one step at a time, with a thread that enforces its limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.work.action import Job, Recipe
 if TYPE_CHECKING:
     import psutil
 
-# The exit statuses by which the pool tells these ends from others; 88 is last_resort.TOO_LATE.
+# Exit statuses for the pool; 88 is last_resort.TOO_LATE.
 OUT_OF_MEMORY = 86
 ORPHANED = 87
 OVERDUE = 89
@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """The step that this worker is busy with: its memory limit in bytes, and when it must end."""
+    """The running step's memory limit in bytes and its deadline (time.monotonic)."""
 
     limit: int
     until: float
@@ -38,7 +38,7 @@ class _Step:
 
 @dataclass
 class _Watch:
-    """What the watching thread looks at."""
+    """State shared with the watchdog thread."""
 
     step: _Step | None = None
 
@@ -47,15 +47,15 @@ _watch = _Watch()
 
 
 def enter() -> None:
-    """Begin to watch; the first thing that a worker process does."""
-    # The parent decides what Ctrl-C means; a worker that died of it would be called a crash.
+    """Initialize a worker process: signal handlers and watchdog thread."""
+    # The parent handles Ctrl-C; a worker killed by it would look like a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminated)
     threading.Thread(target=_supervise, daemon=True).start()
 
 
 def perform(recipe: Recipe, job: Job, seconds: float, memory: int) -> None:
-    """Run a step within its limits; raises what the recipe raises, if that can leave a process."""
+    """Run a step within its limits; raises the recipe's exception, if it can be pickled."""
     _watch.step = _Step(memory, time.monotonic() + seconds)
     try:
         recipe(job)
@@ -64,10 +64,10 @@ def perform(recipe: Recipe, job: Job, seconds: float, memory: int) -> None:
             raise _replaced(error) from None
         raise
     except BaseException as error:
-        # In the parent it would end the thread that waits for the step.
+        # In the parent it would end the waiting thread.
         raise PipelineError(
             Code.WORKER,
-            "The step asked Python to end.",
+            "The step tried to exit Python.",
             found=f"{type(error).__name__}: {error}",
         ) from None
     finally:
@@ -83,9 +83,9 @@ def _supervise() -> None:
         time.sleep(_LOOK_SECONDS)
         step = _watch.step
         if step and (code := _broken_limit(step, myself)) and _watch.step is step:
-            # Looking takes a while: had the step ended meanwhile, another may have begun.
+            # Checked again: measuring takes time, and another step may be running by now.
             _end(code)
-        # After a kill -9 of the parent nobody else would end this process.
+        # Nothing else ends this process after a kill -9 of the parent.
         if parent is not None and not parent.is_alive():
             _end(ORPHANED)
 
@@ -97,7 +97,7 @@ def _broken_limit(step: _Step, myself: psutil.Process) -> int:
 
 
 def _resident(process: psutil.Process) -> int:
-    """Return the resident bytes of a process and of all that it has started."""
+    """Return the resident bytes of a process and its descendants."""
     import psutil
 
     total = int(process.memory_info().rss)
@@ -137,7 +137,7 @@ def _travels(error: Exception) -> bool:
 def _replaced(error: Exception) -> PipelineError:
     return PipelineError(
         Code.INTERNAL,
-        "The step failed with an error that cannot leave its process.",
+        "The step failed with an exception that cannot be pickled.",
         found=f"{type(error).__name__}: {error}",
         hint="Please report it with the lines below.",
         detail="".join(traceback.format_exception(error)[-6:]),

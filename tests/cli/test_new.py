@@ -385,16 +385,16 @@ def test_it_says_what_was_guessed_and_what_comes_next(project: Project) -> None:
 
 
 BAD = {
-    "a model that is damaged": (["x", "cut.onnx"], "damaged, or of another format"),
+    "a model that is damaged": (["x", "cut.onnx"], "damaged or in another format"),
     "no such model": (["x", "none.onnx"], "There is no such file."),
-    "two models": (["x", "tiny.onnx", "colours.onnx"], "of more than one model"),
-    "two models of two frameworks": (["x", "tiny.onnx", "float.tflite"], "of more than one model"),
-    "two topologies": (["x", "deploy.prototxt", "other.prototxt"], "of more than one model"),
-    "weights alone": (["x", "small.caffemodel"], "has a file .prototxt too"),
-    "a topology alone": (["x", "deploy.prototxt"], "has a file .caffemodel too"),
+    "two models": (["x", "tiny.onnx", "colours.onnx"], "more than one model"),
+    "two models of two frameworks": (["x", "tiny.onnx", "float.tflite"], "more than one model"),
+    "two topologies": (["x", "deploy.prototxt", "other.prototxt"], "more than one model"),
+    "weights alone": (["x", "small.caffemodel"], "requires a file .prototxt"),
+    "a topology alone": (["x", "deploy.prototxt"], "requires a file .caffemodel"),
     "weights of another net": (
         ["x", "small.caffemodel", "other.prototxt"],
-        "The weights are of another net",
+        "The weights do not match the topology",
     ),
     "an IR": (["x", "net.xml"], "This is an IR"),
     "a picture as a model": (["x", "tiny.onnx", "red.png"], "Give it as --image red.png"),
@@ -405,7 +405,7 @@ BAD = {
     "a shape that is none": (["x", "tiny.onnx", "--shape", "x=3by8"], "cannot be understood"),
     "a shape of no input": (["x", "tiny.onnx", "--shape", "q=1x3x8x8"], "has no input 'q'"),
     "no picture": (["x", "tiny.onnx", "--image", "none.png"], "There is no such picture."),
-    "text as a picture": (["x", "tiny.onnx", "--image", "dodo.py"], "not a picture"),
+    "text as a picture": (["x", "tiny.onnx", "--image", "dodo.py"], "not an image"),
     "a picture like a thread": (["x", "tiny.onnx", "--image", "thread.png"], "an aspect"),
     "a picture for words": (["x", "tokens.onnx", "--image", "red.png"], "takes a picture"),
     "no labels": (["x", "tiny.onnx", "--labels", "none.txt"], "cannot be read"),
@@ -420,17 +420,17 @@ BAD = {
     "a name that xml cannot hold": (["x", "escape.onnx"], "that an IR cannot hold"),
     "a size of 5000 digits": (
         ["x", "endless.prototxt", "small.caffemodel"],
-        "an input of no size that can be",
+        "an input with an invalid shape",
     ),
     "a size of 5000 hex digits": (
         ["x", "hexed.prototxt", "small.caffemodel"],
-        "an input of no size that can be",
+        "an input with an invalid shape",
     ),
     "a picture of too many pixels": (
         ["x", "tiny.onnx", "--image", "huge.png"],
         "Give a smaller copy of it.",
     ),
-    "layers that do not fit": (["x", "turned.onnx"], "Is the model whole? Export it anew"),
+    "layers that do not fit": (["x", "turned.onnx"], "Check that the model is complete"),
     "a path that is not UTF-8": (["x", "caf\udce9.onnx"], "The path of the model is not UTF-8"),
     "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
     "no name": (["Net 1", "tiny.onnx"], "The name is none"),

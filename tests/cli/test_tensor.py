@@ -55,7 +55,7 @@ def test_a_tensor_says_its_spec_and_a_name_without_a_manifest_is_told_to_settle_
     done = wasi_nn("inspect", "--json", "photo-1x3x48x64-f32.bgr", cwd=folder)
     found = json.loads(done.stdout)
     assert found["spec"] == "1x3x48x64 f32 BGR"
-    assert "does not tell the layout" in found["note"]
+    assert "does not state the layout" in found["note"]
     entry = {"file": "photo-1x3x48x64-f32.bgr", "layout": "NCHW", "range": "0-255"}
     (folder / "manifest.json").write_text(json.dumps({"tensors": {"photo": {"x": entry}}}))
     done = wasi_nn("inspect", "--json", "photo-1x3x48x64-f32.bgr", cwd=folder)
@@ -105,19 +105,19 @@ def test_bytes_in_another_order_than_the_name_says_are_noticed(folder: Path) -> 
     [
         (f"tensor photo.png t-1x3x9x9-f32.bgr --dims 1x3x8x8 {NEEDED}", "tells another tensor"),
         (f"tensor none.png . --dims 1x3x8x8 {NEEDED}", "no such picture"),
-        (f"tensor text.txt . --dims 1x3x8x8 {NEEDED}", "not a picture"),
+        (f"tensor text.txt . --dims 1x3x8x8 {NEEDED}", "not an image"),
         (f"tensor photo.png . --dims 1x3x8 {NEEDED}", "does not fit an input of this shape"),
         (f"tensor photo.png . --dims 1x4x8x8 {NEEDED}", "has 3 channels"),
         (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --mean 1", "1 values for 3 channels"),
-        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --rows 0,99", "does not have"),
+        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --rows 0,99", "exceeds the image's rows"),
         (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --shorter 0", "cannot be understood"),
         (f"tensor photo.png no/where --dims 1x3x8x8 {NEEDED} --type i8", "do not fit into i8"),
-        ("preview text.txt a.png", "does not tell what the tensor is"),
-        ("preview short-1x3x8x8-f32.bgr a.png", "another size than its tensor"),
+        ("preview text.txt a.png", "The file name is not that of a tensor"),
+        ("preview short-1x3x8x8-f32.bgr a.png", "size does not match the tensor spec"),
         ("preview text.txt a.png --dims 4 --type u8", "cannot be told from the dims"),
         ("preview text.txt a.png --dims 2x2 --type u8 --layout NC", "no picture in this layout"),
         ("preview none-1x3x8x8-f32.bgr a.png", "cannot be read"),
-        ("inspect short-1x3x8x8-f32.bgr", "another size than its tensor"),
+        ("inspect short-1x3x8x8-f32.bgr", "size does not match the tensor spec"),
     ],
 )
 def test_what_cannot_be_is_one_clear_error(folder: Path, command: str, said: str) -> None:

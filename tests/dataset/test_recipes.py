@@ -99,7 +99,7 @@ def test_progress_is_told_in_pictures_or_in_bytes_of_the_archive(tmp_path: Path,
     step = job(tmp_path, outputs, inputs={"archive": archive}, parameters=parameters)
     hear = replace(step, say=lambda text, amount=None: said.append((text, amount)))
     pack_archive(hear)
-    assert [text for text, _ in said] == ["25 pictures", "50 pictures"]
+    assert [text for text, _ in said] == ["25 images", "50 images"]
     done = [amount.done for _, amount in said if amount is not None]
     size = archive.stat().st_size
     assert 0 < done[0] <= done[1] <= size
@@ -109,14 +109,14 @@ def test_progress_is_told_in_pictures_or_in_bytes_of_the_archive(tmp_path: Path,
     inputs = {"pack": tmp_path / "pack.0"}
     step = job(tmp_path, ("tensors", "index"), inputs=inputs, parameters=given)
     make_shard(replace(step, say=lambda text, amount=None: said.append((text, amount))))
-    assert said[-1] == ("60 of 60 pictures", Amount(60, 60, "pictures"))
+    assert said[-1] == ("60 of 60 images", Amount(60, 60, "pictures"))
     assert len(said) == 60
 
 
 def test_an_archive_without_pictures_is_one_error(tmp_path: Path) -> None:
     archive = write_tar(tmp_path / "a", {"notes.txt": b"x"})
     parameters = {"where": "here", "bad": "skip", "shards": 1, "label": "a"}
-    with pytest.raises(PipelineError, match="The dataset has no picture"):
+    with pytest.raises(PipelineError, match="The dataset has no images"):
         gathered(tmp_path, pack_archive, inputs={"archive": archive}, parameters=parameters)
 
 
@@ -165,7 +165,7 @@ def test_an_index_tells_of_what_was_skipped_before_and_in_a_shard(tmp_path: Path
 def test_a_dataset_of_bad_pictures_alone_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as caught:
         indexed(tmp_path, {"x.jpg": b""})
-    assert "None of the dataset's pictures can be read." in caught.value.message
+    assert "None of the dataset's images can be read." in caught.value.message
     assert "x.jpg" in caught.value.detail
 
 
@@ -179,14 +179,14 @@ def test_labels_from_a_file(tmp_path: Path) -> None:
 
 
 def test_labels_that_are_missing_doubled_or_unknown_are_errors() -> None:
-    with pytest.raises(PipelineError, match="without a label"):
+    with pytest.raises(PipelineError, match="have no label"):
         folder_labels(["a.jpg"], "here")
-    with pytest.raises(PipelineError, match="without a label"):
+    with pytest.raises(PipelineError, match="have no label"):
         file_labels(["a.jpg"], "b.jpg 1", "here")
-    with pytest.raises(PipelineError, match="two for one picture"):
+    with pytest.raises(PipelineError, match="two labels for one image"):
         file_labels(["a.jpg"], "a.jpg 1\na.jpg 2", "here")
-    with pytest.raises(PipelineError, match="none of the classes"):
+    with pytest.raises(PipelineError, match="matches no class"):
         class_numbers(["cat"], "dog\nfox", "here")
-    with pytest.raises(PipelineError, match="none of the classes"):
+    with pytest.raises(PipelineError, match="matches no class"):
         class_numbers(["cat"], None, "here")
     assert class_numbers(["12", "3"], None, "here") == {"12": 12, "3": 3}

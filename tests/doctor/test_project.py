@@ -276,13 +276,13 @@ def test_a_remote_cache_that_refuses_us_is_wrong(
     assert found["CACHE_TOKEN"].verdict is Verdict.WRONG
     assert found["CACHE_TOKEN"].fix == "export CACHE_TOKEN=…"
     assert found["reach"].verdict is Verdict.WRONG
-    assert "it refuses us (HTTP 401)" in found["reach"].found
+    assert "access denied (HTTP 401)" in found["reach"].found
 
 
 def test_a_remote_cache_that_is_down_is_a_note_since_runs_go_on(project: Project) -> None:
     line = remote(project, f"http://127.0.0.1:{free_port()}")["reach"]
     assert line.verdict is Verdict.NOTE
-    assert "it cannot be reached" in line.found
+    assert "connection failed" in line.found
 
 
 @pytest.mark.parametrize("columns", [40, 100])

@@ -128,7 +128,7 @@ def test_one_bad_picture_is_reported_and_skipped_or_fatal_as_declared(pictured: 
     head, lines = index(pictured)
     assert (head["tensors"], head["skipped"]) == (59, 1)
     [line] = [line for line in lines if line["picture"] == "blue/002.jpg"]
-    assert line["skipped"] == "The picture is truncated or damaged."
+    assert line["skipped"] == "The image is truncated or damaged."
     assert "offset" not in line
     pictured.edit('bad = "skip"', 'bad = "fail"')
     run = pictured.doit("dataset:tiny.photos")
@@ -148,7 +148,7 @@ def test_a_folder_without_pictures_is_one_error_and_other_steps_go_on(
         write_folder(pictured.root / "photos", {"notes.txt": b"no picture", ".hidden.jpg": b""})
     run = pictured.doit()
     assert run.returncode == 1
-    assert run.output.count("\nerror[tensor]: The dataset has no picture.") == 1
+    assert run.output.count("\nerror[tensor]: The dataset has no images.") == 1
     assert "tiny: dataset photos: photos" in run.output
     assert "Traceback" not in run.output
     assert pictured.doit("manifest:tiny").returncode == 0
@@ -157,7 +157,7 @@ def test_a_folder_without_pictures_is_one_error_and_other_steps_go_on(
 def test_too_many_shards_are_told_with_the_most_that_fit(pictured: Project) -> None:
     pictured.edit("shards = 2", "shards = 30")
     run = pictured.doit("dataset:tiny.photos")
-    assert "The dataset has too few pictures for so many shards." in run.output
+    assert "The dataset has too few images for its number of shards." in run.output
     most = run.output.partition("shards = ")[2].partition(" ")[0]
     pictured.edit("shards = 30", f"shards = {most}")
     assert pictured.doit("dataset:tiny.photos").returncode == 0

@@ -33,7 +33,7 @@ def test_a_built_project_has_a_page_with_its_pictures_checks_and_steps(project: 
     # Two photos, and what became of each.
     assert page.count("data:image/webp") == 4
     assert "red-1x3x8x8-f32.rgb" in page
-    assert "it was never made here" in page
+    assert "never built in this project" in page
     assert "1 GroupConvolution" in page or "ReduceMean" in page
     assert str(project.root) not in page
 
@@ -93,7 +93,7 @@ def test_what_is_missing_or_damaged_is_said_on_the_page(project: Project, tmp_pa
     page = (tmp_path / "page.html").read_text("utf-8")
     assert state_of(page, "tiny") == "out of date"
     assert page.count("This case has not been verified as it is now declared.") == 2
-    assert "The tensor cannot be shown: The file has another size than its tensor." in page
+    assert "The tensor cannot be shown: The file size does not match the tensor spec." in page
     assert headline(page) == "0 of 2 cases verified"
 
 

@@ -30,7 +30,7 @@ def test_an_array_takes_the_place_of_a_picture(project: Project) -> None:
     assert tensor.read_bytes() == values.astype("<f4").tobytes()
     numpy.savez(project.root / "saved.npz", x=numpy.full((1, 3, 8, 8), numpy.nan))
     run = project.doit()
-    assert "The array holds what is no number." in run.output
+    assert "The array has NaN or infinite values." in run.output
     assert "nan at [0, 0, 0, 0]" in run.output
 
 

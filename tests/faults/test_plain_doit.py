@@ -118,7 +118,7 @@ def test_6_two_runs_build_a_step_once__plain_doit_builds_it_twice(tmp_path: Path
                     assert second.stdout is not None
                     # It says so all the time; of that, a line is shown after some seconds.
                     said = second.stdout.readline()
-                    assert "ir:one: waiting for another run that builds the same" in said
+                    assert "ir:one: waiting for another run that builds this step" in said
                 else:
                     until(partial(runs, twin, "one", "one"), "the second run's step")
                 (twin.root / "go").touch()

@@ -125,7 +125,7 @@ def test_a_header_that_is_not_listed_is_told_with_what_to_do(
     error = refused(tmp_path, toolchains, {"main.c": '#include "shapes.h"\n' + MAIN})
     assert error.where == f"{tmp_path / 'src' / 'main.c'}:1:10"
     assert error.found == "'shapes.h' file not found"
-    assert "List every file" in error.hint
+    assert "List every included file" in error.hint
 
 
 def test_an_error_of_the_linker_is_told_with_the_source(tmp_path: Path, toolchains: Path) -> None:

@@ -34,26 +34,26 @@ def test_imports_exports_and_memory_are_shown(tmp_path: Path) -> None:
         "wasi_ephemeral_nn.load: (i32 i32) -> (i32)",
     ]
     assert found["exports"] == ["memory: memory"]
-    assert found["memory"] == ["131072 bytes at first, at most 262144"]
+    assert found["memory"] == ["131072 bytes initially, at most 262144"]
 
 
 def test_a_memory_without_a_limit_says_so(tmp_path: Path) -> None:
     found = inspect_guest(written(tmp_path, "(module (memory 1))"))
     assert found["memory"] == []
     found = inspect_guest(written(tmp_path, '(module (import "env" "memory" (memory 1)))'))
-    assert found["memory"] == ["65536 bytes at first, no limit of its own"]
+    assert found["memory"] == ["65536 bytes initially, no declared maximum"]
 
 
 @pytest.mark.parametrize(
     ("names", "generation"),
     [
-        ([], "none: it imports nothing of wasi-nn"),
-        (["load", "compute"], "the core ABI, graphs by their bytes"),
-        (["load_by_name"], "the core ABI, graphs by their names"),
-        (["load", "load_by_name"], "the core ABI, graphs by their bytes and by their names"),
+        ([], "none: no imports of wasi-nn"),
+        (["load", "compute"], "core ABI, graphs by bytes"),
+        (["load_by_name"], "core ABI, graphs by name"),
+        (["load", "load_by_name"], "core ABI, graphs by bytes and by name"),
         (
             ["load", "unload", "fini_single"],
-            "the core ABI, graphs by their bytes, with the extensions fini_single, unload",
+            "core ABI, graphs by bytes, with extensions fini_single, unload",
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_only_a_guest_with_inputs_leaves_the_numbering_open(tmp_path: Path) -> N
 def test_a_function_of_another_module_is_not_wasi_nn(tmp_path: Path) -> None:
     path = written(tmp_path, f'(module (import "env" "set_input" {FUNCTION}))')
     found = inspect_guest(path)
-    assert found["wasi-nn"] == "none: it imports nothing of wasi-nn"
+    assert found["wasi-nn"] == "none: no imports of wasi-nn"
     assert "tensor types" not in found
 
 

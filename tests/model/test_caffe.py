@@ -165,10 +165,10 @@ def test_weights_without_a_layer_of_the_topology_are_refused(tmp_path: Path) -> 
         ("layer {", 1, "}"),
         ('name: "net"\nlayer { name "x }', 2, "a name, string"),
         ("name:", 1, "a value of name"),
-        ("a: 1\n}", 2, "the name of a field"),
+        ("a: 1\n}", 2, "a field name"),
         ("a: }", 1, "a value"),
         ("a { b: [1, 2", 1, "]"),
-        ("a {" * 100, 1, "in each other"),
+        ("a {" * 100, 1, "nested messages"),
     ],
 )
 def test_what_is_no_prototxt_is_one_error_with_the_line(

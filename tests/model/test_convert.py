@@ -187,7 +187,7 @@ def test_a_network_is_cut_at_the_tensors_that_are_named(
     [
         ("q", [], "no input 'q'; it has: x"),
         ("x", ["q"], "no output 'q'; it has: y"),
-        ("b", ["a"], "takes no input 'b'"),
+        ("b", ["a"], "not use the input 'b'"),
     ],
 )
 def test_a_cut_that_cannot_be_is_one_error(

@@ -59,10 +59,10 @@ def test_a_topology_tells_its_input_its_end_and_what_it_does_first(tmp_path: Pat
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('type: "Input"', 'type: "Data"', "one for training"),
-        ("dim: 8 dim: 8", "dim: 8 dim: 0", "no size that can be"),
-        ("dim: 8 dim: 8", "dim: 8 dim: -8", "no size that can be"),
-        ("dim: 8 dim: 8", "dim: 8 dim: eight", "sizes that cannot be"),
+        ('type: "Input"', 'type: "Data"', "for training"),
+        ("dim: 8 dim: 8", "dim: 8 dim: 0", "invalid shape"),
+        ("dim: 8 dim: 8", "dim: 8 dim: -8", "invalid shape"),
+        ("dim: 8 dim: 8", "dim: 8 dim: eight", "invalid sizes"),
     ],
 )
 def test_a_topology_without_a_usable_input_is_one_error(

@@ -25,7 +25,7 @@ def test_a_bomb_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(PipelineError) as caught:
         check_archive(bomb)
     assert caught.value.code is Code.MODEL
-    assert "unpacks to more" in caught.value.message
+    assert "unpacks to too many bytes" in caught.value.message
     stored = written(tmp_path / "stored.pt", {"net/data/0": bytes(2**22)}, zipfile.ZIP_STORED)
     check_archive(stored)
 

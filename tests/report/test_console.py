@@ -134,12 +134,12 @@ def test_verbose_prints_what_steps_say_and_which_are_current() -> None:
     stream = io.StringIO()
     console = PlainConsole(stream, Volume.VERBOSE)
     console.started("ir:x", "onnx to OpenVINO IR", 2)
-    console.progress("ir:x", "looking for a Python")
+    console.progress("ir:x", "finding a Python")
     console.progress("ir:x", "1 of 2 MB", Amount(1, 2))
     console.current("ir:y")
     assert [line.strip() for line in stream.getvalue().splitlines()] == [
         "ir:x: begins: onnx to OpenVINO IR",
-        "ir:x: looking for a Python",
+        "ir:x: finding a Python",
         "[  1/  2] ir:y is up to date",
     ]
 

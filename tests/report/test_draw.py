@@ -157,8 +157,8 @@ def test_what_cannot_be_drawn_is_said_and_the_rest_is_drawn(tmp_path: Path) -> N
     tensor = write(tmp_path / "t", numpy.zeros(5))
     files = {"source.case.x": tmp_path / "photo.png", "tensor.case.x": tensor}
     (given,) = case(tmp_path, PHOTO, files).inputs
-    assert "The file is not a picture that Pillow can read." in given.note
-    assert "The file has another size than its tensor." in given.note
+    assert "The file is not an image that Pillow can read." in given.note
+    assert "The file size does not match the tensor spec." in given.note
     (tmp_path / "bad.xml").write_bytes(b"<net")
     found = drawn(tmp_path, PHOTO, {**files, "xml": tmp_path / "bad.xml"})
     assert found.survey is None

@@ -135,7 +135,7 @@ def test_unusual_kinds_of_archives_are_refused(tmp_path: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("x", DATA)
-    assert "unusual" in refused(tmp_path, out.getvalue(), "x")
+    assert "unsupported" in refused(tmp_path, out.getvalue(), "x")
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:xz"):
         pass
@@ -152,11 +152,11 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
 def test_a_wheel_with_a_huge_directory_is_refused_before_it_is_read(tmp_path: Path) -> None:
     data = bytearray(WHEEL)
     struct.pack_into("<I", data, data.rindex(b"PK\5\6") + 12, 17 << 20)
-    assert refused(tmp_path, bytes(data), "a/x.bin") == "The archive has far too many files."
+    assert refused(tmp_path, bytes(data), "a/x.bin") == "The archive has too many files."
     end = WHEEL.rindex(b"PK\5\6")
     locator = b"PK\6\7" + bytes(16)
     far = WHEEL[:end] + locator + WHEEL[end:]
-    assert refused(tmp_path, far, "a/x.bin") == "The archive has far too many files."
+    assert refused(tmp_path, far, "a/x.bin") == "The archive has too many files."
 
 
 def huge_header(kind: bytes, size: int) -> bytes:
@@ -174,7 +174,7 @@ def huge_header(kind: bytes, size: int) -> bytes:
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
 def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
     archive = huge_header(kind, 8 << 20)
-    assert "far too long" in refused(tmp_path, archive, "x", below_top=True)
+    assert "too long" in refused(tmp_path, archive, "x", below_top=True)
 
 
 def test_a_bomb_before_the_member_is_not_unpacked_to_its_end(

@@ -27,7 +27,7 @@ def test_mirrors_are_tried_in_order(site: Site, fetch: Fetch) -> None:
     urls = [site.put("/gone", status(404)), site.put("/good", BODY), site.put("/spare", BODY)]
     assert fetch(*urls, of=BODY) == BODY
     assert [site.times(path) for path in ("/gone", "/good", "/spare")] == [1, 1, 0]
-    assert any("/gone: status 404 Not Found; trying the next address" in s for s in fetch.said)
+    assert any("/gone: status 404 Not Found; trying the next URL" in s for s in fetch.said)
 
 
 def test_a_mirror_with_another_file_is_passed_over(site: Site, fetch: Fetch) -> None:

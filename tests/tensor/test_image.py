@@ -298,7 +298,7 @@ def test_a_decompression_bomb_stays_closed(tmp_path: Path) -> None:
     width = height = 30_000
     size = struct.pack("<2sIHHI", b"BM", 54, 0, 0, 54)
     bomb.write_bytes(size + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 1, 1, 0, 0))
-    assert "more pixels" in refusal(bomb).message
+    assert "too many pixels" in refusal(bomb).message
 
 
 def test_the_limit_of_pixels_can_be_raised_for_a_picture_and_holds_for_all_others(
@@ -307,7 +307,7 @@ def test_the_limit_of_pixels_can_be_raised_for_a_picture_and_holds_for_all_other
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
     for name in ("large.png", "large.tiff", "large.gif", "large.jpg"):
         Image.new("RGB", (30, 20), (9, 9, 9)).save(tmp_path / name)
-        assert "pixels = 600 allows it" in refusal(tmp_path / name).hint
+        assert "raise it with pixels = 600" in refusal(tmp_path / name).hint
         assert decoded(tmp_path / name, grey=True, pixels=600).shape == (20, 30, 1)
         refusal(tmp_path / name)
     spec = tensor(pixels=600, crop=Crop(rows=(0, 19)), fit="centre", layout="NHWC")
@@ -346,9 +346,9 @@ def test_a_crop_out_of_the_picture_tells_its_size(photo: Path) -> None:
     spec = tensor(crop=Crop(rows=(0, 6)))
     with pytest.raises(PipelineError) as caught:
         image_tensor(photo, spec, (1, 3, 5, 7), "tensor.cat.data")
-    assert "5 rows by 7 columns" in caught.value.hint
+    assert "5 rows and 7 columns" in caught.value.hint
 
 
 def test_a_value_too_large_for_its_type_is_refused() -> None:
-    with pytest.raises(PipelineError, match="does not fit into f16"):
+    with pytest.raises(PipelineError, match="out of range for f16"):
         typed(numpy.array([1e6], numpy.float32), "f16", "x")

@@ -50,11 +50,11 @@ def numpy_file(array: Any) -> bytes:
 @pytest.mark.parametrize(
     ("data", "parts"),
     [
-        (numpy_file(numpy.zeros((2, 2))), ("another shape", "2x3", "2x2")),
-        (numpy_file(numpy.array([[{}, 1, 2]] * 2)), ("holds no numbers", "object")),
-        (numpy_file(numpy.zeros((2, 3), complex)), ("holds no numbers", "complex")),
-        (numpy_file(numpy.full((2, 3), numpy.nan)), ("no number", "nan at [0, 0]")),
-        (numpy_file(numpy.zeros((2, 3)))[:-1], ("cut off", "48 bytes", "47 bytes")),
+        (numpy_file(numpy.zeros((2, 2))), ("shape differs", "2x3", "2x2")),
+        (numpy_file(numpy.array([[{}, 1, 2]] * 2)), ("not numbers", "object")),
+        (numpy_file(numpy.zeros((2, 3), complex)), ("not numbers", "complex")),
+        (numpy_file(numpy.full((2, 3), numpy.nan)), ("NaN or infinite", "nan at [0, 0]")),
+        (numpy_file(numpy.zeros((2, 3)))[:-1], ("truncated", "48 bytes", "47 bytes")),
         (numpy_file(numpy.zeros((2, 3))) + b"x", ("too long", "more")),
         (b"", ("cannot be read",)),
         (b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4', ", ("cannot be read",)),
@@ -138,13 +138,13 @@ def test_samples_may_be_floats_after_other_chunks(tmp_path: Path, bits: int) -> 
 @pytest.mark.parametrize(
     ("data", "part"),
     [
-        (b"", "no WAV"),
-        (b"RIFF\0\0\0\0WAVE", "cut off"),
-        (riff(1, 12, b"abc"), "another kind of samples"),
+        (b"", "not a WAV"),
+        (b"RIFF\0\0\0\0WAVE", "truncated"),
+        (riff(1, 12, b"abc"), "sample format"),
         (riff(85, 16, b"abcd"), "format 85"),
-        (riff(1, 16, b""), "no sound"),
+        (riff(1, 16, b""), "no samples"),
         (riff(1, 16, b"ab", channels=0), "0 channels"),
-        (riff(3, 32, numpy.array([numpy.nan], "<f4").tobytes()), "no number"),
+        (riff(3, 32, numpy.array([numpy.nan], "<f4").tobytes()), "NaN or infinite"),
     ],
 )
 def test_what_is_no_sound_is_one_clear_error(tmp_path: Path, data: bytes, part: str) -> None:

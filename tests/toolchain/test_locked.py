@@ -87,7 +87,7 @@ def test_a_wrong_hash_installs_nothing(tmp_path: Path) -> None:
     lock.write_text(f"idna==3.10 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(PipelineError) as caught:
         make_environment(job(tmp_path, lock))
-    assert "could not be made" in caught.value.message
+    assert "Creating the environment" in caught.value.message
     assert "ash" in caught.value.detail
     assert not (tmp_path / "env").exists()
     assert not (tmp_path / "environment.json").exists()

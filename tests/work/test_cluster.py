@@ -240,7 +240,7 @@ def test_a_step_that_ends_every_worker_is_given_up(tmp_path: Path) -> None:
         with pytest.raises(PipelineError) as caught:
             run(client, recipes.end_parent, job(tmp_path / "a"))
         assert caught.value.code is Code.CLUSTER
-        assert "every worker that took it was lost" in caught.value.message
+        assert "Every worker that ran the step was lost" in caught.value.message
         run(client, recipes.shout, job(tmp_path / "b"))
         client.close()
 

@@ -54,8 +54,8 @@ def job(folder: Path) -> Job:
         (recipes.hang, 1.5, 2**32, Code.TIME_LIMIT, "time limit"),
         (recipes.segfault, 30, 2**32, Code.WORKER, "SIGSEGV"),
         (recipes.abort, 30, 2**32, Code.WORKER, "SIGABRT"),
-        (recipes.leave, 30, 2**32, Code.WORKER, "exit status 3"),
-        (recipes.leave_quietly, 300, 2**32, Code.WORKER, "exit status 0"),
+        (recipes.leave, 30, 2**32, Code.WORKER, "exited with status 3"),
+        (recipes.leave_quietly, 300, 2**32, Code.WORKER, "exited with status 0"),
         (recipes.ask_to_end, 30, 2**32, Code.WORKER, "SystemExit: enough"),
         (recipes.raise_unpicklable, 30, 2**32, Code.INTERNAL, "Unpicklable: it holds a lock"),
         (recipes.raise_unloadable, 30, 2**32, Code.INTERNAL, "Unloadable: two arguments"),
@@ -92,7 +92,7 @@ def test_a_worker_that_is_killed_from_outside_names_the_signal(
     with pytest.raises(PipelineError) as caught:
         workers.run(recipes.die, step, seconds=60, memory=2**32)
     assert caught.value.code is Code.WORKER
-    assert caught.value.message.endswith(f"was ended by {name}.")
+    assert caught.value.message.endswith(f"was killed by {name}.")
 
 
 def test_what_a_step_says_is_heard_outside_its_process(workers: Workers, tmp_path: Path) -> None:

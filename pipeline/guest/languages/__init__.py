@@ -1,4 +1,4 @@
-"""The languages of guests: one module for each, or for each family of compilers."""
+"""The guest languages, one module per language or family of compilers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.guest.languages.zig import Zig
 LANGUAGES: Mapping[LanguageName, Language] = {
     "assemblyscript": AssemblyScript(),
     "c": Clang("cc", ("-std=c11",)),
-    # Nothing of wasm32-wasi unwinds; without RTTI, libc++ is a tenth as large.
+    # wasm32-wasi has no unwinding; without RTTI, libc++ is a tenth as large.
     "c++": Clang("c++", ("-std=c++20", "-fno-exceptions", "-fno-rtti")),
     "rust": Rust(),
     "wat": Wat(),

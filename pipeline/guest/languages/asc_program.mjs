@@ -1,4 +1,4 @@
-// The compiler's own command line, without what it would start again for source maps.
+// Runs asc in this process; its own launcher restarts Node.js to enable source maps.
 import process from "node:process";
 import { main } from "assemblyscript/asc";
 

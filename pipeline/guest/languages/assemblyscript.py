@@ -1,4 +1,4 @@
-"""AssemblyScript, by its own compiler: four files of npm packages, run by Node.js."""
+"""AssemblyScript, compiled by asc: four files from npm packages, run by Node.js."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.errors import Code, PipelineError
 from pipeline.guest.language import Build, Complaint
 
 _PROGRAM = Path(__file__).with_name("asc_program.mjs")
-# Of each package, what other modules call its files, and where those lie.
+# For each package: its exports and their files.
 _PACKAGES = {
     "assemblyscript": {".": "assemblyscript", "./asc": "asc"},
     "binaryen": {".": "binaryen"},
     "long": {".": "long"},
 }
-# Without its function abort, a failed assertion is a trap, not a call of a module `env`.
+# With an empty `abort`, a failed assertion is a trap instead of a call to an import of `env`.
 _FLAGS = ("-O3", "--use", "abort=", "--exportStart", "_start", "--noColors", "--pedantic")
 _INSTALL = "Install it, for example on Debian: apt-get install nodejs npm"
 _ERROR = re.compile(r"^(?:ERROR|PEDANTIC)(?: \w+)?: (?P<text>.*)$", re.M)
@@ -28,33 +28,33 @@ _PLACE = re.compile(r"^ *└─ in (?P<file>.+)\((?P<line>\d+),(?P<column>\d+)\)
 
 @dataclass(frozen=True)
 class AssemblyScript:
-    """A program whose first source is its entry; that imports the others by their names.
+    """A program whose first source is the entry; it imports the others by name.
 
-    The files of the compiler are ``asc``, ``assemblyscript``, ``binaryen`` and ``long``, by the
-    guest's config. They are part of the step's key; Node.js does not shape what they do.
+    The compiler's files ``asc``, ``assemblyscript``, ``binaryen`` and ``long`` are declared in the
+    guest's config and are part of the step's key; Node.js does not affect the output.
     """
 
     packages: tuple[str, ...] = ()
 
     def compiler(self) -> Mapping[str, Path]:
-        """Return nothing: the config says it all."""
+        """Return nothing: the config declares the compiler."""
         return {}
 
     def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
-        """Return an error where there is no Node.js."""
+        """Return an error if Node.js is not installed."""
         if shutil.which("node") is None:
-            return _missing("Node.js, which runs the compiler of AssemblyScript, is not here.")
+            return _missing("Node.js, required by the AssemblyScript compiler, is not installed.")
         return None
 
     def compile(self, build: Build) -> None:
-        """Compile the first source and what it imports."""
+        """Compile the first source with its imports."""
         if (lack := self.lack({})) is not None:
             raise lack
         program = _installed(build)
         build.run(["node", str(program), f"./{build.sources[0]}", *_FLAGS, "-o", build.output])
 
     def complaint(self, output: str) -> Complaint | None:
-        """Return the first error of the compiler."""
+        """Return the compiler's first error."""
         found = _ERROR.search(output)
         if found is None:
             return None
@@ -65,7 +65,7 @@ class AssemblyScript:
 
 
 def _installed(build: Build) -> Path:
-    """Lay the compiler out as Node.js looks for packages; return the program beside them."""
+    """Install the compiler in a node_modules folder; return the program beside it."""
     folder = build.scratch / "asc"
     for package, exports in _PACKAGES.items():
         place = folder / "node_modules" / package
@@ -83,7 +83,7 @@ def _fetch(build: Build, name: str, path: Path) -> None:
     except PipelineError as error:
         if error.code is not Code.SOURCE_UNREACHABLE or shutil.which("npm"):
             raise
-        raise _missing("npm, which fetches the compiler of AssemblyScript, is not here.") from None
+        raise _missing("npm, required to fetch AssemblyScript, is not installed.") from None
 
 
 def _missing(message: str) -> PipelineError:

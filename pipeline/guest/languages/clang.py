@@ -1,4 +1,4 @@
-"""C and C++, by the Clang inside the ziglang package."""
+"""C and C++, compiled by the Clang of the ziglang package."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from pipeline.guest.language import Build, Complaint
 from pipeline.guest.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
 
 _FLAGS = ("--target=wasm32-wasi", "-O2", "-s", "-Wall", "-Wextra", "-Wpedantic")
-_UNLISTED = "List every file that is included as a header; it is included by its name alone."
+_UNLISTED = "List every included file in headers, and include it by its file name only."
 
 
 @dataclass(frozen=True)
 class Clang:
-    """One of the languages of Clang: zig's name of its driver, and the flags of its own."""
+    """One of Clang's languages: zig's name of the driver, and language-specific flags."""
 
     driver: str
     flags: tuple[str, ...]
     packages: tuple[str, ...] = (PACKAGE,)
 
     def compiler(self) -> Mapping[str, Path]:
-        """Return nothing: the package's version says it all."""
+        """Return nothing: the package's version identifies the compiler."""
         return {}
 
     def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
-        """Return an error where the package is not installed."""
+        """Return an error if the package is not installed."""
         return missing_zig()
 
     def compile(self, build: Build) -> None:
         """Compile and link every source."""
-        # With ./ before it, no name is taken for an option.
+        # The prefix ./ keeps a name from being parsed as an option.
         sources = [f"./{name}" for name in build.sources]
         run_zig(build, [self.driver, *_FLAGS, *self.flags, *sources, "-o", build.output])
 

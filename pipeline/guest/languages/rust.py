@@ -1,4 +1,4 @@
-"""Rust, by a rustc that has a WASI target: of the user's rustup, or of the system."""
+"""Rust, compiled by a rustc with a WASI target, from rustup or the system."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ _ERROR = re.compile(
 
 @dataclass(frozen=True)
 class Rust:
-    """A program whose first source is its root; the others are its modules, headers its crates.
+    """A program: the first source is the crate root, other sources are modules, headers crates.
 
-    The crate of the header ``wasi_nn.rs`` is ``wasi_nn``. Crates see those before them.
+    The header ``wasi_nn.rs`` becomes the crate ``wasi_nn``. Crates may use those before them.
     """
 
     packages: tuple[str, ...] = ()
 
     def compiler(self) -> Mapping[str, Path]:
-        """Return the standard library for the target, which one build of rustc alone can link."""
+        """Return the target's standard library, which identifies the build of rustc."""
         return {"std": found} if (found := next(_standard_libraries(), None)) else {}
 
     def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
-        """Return what this machine lacks, where ``compiler`` is all that was found."""
+        """Return an error if the standard library or the linker is missing."""
         if "std" not in compiler:
-            return _missing("There is no Rust here that compiles for WASI.", _TARGETS[0])
+            return _missing("No Rust compiler with a WASI target is installed.", _TARGETS[0])
         linker = entries(_sysroot(compiler["std"]), f"lib/rustlib/*/bin/{_program('rust-lld')}")
         if not linker and not shutil.which("rust-lld"):
             return _missing("The linker of Rust's WASI target is not installed.", "rust-lld")
         return None
 
     def compile(self, build: Build) -> None:
-        """Compile each crate, and then the program with all of them."""
+        """Compile each crate, then the program with all crates."""
         if (lack := self.lack(build.compiler)) is not None:
             raise lack
         standard_library = build.compiler["std"]
@@ -58,7 +58,7 @@ class Rust:
         rustc = _sysroot(standard_library) / "bin" / _program("rustc")
         crates: list[str] = []
         for source in (*build.headers, build.sources[0]):
-            # A crate cannot have every name that a file has.
+            # Not every file name is a valid crate name.
             name = re.sub(r"\W", "_", PurePath(source).stem)
             program = source == build.sources[0]
             made = (
@@ -79,7 +79,7 @@ class Rust:
             crates.append(f"--extern={name}={made}")
 
     def complaint(self, output: str) -> Complaint | None:
-        """Return the first error of rustc."""
+        """Return rustc's first error."""
         found = _ERROR.search(output)
         if found is None:
             return None
@@ -92,7 +92,7 @@ def _sysroot(standard_library: Path) -> Path:
 
 
 def _standard_libraries() -> Iterator[Path]:
-    """Yield the standard library of each rustc that has a WASI target, best first."""
+    """Yield the standard library of each rustc with a WASI target, best first."""
     for target in _TARGETS:
         for sysroot in _sysroots():
             if entries(sysroot / "bin", _program("rustc")):
@@ -101,10 +101,10 @@ def _standard_libraries() -> Iterator[Path]:
 
 
 def _sysroots() -> Iterator[Path]:
-    """Yield where a rustc may live: rustup's proxies on the PATH are none, its toolchains are."""
+    """Yield candidate sysroots of rustc: rustup's toolchains, then the PATH."""
     rustup = Path(os.environ.get("RUSTUP_HOME") or home() / ".rustup")
     toolchains = entries(rustup / "toolchains", "*")
-    # What changes from day to day comes last.
+    # Nightly toolchains come last.
     yield from sorted(toolchains, key=lambda path: not path.name.startswith("stable"))
     for program in programs_named("rustc"):
         yield program.resolve().parent.parent

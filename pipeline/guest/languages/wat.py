@@ -1,4 +1,4 @@
-"""WebAssembly's own text format, by the wasmtime package."""
+"""The WebAssembly text format, assembled by the wasmtime package."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _PLACE = re.compile(r"^(?P<text>[^\n]*)\n\s*--> [^\n]*:(?P<line>\d+):(?P<column>
 
 @dataclass(frozen=True)
 class Wat:
-    """A program of one source, which becomes wasm as it stands there."""
+    """A program of one source, assembled without optimization."""
 
     packages: tuple[str, ...] = ("wasmtime",)
 
     def compiler(self) -> Mapping[str, Path]:
-        """Return nothing: the package's version says it all."""
+        """Return nothing: the package's version identifies the compiler."""
         return {}
 
     def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
-        """Return nothing: the package comes with ours."""
+        """Return nothing: wasmtime is a dependency."""
         return None
 
     def compile(self, build: Build) -> None:
-        """Translate the one source; nothing is optimised."""
+        """Assemble the source."""
         import wasmtime
 
         if len(build.sources) != 1 or build.headers:
             raise PipelineError(
                 Code.GUEST_BUILD,
-                "A guest in WAT is one source and nothing beside it.",
+                "A guest in WAT must have exactly one source and no headers.",
                 where=build.sources[0],
                 found=f"{len(build.sources)} sources and {len(build.headers)} headers",
             )
@@ -47,7 +47,7 @@ class Wat:
             raise Refused(str(error), 1) from None
 
     def complaint(self, output: str) -> Complaint | None:
-        """Return the first error, at its place in the one source."""
+        """Return the first error, with its line and column."""
         if found := _PLACE.search(output):
             return Complaint(found["text"], place=f":{found['line']}:{found['column']}")
         return Complaint(output.splitlines()[0]) if output else None

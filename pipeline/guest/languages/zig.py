@@ -1,4 +1,4 @@
-"""Zig, by the ziglang package."""
+"""Zig, compiled by the ziglang package."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pipeline.errors import PipelineError
 from pipeline.guest.language import Build, Complaint
 from pipeline.guest.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
 
-# Safe: a slip of the guest's own is a trap, not a read of what is not its own.
+# ReleaseSafe: out-of-bounds accesses trap.
 _FLAGS = ("-target", "wasm32-wasi", "-O", "ReleaseSafe", "-fstrip", "-lc")
 
 
 @dataclass(frozen=True)
 class Zig:
-    """A program whose first source is its root; that imports the others by their names."""
+    """A program whose first source is the root; it imports the others by name."""
 
     packages: tuple[str, ...] = (PACKAGE,)
 
     def compiler(self) -> Mapping[str, Path]:
-        """Return nothing: the package's version says it all."""
+        """Return nothing: the package's version identifies the compiler."""
         return {}
 
     def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
-        """Return an error where the package is not installed."""
+        """Return an error if the package is not installed."""
         return missing_zig()
 
     def compile(self, build: Build) -> None:
-        """Compile the first source and what it imports."""
-        # The name is part of the wasm, and would be that of the source.
+        """Compile the first source with its imports."""
+        # A fixed name: by default the source's name becomes part of the wasm.
         named = ["--name", "guest", f"-femit-bin={build.output}"]
         run_zig(build, ["build-exe", *_FLAGS, *named, f"./{build.sources[0]}"])
 

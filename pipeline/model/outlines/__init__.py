@@ -1,1 +1,1 @@
-"""What a model of any framework tells of its inputs and outputs before it is converted."""
+"""Inspect a model's inputs and outputs before it is converted."""

@@ -1,4 +1,4 @@
-"""ONNX, Paddle, TensorFlow and TFLite: read by OpenVINO, in a process that may fail alone."""
+"""Inspect ONNX, Paddle, TensorFlow and TFLite models with OpenVINO, in a child process."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder:
         )
         error = complaint(request, "OpenVINO", finished)
         if "--input" in error.hint:
-            # Nothing is converted yet that a config could declare otherwise.
-            error.hint = "Is the model whole? Export it anew, or in another format."
+            # There is no config or --input yet to correct.
+            error.hint = "Check that the model is complete; or export it in another format."
         raise error
     return msgspec.json.decode(target.read_bytes(), type=Outline)
 
 
 def _model(framework: str, files: Mapping[str, Path], folder: Path) -> Path:
-    """Return where the model lies under a name that OpenVINO knows it by."""
+    """Return a path of the model with a suffix known to OpenVINO."""
     ending = _FIRST[framework]
     if "saved_model.pb" in files:
         return files["saved_model.pb"].absolute().parent
     label = "graph" if framework == "tensorflow" else "model"
     given = files[label]
     alone = framework != "paddle" or files["params"] == given.with_suffix(".pdiparams")
-    # In its own folder it finds its external data.
+    # External data is found relative to the original folder.
     if given.suffix == ending and alone:
         return given.absolute()
     names = {label: f"model{ending}", "params": "model.pdiparams"}

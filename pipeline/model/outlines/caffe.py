@@ -1,4 +1,4 @@
-"""A Caffe topology: the inputs that it declares, and the layers whose results nobody takes."""
+"""Inspect a Caffe topology: its declared inputs and its output layers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pipeline.model.caffe_layers import check_weights, declared_shapes
 from pipeline.model.outlines.outline import Border, Outline, Step
 from pipeline.model.prototxt import Message, read_prototxt
 
-# Layers that read training data; a topology for inference has inputs in their place.
+# Layers that read training data; topologies for inference have inputs instead.
 _TRAINING = frozenset(
     {"Data", "ImageData", "HDF5Data", "WindowData", "MemoryData", "AnnotatedData"}
 )
 
 
 def outline_caffe(files: Mapping[str, Path]) -> Outline:
-    """Return the outline of ``topology``; the ``weights`` must be its own.
+    """Return the outline of ``topology``, whose ``weights`` must match.
 
     Raises PipelineError (MODEL).
     """
@@ -28,16 +28,18 @@ def outline_caffe(files: Mapping[str, Path]) -> Outline:
     if training := next((each for each in layers if each.text("type") in _TRAINING), None):
         raise PipelineError(
             Code.MODEL,
-            "The topology is one for training.",
+            "The topology is for training.",
             where=f"{topology.name}, layer {training.text('name')}",
-            expected="a topology with an input, mostly called deploy.prototxt",
+            expected="a topology with an input, often called deploy.prototxt",
             found=f"a layer of type {training.text('type')}",
         )
     try:
         shapes = _inputs(net, layers)
     except ValueError:
         raise PipelineError(
-            Code.MODEL, "The topology has an input of no size that can be.", where=topology.name
+            Code.MODEL,
+            "The prototxt declares an input with an invalid shape.",
+            where=topology.name,
         ) from None
     if not shapes:
         raise PipelineError(
@@ -64,7 +66,7 @@ def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, .
             given = layer.message("input_param").messages("shape")
             tops = layer.texts("top")
             found |= dict.fromkeys(tops)
-            # One shape may stand for all.
+            # A single shape applies to all tops.
             every = given * len(tops) if len(given) == 1 else given
             found |= {name: shape.numbers("dim") for name, shape in zip(tops, every, strict=False)}
     if any(size < 1 for shape in found.values() for size in shape or ()):
@@ -73,7 +75,7 @@ def _inputs(net: Message, layers: tuple[Message, ...]) -> dict[str, tuple[int, .
 
 
 def _ends(layers: tuple[Message, ...]) -> list[str]:
-    """Return the names of the layers whose results no other layer takes."""
+    """Return the names of the layers whose results no other layer uses."""
     made: dict[str, str] = {}
     for layer in layers:
         if layer.text("type") in ("Input", "Silence"):
@@ -85,7 +87,7 @@ def _ends(layers: tuple[Message, ...]) -> list[str]:
 
 
 def _steps(name: str, layers: tuple[Message, ...]) -> tuple[Step, ...]:
-    """Return what a layer of type Power, the first that takes an input, does to it."""
+    """Return the arithmetic of a Power layer that is the only consumer of an input."""
     taking = [layer for layer in layers if name in layer.texts("bottom")]
     if len(taking) != 1 or taking[0].text("type") != "Power":
         return ()

@@ -1,4 +1,4 @@
-"""A Kaldi network of nnet1 or nnet2: how many features its first component takes."""
+"""Inspect a Kaldi nnet1 or nnet2 network: the number of input features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.model.outlines.outline import Border, Outline
 
 _HEAD = 64 << 20
 _NUMBER = rb"\x04(?P<width>.{4})"
-# A component of nnet1 begins with its sizes, output before input.
+# A component of nnet1 starts with its sizes, output before input.
 _NNET1 = re.compile(rb"<Nnet> <\w+> \x04.{4}" + _NUMBER, re.S)
 _NNET2 = re.compile(
     rb"<Nnet> <NumComponents> \x04.{4}<Components> <\w+> "
@@ -24,7 +24,7 @@ _MOST_FEATURES = 1 << 20
 
 
 def outline_kaldi(files: Mapping[str, Path]) -> Outline:
-    """Return the outline of ``model``; its one input takes rows of features.
+    """Return the outline of ``model``, whose only input has rows of features.
 
     Raises PipelineError (MODEL).
     """
@@ -37,9 +37,9 @@ def outline_kaldi(files: Mapping[str, Path]) -> Outline:
     if not head.startswith(b"\0B") or found is None or not 0 < width <= _MOST_FEATURES:
         raise PipelineError(
             Code.MODEL,
-            "The file is no Kaldi network that can be read.",
+            "The file is not a supported Kaldi network.",
             where=str(path),
-            expected="a binary network of nnet1 or nnet2",
-            found="a network of nnet3" if b"<Nnet3>" in head[:_HEAD] else "",
+            expected="a binary nnet1 or nnet2 network",
+            found="an nnet3 network" if b"<Nnet3>" in head[:_HEAD] else "",
         )
     return Outline(inputs=(Border(name=found[0], type="f32", shape=(1, width)),))

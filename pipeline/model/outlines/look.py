@@ -1,4 +1,4 @@
-"""Looks into a model's files, each framework in its own way; nothing of the model is run."""
+"""Inspect a model's files for its inputs and outputs, without running the model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ _OWN = {
 
 
 def look(framework: Framework, files: Mapping[str, Path], folder: Path) -> Outline:
-    """Return what the files of a model tell; ``folder`` is empty and private.
+    """Return the inputs and outputs of a model; ``folder`` is an empty private folder.
 
-    Raises PipelineError (MODEL, TIME_LIMIT) when they are damaged, or of another kind than they
-    seem.
+    Raises PipelineError (MODEL, TIME_LIMIT) when the files are damaged or in another format.
     """
     if own := _OWN.get(framework):
         return own(files)

@@ -1,4 +1,4 @@
-"""An MXNet symbol: the variables that its parameters give no value."""
+"""Inspect an MXNet symbol: variables without a stored parameter are its inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST = 64 << 20
 
 
 def outline_mxnet(files: Mapping[str, Path]) -> Outline:
-    """Return the outline of ``symbol`` with its ``params``; shapes are seldom in there.
+    """Return the outline of ``symbol`` with its ``params``; shapes are often missing.
 
     Raises PipelineError (MODEL).
     """
@@ -31,13 +31,13 @@ def outline_mxnet(files: Mapping[str, Path]) -> Outline:
         inputs = [
             Border(name=name, type="f32", shape=_shape(node))
             for name, node in zip(names, variables, strict=True)
-            # What only training feeds ends so.
+            # Labels are inputs for training only.
             if name not in valued and not name.endswith("label")
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PipelineError(
             Code.MODEL,
-            "The file is no symbol of MXNet.",
+            "The file is not an MXNet symbol.",
             where=str(symbol),
             expected="JSON with the nodes of a network",
             found=str(error)[:200],
@@ -48,7 +48,7 @@ def outline_mxnet(files: Mapping[str, Path]) -> Outline:
 
 
 def _valued(params: Path, names: list[str]) -> set[str]:
-    """Return the variables that the file holds an array of: each name follows its length there."""
+    """Return the variables that have an array in the file, found by length and name."""
     if params.stat().st_size == 0:
         raise ValueError(f"{params.name} is empty")
     found = set()

@@ -1,4 +1,4 @@
-"""A model's inputs and outputs as its own files tell them, with what they leave open."""
+"""A model's inputs and outputs as stated by its files; unknown parts are None."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import msgspec
 
 
 class Step(msgspec.Struct, frozen=True):
-    """Arithmetic that the model itself does to an input first: an operation with constants.
+    """Arithmetic with constants that the model itself applies first to an input.
 
-    ``operation`` is add, subtract, multiply or divide; ``values`` is one number, or one for each
+    ``operation`` is add, subtract, multiply or divide; ``values`` has one number, or one per
     channel.
     """
 
@@ -17,12 +17,11 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Border(msgspec.Struct, frozen=True, kw_only=True):
-    """One input or output: its name, element type, and shape.
+    """One input or output: its name, element type and shape.
 
-    An axis of None may have any size; a shape of None says nothing at all. ``scale`` and
-    ``zero_point`` are those of a quantised tensor. ``indices`` is how many numbers an input of
-    indices may choose from, where it looks rows of a table up. ``steps`` are what the model
-    does first.
+    An axis of None is dynamic; a shape of None is unknown. ``scale`` and ``zero_point`` are those
+    of a quantised tensor. ``indices`` is the number of rows of the table that an input of indices
+    selects from. ``steps`` is the model's own preprocessing.
     """
 
     name: str
@@ -35,10 +34,10 @@ class Border(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs and outputs of a model; ``outputs`` are those that its files name.
+    """The inputs and outputs of a model; ``outputs`` has those that its files name.
 
-    ``quantised`` tells that it computes in whole numbers inside. ``label`` is what the form of the
-    file is called, where its framework has several: ``torchscript`` or ``weights``.
+    ``quantised`` is set if it computes in integers. ``label`` is the kind of file, for frameworks
+    with several: ``torchscript`` or ``weights``.
     """
 
     inputs: tuple[Border, ...]

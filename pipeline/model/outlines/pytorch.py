@@ -1,6 +1,6 @@
-"""PyTorch: TorchScript tells the arguments of its forward; a state dict and an export nothing.
+"""Inspect a PyTorch model: TorchScript states the arguments of ``forward``, other files do not.
 
-A pickle is never loaded: TorchScript's code is text inside of the archive.
+No pickle is loaded: TorchScript's code is text in the archive.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ARGUMENT = re.compile(r"(?P<name>\w+): Tensor")
 
 
 def outline_pytorch(files: Mapping[str, Path]) -> Outline:
-    """Return the arguments of a module's forward, under its own names; their shapes are not told.
+    """Return the arguments of a module's ``forward``, without shapes.
 
     Raises PipelineError (MODEL).
     """
@@ -52,7 +52,7 @@ def _state_dict(path: Path) -> Outline:
     if head[:1] != b"\x80":
         raise PipelineError(
             Code.MODEL,
-            "The file is no PyTorch model.",
+            "The file is not a PyTorch model.",
             where=str(path),
             expected="TorchScript, an exported program (.pt2), or a state dict",
         )
@@ -60,10 +60,10 @@ def _state_dict(path: Path) -> Outline:
 
 
 def _arguments(archive: zipfile.ZipFile, members: list[str]) -> list[str]:
-    """Return the tensors that forward of the top class takes."""
+    """Return the tensor arguments of the top class's ``forward``."""
     data = next((name for name in members if name.endswith("/data.pkl")), None)
     if data is None:
-        raise ValueError("it has no data.pkl")
+        raise ValueError("no data.pkl")
     module, name = _top(_read(archive, data))
     code = f"/code/{'/'.join(module)}.py"
     member = next((each for each in members if each.endswith(code)), None)
@@ -78,7 +78,7 @@ def _arguments(archive: zipfile.ZipFile, members: list[str]) -> list[str]:
 
 
 def _top(pickled: bytes) -> tuple[list[str], str]:
-    """Return the module and the class that the archive's pickle names first, without loading it."""
+    """Return the first module and class named by the archive's pickle, without loading it."""
     import pickletools
 
     try:
@@ -86,9 +86,9 @@ def _top(pickled: bytes) -> tuple[list[str], str]:
             if operation.name == "GLOBAL" and isinstance(argument, str):
                 module, _, name = argument.partition(" ")
                 return module.split("."), name
-    except Exception as error:  # Of a hostile pickle it may raise anything.
-        raise ValueError(f"its data.pkl is damaged: {error}") from None
-    raise ValueError("its data.pkl names no class")
+    except Exception as error:  # A hostile pickle may raise anything.
+        raise ValueError(f"data.pkl is damaged: {error}") from None
+    raise ValueError("data.pkl names no class")
 
 
 def _read(archive: zipfile.ZipFile, member: str) -> bytes:

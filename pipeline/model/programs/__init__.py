@@ -1,1 +1,1 @@
-"""Programs that run in processes of their own, some of them on another Python."""
+"""Scripts that run in child processes, some on another Python."""

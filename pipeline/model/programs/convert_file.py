@@ -1,4 +1,4 @@
-"""The program of a conversion's own process: converts one model's file or folder, and ends."""
+"""Script: convert one model file or folder to IR with OpenVINO."""
 
 import json
 import sys
@@ -26,5 +26,5 @@ def main(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
-    except Exception as error:  # Whatever its front ends raise; a traceback of theirs helps nobody.
+    except Exception as error:  # Front ends raise many types; their traceback is no help.
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""The program of a PyTorch conversion's own process: needs torch and openvino beside each other."""
+"""Script: convert a PyTorch module to IR; requires torch and openvino in one environment."""
 
 import json
 import sys
@@ -22,8 +22,8 @@ def main(order: dict[str, Any]) -> None:
         ("outputs", model.outputs, order["outputs"]),
     ):
         if len(names) > len(ports):
-            sys.exit(f"The module has {len(ports)} {kind}, and {len(names)} are named.")
-    # PyTorch knows arguments and results by their place; the names that a trace gives are counters.
+            sys.exit(f"The module has {len(ports)} {kind}, but the config names {len(names)}.")
+    # Arguments and results are positional; the names from a trace are only counters.
     for ports, names in ((model.inputs, order["inputs"]), (model.outputs, order["outputs"])):
         for port, name in zip(ports, names, strict=False):
             port.get_tensor().set_names({name})
@@ -51,5 +51,5 @@ _DTYPES = {
 if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
-    except Exception as error:  # Whatever torch or the front end raises.
+    except Exception as error:  # torch and the front end raise many types.
         sys.exit(str(error))

@@ -1,9 +1,8 @@
-"""The program that gives each state of an IR a copy of what it keeps, for OpenVINO's CPU plug-in.
+"""Script: insert a copy before each state assignment of an IR, for OpenVINO's CPU plug-in.
 
-Where a state is assigned what a Concat made of its own last value, as in the splices of Kaldi's
-nnet2, the plug-in (2024.6 to 2026.4) lets both lie in one place and reads what it has just written
-over. An operation between the two gives the state a place of its own; the greater of a number and
-minus infinity is that number.
+If a state is assigned a Concat of its own last value, as in the splices of Kaldi's nnet2, the
+plug-in (2024.6 to 2026.4) uses the same memory for both and reads overwritten values. An operation
+in between gives the state its own memory; the maximum with minus infinity does not change values.
 """
 
 import sys
@@ -14,7 +13,7 @@ from openvino import opset13
 
 
 def main(xml: str, target: str) -> None:
-    """Write the IR ``xml`` again to ``target``."""
+    """Write the modified IR ``xml`` to ``target``."""
     model = openvino.Core().read_model(xml)
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Assign":
@@ -32,5 +31,5 @@ def main(xml: str, target: str) -> None:
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except Exception as error:  # Whatever the reader raises; a traceback of its own helps nobody.
+    except Exception as error:  # The reader raises many types; its traceback is no help.
         sys.exit(str(error))

@@ -1,7 +1,7 @@
-"""A model cut at tensors inside of it, by the names that its framework gives them.
+"""Cut a model at inner tensors, by the framework's names.
 
-OpenVINO's converter takes and gives the model's own inputs and outputs alone. Its front ends keep
-the name of every tensor, until what follows them fuses operations.
+OpenVINO's converter only supports the model's own inputs and outputs. Its front ends keep the name
+of every tensor, until later passes fuse operations.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from openvino.frontend import FrontEndManager
 
 
 def whole(path: str) -> Model:
-    """Return the model of a file or folder as its front end reads it, with every tensor's name."""
+    """Return the model as read by its front end, with every tensor's name."""
     front_end = FrontEndManager().load_by_model(path)
     model: Model = front_end.convert(front_end.load(path))
     return model
 
 
 def cut(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:
-    """Return the part of the model between the named tensors, or its own ends where none are named.
+    """Return the part of the model between the named tensors (default: the model's own ends).
 
-    Ends the process with one line if it has no such tensor, or needs more inputs than those.
+    Exits with one line if a tensor does not exist or further inputs are required.
     """
     nodes = [node for node in model.get_ops() if node.get_type_name() != "Result"]
     ports = {name: port for node in nodes for port in node.outputs() for name in port.names}
@@ -41,12 +41,12 @@ def cut(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:
     reached = _reached(ends)
     for name, begin in begins.items():
         if begin.get_name() not in reached:
-            sys.exit(f"What is left of the model takes no input {name!r}.")
+            sys.exit(f"The cut model does not use the input {name!r}.")
     own = [each for each in model.get_parameters() if each.get_name() in reached]
     given = [each.get_name() for each in begins.values()]
     if inputs and (missing := [each for each in own if each.get_name() not in given]):
         names = ", ".join(each.output(0).any_name for each in missing)
-        sys.exit(f"What is left of the model needs an input too: {names}.")
+        sys.exit(f"The cut model requires further inputs: {names}.")
     return Model(ends, list(begins.values()) or own, model.friendly_name)
 
 
@@ -64,7 +64,7 @@ def _end(port: Any, name: str) -> Any:
 
 
 def _begin(port: Any, name: str, given: dict[str, Any]) -> Any:
-    """Put an input in the place of a tensor; a type or shape that is not known is the config's."""
+    """Replace a tensor by an input; an unknown type becomes f32."""
     kind, shape = port.element_type, port.partial_shape
     if not shape.compatible(PartialShape(given["shape"])):
         sys.exit(f"Tensor {name!r} has shape {shape}, not {given['shape']}.")
@@ -77,7 +77,7 @@ def _begin(port: Any, name: str, given: dict[str, Any]) -> Any:
 
 
 def _reached(ends: Any) -> set[str]:
-    """Return the names of all nodes that the ends are computed from."""
+    """Return the names of all nodes that the ends depend on."""
     waiting, found = list(ends), set()
     while waiting:
         node = waiting.pop()

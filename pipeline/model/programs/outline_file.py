@@ -1,4 +1,4 @@
-"""The program of a process that looks into a model's file or folder, and writes what it finds."""
+"""Script: inspect a model file or folder with OpenVINO and write its outline as JSON."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 import openvino
 
 _ARITHMETIC = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide"}
-# What brings an input's numbers on as they are.
+# Operations that do not change an input's values.
 _CARRIES = ("Convert", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "ConvertLike")
 _MOST_CHANNELS = 4
 _MOST_STEPS = 6
@@ -45,12 +45,12 @@ def _border(port: Any) -> dict[str, Any]:
 
 def _name(port: Any) -> str:
     names: set[str] = port.names
-    # A TensorFlow input has a name in its signature, and that of a tensor with :0.
+    # A TensorFlow input has a signature name and a tensor name with :0.
     return min(names, key=lambda name: (":" in name, len(name), name))
 
 
 def _steps(port: Any) -> list[dict[str, Any]]:
-    """Return the arithmetic with constants that an input meets before anything else."""
+    """Return the arithmetic with constants that the model applies first to an input."""
     found: list[dict[str, Any]] = []
     while len(found) < _MOST_STEPS:
         takers = list(port.get_target_inputs())
@@ -71,7 +71,7 @@ def _steps(port: Any) -> list[dict[str, Any]]:
 
 
 def _constant(node: Any) -> list[float] | None:
-    """Return a constant of one number, or one for each of a few channels."""
+    """Return a constant of one number, or one per channel for few channels."""
     while node.get_type_name() in _CARRIES:
         node = node.input_value(0).get_node()
     if node.get_type_name() != "Constant":
@@ -81,7 +81,7 @@ def _constant(node: Any) -> list[float] | None:
 
 
 def _indices(port: Any, depth: int) -> int | None:
-    """Return the rows of the table that an input's numbers choose from, or None."""
+    """Return the number of rows of the table that an input's values index, or None."""
     for taker in list(port.get_target_inputs())[:_MOST_TAKERS]:
         node, place = taker.get_node(), taker.get_index()
         kind = node.get_type_name()
@@ -124,5 +124,5 @@ def _quantisation(model: str) -> dict[str, dict[str, Any]]:
 if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
-    except Exception as error:  # Whatever its front ends raise; a traceback of theirs helps nobody.
+    except Exception as error:  # Front ends raise many types; their traceback is no help.
         sys.exit(str(error))

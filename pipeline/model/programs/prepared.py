@@ -1,6 +1,6 @@
-"""What a config says of inputs and outputs, done to a model by OpenVINO's PrePostProcessor.
+"""Apply a config's inputs and outputs to a model with OpenVINO's PrePostProcessor.
 
-The order is Model Optimizer's: the channels are reversed, then mean, then scale.
+Same order as Model Optimizer: reverse channels, then mean, then scale.
 """
 
 import sys
@@ -22,9 +22,9 @@ _CHANGES = ("type", "layout", "mean", "scale", "reverse_channels")
 
 
 def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return the inputs under the model's names; end the process with one line if they are others.
+    """Return the inputs by the model's names; exit with one line if they do not match.
 
-    Without any, the model's own are taken; '*' stands for its only one.
+    Without any, the model's own are used; '*' is its only one.
     """
     ports = {name: port for port in model.inputs for name in port.names}
     names = ", ".join(sorted(ports))
@@ -34,7 +34,7 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
         return inputs
     if "*" in inputs:
         if len(model.inputs) > 1:
-            sys.exit(f"The model has {len(model.inputs)} inputs, so one must be named: {names}.")
+            sys.exit(f"The model has {len(model.inputs)} inputs, which must be named: {names}.")
         [port] = model.inputs
         given = inputs["*"]
         inputs = {port.any_name: {**given, "shape": given["shape"] or _fixed(port)}}
@@ -42,7 +42,7 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
         if name not in ports:
             sys.exit(f"The model has no input {name!r}; it has: {names}.")
     if len(inputs) != len(model.inputs):
-        sys.exit(f"The config gives {len(inputs)} of {len(model.inputs)} inputs: {names}.")
+        sys.exit(f"The config declares {len(inputs)} of {len(model.inputs)} inputs: {names}.")
     _widen(model, inputs)
     ports = {name: port for port in model.inputs for name in port.names}
     for name, given in inputs.items():
@@ -54,17 +54,17 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_channels(name: str, given: dict[str, Any]) -> None:
-    """End the process with one line if a mean or a scale does not fit the channels."""
+    """Exit with one line if a mean or scale does not match the number of channels."""
     layout = given["layout"] or given["model_layout"] or ""
     axis = layout.index("C") if "C" in layout else min(1, len(given["shape"]) - 1)
     channels = given["shape"][axis]
     for key in ("mean", "scale"):
         if given[key] and len(given[key]) != channels:
-            sys.exit(f"Input {name!r} has {channels} channels, and the {key} {len(given[key])}.")
+            sys.exit(f"Input {name!r}: {key} has {len(given[key])} values for {channels} channels.")
 
 
 def _widen(model: Model, inputs: dict[str, Any]) -> None:
-    """Give a scalar input one axis where the config has one: a tensor's dims are not empty."""
+    """Reshape a scalar input to [1] if declared so: a tensor cannot have empty dims."""
     for port in model.inputs:
         given = next((inputs[name] for name in port.names if name in inputs), None)
         if given is None or port.partial_shape.rank != 0 or given["shape"] != [1]:
@@ -80,15 +80,15 @@ def _widen(model: Model, inputs: dict[str, Any]) -> None:
 
 
 def _fixed(port: Any) -> list[int]:
-    """Return the shape of an input that has one."""
+    """Return the static shape of an input, or exit with one line."""
     shape = port.partial_shape
     if shape.is_dynamic:
-        sys.exit(f"Input {port.any_name!r} has shape {shape}: give it one, in full.")
+        sys.exit(f"Input {port.any_name!r} has dynamic shape {shape}: declare a static one.")
     return list(shape.to_shape())
 
 
 def prepared(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:
-    """Return the model with the inputs and outputs that the config asks for."""
+    """Return the model with the config's inputs and outputs applied."""
     if inputs:
         model.reshape({name: _model_shape(given) for name, given in inputs.items()})
     changed = {name: given for name, given in inputs.items() if any(map(given.get, _CHANGES))}
@@ -111,7 +111,7 @@ def _prepare(info: Any, given: dict[str, Any], own: Type) -> None:
         info.tensor().set_layout(Layout(given["layout"]))
     if given["type"]:
         info.tensor().set_element_type(_TYPES[given["type"]])
-        # Before the arithmetic: a mean of 103.94 is no u8.
+        # Convert before the arithmetic: a mean of 103.94 is not representable as u8.
         info.preprocess().convert_element_type(own)
     if given["reverse_channels"]:
         info.preprocess().reverse_channels()
@@ -122,7 +122,7 @@ def _prepare(info: Any, given: dict[str, Any], own: Type) -> None:
 
 
 def _model_shape(given: dict[str, Any]) -> PartialShape:
-    """Return the shape in the order of the model's axes."""
+    """Return the shape in the model's axis order."""
     sizes = given["bounds"] or [(size, size) for size in given["shape"]]
     if given["layout"] and given["model_layout"]:
         sizes = [sizes[given["layout"].index(axis)] for axis in given["model_layout"]]

@@ -1,4 +1,4 @@
-"""The program of a quantisation's own process, on the Python that has NNCF."""
+"""Script: quantise an IR to int8 with NNCF."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _sample(model: Any, files: dict[str, str], shapes: dict[str, list[int]]) -> 
 
 
 def _losses(core: Any, samples: list[dict[str, Any]]) -> dict[str, float]:
-    """Return for each output |int8 - f32| / |f32| over all samples, as Euclidean lengths."""
+    """Return each output's relative L2 error |int8 - f32| / |f32| over all samples."""
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     ours, theirs = (
         core.compile_model(core.read_model(name), "CPU", exact) for name in ("int8.xml", "f32.xml")
@@ -54,5 +54,5 @@ def _losses(core: Any, samples: list[dict[str, Any]]) -> dict[str, float]:
 if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
-    except Exception as error:  # Whatever NNCF raises; its traceback helps nobody.
+    except Exception as error:  # NNCF raises many types; its traceback is no help.
         sys.exit(str(error)[-2000:] or type(error).__name__)

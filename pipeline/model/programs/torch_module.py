@@ -1,4 +1,4 @@
-"""A PyTorch module from its files: a state dict, TorchScript, or an exported program."""
+"""Load a PyTorch module from a state dict, TorchScript, or an exported program."""
 
 import importlib
 import pickle
@@ -9,9 +9,9 @@ import torch
 
 
 def load(files: dict[str, str], architecture: str | None) -> Any:
-    """Return the module, ready for inference.
+    """Return the module in inference mode.
 
-    A state dict is read with ``weights_only``: what else a pickle could run is refused.
+    A state dict is loaded with ``weights_only``, so that no code of the pickle runs.
     """
     if "torchscript" in files:
         return torch.jit.load(files["torchscript"], map_location="cpu").eval()
@@ -22,17 +22,17 @@ def load(files: dict[str, str], architecture: str | None) -> Any:
     try:
         state = torch.load(files["weights"], map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # Its own advice is to trust the file.
+        # PyTorch's own message suggests to trust the file.
         told = re.search(r"GLOBAL (\S+)|Unsupported (?:global|class|operand) (\S+)", str(error))
         what = f" ({next(filter(None, told.groups()))})" if told else ""
         raise ValueError(
-            f"The weights' file is a pickle of more than tensors{what}, and was not loaded."
+            f"Refused to load the weights: the pickle contains more than tensors{what}."
         ) from None
     try:
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
         first = " ".join(str(error).split())[:300]
-        raise ValueError(f"The weights are of another net than {architecture}: {first}") from None
+        raise ValueError(f"The weights do not match {architecture}: {first}") from None
     return module.eval()
 
 
@@ -43,4 +43,4 @@ def _architecture(name: str) -> Any:
     try:
         return getattr(importlib.import_module(package), function)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"No architecture {name!r} can be imported: {error}.") from None
+        raise ValueError(f"Cannot import the architecture {name!r}: {error}.") from None

@@ -1,1 +1,1 @@
-"""Architectures whose published weights come as a state dict; the names are those weights' own."""
+"""Architectures for published state dicts, with matching parameter names."""

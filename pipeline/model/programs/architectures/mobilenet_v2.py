@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-# For type checks, since torch may be here or not.
+# For type checks with and without torch.
 _Module: Any = nn.Module
-# Expansion, channels, repeats, stride of the first.
+# Expansion, channels, repeats, stride of the first block.
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -20,7 +20,7 @@ _STAGES = (
 
 
 class _InvertedResidual(_Module):  # type: ignore[misc] # see above
-    """Expand, filter each channel, project; added to the input where the shapes agree."""
+    """Inverted residual: expand, depthwise convolution, project; plus the input if shapes match."""
 
     def __init__(self, given: int, made: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class _MobileNetV2(_Module):  # type: ignore[misc] # see above
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, 1000))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits, (batch, 1000), of pictures, (batch, 3, height, width)."""
+        """Return the logits, (batch, 1000), of images, (batch, 3, height, width)."""
         return self.classifier(self.features(x).mean((2, 3)))
 
 
 def mobilenet_v2() -> nn.Module:
-    """Return the network with fresh weights."""
+    """Return the network with random weights."""
     return _MobileNetV2()
 
 
