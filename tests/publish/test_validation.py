@@ -363,8 +363,8 @@ def test_the_command_reports_in_every_form(
     ("arguments", "told"),
     [
         (["nowhere"], "no folder to validate"),
-        (["nowhere", "--lock", "no.json"], "no such lock"),
-        (["a", "b", "--expect", "sha256:0"], "--expect is of one folder"),
+        (["nowhere", "--lock", "no.json"], "no such lock file"),
+        (["a", "b", "--expect", "sha256:0"], "--expect needs a single folder"),
         ([".", "--no-run", "--junit", "/dev/null/report.xml"], "report cannot be written"),
     ],
 )

@@ -182,7 +182,7 @@ def test_hosts_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         (["--host", "'open {wasm}"], "No closing quotation"),
         (["--host", "/no/such/program {wasm}", "--case", "load-infer"], "cannot be started"),
         (["--case", "load-nothing"], "no such case"),
-        (["--jobs", "0"], "more than 0"),
+        (["--jobs", "0"], "greater than 0"),
     ],
 )
 def test_what_a_user_may_mistype_is_one_clear_error(
