@@ -232,7 +232,7 @@ def test_external_data_is_found_beside_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("../net.data", "is not below its own folder"),
+        ("../net.data", "is outside its folder"),
         ("/etc/hostname", "is outside its folder"),
         ("missing.data", "file is missing"),
         ("link.data", "a link to outside the folder"),

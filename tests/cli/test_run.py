@@ -49,7 +49,7 @@ def test_the_exit_code_is_the_guests(tmp_path: Path, code: int, shown: int) -> N
 def test_an_error_is_told_without_a_traceback(tmp_path: Path) -> None:
     done = wasi_nn("missing.wasm", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("error[usage]: The guest cannot be read.")
+    assert done.stderr.startswith("error[usage]: Cannot read the guest.")
     assert "Traceback" not in done.stderr
 
 
@@ -121,7 +121,7 @@ def test_a_named_graph_and_a_trace(tmp_path: Path, models: dict[str, Ir]) -> Non
     assert done.returncode == 0
     lines = [line.removeprefix("wasi-nn: ") for line in done.stderr.decode().splitlines()]
     assert [line.partition("(")[0] for line in lines[::2]] == ["load_by_name"] * 2
-    assert "there is no graph named 'nut'; the names given to this host: 'net'" in lines[1]
+    assert "there is no graph named 'nut'; available: 'net'" in lines[1]
 
 
 def test_openvino_starts_without_its_converter(

@@ -36,11 +36,11 @@ RENAMED = [
 ]
 # What is edited, a part of the line that the error names, and words of its message.
 FAULTS = {
-    "no place": ([('folder = "photos"\n', "")], "[dataset.val]", "exactly one location"),
+    "no place": ([('folder = "photos"\n', "")], "[dataset.val]", "one location"),
     "two places": (
         [('bad = "skip"', 'bad = "skip"\nglob = "*.jpg"')],
         "[dataset.val]",
-        "exactly one",
+        "one location",
     ),
     "outside": ([('"photos"', '"../photos"')], "folder =", "not a plain path"),
     "no bucket": ([('folder = "photos"', 'bucket = "photos"')], "bucket =", "Invalid bucket URL"),
