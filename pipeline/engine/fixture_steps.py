@@ -268,7 +268,7 @@ class FixtureSteps:
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=6,
+            version=7,
             inputs=inputs,
             outputs={
                 "manifest": self._manifest,

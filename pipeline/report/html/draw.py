@@ -28,7 +28,7 @@ from pipeline.tensor.stored import read_tensor
 from pipeline.work.action import Job
 
 # Increase if the same files are rendered differently.
-VERSION = 1
+VERSION = 2
 _FEW = 12
 # What NumPy and Pillow may raise for an invalid image or output.
 _FAULTS = (PipelineError, OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError)

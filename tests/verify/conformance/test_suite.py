@@ -178,10 +178,10 @@ def test_hosts_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--host", "nothing"], "a command with {wasm} in it"),
+        (["--host", "nothing"], "a command with {wasm}"),
         (["--host", "'open {wasm}"], "No closing quotation"),
         (["--host", "/no/such/program {wasm}", "--case", "load-infer"], "cannot be started"),
-        (["--case", "load-nothing"], "no such case"),
+        (["--case", "load-nothing"], "No such case"),
         (["--jobs", "0"], "greater than 0"),
     ],
 )
