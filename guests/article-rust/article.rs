@@ -1,6 +1,6 @@
-//! A guest as the first articles about wasi-nn showed it: AlexNet and its tensor by fixed names.
+//! A guest as in the first articles about wasi-nn: AlexNet and its tensor, by fixed names.
 //!
-//! Runs where `fixture` holds alexnet.xml, alexnet.bin and a tensor of 1x3x227x227 f32.
+//! Needs a preopen `fixture` with alexnet.xml, alexnet.bin and a tensor of 1x3x227x227 f32.
 
 use std::fs;
 

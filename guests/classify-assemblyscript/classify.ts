@@ -1,8 +1,8 @@
 // classify [--graph NAME] [CASE...], in AssemblyScript.
 //
-// Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs
-// of the named cases, or of all, computes before the first output of each, prints the top five,
-// and writes the raw outputs into the preopen `out` where there is one.
+// Executes fixture/fixture.txt line by line: reads the files of the graph, sets the inputs of the
+// named cases, or of all, computes before the first output of each, prints the top five, and
+// writes the raw outputs to the preopen `out`, if there is one.
 
 import { args, print, read, refuse, write } from "./wasi";
 import * as nn from "./wasi_nn";
@@ -50,7 +50,7 @@ function split(line: string): string[] {
   return words;
 }
 
-// The words of a line `input INDEX FILE TYPE DIMS`, or `output`.
+// The words of an `input INDEX FILE TYPE DIMS` or `output` line.
 class Port {
   index: u32;
   file: string;

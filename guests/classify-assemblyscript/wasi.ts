@@ -1,4 +1,4 @@
-// Files, arguments and output, by WASI preview 1.
+// Files, arguments and output with WASI preview 1.
 
 @external("wasi_snapshot_preview1", "args_sizes_get")
 declare function args_sizes_get(count: usize, size: usize): u32;
@@ -24,8 +24,8 @@ declare function fd_close(fd: u32): u32;
 @external("wasi_snapshot_preview1", "proc_exit")
 declare function proc_exit(code: u32): void;
 
-const PIECE: u32 = 1 << 20; // some hosts refuse more than 128 MiB in one call
-const RIGHT_TO_READ: u64 = 1 << 1 | 1 << 21; // and to ask for the size
+const PIECE: u32 = 1 << 20; // some hosts reject more than 128 MiB in one call
+const RIGHT_TO_READ: u64 = 1 << 1 | 1 << 21; // and to query the size
 const RIGHT_TO_WRITE: u64 = 1 << 6;
 const CREATE_OR_EMPTY: u32 = 1 | 8;
 const NONE: u32 = u32.MAX_VALUE;
@@ -55,13 +55,13 @@ export function print(fd: u32, text: string): void {
   moved(false, fd, changetype<usize>(bytes), bytes.byteLength);
 }
 
-// Says what is wrong, and ends the program.
+// Prints an error and exits.
 export function refuse(where: string, what: string): void {
   print(2, `${where}: ${what}\n`);
   proc_exit(1);
 }
 
-// The program's arguments, without its own name.
+// The program's arguments, without its name.
 export function args(): string[] {
   args_sizes_get(answer, answer + 4);
   const places = new StaticArray<u32>(load<u32>(answer));
@@ -76,7 +76,7 @@ export function args(): string[] {
   return found;
 }
 
-// The number of a preopened folder, or NONE; they are numbered from 3 on.
+// The file descriptor of a preopened folder, or NONE; they count from 3.
 function preopen(wanted: string): u32 {
   for (let fd: u32 = 3; !fd_prestat_get(fd, answer); fd++) {
     const name = new Uint8Array(load<u32>(answer, 4));
@@ -105,7 +105,7 @@ export function read(name: string): Uint8Array {
   return data;
 }
 
-// Writes out/NAME, if there is such a folder.
+// Writes out/NAME, if the folder exists.
 export function write(name: string, data: Uint8Array): void {
   const folder = preopen("out");
   if (folder == NONE) return;

@@ -1,5 +1,5 @@
-// The core-module ABI of wasi-nn. Every function returns an errno, and leaves its answer where its
-// last argument points.
+// wasi-nn's core-module ABI. Every function returns an errno, and writes its result to the address
+// in its last argument.
 
 export const CPU: u32 = 0;
 
@@ -32,7 +32,7 @@ export class Part {
   size: u32;
 }
 
-// A tensor, as the host reads it; of the type's four bytes only the first.
+// A tensor, as the host reads it; of the type it reads only the first byte.
 @unmanaged
 export class Tensor {
   dims: usize;

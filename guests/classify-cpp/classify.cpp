@@ -1,8 +1,8 @@
 // classify [--graph NAME] [CASE...], in C++.
 //
-// Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs
-// of the named cases, or of all, computes before the first output of each, prints the top five,
-// and writes the raw outputs into the preopen `out` where there is one.
+// Executes fixture/fixture.txt line by line: reads the files of the graph, sets the inputs of the
+// named cases, or of all, computes before the first output of each, prints the top five, and
+// writes the raw outputs to the preopen `out`, if there is one.
 
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ namespace {
 using bytes = std::vector<char>;
 using words = std::vector<std::string>;
 
-constexpr std::size_t PIECE = 1 << 20;  // some hosts refuse more than 128 MiB in one call
+constexpr std::size_t PIECE = 1 << 20;  // some hosts reject more than 128 MiB in one call
 constexpr uint64_t MOST_BYTES = UINT32_MAX;
 const words ENCODINGS = {"openvino", "onnx", "tensorflow", "pytorch", "tensorflowlite"};
 const words TYPES = {"f16", "f32", "f64", "u8", "i32", "i64"};
@@ -95,7 +95,7 @@ void write(const std::string &name, const bytes &data) {
     if (std::fclose(file)) refuse(path, std::strerror(errno));
 }
 
-/* The words of a line `input INDEX FILE TYPE DIMS`, or `output`. */
+/* The words of an `input INDEX FILE TYPE DIMS` or `output` line. */
 struct port {
     uint32_t index, type, size;
     std::string file;

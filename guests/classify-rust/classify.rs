@@ -1,8 +1,8 @@
 //! classify [--graph NAME] [CASE...], in Rust.
 //!
-//! Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs
-//! of the named cases, or of all, computes before the first output of each, prints the top five,
-//! and writes the raw outputs into the preopen `out` where there is one.
+//! Executes fixture/fixture.txt line by line: reads the files of the graph, sets the inputs of the
+//! named cases, or of all, computes before the first output of each, prints the top five, and
+//! writes the raw outputs to the preopen `out`, if there is one.
 
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -26,12 +26,12 @@ const TYPES: [(&str, u64); 6] = [
     ("i32", 4),
     ("i64", 8),
 ];
-/// Some hosts refuse more than 128 MiB in one call.
+/// Some hosts reject more than 128 MiB in one call.
 const PIECE: usize = 1 << 20;
 
 type Told<T> = Result<T, String>;
 
-/// Names what an error was about.
+/// Adds the subject to an error.
 trait On<T> {
     fn on(self, what: impl Display) -> Told<T>;
 }
@@ -63,7 +63,7 @@ fn write(name: &str, data: &[u8]) -> Told<()> {
         .on(&path)
 }
 
-/// The words of a line `input INDEX FILE TYPE DIMS`, or `output`.
+/// The words of an `input INDEX FILE TYPE DIMS` or `output` line.
 struct Port<'a> {
     index: u32,
     file: &'a str,

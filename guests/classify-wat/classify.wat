@@ -1,14 +1,14 @@
-;; classify [--graph NAME] [CASE...], in WebAssembly's own text.
+;; classify [--graph NAME] [CASE...], in WebAssembly text.
 ;;
-;; Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs
-;; of the named cases, or of all, computes before the first output of each, prints the index of its
-;; largest f32, and writes the raw outputs into the preopen `out` where there is one.
+;; Executes fixture/fixture.txt line by line: reads the files of the graph, sets the inputs of the
+;; named cases, or of all, computes before the first output of each, prints the index of its largest
+;; f32, and writes the raw outputs to the preopen `out`, if there is one.
 ;;
-;; A text is two i32s, its address and its length. Memory:
+;; A string is two i32s, address and length. Memory layout:
 ;;    0 iovec     8 bytes moved   12 opened file   16 graph   20 context   24 bytes written
 ;;   32 tensor: dims, rank, type, data, size        64 files of the graph: address, size
 ;;   96 dims    128 words of the line: address, length       176 filestat
-;;  256 texts   1024 on: the heap, first the arguments
+;;  256 strings 1024: the heap, starting with the arguments
 (module
   (import "wasi_ephemeral_nn" "load"
     (func $nn_load (param i32 i32 i32 i32 i32) (result i32)))
@@ -94,9 +94,9 @@
   (global $computed (mut i32) (i32.const 0))
   (global $case (mut i32) (i32.const 0))
   (global $case_size (mut i32) (i32.const 0))
-  ;; One bit for each argument that was met as a case.
+  ;; One bit for each argument that was found as a case.
   (global $met (mut i64) (i64.const 0))
-  ;; What $read read.
+  ;; The result of $read.
   (global $data (mut i32) (i32.const 0))
   (global $size (mut i32) (i32.const 0))
 
@@ -112,7 +112,7 @@
       (i32.add (i32.const 48) (i32.rem_u (local.get $number) (i32.const 10))))
     (call $print (local.get $fd) (i32.const 12) (i32.const 1)))
 
-  ;; Prints `word: text` on stderr and ends with 1.
+  ;; Prints `word: text` on stderr and exits with 1.
   (func $refuse (param $word i32) (param $word_size i32) (param $text i32) (param $length i32)
     (call $print (i32.const 2) (local.get $word) (local.get $word_size))
     (call $print (i32.const 2) (i32.const 428) (i32.const 2))
@@ -132,11 +132,11 @@
         (call $proc_exit (i32.const 1))
         (unreachable))))
 
-  ;; Takes memory from the heap, which grows; it is given back by setting $heap back.
+  ;; Allocates on the heap, which grows; restoring $heap frees the memory.
   (func $take (param $size i32) (result i32)
     (local $start i32) (local $more i64)
     (local.set $start (global.get $heap))
-    ;; Pages that are missing, counted in 64 bits: the sum may pass 4 GiB.
+    ;; The missing pages, computed in 64 bits: the sum may exceed 4 GiB.
     (local.set $more
       (i64.sub
         (i64.shr_u
@@ -180,7 +180,7 @@
     (i32.load
       (i32.add (global.get $argv) (i32.shl (local.get $place) (i32.const 2)))))
 
-  ;; Finds the preopens `fixture` and `out`, which are numbered from 3 on.
+  ;; Finds the preopens `fixture` and `out`; their descriptors count from 3.
   (func $find_preopens
     (local $fd i32) (local $name i32) (local $size i32)
     (local.set $fd (i32.const 3))
@@ -198,17 +198,17 @@
         (local.set $fd (i32.add (local.get $fd) (i32.const 1)))
         (br $next))))
 
-  ;; The largest piece that is moved at once: some hosts refuse more than 128 MiB.
+  ;; The largest piece of one call: some hosts reject more than 128 MiB.
   (func $piece (param $left i32) (result i32)
     (select (local.get $left) (i32.const 0x100000)
       (i32.lt_u (local.get $left) (i32.const 0x100000))))
 
-  ;; Reads a file of the fixture onto the heap, into $data and $size.
+  ;; Reads a file of the fixture onto the heap; sets $data and $size.
   (func $read (param $name i32) (param $length i32)
     (local $fd i32) (local $done i32) (local $got i32)
     (block $good
       (block $bad
-        ;; The rights to read, and to ask for the size.
+        ;; The rights to read, and to query the size.
         (br_if $bad
           (call $path_open (global.get $fixture) (i32.const 0) (local.get $name)
             (local.get $length) (i32.const 0) (i64.const 0x200002) (i64.const 0) (i32.const 0)
@@ -234,7 +234,7 @@
         (br $good))
       (call $refuse (local.get $name) (local.get $length) (i32.const 432) (i32.const 14))))
 
-  ;; Writes a file of `out`, if there is such a folder.
+  ;; Writes a file of `out`, if the folder exists.
   (func $write (param $name i32) (param $length i32) (param $data i32) (param $size i32)
     (local $fd i32) (local $done i32)
     (if (i32.eq (global.get $out) (i32.const -1)) (then (return)))
@@ -514,7 +514,7 @@
       (i32.or (i32.eq (local.get $byte) (i32.const 9))
         (i32.eq (local.get $byte) (i32.const 13)))))
 
-  ;; Splits a line into its words, and obeys it if there are any before a `#`.
+  ;; Splits a line into words, and executes it if there are any before a `#`.
   (func $line (param $at i32) (param $end i32)
     (local $count i32) (local $start i32)
     (block $whole
@@ -547,7 +547,7 @@
     (local.set $texts (i32.load (i32.const 4)))
     (global.set $argv (call $take (i32.shl (global.get $argc) (i32.const 2))))
     (drop (call $args_get (global.get $argv) (call $take (local.get $texts))))
-    ;; A host may leave out the program's own name.
+    ;; A host may omit the program's name.
     (if (i32.eqz (global.get $argc)) (then (global.set $first (i32.const 0)) (return)))
     (if (i32.lt_u (global.get $argc) (i32.const 3)) (then (return)))
     (local.set $name (call $argument (i32.const 1)))

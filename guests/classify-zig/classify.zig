@@ -1,14 +1,14 @@
 //! classify [--graph NAME] [CASE...], in Zig.
 //!
-//! Does what fixture/fixture.txt says, line by line: reads the files of the graph, sets the inputs
-//! of the named cases, or of all, computes before the first output of each, prints the top five,
-//! and writes the raw outputs into the preopen `out` where there is one.
+//! Executes fixture/fixture.txt line by line: reads the files of the graph, sets the inputs of the
+//! named cases, or of all, computes before the first output of each, prints the top five, and
+//! writes the raw outputs to the preopen `out`, if there is one.
 
 const std = @import("std");
 const c = @import("libc.zig");
 const nn = @import("wasi_nn.zig");
 
-/// A slip is a trap; Zig's own panic would bring all of its files and clocks.
+/// Panics trap; Zig's own panic handler would link its files and clocks.
 pub const panic = std.debug.no_panic;
 
 const allocator = std.heap.c_allocator;
@@ -16,7 +16,7 @@ const encodings = [_][]const u8{ "openvino", "onnx", "tensorflow", "pytorch", "t
 const types = [_][]const u8{ "f16", "f32", "f64", "u8", "i32", "i64" };
 const type_sizes = [_]u64{ 2, 4, 8, 1, 4, 8 };
 const descriptor = "fixture/fixture.txt";
-/// Some hosts refuse more than 128 MiB in one call.
+/// Some hosts reject more than 128 MiB in one call.
 const piece: usize = 1 << 20;
 
 fn length(text: []const u8) c_int {
@@ -56,7 +56,7 @@ fn joined(folder: []const u8, name: []const u8) [:0]u8 {
         refuse(name, "there is no memory", "");
 }
 
-/// Returns the whole file, for the caller to free.
+/// Returns the whole file; the caller frees it.
 fn read(name: []const u8) []u8 {
     const path = joined("fixture/", name);
     defer allocator.free(path);
@@ -88,7 +88,7 @@ fn write(name: []const u8, data: []const u8) void {
     if (c.fclose(file) != 0) refuse(path, "cannot be written", "");
 }
 
-/// The words of a line `input INDEX FILE TYPE DIMS`, or `output`.
+/// The words of an `input INDEX FILE TYPE DIMS` or `output` line.
 const Port = struct {
     index: u32,
     file: []const u8,
@@ -137,7 +137,7 @@ fn printTopFive(data: []const u8) void {
 const Fixture = struct {
     graph_name: ?[]const u8,
     wanted: []const []const u8,
-    /// How often each wanted case was seen.
+    /// Number of occurrences of each requested case.
     seen: []u32,
     builders: [4]nn.Builder = undefined,
     files: u32 = 0,
@@ -244,7 +244,7 @@ fn split(line: []const u8, into: *[5][]const u8) []const []const u8 {
     return into[0..count];
 }
 
-/// What wasi-libc calls: `main` under the name that C's has in wasm.
+/// The entry point that wasi-libc calls: the wasm name of C's `main`.
 export fn __main_argc_argv(argc: c_int, argv: [*]const [*:0]const u8) c_int {
     var wanted = allocate([]const u8, @intCast(@max(0, argc - 1)));
     for (wanted, 1..) |*each, place| each.* = std.mem.span(argv[place]);

@@ -1,4 +1,4 @@
-//! What the guest uses of wasi-libc; Zig's own files and output change from version to version.
+//! Declarations of wasi-libc; Zig's own file and output APIs change between versions.
 
 pub const File = opaque {};
 

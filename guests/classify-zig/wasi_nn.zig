@@ -1,10 +1,10 @@
-//! The core-module ABI of wasi-nn. Every function returns an errno.
+//! wasi-nn's core-module ABI. Every function returns an errno.
 
 pub const cpu = 0;
 
 pub const Builder = extern struct { data: [*]const u8, size: usize };
 
-/// `type` is 0 f16, 1 f32, 2 f64, 3 u8, 4 i32 or 5 i64; hosts read one byte of it.
+/// `type` is 0 f16, 1 f32, 2 f64, 3 u8, 4 i32 or 5 i64; hosts read only its first byte.
 pub const Tensor = extern struct {
     dims: [*]const u32,
     rank: u32,

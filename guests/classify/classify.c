@@ -1,8 +1,8 @@
 /* classify [--graph NAME] [CASE...]
  *
- * Infers the named cases of fixture/fixture.txt, or all of them: loads the graph from its files,
- * or by name, sets every input, computes, prints the top five of every output, and writes the raw
- * outputs into the preopen `out` where there is one. Runs on any wasi-nn host. */
+ * Runs inference for the named cases of fixture/fixture.txt, or for all: loads the graph from files
+ * or by name, sets the inputs, computes, prints the top five of every output, and writes the raw
+ * outputs to the preopen `out`, if there is one. Runs on any wasi-nn host. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #define DESCRIPTOR "fixture/fixture.txt"
 
-/* Says which call of which case failed, on what; returns whether it did not. */
+/* Reports a failed call, with its case and argument; returns whether it succeeded. */
 static int held(uint32_t code, const char *of, const char *function, const char *on) {
     if (code == 0) return 1;
     fprintf(stderr, "%s: %s %s: errno %u, %s\n", of, function, on, code,
@@ -60,7 +60,7 @@ static int take_output(uint32_t context, const test_case *given, uint32_t index)
                 output->size, index, output->file);
         return 0;
     }
-    /* Some hosts leave it untouched. */
+    /* Some hosts do not write it. */
     uint32_t written = output->size;
     uint32_t code = wasi_nn_get_output(context, index, data, output->size, &written);
     int good = held_at(code, given->name, "get_output", index, output->file);
@@ -126,7 +126,7 @@ static const test_case *find_case(const descriptor *fixture, const char *name) {
     return NULL;
 }
 
-/* Infers the named cases, or all; every name is looked up before the graph is loaded. */
+/* Runs the named cases, or all; looks up every name before loading the graph. */
 static int classify(const descriptor *fixture, const char *graph_name, char **names, int count) {
     uint32_t graph;
     for (int i = 0; i < count; i++)

@@ -17,7 +17,7 @@ static const struct {
     {"u8", WASI_NN_U8},   {"i32", WASI_NN_I32}, {"i64", WASI_NN_I64},
 };
 
-/* Their places are their numbers. */
+/* The index of a type is its number. */
 static const char *const ENCODINGS[] = {"openvino", "onnx", "tensorflow", "pytorch",
                                         "tensorflowlite"};
 
@@ -33,7 +33,7 @@ static int refuse(const place *where, const char *what, const char *word) {
     return 0;
 }
 
-/* A file of the fixture's own folder: a plain name. */
+/* A file in the fixture's folder: a plain name. */
 static int take_name(const place *where, const char *word, char *into) {
     if (strlen(word) >= MAX_NAME) return refuse(where, "this name is too long", word);
     if (strchr(word, '/') || strchr(word, '\\') || !strcmp(word, ".") || !strcmp(word, ".."))
@@ -74,7 +74,7 @@ static int take_dims(const place *where, char *word, port *into) {
         if (into->rank == MAX_RANK) return refuse(where, "the tensor has over 8 dims", axis);
         if (!take_number(axis, UINT32_MAX, &length) || length == 0)
             return refuse(where, "this is no dim", axis);
-        /* Both are below 2^32, so that their product fits. */
+        /* Both are below 2^32, so their product fits. */
         size *= length;
         if (size > UINT32_MAX) return refuse(where, "the tensor is larger than 4 GiB", axis);
         into->dims[into->rank++] = length;
@@ -173,7 +173,7 @@ static int take_line(const place *where, char *line, descriptor *into) {
     return refuse(where, "a line begins with encoding, file, case, input, output or #", words[0]);
 }
 
-/* Reads one line without its end; returns 1, 0 at the end of the file, or -1 if it is refused. */
+/* Reads a line without its end; returns 1, 0 at the end of the file, or -1 if it is invalid. */
 static int read_line(place *where, FILE *file, char *line) {
     size_t length = 0;
     int each = getc(file);
@@ -192,7 +192,7 @@ static int read_line(place *where, FILE *file, char *line) {
     if (length && line[length - 1] == '\r') length--;
     line[length] = 0;
     for (size_t i = 0; i < length; i++) {
-        /* Such could hide a part of the line, or steer the terminal that shows it. */
+        /* Control characters could hide a part of the line, or control the terminal. */
         if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 127) {
             fprintf(stderr, "%s:%u: the line has the control character 0x%02x\n", where->path,
                     where->line, (unsigned)line[i]);

@@ -1,4 +1,4 @@
-/* fixture.txt, read: which graph, and which tensors for which case.
+/* Parser of fixture.txt: the graph, and the tensors of each case.
  *
  *     # a comment
  *     encoding openvino
@@ -17,7 +17,7 @@
 
 enum { MAX_FILES = 4, MAX_CASES = 64, MAX_PORTS = 32, MAX_RANK = 8 };
 
-/* One input or output: its raw file, element type and dims; size is what they make in bytes. */
+/* An input or output: its raw file, element type and dims, and its size in bytes. */
 typedef struct {
     char file[MAX_NAME];
     const char *type_name;
@@ -40,11 +40,11 @@ typedef struct {
     uint32_t encoding;
     char files[MAX_FILES][MAX_NAME];
     uint32_t file_count;
-    test_case *cases; /* MAX_CASES of them, for the caller to free */
+    test_case *cases; /* MAX_CASES elements, freed by the caller */
     uint32_t case_count;
 } descriptor;
 
-/* Reads the file; prints what is wrong, with its line, and returns 0 if anything is. */
+/* Reads the file; on an error, prints it with its line and returns 0. */
 int read_descriptor(const char *path, descriptor *into);
 
 #endif

@@ -57,7 +57,7 @@ void print_top_five(const char *data, uint32_t type, uint32_t count) {
         if (found < TOP) found++;
     }
     for (uint32_t i = 0; i < found; i++) {
-        /* printf shows a sign of what is not a number, and that differs between processors. */
+        /* The sign of a NaN differs between processors, and printf shows it. */
         if (isnan(top[i].value))
             printf("  %u nan\n", top[i].index);
         else

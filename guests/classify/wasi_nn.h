@@ -1,5 +1,5 @@
-/* The core-module ABI of wasi-nn, as far as this guest uses it: import module wasi_ephemeral_nn.
- * Every function returns an errno; results go through the last pointer. */
+/* The part of wasi-nn's core-module ABI that this guest uses; import module wasi_ephemeral_nn.
+ * Every function returns an errno; results are written to the last pointer. */
 #ifndef WASI_NN_H
 #define WASI_NN_H
 
@@ -10,7 +10,7 @@
 
 enum { WASI_NN_TARGET_CPU = 0 };
 
-/* The numbers since August 2023. */
+/* The numbering since August 2023. */
 enum wasi_nn_type {
     WASI_NN_F16 = 0,
     WASI_NN_F32 = 1,
@@ -20,7 +20,7 @@ enum wasi_nn_type {
     WASI_NN_I64 = 5,
 };
 
-/* The bytes of one element of a type. */
+/* The size of an element in bytes. */
 static inline uint32_t wasi_nn_element_size(uint32_t type) {
     switch (type) {
     case WASI_NN_U8: return 1;
@@ -46,7 +46,7 @@ typedef struct {
 typedef struct {
     const uint32_t *dims;
     uint32_t rank;
-    uint32_t type; /* hosts read one byte of it */
+    uint32_t type; /* hosts read only the first byte */
     const void *data;
     uint32_t size;
 } wasi_nn_tensor;

@@ -1,22 +1,22 @@
-//! The core-module ABI of wasi-nn, under the names that its first guests used.
+//! wasi-nn's core-module ABI, with the names of its first Rust bindings.
 //!
-//! Graphs, contexts and errnos are plain numbers here. Every function is unsafe, since what the
-//! host does with an address is not for this crate to check.
+//! Graphs, contexts and errnos are plain integers. Every function is unsafe, since this crate
+//! cannot check what the host does with an address.
 
 #![no_std]
 
 use core::fmt;
 use core::mem::MaybeUninit;
 
-/// A graph that the host has loaded.
+/// Handle of a loaded graph.
 pub type Graph = u32;
-/// A context in which a graph is computed.
+/// Handle of an execution context.
 pub type GraphExecutionContext = u32;
-/// The encoding of a graph: one of the constants `GRAPH_ENCODING_…`.
+/// Encoding of a graph: one of the constants `GRAPH_ENCODING_…`.
 pub type GraphEncoding = u8;
-/// The device that a graph is for: one of the constants `EXECUTION_TARGET_…`.
+/// Device of a graph: one of the constants `EXECUTION_TARGET_…`.
 pub type ExecutionTarget = u8;
-/// The elements of a tensor: one of the constants `TENSOR_TYPE_…`.
+/// Element type of a tensor: one of the constants `TENSOR_TYPE_…`.
 pub type TensorType = u8;
 /// A number of bytes.
 pub type BufferSize = u32;
@@ -31,7 +31,7 @@ pub const EXECUTION_TARGET_CPU: ExecutionTarget = 0;
 pub const EXECUTION_TARGET_GPU: ExecutionTarget = 1;
 pub const EXECUTION_TARGET_TPU: ExecutionTarget = 2;
 
-/// The numbers since August 2023.
+/// The numbering since August 2023.
 pub const TENSOR_TYPE_F16: TensorType = 0;
 pub const TENSOR_TYPE_F32: TensorType = 1;
 pub const TENSOR_TYPE_F64: TensorType = 2;
@@ -39,7 +39,7 @@ pub const TENSOR_TYPE_U8: TensorType = 3;
 pub const TENSOR_TYPE_I32: TensorType = 4;
 pub const TENSOR_TYPE_I64: TensorType = 5;
 
-/// An errno of the host that is not success.
+/// An errno other than success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error(pub u32);
 
@@ -62,7 +62,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// A tensor that is passed to the host: its data has as many bytes as dimensions and type make.
+/// A tensor for the host; the size of its data must match its dimensions and type.
 #[derive(Clone, Copy)]
 pub struct Tensor<'a> {
     pub dimensions: &'a [u32],
@@ -74,7 +74,7 @@ pub struct Tensor<'a> {
 pub type GraphBuilderArray<'a> = &'a [&'a [u8]];
 
 mod host {
-    /// What the host reads of a tensor: 20 bytes, of the type's four only the first.
+    /// The 20-byte struct that the host reads; of the type it reads only the first byte.
     #[repr(C)]
     pub struct Tensor {
         pub dimensions: *const u32,
@@ -114,7 +114,7 @@ fn checked(errno: u32) -> Result<()> {
     }
 }
 
-/// Calls a function of the host that leaves a number where its last argument points.
+/// Calls a host function that writes an integer to its last argument.
 unsafe fn answered(call: impl FnOnce(*mut u32) -> u32) -> Result<u32> {
     let mut answer = MaybeUninit::zeroed();
     checked(call(answer.as_mut_ptr()))?;
@@ -130,12 +130,12 @@ pub unsafe fn load(
     encoding: GraphEncoding,
     target: ExecutionTarget,
 ) -> Result<Graph> {
-    // In wasm32 a slice is an address and a length, which is what the ABI asks for.
+    // In wasm32 a slice is an address and a length, as the ABI requires.
     let start = parts.as_ptr().cast();
     answered(|graph| host::load(start, parts.len(), encoding.into(), target.into(), graph))
 }
 
-/// Loads a graph that the host knows by a name.
+/// Loads a named graph of the host.
 ///
 /// # Safety
 /// The host reads the name; it must not write it.
@@ -143,7 +143,7 @@ pub unsafe fn load_by_name(name: &str) -> Result<Graph> {
     answered(|graph| host::load_by_name(name.as_ptr(), name.len(), graph))
 }
 
-/// Makes a context in which a graph can be computed.
+/// Creates an execution context of a graph.
 ///
 /// # Safety
 /// None beyond that of every call of the host.
@@ -151,10 +151,10 @@ pub unsafe fn init_execution_context(graph: Graph) -> Result<GraphExecutionConte
     answered(|context| host::init_execution_context(graph, context))
 }
 
-/// Gives the context an input, which the host copies.
+/// Sets an input of the context; the host copies it.
 ///
 /// # Safety
-/// The host reads the tensor; it must not write it, nor keep its address.
+/// The host reads the tensor; it must not write it or keep its address.
 pub unsafe fn set_input(
     context: GraphExecutionContext,
     index: u32,
@@ -170,7 +170,7 @@ pub unsafe fn set_input(
     checked(host::set_input(context, index, &raw))
 }
 
-/// Computes the graph of a context on its inputs.
+/// Runs inference on the inputs of a context.
 ///
 /// # Safety
 /// None beyond that of every call of the host.
@@ -178,10 +178,10 @@ pub unsafe fn compute(context: GraphExecutionContext) -> Result<()> {
     checked(host::compute(context))
 }
 
-/// Copies an output into a buffer of `size` bytes, and returns how many bytes it has.
+/// Copies an output to a buffer of `size` bytes, and returns the size of the output.
 ///
 /// # Safety
-/// `buffer` must be good for writes of `size` bytes.
+/// `buffer` must be valid for writes of `size` bytes.
 pub unsafe fn get_output(
     context: GraphExecutionContext,
     index: u32,

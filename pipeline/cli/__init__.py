@@ -1,1 +1,1 @@
-"""The `wasi-nn` command: one module for each sub-command, thin over its room."""
+"""The `wasi-nn` command: one thin module for each sub-command."""

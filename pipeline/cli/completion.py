@@ -1,4 +1,4 @@
-"""`wasi-nn completion`: what a shell needs to complete commands, flags and names; and what asks."""
+"""`wasi-nn completion`: print the shell's completion script, and answer its requests."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "completion",
-        help="print what makes a shell complete commands, flags and names",
-        description="Prints a script that a shell sources.",
+        help="print a shell completion script for commands, options and names",
+        description="Prints a completion script for the shell to source.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,17 +40,17 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def asked() -> bool:
-    """Tell whether a shell has started us to learn what may come next on its line."""
+    """Return whether a shell has started this process to complete its command line."""
     return "_ARGCOMPLETE" in os.environ
 
 
 def answer(parser: argparse.ArgumentParser) -> None:
-    """Tell the shell what may come next, and end the process."""
+    """Print the completions and exit the process."""
     import argcomplete
 
     for action in _actions(parser):
         if completer := _COMPLETERS.get(action.dest):
-            action.completer = completer  # type: ignore[attr-defined] # argcomplete's own way
+            action.completer = completer  # type: ignore[attr-defined] # argcomplete's interface
     argcomplete.autocomplete(parser)
 
 
@@ -81,7 +81,7 @@ def _folders(prefix: str, **_: object) -> Iterable[str]:
     return found
 
 
-# By the name that the parsed argument has; all others complete files.
+# By the `dest` of the argument; all others complete file names.
 _COMPLETERS: Mapping[str, Callable[..., Iterable[str]]] = {
     "folders": _folders,
     "hosts": _hosts,

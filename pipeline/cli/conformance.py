@@ -1,4 +1,4 @@
-"""`wasi-nn conformance`: what a wasi-nn host answers to every case."""
+"""`wasi-nn conformance`: run the conformance suite on a wasi-nn host."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 _EPILOG = """\
 examples:
   wasi-nn conformance
-  runs all cases on the embedded host
+  run all cases on the embedded host
 
   wasi-nn conformance --host wasmtime --allow differs
-  runs them on the Wasmtime CLI, and fails only for what is unsafe
+  run them on the Wasmtime CLI, and fail only for unsafe results
 
   wasi-nn conformance --host 'iwasm --dir={dir} {wasm}' --host this --matrix
-  puts another host beside this one, in Markdown
+  compare another host with this one, as a Markdown table
 
 verdicts:
-  conforms; differs: another errno than the expected one, or the guest's end, where nothing is at
-  risk; unsafe: a crash or hang of the host, bytes that are not the guest's, or success for what
-  cannot be right.
+  conforms; differs: another errno than expected, or the guest trapped, without risk; unsafe: the
+  host crashed or hung, returned bytes that are not the guest's, or reported success for an invalid
+  call.
 
 exit code:
-  0 when every case conforms (or is allowed), 1 when one does not, or for an error.
+  0 if every case conforms (or is allowed), 1 otherwise or on an error.
 """
 
 
@@ -44,8 +44,8 @@ def add_parser(subparsers: Any) -> None:
         "conformance",
         help="run the conformance suite on this or another wasi-nn host",
         description=(
-            "Asks a wasi-nn host every case of the suite, each by a small guest in a process of "
-            "its own, so that a crash or hang of the host is a result."
+            "Runs each case of the suite on a wasi-nn host, as a small guest in its own process, "
+            "so that a crash or hang of the host is a result."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -56,8 +56,8 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="HOST",
-        help="this (the default), wasmtime, wasmedge, iwasm, or a command in which {wasm} stands "
-        "for the guest and {dir} for the folder of the named graphs; may be given more than once",
+        help="this (the default), wasmtime, wasmedge, iwasm, or a command line with {wasm} for the "
+        "guest and {dir} for the folder of the named graphs; repeatable",
     )
     parser.add_argument(
         "--case",
@@ -65,40 +65,40 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this case, or with a * at its end those that begin so",
+        help="run only this case, or with a trailing * all with this prefix; repeatable",
     )
     parser.add_argument(
         "--seconds",
         type=float,
         default=60.0,
         metavar="N",
-        help="the wall time of each case, after which the host hangs (default: 60)",
+        help="time limit of each case; a host that exceeds it hangs (default: 60)",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="cases at a time (default: the cores)"
+        "--jobs", type=int, metavar="N", help="run N cases in parallel (default: number of cores)"
     )
     parser.add_argument(
         "--allow",
         choices=("differs",),
-        help="do not fail for this verdict",
+        help="accept this verdict without failing",
     )
     shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="as JSON, for programs")
-    shape.add_argument("--matrix", action="store_true", help="as Markdown, the hosts side by side")
-    shape.add_argument("--list", action="store_true", help="show what each case asks, and run none")
-    add_quiet(parser, "show only the cases that do not conform, and the sum")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML")
+    shape.add_argument("--json", action="store_true", help="print JSON")
+    shape.add_argument("--matrix", action="store_true", help="print a Markdown table of all hosts")
+    shape.add_argument("--list", action="store_true", help="list the cases and exit")
+    add_quiet(parser, "show only cases that do not conform, and the summary")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit XML report")
     parser.add_argument(
         "--kit",
         type=Path,
         metavar="FOLDER",
-        help="write the guests, models and expectations into a new folder, and run none",
+        help="write the guests, models and expectations to a new folder and exit",
     )
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the suite; returns 1 where a host does not conform. Raises PipelineError."""
+    """Run the suite; returns 1 if a host does not conform. Raises PipelineError."""
     from pipeline.verify.conformance.cases import CASES
 
     cases = _chosen(CASES, args.names)
@@ -109,7 +109,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.kit is not None:
         return _write_kit(args.kit, cases)
     if args.seconds <= 0 or (args.jobs is not None and args.jobs < 1):
-        raise PipelineError(Code.USAGE, "--seconds and --jobs must be more than 0.")
+        raise PipelineError(Code.USAGE, "--seconds and --jobs must be greater than 0.")
     columns = _run(args, cases)
     allowed = _allowed(args.allow)
     if args.junit is not None:
@@ -174,9 +174,9 @@ def _chosen(cases: Sequence[Case], names: Sequence[str]) -> Sequence[Case]:
         if not found:
             raise PipelineError(
                 Code.USAGE,
-                "There is no such case.",
+                "No such case.",
                 where=f"--case {name}",
-                hint="wasi-nn conformance --list shows all.",
+                hint="`wasi-nn conformance --list` shows all cases.",
             )
         chosen += found
     return [case for case in cases if case in chosen] if names else cases
@@ -194,9 +194,9 @@ def _write_kit(folder: Path, cases: Sequence[Case]) -> int:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(
             Code.USAGE,
-            "The folder for the kit is not empty.",
+            "The folder of --kit is not empty.",
             where=str(folder),
-            hint="Name a folder that does not exist, or remove what is in it.",
+            hint="Give a folder that does not exist, or empty it.",
         )
     try:
         write_kit(folder, cases)

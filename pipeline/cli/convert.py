@@ -1,4 +1,4 @@
-"""`wasi-nn convert`: one model to OpenVINO IR, without a config."""
+"""`wasi-nn convert`: convert a model to OpenVINO IR without a config."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ example:
   wasi-nn convert net.onnx -o out --input 'x[1,3,224,224]'
   wasi-nn convert net.onnx -o out --precision int8 --calibration cat.bgr --calibration dog.bgr
 
-  writes out/net.xml and out/net.bin. The files may be of Caffe (.caffemodel .prototxt), Kaldi,
-  MXNet (.params .json), ONNX, Paddle (.pdmodel .pdiparams), PyTorch (TorchScript, an exported
-  program, or a state dict with its --architecture), TensorFlow (a frozen graph, or the folder of a
-  SavedModel) or TFLite. The external data of an ONNX model is found beside it.
+  writes out/net.xml and out/net.bin. Supported: Caffe (.caffemodel .prototxt), Kaldi, MXNet
+  (.params .json), ONNX, Paddle (.pdmodel .pdiparams), PyTorch (TorchScript, an exported program, or
+  a state dict with --architecture), TensorFlow (a frozen graph, or a SavedModel's folder) and
+  TFLite. External data of an ONNX model is looked up beside it.
 """
 _INPUT = re.compile(r"(?P<name>[^\[\]]+?)?(?:\[(?P<shape>\d+(?:,\d+)*)\])?")
 
@@ -40,23 +40,26 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "convert",
         help="convert a model to OpenVINO IR",
-        description="Converts a model to OpenVINO IR: the same bytes wherever it is done.",
+        description="Converts a model to OpenVINO IR, with the same bytes on every machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", nargs="+", type=Path, help="the model's files, or its folder")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="the folder to write to")
-    parser.add_argument("--name", help="the name of the IR (that of the first file)")
+    parser.add_argument("model", nargs="+", type=Path, help="files of the model, or its folder")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder to write to")
+    parser.add_argument("--name", help="name of the IR (default: that of the first file)")
     parser.add_argument(
-        "--framework", choices=get_args(Framework), help="what the model was saved with"
+        "--framework", choices=get_args(Framework), help="the model's framework (default: detected)"
     )
     parser.add_argument(
         "--architecture",
         metavar="NAME",
-        help="for a PyTorch state dict: mobilenet_v2, or package.module:callable",
+        help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
-        "--precision", choices=("f32", "f16", "int8"), default="f32", help="of the weights (f32)"
+        "--precision",
+        choices=("f32", "f16", "int8"),
+        default="f32",
+        help="weight precision (default: f32)",
     )
     parser.add_argument(
         "--calibration",
@@ -64,37 +67,37 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         type=Path,
         metavar="TENSOR",
-        help="for int8: a raw tensor of the model's one input; once for each",
+        help="for int8: a raw tensor for the model's only input; repeatable",
     )
     parser.add_argument(
         "--loss",
         type=float,
         default=0.1,
-        help="for int8: what an output may lose, as a share of its length (0.1)",
+        help="for int8: maximum relative L2 error of an output (default: 0.1)",
     )
     parser.add_argument(
         "--input",
         action="append",
         default=[],
         metavar="NAME[SHAPE]",
-        help="an input and its shape, such as 'data[1,3,227,227]'; once for each",
+        help="an input and its shape, such as 'data[1,3,227,227]'; repeatable",
     )
     parser.add_argument(
-        "--mean", type=_numbers, default=(), metavar="M,…", help="subtracted from each channel"
+        "--mean", type=_numbers, default=(), metavar="M,…", help="subtract from each channel"
     )
     parser.add_argument(
-        "--scale", type=_divisors, default=(), metavar="S,…", help="each channel is divided by it"
+        "--scale", type=_divisors, default=(), metavar="S,…", help="divide each channel by this"
     )
     parser.add_argument(
-        "--reverse-channels", action="store_true", help="RGB to BGR or back, before mean and scale"
+        "--reverse-channels", action="store_true", help="swap RGB and BGR, before mean and scale"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
-    add_volume(parser, "tell only of what failed")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_volume(parser, "show errors only")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Convert, write the pair and show what it is; raises PipelineError."""
+    """Convert, write the IR and print its digests; raises PipelineError."""
     from pipeline.cli.convert_int8 import check_calibration, quantised
     from pipeline.model.canonical_digest import canonical_digest
     from pipeline.model.convert import TOOLCHAINS, make_ir
@@ -108,7 +111,7 @@ def execute(args: argparse.Namespace) -> int:
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(
-            Code.USAGE, "The name is no file name.", where=name, hint="Give one with --name."
+            Code.USAGE, "Invalid file name for the IR.", where=name, hint="Give one with --name."
         )
     with (
         tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary,
@@ -169,7 +172,7 @@ def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
     xml = found["xml"]["path"]
     print(f"{xml} and .bin, from {found['framework']}, weights in {found['precision']}")
     for output, loss in found.get("loss", {}).items():
-        print(f"{output} lost {loss:.4g} of its length on the calibration tensors")
+        print(f"relative L2 error of {output} on the calibration tensors: {loss:.4g}")
     print(f"canonical digest {found['canonical digest']}")
 
 
@@ -183,7 +186,7 @@ def _identity(path: Path) -> dict[str, object]:
 def model_files(
     paths: Sequence[Path], given: Framework | None
 ) -> tuple[Framework, Mapping[str, Path]]:
-    """Return the framework, and the model's files with those that an ONNX model names.
+    """Return the framework, and the model's files including external data of an ONNX model.
 
     Raises PipelineError (USAGE, MODEL).
     """
@@ -201,21 +204,21 @@ def _check_architecture(args: argparse.Namespace, files: Mapping[str, Path]) -> 
     if needed and args.architecture is None:
         raise PipelineError(
             Code.USAGE,
-            "The file of PyTorch holds weights alone, and no architecture is named.",
+            "The PyTorch file holds only weights, and no architecture is given.",
             where=str(args.model[0]),
             expected="--architecture mobilenet_v2, or package.module:callable",
-            hint="Name the module that the weights belong to, or save it as TorchScript.",
+            hint="Name the module of the weights, or save the model as TorchScript.",
         )
     if not needed and args.architecture is not None:
         raise PipelineError(
             Code.USAGE,
-            "An architecture belongs to a PyTorch state dict, and there is none.",
-            hint="Leave out --architecture.",
+            "--architecture needs a PyTorch state dict, and the model is not one.",
+            hint="Omit --architecture.",
         )
 
 
 def toolchain_python(toolchain: str | None, scratch: Path, say: Say) -> Path:
-    """Return the interpreter of a toolchain, or ours; its environment is made where it is missing.
+    """Return a toolchain's interpreter, or ours for none; creates a missing environment.
 
     Raises PipelineError (TOOLCHAIN).
     """
@@ -229,14 +232,14 @@ def toolchain_python(toolchain: str | None, scratch: Path, say: Say) -> Path:
 
 
 def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
-    """Return the inputs that are named; '*' is the only one of a model, and has no name here."""
+    """Return the inputs of --input; '*' is the model's only input, given without a name."""
     given: dict[str, tuple[int, ...]] = {}
     for text in args.input:
         found = _INPUT.fullmatch(text.strip())
         if found is None or not text.strip():
             raise PipelineError(
                 Code.USAGE,
-                "An input cannot be understood.",
+                "Invalid --input.",
                 where=f"--input {text}",
                 expected="NAME[SHAPE], such as 'data[1,3,227,227]'",
             )
@@ -248,15 +251,15 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
     if treated and len(given) > 1:
         raise PipelineError(
             Code.USAGE,
-            "Mean, scale and reversed channels are those of one input, and several are named.",
-            hint="Write a config for a model of several inputs: docs in the README.",
+            "--mean, --scale and --reverse-channels need a model with one input.",
+            hint="Write a config for a model with several inputs.",
         )
     for name, shape in given.items():
         if not shape and name != "*":
             raise PipelineError(
                 Code.USAGE,
                 f"The input {name!r} has no shape.",
-                expected=f"--input '{name}[1,3,224,224]', with sizes of yours",
+                expected=f"--input '{name}[1,3,224,224]', with your sizes",
             )
     inputs = {
         name: ModelInput(
@@ -268,7 +271,7 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
         for name, shape in given.items()
     }
     for name, each in inputs.items():
-        # Without a shape the only input's own counts, which the converter knows.
+        # Without a shape, the converter knows that of the only input.
         if each.shape:
             _check_input(name, each)
     return inputs
@@ -280,7 +283,7 @@ def _check_input(name: str, given: ModelInput) -> None:
 
     findings = list(check_input((), given, Known()))
     if 0 in given.shape:
-        findings.append(Finding((), "An axis of no size holds nothing.", "sizes of 1 and more"))
+        findings.append(Finding((), "The shape has an axis of size 0.", "sizes of at least 1"))
     for finding in findings:
         raise PipelineError(
             Code.USAGE,
@@ -298,19 +301,19 @@ def _numbers(text: str) -> tuple[float, ...]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers") from None
     if not all(abs(number) <= _LARGEST for number in found):
-        raise argparse.ArgumentTypeError(f"{text!r} has a number that no f32 can be")
+        raise argparse.ArgumentTypeError(f"{text!r} has a number outside the range of f32")
     return found
 
 
 def _divisors(text: str) -> tuple[float, ...]:
     found = _numbers(text)
     if not all(number > 0 for number in found):
-        raise argparse.ArgumentTypeError(f"{text!r} has a number that is not greater than 0")
+        raise argparse.ArgumentTypeError(f"{text!r} has a number that is not positive")
     return found
 
 
 def _environment(toolchain: str) -> Environment | None:
-    """Return a toolchain's environment: of the project here, else of this program's own lock."""
+    """Return a toolchain's environment, by the lock of the project here or of this checkout."""
     from pipeline.toolchain.locked import TOOLCHAINS, Environment, environment_folder, installed
 
     if installed(TOOLCHAINS[toolchain]):
@@ -321,7 +324,7 @@ def _environment(toolchain: str) -> Environment | None:
     if lock is None:
         raise PipelineError(
             Code.TOOLCHAIN,
-            f"The lock file of the toolchain {toolchain} is not here.",
+            f"Lock file of toolchain {toolchain} not found.",
             expected=str(locks[0]),
             hint="Run this in a checkout of the project.",
         )

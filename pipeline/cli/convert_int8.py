@@ -1,4 +1,4 @@
-"""`wasi-nn convert --precision int8`: an IR quantised with tensors that are given as files."""
+"""`wasi-nn convert --precision int8`: quantise an IR with calibration tensors from files."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _SIZES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
 
 
 def check_calibration(args: argparse.Namespace) -> None:
-    """Raise PipelineError (USAGE) when int8 lacks tensors, or another precision has some."""
+    """Raise PipelineError (USAGE) for int8 without calibration tensors, or these without int8."""
     if args.precision != "int8" and args.calibration:
         raise PipelineError(
             Code.USAGE,
-            f"The precision {args.precision} is not calibrated.",
-            hint="Say --precision int8, or leave out --calibration.",
+            f"--calibration does not apply to {args.precision}.",
+            hint="Use --precision int8, or omit --calibration.",
         )
     if args.precision == "int8" and not args.calibration:
         raise PipelineError(
             Code.USAGE,
-            "The precision int8 needs tensors that show which values are usual.",
-            expected="--calibration TENSOR, once for each",
+            "int8 requires calibration tensors.",
+            expected="--calibration TENSOR, repeatable",
         )
     if args.precision == "int8" and not 0 < args.loss <= 1:
         raise PipelineError(
             Code.USAGE,
-            "The loss is a share of an output.",
+            "--loss is out of range.",
             where="--loss",
-            expected="more than 0, at most 1",
+            expected="greater than 0, at most 1",
             found=f"{args.loss:g}",
         )
 
@@ -41,7 +41,7 @@ def check_calibration(args: argparse.Namespace) -> None:
 def quantised(
     args: argparse.Namespace, name: str, xml: bytes, weights: Path, scratch: Path, say: Say
 ) -> tuple[bytes, Path, Mapping[str, float]]:
-    """Return the quantised IR of one of f32, and what each output lost; raises PipelineError."""
+    """Quantise an f32 IR; return it and each output's relative error. Raises PipelineError."""
     from pipeline.cli.convert import toolchain_python
     from pipeline.config.model_tables import Model
     from pipeline.model.interface import read_interface
@@ -56,9 +56,9 @@ def quantised(
     if len(inputs) != 1:
         raise PipelineError(
             Code.USAGE,
-            f"Tensors are given for one input, and {name} has {len(inputs)}.",
+            f"--calibration supports one input, and {name} has {len(inputs)}.",
             found=", ".join(port.name for port in inputs),
-            hint="Write a config, with [calibration.NAME.INPUT] for each.",
+            hint="Write a config with [calibration.NAME.INPUT] for each.",
         )
     port = inputs[0]
     size = math.prod(port.shape) * _SIZES[port.type]

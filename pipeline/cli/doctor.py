@@ -1,4 +1,4 @@
-"""`wasi-nn doctor`: what this machine lacks, and what mends it."""
+"""`wasi-nn doctor`: check this machine and print fixes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 _EPILOG = """\
-what is looked at:
-  Python; the installed packages, whether they load and fit one another; the entry points by which
-  doit finds this pipeline; OpenVINO's devices; the configs; the folders that are written to, and
-  the room there; locked environments and compilers; the remote cache; whether every source of the
-  configs answers. `doit doctor` is the same.
+what is checked:
+  Python; whether the installed packages load and are compatible; doit's entry points of this
+  pipeline; OpenVINO's devices; the configs; whether folders are writable and have free space;
+  locked environments and compilers; the remote cache; whether every source of the configs is
+  reachable. `doit doctor` is the same.
 
 exit code:
-  0 when all that a plain run needs is fine, else 1; what is optional is a note.
+  0 if everything that a plain run needs is fine, else 1; optional things are only notes.
 """
 
 
@@ -22,20 +22,24 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "doctor",
-        help="look for what is missing or broken on this machine, and say what mends it",
-        description="Says of each thing that a project needs: fine, or what is wrong and the fix.",
+        help="check this machine and print fixes",
+        description="Checks each thing that a project needs, and prints a fix for what is wrong.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "project", nargs="?", type=Path, default=Path(), help="its folder (default: this one)"
+        "project",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        help="the project's folder (default: the current one)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Examine and print; returns 1 where something is wrong."""
+    """Run the checks and print them; returns 1 if something is wrong."""
     from pipeline.doctor.told import report
 
     return report(args.project.absolute(), as_json=args.json)

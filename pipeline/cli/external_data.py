@@ -1,4 +1,4 @@
-"""The files that an ONNX model on the command line keeps its weights in, found beside it."""
+"""Find the external data files of an ONNX model given on the command line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pipeline.host.onnx_references import external_files
 
 
 def external_data(model: Path) -> Mapping[str, Path]:
-    """Return the external data of an ONNX model, by the paths that the model knows it by.
+    """Return an ONNX model's external data files, by the names in the model.
 
-    Of a file that is no ONNX model there are none: its converter tells why. Raises PipelineError
-    (MODEL) when a file that is named is not there, or not below the model's own folder.
+    A file that is not an ONNX model has none: its converter reports the error. Raises PipelineError
+    (MODEL) if a file is missing, or outside the model's folder.
     """
     found = {}
     for name in sorted(set(_names(model))):
         if fault := path_fault(name):
             raise PipelineError(
                 Code.MODEL,
-                "The model keeps weights in a file that is not below its own folder.",
+                "The model's external data is outside its folder.",
                 where=str(model),
                 expected=fault,
                 found=repr(name[:200]),
@@ -32,10 +32,10 @@ def external_data(model: Path) -> Mapping[str, Path]:
         if not path.is_file() or not inside:
             raise PipelineError(
                 Code.MODEL,
-                "The model keeps weights in a file that is not there.",
+                "The model's external data file is missing.",
                 where=str(model),
                 expected=str(path),
-                found="no file" if inside else "a link that leads out of the folder",
+                found="no file" if inside else "a link to outside the folder",
                 hint="Put it beside the model, under this name.",
             )
         found[name] = path

@@ -1,4 +1,4 @@
-"""`wasi-nn fetch`: a published fixture, checked, as a folder."""
+"""`wasi-nn fetch`: download and verify a published fixture."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pipeline.cli.volume import add_volume, progress
 _EPILOG = """\
 examples:
   wasi-nn fetch squeezenet@1.0 --from https://fixtures.example -o fixtures
-  writes fixtures/squeezenet and prints that path
+  write fixtures/squeezenet and print that path
 
   folder=$(wasi-nn fetch squeezenet@1.0 --from oci://registry.example/nn)
   wasi-nn run --dir "$folder::fixture" "$folder/classify.wasm" -- cat
-  runs it from the cache; the second time no network is needed
+  run it from the cache; the second time needs no network
 """
 
 
@@ -23,10 +23,10 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "fetch",
-        help="bring a published fixture here",
+        help="download and verify a published fixture",
         description=(
-            "Downloads what is missing of a published fixture, checks every byte against the "
-            "release's digests, and lets its folder appear whole. Prints the folder's path."
+            "Downloads the missing files of a published fixture, checks every byte against the "
+            "release's digests, and installs its folder atomically. Prints the folder's path."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -34,8 +34,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "fixture",
         metavar="NAME[@VERSION]",
-        help="the fixture; VERSION may be the beginning of one (1 is the newest 1.x), and is the "
-        "newest without",
+        help="the fixture; VERSION may be a prefix (1 is the newest 1.x; default: the newest)",
     )
     parser.add_argument(
         "--from",
@@ -43,8 +42,8 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="ADDRESS",
-        help="https://… of a site, oci://HOST/NAMESPACE, hf://OWNER, s3://…, gs://…, az://… or a "
-        "folder; may be given more than once, and is tried in order",
+        help="URL of a site (https://…), oci://HOST/NAMESPACE, hf://OWNER, s3://…, gs://…, az://… "
+        "or a folder; repeatable, tried in order",
     )
     parser.add_argument(
         "-o", "--out", type=Path, metavar="DIR", help="write DIR/NAME (default: in the cache)"
@@ -53,18 +52,18 @@ def add_parser(subparsers: Any) -> None:
         "--expect",
         default="",
         metavar="sha256:…",
-        help="the root digest that the release must have, as `doit publish` printed it",
+        help="root digest that the release must have, as printed by `doit publish`",
     )
     parser.add_argument(
-        "--key", type=Path, metavar="PEM", help="the public key that it must be signed with"
+        "--key", type=Path, metavar="PEM", help="public key that must have signed the release"
     )
     parser.add_argument(
         "--evidence",
         action="store_true",
-        help="also what was found on the machine that built it: outputs, ONNX's test_data_set_0",
+        help="also download the evidence of its build: outputs, ONNX's test_data_set_0",
     )
-    parser.add_argument("--offline", action="store_true", help="use only what was fetched before")
-    add_volume(parser, "no progress, only the path")
+    parser.add_argument("--offline", action="store_true", help="use only the cache")
+    add_volume(parser, "show no progress, only the path")
     parser.set_defaults(execute=execute)
 
 

@@ -1,4 +1,4 @@
-"""`wasi-nn inspect`: what a file is and holds."""
+"""`wasi-nn inspect`: show what a file holds."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "inspect",
-        help="show what a model's, guest's or tensor's file holds",
+        help="show what a model, guest or tensor file holds",
         description=(
             "Shows the inputs, outputs, operations and digests of a model: an IR (.xml, with its "
-            ".bin beside it), ONNX, TFLite, or Caffe's weights (.caffemodel); the imports, exports "
-            "and memory of a guest (.wasm), and which wasi-nn it was built for; what a raw "
-            "tensor holds (.bgr, .rgb, .rgba, .gray, .raw), and whether as its name says."
+            ".bin beside it), ONNX, TFLite, or Caffe weights (.caffemodel); the imports, exports "
+            "and memory of a guest (.wasm), and the wasi-nn that it was built for; the contents "
+            "of a raw tensor (.bgr, .rgb, .rgba, .gray, .raw), and whether they match its name."
         ),
     )
-    parser.add_argument("file", type=Path, help="the file")
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    parser.add_argument("file", type=Path, help="file to inspect")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Show the file; returns 1 where its parts, or its name and its bytes, do not agree."""
+    """Show the file; returns 1 if its parts do not match, or its bytes do not match its name."""
     path: Path = args.file
     if not path.is_file():
-        raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
+        raise PipelineError(Code.USAGE, "No such file.", where=str(path))
     look = _looks().get(path.suffix.lower())
     if look is None:
         raise PipelineError(
             Code.USAGE,
-            "This kind of file is not known.",
+            "Unsupported file type.",
             where=str(path),
             expected=", ".join(_looks()),
         )
@@ -69,7 +69,7 @@ def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
 def _show(value: Mapping[str, Any], indent: str) -> None:
     for number, (name, item) in enumerate(value.items()):
         if number == _MOST_ENTRIES:
-            print(f"{indent}… and {len(value) - number} more; --json shows all")
+            print(f"{indent}… and {len(value) - number} more; use --json to show all")
             break
         if isinstance(item, Mapping):
             print(f"{indent}{printable(name)}:")

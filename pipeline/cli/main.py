@@ -1,4 +1,4 @@
-"""The `wasi-nn` command line: finds the sub-command, prints its errors, returns its exit code."""
+"""The `wasi-nn` command line: dispatches to a sub-command, prints errors, returns exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.cli import completion
 from pipeline.errors import Code, PipelineError
 
-# Each is a module here that offers add_parser(subparsers) and execute(args) -> int.
+# Each is a module here with add_parser(subparsers) and execute(args) -> int.
 COMMANDS = (
     "run",
     "new",
@@ -35,12 +35,13 @@ _TERMINATED = 143
 
 
 def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
-    """Return the parser of these commands; raises ModuleNotFoundError for a package they need."""
+    """Return the parser of these commands; raises ModuleNotFoundError for a missing package."""
     parser = argparse.ArgumentParser(
         prog="wasi-nn",
-        description="Runs wasi-nn guests in a sandbox; converts models; makes and shows tensors.",
+        description="Runs wasi-nn guests in a sandbox; converts models; creates and inspects "
+        "tensors.",
     )
-    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
     for name in names:
         import_module(f"pipeline.cli.{name}").add_parser(subparsers)
@@ -48,13 +49,13 @@ def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a sub-command and return the exit code: 1 for an error, which is told on stderr."""
+    """Run a sub-command and return the exit code: 1 for an error, which is printed on stderr."""
     given = sys.argv[1:] if argv is None else argv
     if argv is None:
         signal.signal(signal.SIGTERM, _stop)
     try:
-        # One that is named needs no other, and a guest should start at once; the doctor imports
-        # nothing, and tells what is missing.
+        # Import only the named command: a guest should start at once, and the doctor must run with
+        # packages missing.
         parser = command_line(given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS)
         if completion.asked():
             completion.answer(parser)
@@ -62,19 +63,19 @@ def main(argv: list[str] | None = None) -> int:
         code = int(args.execute(args))
         sys.stdout.flush()
     except ModuleNotFoundError as error:
-        hint = "`wasi-nn doctor` tells what else is missing; pip install -e . installs it."
-        message = f"The package {error.name}, which this command needs, is not installed."
+        hint = "pip install -e . installs it; `wasi-nn doctor` shows what else is missing."
+        message = f"This command needs the package {error.name}, which is not installed."
         return _told(PipelineError(Code.TOOLCHAIN, message, hint=hint))
     except PipelineError as error:
         return _told(error)
     except BrokenPipeError:
-        # Whoever read our output has enough; Python would complain once more at its end.
+        # The reader closed the pipe; Python would report it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
     except _Stopped:
-        # Threads that wait for a server, or a guest, are not waited for.
+        # Do not wait for threads that wait for a server or a guest.
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(_TERMINATED)
@@ -82,17 +83,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class _Stopped(BaseException):
-    """SIGTERM came: what is half there is to be removed on the way out."""
+    """SIGTERM was received: partial files are removed while this unwinds."""
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    # A second one ends what hangs on its way out.
+    # A second SIGTERM kills a process that hangs while it exits.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise _Stopped
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Looks up the version only when it is requested."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(nargs=0, default=argparse.SUPPRESS, **options)

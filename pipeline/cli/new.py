@@ -1,4 +1,4 @@
-"""`wasi-nn new`: a fixture's config, drafted from a model and photos."""
+"""`wasi-nn new`: draft a fixture's config from a model and photos."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ example:
   wasi-nn new my-net deploy.prototxt net.caffemodel --image cat.jpg --license BSD-2-Clause
   wasi-nn new my-net saved_model_folder --shape audio=1x16000 --precision f32 --precision f16
 
-  writes configs/fixtures/my-net.toml and says what was guessed, and why. On a terminal it asks for
-  what it cannot know; elsewhere, and with --yes, it takes its guesses, or names the flag that is
-  missing. Files from outside the project are copied to models/my-net.
+  writes configs/fixtures/my-net.toml and prints what was guessed, and why. On a terminal it prompts
+  for what it cannot detect; elsewhere, or with --yes, it uses its guesses, or names the missing
+  option. Files from outside the project are copied to models/my-net.
 """
 
 
@@ -38,13 +38,13 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "new",
         help="draft a fixture's config from a model and photos",
-        description="Looks into a model, and writes a config that builds a verified fixture of it.",
+        description="Inspects a model and writes a config that builds a verified fixture from it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="what the fixture is called")
+    parser.add_argument("name", metavar="NAME", help="name of the fixture")
     parser.add_argument(
-        "model", nargs="+", type=Path, metavar="MODEL", help="the model's files, or its folder"
+        "model", nargs="+", type=Path, metavar="MODEL", help="files of the model, or its folder"
     )
     parser.add_argument(
         "--image",
@@ -52,63 +52,64 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         type=Path,
         metavar="PHOTO",
-        help="a photo, each a case; without one the model is fed noise",
+        help="a photo, which becomes a case; repeatable (default: random noise)",
     )
-    parser.add_argument("--labels", type=Path, help="a text file, one class a line")
+    parser.add_argument("--labels", type=Path, help="text file of class names, one per line")
     parser.add_argument(
-        "--framework", choices=get_args(Framework), help="what the model was saved with"
+        "--framework", choices=get_args(Framework), help="the model's framework (default: detected)"
     )
     parser.add_argument(
-        "--architecture", help="of a PyTorch state dict: its module, or package.module:callable"
+        "--architecture",
+        help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
         "--shape",
         action="append",
         default=[],
         metavar="NAME=1x3xHxW",
-        help="an input's whole shape; the name may be left out of an only input's",
+        help="an input's full shape; NAME= is optional for a model with one input",
     )
     parser.add_argument(
         "--values",
         choices=("imagenet", "caffe", "signed", "unit", "raw"),
-        help="what pictures become: imagenet's mean and deviation, caffe's mean, -1 to 1, 0 to 1, "
-        "0 to 255",
+        help="pixel values: imagenet (mean and deviation), caffe (mean), signed (-1 to 1), unit "
+        "(0 to 1), raw (0 to 255)",
     )
-    parser.add_argument("--colour", choices=("RGB", "BGR"), help="the order of the channels")
-    parser.add_argument("--layout", help="the order of the axes, such as NHWC")
+    parser.add_argument("--colour", choices=("RGB", "BGR"), help="channel order")
+    parser.add_argument("--layout", help="axis order, such as NHWC")
     parser.add_argument(
         "--precision",
         action="append",
         default=[],
         choices=get_args(Precision),
-        help="of the weights (f32); a second one makes a variant of the fixture",
+        help="weight precision (default: f32); further ones become variants of the fixture",
     )
-    parser.add_argument("--description", help="what it is, in one sentence")
-    parser.add_argument("--license", metavar="SPDX", help="the model's licence")
-    parser.add_argument("--image-license", metavar="SPDX", help="the photos' licence")
-    parser.add_argument("--guest", default="classify", help="a guest of the project (classify)")
+    parser.add_argument("--description", help="description in one sentence")
+    parser.add_argument("--license", metavar="SPDX", help="licence of the model")
+    parser.add_argument("--image-license", metavar="SPDX", help="licence of the photos")
+    parser.add_argument("--guest", default="classify", help="guest program (default: classify)")
     brought = parser.add_mutually_exclusive_group()
     brought.add_argument(
         "--copy",
         action="store_const",
         const="copy",
         dest="way",
-        help="copy files of any size into the project",
+        help="copy files into the project, whatever their size",
     )
     brought.add_argument(
         "--link",
         action="store_const",
         const="link",
         dest="way",
-        help="link to files outside of the project; builds on this machine alone",
+        help="link to files outside the project; builds only on this machine",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite a config of this name")
-    parser.add_argument("-y", "--yes", action="store_true", help="ask nothing, take the guesses")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing config")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not prompt, use the guesses")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Draft, write and tell; raises PipelineError."""
+    """Draft the config, write it and print the guesses; raises PipelineError."""
     from pipeline.cli.convert import model_files
     from pipeline.cli.prompts import asker
     from pipeline.draft.make import make_draft
@@ -142,16 +143,16 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _project() -> Path:
-    """Return the folder of the project that the current folder is in."""
-    here = Path(os.path.abspath(Path.cwd()))  # noqa: PTH100 - as the user sees it
+    """Return the root folder of the project around the current folder."""
+    here = Path(os.path.abspath(Path.cwd()))  # noqa: PTH100 - keep links as the user sees them
     for folder in (here, *here.parents):
         if (folder / "dodo.py").is_file() and (folder / "configs").is_dir():
             return folder
     raise PipelineError(
         Code.USAGE,
-        "There is no project here.",
+        "No project found.",
         where=str(here),
-        expected="a folder with dodo.py and configs/, or one below it",
+        expected="a folder with dodo.py and configs/, or a folder inside one",
         hint="Run this in a checkout of the project.",
     )
 
@@ -161,16 +162,14 @@ def _target(root: Path, name: str, *, force: bool) -> Path:
     from pipeline.config.rules import name_fault
     from pipeline.errors import ConfigErrors
 
-    fault = name_fault(name) or ("another name than 'model'" if name == "model" else "")
+    fault = name_fault(name) or ("any name but 'model'" if name == "model" else "")
     if fault:
-        raise PipelineError(
-            Code.USAGE, "The name is none that a fixture can have.", expected=fault, found=name
-        )
+        raise PipelineError(Code.USAGE, "Invalid fixture name.", expected=fault, found=name)
     target = root / "configs" / "fixtures" / f"{name}.toml"
     if target.is_dir():
         raise PipelineError(
             Code.STORAGE,
-            "The config cannot be written: a folder has its name.",
+            "Cannot write the config: a folder has its name.",
             where=str(target.relative_to(root)),
             hint="Move the folder away.",
         )
@@ -178,34 +177,35 @@ def _target(root: Path, name: str, *, force: bool) -> Path:
         if not force:
             raise PipelineError(
                 Code.USAGE,
-                f"There is a fixture {name!r} already.",
+                f"A fixture named {name!r} exists already.",
                 where=str(target.relative_to(root)),
-                hint="Choose another name, or overwrite it with --force.",
+                hint="Choose another name, or use --force to overwrite it.",
             )
         return target
-    # A project that is broken elsewhere is told of by doit.
+    # doit reports errors elsewhere in the project.
     with suppress(ConfigErrors):
         if name in load_project(root).fixtures:
             raise PipelineError(
                 Code.USAGE,
-                f"There is a fixture {name!r} already: a variant.",
+                f"A variant named {name!r} exists already.",
                 hint="Choose another name.",
             )
     return target
 
 
 def _check_kinds(paths: Sequence[Path]) -> None:
-    """Tell what is no model's file, but was given as one."""
+    """Raise PipelineError (USAGE) for a file that cannot be a source model."""
     from pipeline.draft.files import check_regular
 
     for path in paths:
         if path.suffix.lower() == ".xml":
             raise PipelineError(
                 Code.USAGE,
-                "This is an IR: what a fixture is made into, not of.",
+                "An OpenVINO IR cannot be the source of a fixture.",
                 where=str(path),
-                expected="the model that it was converted from",
-                hint="An IR has no framework of its own that could confirm what it computes.",
+                expected="the model that the IR was converted from",
+                hint="Results are checked against the source model's framework, which an IR does "
+                "not have.",
             )
         if not path.is_dir():
             check_regular(path)
@@ -214,14 +214,14 @@ def _check_kinds(paths: Sequence[Path]) -> None:
         except UnicodeEncodeError:
             raise PipelineError(
                 Code.USAGE,
-                "The path of the model is not UTF-8.",
+                "The model's path is not UTF-8.",
                 where=str(path),
-                hint="Rename it: neither a config nor OpenVINO can name it.",
+                hint="Rename it: a config and OpenVINO need UTF-8 paths.",
             ) from None
         if path.suffix.lower() in _PICTURES and path.is_file():
             raise PipelineError(
                 Code.USAGE,
-                "A picture is no model.",
+                "This is an image, not a model.",
                 where=str(path),
                 hint=f"Give it as --image {path}.",
             )
@@ -246,15 +246,15 @@ def _shapes(texts: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
         except ValueError:
             raise PipelineError(
                 Code.USAGE,
-                "A shape cannot be understood.",
+                "Invalid shape.",
                 where=f"--shape {text}",
-                expected="NAME=1x3x224x224, with sizes of yours",
+                expected="NAME=1x3x224x224, with your sizes",
             ) from None
     return found
 
 
 def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
-    """Bring the files and write the config: all, or nothing."""
+    """Copy the files and write the config, or change nothing."""
     from pipeline.draft.files import brought
     from pipeline.store.atomic import write_bytes
 
@@ -264,14 +264,14 @@ def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
-                "The config cannot be written.",
+                "Cannot write the config.",
                 where=str(target),
                 found=error.strerror or str(error),
             ) from None
 
 
 def _tell(root: Path, target: Path, made: Made) -> None:
-    """Print what was guessed and what comes next: folded to the window on a terminal."""
+    """Print what was guessed and the next commands, wrapped to the terminal's width."""
     from pipeline.draft.draft import guesses
     from pipeline.draft.inputs import owner
 
@@ -290,7 +290,7 @@ def _tell(root: Path, target: Path, made: Made) -> None:
         console.print(head, style="bold", markup=False)
         console.print(grid(rows))
         console.print(grid([note] for note in notes))
-        # Not folded, so that they can be copied.
+        # Not wrapped, so that the commands can be copied.
         console.print("\n".join(then), markup=False, soft_wrap=True)
         return
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
@@ -308,19 +308,20 @@ def _notes(made: Made) -> list[str]:
     draft = made.draft
     executor = EXECUTORS[draft.framework]
     notes = [
-        f"{case}: {executor} answers {draft.class_of(answer)} ({answer.value:.3f})"
+        f"{case}: {executor} predicts {draft.class_of(answer)} ({answer.value:.3f})"
         for case, answer in draft.answers.items()
     ]
     notes += made.said
     if any(source.license == UNKNOWN_LICENCE for source in draft.sources.values()):
-        notes.append("a licence is not known: put it into the config, or use --license")
+        notes.append("a licence is unknown: set it in the config, or use --license")
     if moved := [each.path for each in made.held if each.origin]:
-        done = "copied to" if made.way == "copy" else "linked as, for this machine alone,"
+        done = "copied to" if made.way == "copy" else "linked, for this machine only, as"
         notes.append(f"{done} {', '.join(moved)}")
         if made.way == "copy":
-            notes.append("others need them too: commit them, or add urls that they can fetch from")
+            notes.append("other machines need them too: commit them, or add download URLs")
     if toolchain := RUNTIMES[executor].toolchain:
         notes.append(
-            f"the golden check runs {executor} in a locked environment ({toolchain}), fetched once"
+            f"the golden check runs {executor} in a locked environment ({toolchain}), installed "
+            "once"
         )
     return notes

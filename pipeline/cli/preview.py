@@ -1,4 +1,4 @@
-"""`wasi-nn preview`: a tensor as the picture that it really holds."""
+"""`wasi-nn preview`: render a raw tensor as a PNG."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ example:
   wasi-nn preview artifacts/squeezenet/cat-1x3x227x227-f32.bgr cat.png
   wasi-nn preview input.raw out.png --dims 1x224x224x3 --type f32 --colour RGB
 
-  What the file's name tells need not be given. Without --layout the order of the axes is the one
-  that the bytes look like, which is said. Mean and scale are undone where a manifest.json beside
-  the file tells them; else the values are brought to the range of a picture, which is said too.
+  Dims, type and colour default to those in the file's name. Without --layout the axis order is
+  detected from the bytes and printed. Mean and scale are undone if a manifest.json beside the file
+  has them; otherwise the values are scaled to the range of an image, which is printed too.
 """
 
 
@@ -26,22 +26,22 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "preview",
-        help="show what a tensor really holds, as a PNG",
-        description="Writes the picture that a raw tensor holds, under a given or guessed layout.",
+        help="render a tensor as a PNG",
+        description="Renders a raw tensor as an image, in a given or detected layout.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("tensor", type=Path, help="the raw tensor")
-    parser.add_argument("output", type=Path, help="the picture to write (.png)")
-    parser.add_argument("--dims", type=dims, metavar="1x3xHxW", help="its dims")
-    parser.add_argument("--type", choices=get_args(ElementType), help="its element type")
-    parser.add_argument("--layout", help="the order of its axes, such as NCHW")
-    parser.add_argument("--colour", choices=("RGB", "BGR", "GRAY", "RGBA"), help="of its channels")
+    parser.add_argument("tensor", type=Path, help="raw tensor file")
+    parser.add_argument("output", type=Path, help="image to write (.png)")
+    parser.add_argument("--dims", type=dims, metavar="1x3xHxW", help="shape of the tensor")
+    parser.add_argument("--type", choices=get_args(ElementType), help="element type")
+    parser.add_argument("--layout", help="axis order, such as NCHW")
+    parser.add_argument("--colour", choices=("RGB", "BGR", "GRAY", "RGBA"), help="channel order")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write the picture; raises PipelineError."""
+    """Write the image; raises PipelineError."""
     from PIL import Image
 
     from pipeline.store.atomic import aside
@@ -54,7 +54,7 @@ def execute(args: argparse.Namespace) -> int:
     if spec.range is None:
         low, high = float(values.min()), float(values.max())
         print(
-            f"no manifest tells how it was made; its values are {low:.6g} to {high:.6g}",
+            f"no manifest describes the tensor; its values range from {low:.6g} to {high:.6g}",
             file=sys.stderr,
         )
     pixels = picture_of(values, layout, spec)
@@ -65,7 +65,7 @@ def execute(args: argparse.Namespace) -> int:
     except OSError as error:
         raise PipelineError(
             Code.STORAGE,
-            "The picture cannot be written.",
+            "Cannot write the image.",
             where=str(args.output),
             found=error.strerror or str(error),
         ) from None
@@ -74,7 +74,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def dims(text: str) -> tuple[int, ...]:
-    """Return the dims that ``1x3x227x227`` stands for."""
+    """Return the dims in a text like ``1x3x227x227``."""
     try:
         found = tuple(int(part) for part in text.split("x"))
     except ValueError:
@@ -100,7 +100,7 @@ def _spec(args: argparse.Namespace) -> Any:
 
 
 def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tuple[str, Any]:
-    """Return the order of axes that is given, or else looks right, and the values in it.
+    """Return the given or detected axis order, and the values in it.
 
     Raises PipelineError.
     """
@@ -113,7 +113,7 @@ def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tu
         if not fits or set(layout) - set("NCDHW") or lengths.get("C", 1) not in (1, 3, 4):
             raise PipelineError(
                 Code.USAGE,
-                "The tensor is no picture in this layout.",
+                "The tensor is not an image in this layout.",
                 where=f"--layout {layout}",
                 expected=f"{len(dims)} of N, C, D, H and W, with 1, 3 or 4 channels",
                 found="x".join(map(str, dims)),
@@ -121,7 +121,7 @@ def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tu
         if any(lengths.get(axis, 1) != 1 for axis in "ND"):
             raise PipelineError(
                 Code.USAGE,
-                "The tensor holds several pictures.",
+                "The tensor holds several images.",
                 where=f"--layout {layout}",
                 found="x".join(map(str, dims)),
             )
@@ -129,11 +129,14 @@ def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tu
     if claimed := claimed_layout(dims):
         seen = look_at(values, claimed)
         if seen.layout != claimed:
-            print(f"its dims say {claimed}, but its bytes look like {seen.layout}", file=sys.stderr)
+            print(
+                f"the dims suggest {claimed}, but the bytes look like {seen.layout}",
+                file=sys.stderr,
+            )
         return seen.layout, reread(values, claimed, seen.layout)
     raise PipelineError(
         Code.USAGE,
-        "The order of the axes cannot be told from the dims.",
+        "Cannot detect the axis order from the dims.",
         where=str(args.tensor),
         found="x".join(map(str, dims)),
         hint="Give --layout.",

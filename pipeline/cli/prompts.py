@@ -1,4 +1,4 @@
-"""Questions on a terminal."""
+"""Interactive prompts on a terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def asker(*, quiet: bool) -> Asker:
-    """Return who answers: the person at the terminal, or the defaults where there is none."""
+    """Return an Asker: prompts on a terminal, else the defaults."""
     if quiet or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return take_defaults
     return _ask
 
 
 def grid(rows: Iterable[Sequence[str]]) -> RenderableType:
-    """Return rows as columns that are folded within themselves where the window is narrow."""
+    """Return rows as columns that wrap within themselves on a narrow terminal."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -59,6 +59,4 @@ def _ask(question: Question) -> str:
             if answer and answer.strip():
                 return answer.strip()
     except EOFError:
-        raise PipelineError(
-            Code.USAGE, "The question was not answered.", expected=question.flag
-        ) from None
+        raise PipelineError(Code.USAGE, "No answer to a prompt.", expected=question.flag) from None

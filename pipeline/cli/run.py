@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 2.0
 _GLANCE_SECONDS = 0.2
-# macOS gives a thread 512 KiB, which is less than what wasm may use.
+# macOS gives a thread 512 KiB of stack, less than wasm may use.
 _STACK = 16 << 20
 _MOST_EXIT_CODE = 255
 _INTERRUPTED = 130
@@ -28,16 +28,16 @@ example:
   wasi-nn run --dir artifacts/squeezenet::fixture artifacts/squeezenet/classify.wasm -- cat
 
   runs the guest classify.wasm with the argument `cat`. The guest sees the folder
-  artifacts/squeezenet under the name fixture, and nothing else of this machine.
+  artifacts/squeezenet as `fixture`, and nothing else of this machine.
 
   wasi-nn run --graph openvino::models/mobilenet --trace guest.wasm
 
   lets the guest load models/mobilenet/model.xml and model.bin by the name mobilenet,
-  and shows each of its calls.
+  and prints each of its calls.
 
 exit code:
-  the guest's own (255 for any above), 1 for an error, which is told on stderr, or 2 for a
-  command line that cannot be read.
+  the guest's own (255 for any above), 1 for an error, which is printed on stderr, or 2 for an
+  invalid command line.
 """
 
 
@@ -47,9 +47,9 @@ def add_parser(subparsers: Any) -> None:
         "run",
         help="run a wasi-nn guest in the sandbox",
         description=(
-            "Runs a WebAssembly guest (a WASI preview 1 command) whose wasi-nn is served by "
-            "OpenVINO, or by what --backend chooses. The guest reaches no file but what --dir and "
-            "--graph give it, and no environment variable."
+            "Runs a WebAssembly guest (a WASI preview 1 command) with wasi-nn on OpenVINO, or on "
+            "the framework that --backend selects. The guest has no access to files other than "
+            "those of --dir and --graph, and to no environment variable."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -61,8 +61,7 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         type=_host_first,
         metavar="HOST[::GUEST[::rw]]",
-        help="a folder that the guest may read, under the name GUEST (else HOST as written); "
-        "with ::rw it may also write there",
+        help="preopen HOST as GUEST (default: HOST as written), read-only (::rw to allow writing)",
     )
     parser.add_argument(
         "--mapdir",
@@ -70,7 +69,7 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         type=_guest_first,
         metavar="GUEST::HOST[::rw]",
-        help="the same with the names the other way round, as Wasmtime had it once",
+        help="like --dir with the names swapped, as in older Wasmtime",
     )
     parser.add_argument(
         "--graph",
@@ -78,11 +77,11 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="[NAME=][ENCODING::]FOLDER",
-        help="a model that the guest may load by NAME, else by the folder's last name; an only one "
-        "is compiled while the guest gets ready. ENCODING is "
-        "openvino (the default), onnx, tensorflow (frozen graph or SavedModel), tensorflowlite, "
-        "pytorch (TorchScript) or paddle. Of several models in FOLDER it is model.*, NAME.* or "
-        "that of the folder's name; FOLDER may also be a model's file",
+        help="a model that the guest may load as NAME (default: the folder's name); an only one is "
+        "compiled while the guest starts. ENCODING is openvino (default), onnx, tensorflow (frozen "
+        "graph or SavedModel), tensorflowlite, pytorch (TorchScript) or paddle. If FOLDER holds "
+        "several models, it is model.*, NAME.* or the one named like the folder; FOLDER may also "
+        "be a model file",
     )
     parser.add_argument(
         "--backend",
@@ -90,60 +89,60 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="ENCODING=FRAMEWORK",
-        help="the framework that reads an encoding, instead of OpenVINO: onnx=onnxruntime, "
-        "tensorflowlite=litert; pytorch=torch trusts the guest with TorchScript of its own, which "
-        "is a program outside the sandbox",
+        help="framework for an encoding instead of OpenVINO: onnx=onnxruntime, "
+        "tensorflowlite=litert, or pytorch=torch, which runs the guest's TorchScript outside the "
+        "sandbox",
     )
     parser.add_argument(
         "--hint",
         choices=("latency", "throughput"),
-        help="what the framework is to be fast in, where it can choose",
+        help="what the framework should optimise for, if it can choose",
     )
     parser.add_argument(
-        "--threads", type=_count, metavar="N", help="the threads that one inference may use"
+        "--threads", type=_count, metavar="N", help="maximum number of threads per inference"
     )
     parser.add_argument(
         "--model-cache",
         type=Path,
         metavar="DIR",
-        help="a folder to keep OpenVINO's compiled models in, those of --graph alone",
+        help="folder for OpenVINO's cache of compiled models, for --graph only",
     )
     parser.add_argument(
         "--tensor-type-abi",
         type=int,
         choices=(2022, 2023),
         default=2023,
-        help="2022 for guests whose bindings are older than August 2023, where u8 is 2 and i32 "
-        "is 3 (default: 2023)",
+        help="2022 for guests with bindings older than August 2023, where u8 is 2 and i32 is 3 "
+        "(default: 2023)",
     )
     parser.add_argument(
         "--encoding-numbers",
         choices=("wasmedge", "wit"),
         default="wasmedge",
-        help="what the encodings 5 and 6 are: wasmedge has 5 autodetect, wit has 6 (default: "
-        "wasmedge)",
+        help="meaning of encodings 5 and 6: wasmedge has 5 = autodetect, wit has 6 = autodetect "
+        "(default: wasmedge)",
     )
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=60.0,
         metavar="N",
-        help="the wall time that the guest may take (default: 60)",
+        help="wall-time limit of the guest (default: 60)",
     )
     parser.add_argument(
         "--memory",
         type=_memory,
         default=1 << 30,
         metavar="'1 GiB'",
-        help="the linear memory that the guest may have, in KiB, MiB or GiB (default: 1 GiB)",
+        help="memory limit of the guest in KiB, MiB or GiB (default: 1 GiB)",
     )
     parser.add_argument(
-        "--fuel", type=_count, metavar="N", help="the instructions that the guest may take, roughly"
+        "--fuel", type=_count, metavar="N", help="instruction limit of the guest, approximate"
     )
-    parser.add_argument("--trace", action="store_true", help="show each wasi-nn call on stderr")
-    parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="the guest")
+    parser.add_argument("--trace", action="store_true", help="print each wasi-nn call on stderr")
+    parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="WebAssembly module to run")
     parser.add_argument(
-        "args", nargs="*", metavar="ARGS", help="arguments of the guest, after `--`"
+        "args", nargs="*", metavar="ARGS", help="arguments for the guest, after `--`"
     )
     parser.set_defaults(execute=execute)
 
@@ -151,8 +150,8 @@ def add_parser(subparsers: Any) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run the guest and return its exit code; raises PipelineError.
 
-    The guest runs in a thread, so that Ctrl-C works while it does, and a call that hangs in the
-    host, which nothing can interrupt, ends with this process.
+    The guest runs in a thread: Ctrl-C works meanwhile, and exiting the process ends a call that
+    hangs in the host, which cannot be interrupted.
     """
     ended: list[Outcome | BaseException] = []
 
@@ -168,7 +167,7 @@ def execute(args: argparse.Namespace) -> int:
     thread.start()
     last = time.monotonic() + args.seconds + _GRACE_SECONDS
     try:
-        # The guest's thread may get the signal: a wait without end would not notice.
+        # The guest's thread may receive the signal, and an unbounded wait would not notice.
         while thread.is_alive() and time.monotonic() < last:
             thread.join(_GLANCE_SECONDS)
     except KeyboardInterrupt:
@@ -186,9 +185,9 @@ def _run(args: argparse.Namespace) -> Outcome:
     from pipeline.host.frameworks import parse_choice
     from pipeline.host.host import Host, NamedGraph
 
-    # OpenVINO imports its converter where there is one, which takes as long as the rest of it; None
-    # is Python's own way to say that there is none. This process converts nothing.
-    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # it may be None
+    # Importing OpenVINO's converter would double the start-up time, and this process converts
+    # nothing. None in sys.modules makes the import fail.
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # None is allowed
 
     with Host(
         say=_say,
@@ -217,7 +216,7 @@ def _say(text: str) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    # The guest's thread cannot be ended, so nothing may wait for it.
+    # The guest's thread cannot be stopped, so nothing may wait for it.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -226,10 +225,10 @@ def _leave(code: int) -> NoReturn:
 def _hangs(args: argparse.Namespace) -> PipelineError:
     return PipelineError(
         Code.TIME_LIMIT,
-        "The guest was ended with its host, since a call into the host did not return.",
+        "The guest hangs in a call into the host.",
         where=str(args.guest),
         expected=f"at most {args.seconds:g} s",
-        hint="It sleeps, waits for input, or the model takes too long; see --trace.",
+        hint="It sleeps, waits for input, or the inference takes too long; see --trace.",
     )
 
 

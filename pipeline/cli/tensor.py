@@ -1,4 +1,4 @@
-"""`wasi-nn tensor`: one picture to the raw bytes that a guest feeds to set_input."""
+"""`wasi-nn tensor`: convert an image to the raw bytes that a guest passes to set_input."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ example:
       --colour RGB --resize pillow-bilinear --fit centre --shorter 256 --range 0-1 \\
       --mean 0.485,0.456,0.406 --scale 0.229,0.224,0.225
 
-  In a folder the file gets the name that tells what it is, such as cat-1x3x227x227-f32.bgr. A name
-  that tells something else is refused.
+  If the output is a folder, the file's name states its shape, type and channel order, such as
+  cat-1x3x227x227-f32.bgr. A file name that contradicts the tensor is an error.
 """
 
 
@@ -27,45 +27,60 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "tensor",
-        help="turn a picture into an exact tensor",
+        help="convert an image to a raw tensor",
         description=(
-            "Decodes, crops, resizes and lays out a picture as said; nothing about it is guessed."
+            "Decodes, crops, resizes and lays out an image exactly as specified; nothing is "
+            "guessed."
         ),
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", type=Path, help="the picture")
-    parser.add_argument("output", type=Path, help="the file to write, or a folder")
-    needed = parser.add_argument_group("what the tensor is")
+    parser.add_argument("image", type=Path, help="image file")
+    parser.add_argument("output", type=Path, help="file or folder to write")
+    needed = parser.add_argument_group("required options")
     needed.add_argument("--dims", type=dims, required=True, metavar="1x3xHxW")
     needed.add_argument("--type", choices=get_args(ElementType), required=True)
-    needed.add_argument("--layout", required=True, help="the order of the axes, such as NCHW")
+    needed.add_argument("--layout", required=True, help="axis order, such as NCHW")
     needed.add_argument("--colour", choices=("RGB", "BGR", "GRAY", "RGBA"), required=True)
-    needed.add_argument("--resize", choices=get_args(Kernel), required=True, help="the kernel")
-    parser.add_argument("--range", choices=("0-255", "0-1"), default="0-255", help="(0-255)")
-    parser.add_argument("--mean", type=_numbers, default=(), metavar="M,…", help="for each channel")
+    needed.add_argument("--resize", choices=get_args(Kernel), required=True, help="resizing kernel")
     parser.add_argument(
-        "--scale", type=_numbers, default=(), metavar="S,…", help="each channel is divided by it"
+        "--range", choices=("0-255", "0-1"), default="0-255", help="value range (default: 0-255)"
+    )
+    parser.add_argument(
+        "--mean", type=_numbers, default=(), metavar="M,…", help="subtract from each channel"
+    )
+    parser.add_argument(
+        "--scale", type=_numbers, default=(), metavar="S,…", help="divide each channel by this"
     )
     parser.add_argument("--rotate", type=int, choices=(0, 90, 180, 270), default=0)
-    parser.add_argument("--rows", type=_span, metavar="FIRST,END", help="the rows that are kept")
-    parser.add_argument("--columns", type=_span, metavar="FIRST,END", help="the columns")
+    parser.add_argument("--rows", type=_span, metavar="FIRST,END", help="rows to keep")
+    parser.add_argument("--columns", type=_span, metavar="FIRST,END", help="columns to keep")
     parser.add_argument("--fit", choices=("stretch", "centre", "pad"), default="stretch")
-    parser.add_argument("--shorter", type=int, help="for --fit centre: resize to this first")
+    parser.add_argument("--shorter", type=int, help="for --fit centre: shorter side to resize to")
     parser.add_argument("--padding", type=_colour, metavar="R,G,B", help="for --fit pad")
     parser.add_argument(
-        "--background", type=_colour, metavar="R,G,B", help="under what is transparent"
+        "--background", type=_colour, metavar="R,G,B", help="colour behind transparent pixels"
     )
-    parser.add_argument("--profile", choices=("ignore", "apply"), default="ignore", help="ICC")
-    parser.add_argument("--decode", choices=("exact", "fast"), default="exact", help="of a JPEG")
     parser.add_argument(
-        "--pixels", type=int, metavar="N", help="the most that the picture may have"
+        "--profile",
+        choices=("ignore", "apply"),
+        default="ignore",
+        help="ICC profile handling (default: ignore)",
+    )
+    parser.add_argument(
+        "--decode",
+        choices=("exact", "fast"),
+        default="exact",
+        help="JPEG decoding mode (default: exact)",
+    )
+    parser.add_argument(
+        "--pixels", type=int, metavar="N", help="maximum number of pixels of the image"
     )
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write the tensor and say what it is; raises PipelineError."""
+    """Write the tensor and print its digest; raises PipelineError."""
     import msgspec
 
     from pipeline.config.tensor_rules import check_tensor
@@ -87,9 +102,7 @@ def execute(args: argparse.Namespace) -> int:
     try:
         table = msgspec.convert(given, Tensor)
     except msgspec.ValidationError as error:
-        raise PipelineError(
-            Code.USAGE, "An option cannot be understood.", found=str(error)
-        ) from None
+        raise PipelineError(Code.USAGE, "Invalid option value.", found=str(error)) from None
     for finding in check_tensor(table, args.dims, args.image.name):
         raise PipelineError(
             Code.USAGE,
@@ -102,7 +115,7 @@ def execute(args: argparse.Namespace) -> int:
     spec = TensorSpec.of(table, args.dims)
     target = _target(args, spec)
     if not args.image.is_file():
-        raise PipelineError(Code.USAGE, "There is no such picture.", where=str(args.image))
+        raise PipelineError(Code.USAGE, "No such image.", where=str(args.image))
     data = image_tensor(args.image, table, args.dims, str(args.image)).tobytes()
     try:
         with aside(target) as part:
@@ -110,7 +123,7 @@ def execute(args: argparse.Namespace) -> int:
     except OSError as error:
         raise PipelineError(
             Code.STORAGE,
-            "The tensor cannot be written.",
+            "Cannot write the tensor.",
             where=str(target),
             found=error.strerror or str(error),
         ) from None
@@ -119,13 +132,13 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _option(path: tuple[str, ...]) -> str:
-    """Return the option that a key of the table comes from."""
-    # The picture is none; what does not fit it are the dims.
+    """Return the option of a key of the table."""
+    # The image is a positional argument; if it does not fit, the dims are wrong.
     return {(): "", ("image",): "--dims"}.get(path, f"--{path[-1]}" if path else "")
 
 
 def _target(args: argparse.Namespace, spec: Any) -> Path:
-    """Return the file to write; raises PipelineError (USAGE) when its name tells another tensor."""
+    """Return the file to write; raises PipelineError (USAGE) if its name contradicts the tensor."""
     from pipeline.config.case_rules import sanitised
     from pipeline.tensor.spec import file_name, parse_file_name
 
@@ -140,10 +153,10 @@ def _target(args: argparse.Namespace, spec: Any) -> Path:
     if (told.dims, told.type, told.colour) != (spec.dims, spec.type, spec.colour):
         raise PipelineError(
             Code.USAGE,
-            "The name of the file tells another tensor.",
+            "The file name does not match the tensor.",
             where=str(output),
             expected=file_name(spec, parse_file_name(output.name)[0]),
-            hint="Give a folder, and the name is made.",
+            hint="Give a folder to have the file named automatically.",
         )
     return output
 

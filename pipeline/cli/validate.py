@@ -1,4 +1,4 @@
-"""`wasi-nn validate`: whether a fixture's folder is what it says."""
+"""`wasi-nn validate`: check the folder of a fixture."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ examples:
   wasi-nn validate elsewhere/squeezenet --key publisher.pub
 
 what is checked:
-  every file against the manifest, SHA256SUMS and the lock; that nothing else lies in the
-  folder; that xml and bin belong together; that each tensor's bytes fit its name and do not
-  look like another layout; that the guest imports what is declared; licences and sources; then
-  the inference is run again in the sandbox, and its outputs must be the expected ones.
+  every file against the manifest, SHA256SUMS and the lock; that the folder holds nothing else;
+  that xml and bin match; that each tensor's bytes fit its name and do not look like another
+  layout; that the guest imports what is declared; licences and sources; then the inference runs
+  again in the sandbox, and its outputs must be the expected ones.
 
-  A manifest and its sums can be edited together. So a folder is valid only against something that
-  is trusted: its root digest (--expect), the key that it was signed with (--key) or a lock
-  (--lock); without, it is 'consistent, origin unknown'.
+  A manifest and its sums can be edited together. So a folder is valid only against something
+  trusted: its root digest (--expect), the key that signed it (--key) or a lock (--lock);
+  otherwise it is 'consistent, origin unknown'.
 
 exit code:
   0 valid or consistent, 1 invalid, 2 could not be checked.
@@ -42,8 +42,8 @@ def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "validate",
-        help="check a fixture's folder: files, tensors, guest, and the inference itself",
-        description="Checks the folders of fixtures, from wherever they come.",
+        help="check a fixture's folder: files, tensors, guest, and inference",
+        description="Checks folders of fixtures from any origin.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,35 +52,35 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         type=Path,
         metavar="DIR",
-        help="a fixture's folder, or one of fixtures",
+        help="folder of a fixture, or of several fixtures",
     )
     parser.add_argument(
         "--expect",
         default="",
         metavar="sha256:…",
-        help="the root digest that the folder must have, as `doit publish` printed it",
+        help="root digest that the folder must have, as printed by `doit publish`",
     )
     parser.add_argument(
-        "--lock", type=Path, metavar="FILE", help="the lock.json that the files must agree with"
+        "--lock", type=Path, metavar="FILE", help="lock.json that the files must match"
     )
     parser.add_argument(
         "--key",
         type=Path,
         metavar="PEM",
-        help="the public key that the folder must be signed with (OpenSSF model-signing)",
+        help="public key that must have signed the folder (OpenSSF model-signing)",
     )
     parser.add_argument(
-        "--signature", type=Path, metavar="FILE", help="the signature (default: DIR/model.sig)"
+        "--signature", type=Path, metavar="FILE", help="signature (default: DIR/model.sig)"
     )
     parser.add_argument(
-        "--no-run", action="store_true", help="look at the files alone; execute nothing of them"
+        "--no-run", action="store_true", help="check only the files, without running inference"
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
-    add_quiet(parser, "show only the folders that are invalid")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_quiet(parser, "show invalid folders only")
     parser.add_argument(
         "--github", action="store_true", help="also print annotations for GitHub Actions"
     )
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit XML report")
     parser.set_defaults(execute=execute)
 
 
@@ -90,9 +90,9 @@ def execute(args: argparse.Namespace) -> int:
 
     try:
         if args.expect and len(args.folders) > 1:
-            raise PipelineError(Code.USAGE, "--expect is of one folder.")
+            raise PipelineError(Code.USAGE, "--expect needs a single folder.")
         if args.signature and (not args.key or len(args.folders) > 1):
-            raise PipelineError(Code.USAGE, "--signature is of one folder, and needs --key.")
+            raise PipelineError(Code.USAGE, "--signature needs a single folder and --key.")
         lock = _locked(args.lock)
         validations = [
             validate(
@@ -122,7 +122,7 @@ def report(
     junit: Path | None,
     quiet: bool = False,
 ) -> int:
-    """Print and write what was found; return 1 where a folder is invalid, else 0."""
+    """Print and write the results; return 1 if a folder is invalid, else 0."""
     from pipeline.publish.validation import told
     from pipeline.store.atomic import write_bytes
 
@@ -132,7 +132,7 @@ def report(
         except OSError as error:
             fault = PipelineError(
                 Code.STORAGE,
-                "The report cannot be written.",
+                "Cannot write the report.",
                 where=str(junit),
                 found=error.strerror or str(error),
             )
@@ -149,7 +149,7 @@ def report(
 
 
 def _fixtures(folder: Path) -> list[Path]:
-    """Return the folder, or those below it when they have manifests and it has none."""
+    """Return the folder itself, or its sub-folders with a manifest if it has none."""
     if (folder / "manifest.json").exists() or not folder.is_dir():
         return [folder]
     below = sorted(path.parent for path in folder.glob("[!.]*/manifest.json"))
@@ -162,5 +162,5 @@ def _locked(path: Path | None) -> Mapping[str, Locked] | None:
     if path is None:
         return None
     if not path.is_file():
-        raise PipelineError(Code.USAGE, "There is no such lock.", where=str(path))
+        raise PipelineError(Code.USAGE, "No such lock file.", where=str(path))
     return read_lock(path).fixtures

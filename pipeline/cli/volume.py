@@ -1,4 +1,4 @@
-"""The flags -q and -v of commands that tell how far they are."""
+"""The options -q and -v of commands with progress output."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pipeline.work.amount import Amount, Say, silent
 
 
 def add_volume(parser: argparse.ArgumentParser, quiet: str) -> None:
-    """Add the flags; ``quiet`` is what -q does."""
+    """Add the options; ``quiet`` is the help of -q."""
     flags = parser.add_mutually_exclusive_group()
     flags.add_argument("-q", "--quiet", action="store_true", help=quiet)
     flags.add_argument(
-        "-v", "--verbose", action="store_true", help="tell each thing that is done, on stderr"
+        "-v", "--verbose", action="store_true", help="print each operation on stderr"
     )
 
 
 def add_quiet(parser: argparse.ArgumentParser, quiet: str) -> None:
-    """Add -q alone, to a command that has nothing more to tell."""
+    """Add -q alone, for a command without progress output."""
     parser.add_argument("-q", "--quiet", action="store_true", help=quiet)
 
 
 @contextmanager
 def progress(args: argparse.Namespace, name: str) -> Iterator[Say]:
-    """Yield what shows progress on stderr: live on a terminal, as lines where -v asks for it."""
+    """Yield a progress callback for stderr: live on a terminal, lines with -v, else silent."""
     from pipeline.report.console import can_move
 
     if args.quiet:
@@ -41,10 +41,10 @@ def progress(args: argparse.Namespace, name: str) -> Iterator[Say]:
 
 
 def _told(text: str, amount: Amount | None = None, /) -> None:
-    # Of a count, its end is enough for a log.
+    # Print a counter only once, at its end.
     if amount is None or amount.done == amount.total:
         from pipeline.report.ending import one_line
 
         what = f"{amount.of}: " if amount is not None and amount.of else ""
-        # One call: others may be told of at the same time.
+        # One write, so that lines of other threads do not mix.
         sys.stderr.write(f"{one_line(what + text)}\n")

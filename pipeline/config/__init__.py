@@ -1,1 +1,1 @@
-"""The TOML files that declare fixtures and guests: schema, loading, and checks across fields."""
+"""The TOML configs of fixtures and guests: schema, loading, and validation."""

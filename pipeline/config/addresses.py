@@ -1,4 +1,4 @@
-"""Which addresses and paths a config may hold: a light check, without a network or a disk."""
+"""Syntax checks of URLs and paths in a config, without network or disk access."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _KINDS = "https://HOST/PATH, pypi:NAME==VERSION#PATH, npm:NAME==VERSION#PATH or 
 
 
 def address_fault(address: str) -> str:
-    """Return what an address must be like instead, or '' if it is one.
+    """Return the expected form of a URL, or '' if it is valid.
 
     >>> address_fault("http://example.org/a.bin")
-    'https:; http: is for this machine alone'
+    'https:; http: is only for localhost'
     >>> address_fault("pypi:scikit-image==0.26.0#skimage/data/chelsea.png")
     ''
     """
@@ -26,7 +26,7 @@ def address_fault(address: str) -> str:
         case "https":
             return "" if _HTTPS.fullmatch(address) else "https://HOST/PATH, without a password"
         case "http":
-            return "" if _LOOPBACK.fullmatch(address) else "https:; http: is for this machine alone"
+            return "" if _LOOPBACK.fullmatch(address) else "https:; http: is only for localhost"
         case "file":
             fault = path_fault(rest)
             return fault and f"file:PATH, where PATH is {fault}"
@@ -40,13 +40,13 @@ def address_fault(address: str) -> str:
 
 
 def path_fault(path: str) -> str:
-    r"""Return what a path must be like instead, or '' if it stays under the folder it starts at.
+    r"""Return the expected form of a path, or '' if it is relative and has no '..'.
 
     >>> path_fault("../secret"), path_fault("/etc/passwd"), path_fault("C:\\x"), path_fault("a/b.c")
-    ("a relative path without '..'", "a relative path without '..'", 'a path with / alone', '')
+    ("a relative path without '..'", "a relative path without '..'", 'a path separated by /', '')
     """
     if not path or not path.isprintable() or "\\" in path or ":" in path:
-        return "a path with / alone"
+        return "a path separated by /"
     if any(part in ("", ".", "..") for part in path.split("/")):
         return "a relative path without '..'"
     return ""

@@ -1,4 +1,4 @@
-"""Cases: the tensors that each gives, and what must come out for it."""
+"""Validation of cases: their tensors, and their expected outputs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.config.wording import Path, closest, compared, did_you_mean, dotte
 
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _MOST_MEMORY = 2**32
-# What a tensor says that is right or wrong by its colour.
+# Keys of a tensor whose check depends on its colour.
 _OF_COLOUR = (("layout",), ("mean",), ("scale",))
 _LAYOUTS = {2: "HW", 3: "CHW", 5: "NCDHW"}
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def sanitised(name: str) -> str:
-    """Return a model's own name for an input as a part of a file name.
+    """Return a model's name for an input as a part of a file name.
 
     >>> sanitised("serving_default_input_2:0")
     'serving_default_input_2-0'
@@ -33,12 +33,12 @@ def sanitised(name: str) -> str:
 
 
 def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with the tensors of the cases."""
+    """Yield errors in the tensors of the cases."""
     inputs = fixture.model.inputs
     for name in fixture.calibration:
         if name in fixture.tensor and knows("tensor") and knows("calibration"):
-            message = f"{quoted(name)} is a case and a calibration at once."
-            hint = "Give the calibration another name; its tensors are better of other photos."
+            message = f"{quoted(name)} is both a case and a calibration."
+            hint = "Rename the calibration, and preferably use other photos for it."
             yield Finding(("calibration", name), message, hint=hint)
     tables = (("tensor", fixture.tensor), ("calibration", fixture.calibration))
     every = [((table, case), given) for table, cases in tables for case, given in cases.items()]
@@ -57,7 +57,7 @@ def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
         for name in missing:
             yield Finding(
                 (*path, name),
-                f"The case {quoted(case)} has no tensor for the input {quoted(name)}.",
+                f"Case {quoted(case)} has no tensor for the input {quoted(name)}.",
                 f"[{dotted((*path, name))}]",
                 listing(tensors),
             )
@@ -67,36 +67,36 @@ def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
 
 
 def check_input_names(fixture: Fixture) -> Iterator[Finding]:
-    """Yield inputs whose tensors would have the same file name."""
+    """Yield inputs whose tensors would have equal file names."""
     taken: dict[str, str] = {}
     for name in fixture.model.inputs:
-        # Some file systems hold 'A' and 'a' to be one.
+        # Some file systems ignore case.
         part = sanitised(name).casefold()
         path = ("model", "inputs", name)
         if not part:
-            message = "The name of the input has nothing that a file name can hold."
+            message = "The input's name has no character that is valid in a file name."
             yield Finding(path, message, "a letter or digit", quoted(name))
         elif part in taken:
-            message = "Two inputs have names that are the same in a file name."
+            message = "Two inputs have the same name as a file name."
             found = f"{quoted(taken[part])} and {quoted(name)}: {part}"
             yield Finding(path, message, found=found)
         taken[part] = name
 
 
 def check_expectations(fixture: Fixture, knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with what must come out."""
+    """Yield errors in the expected outputs."""
     if knows("tensor") and knows("expect"):
         unknown, missing = compared(fixture.expect, fixture.tensor)
         for name, meant in unknown.items():
             yield Finding(
                 ("expect", name),
-                f"There is no case {quoted(name)}" + did_you_mean(meant),
+                f"No case named {quoted(name)}" + did_you_mean(meant),
                 f"one of {listing(fixture.tensor)}",
                 quoted(name),
             )
         for case in missing:
-            # Told at the case, which is there to be looked at.
-            message = f"Nothing is expected of the case {quoted(case)}."
+            # Reported at the case, which has a line in the file.
+            message = f"Case {quoted(case)} has no expectation."
             hint = f"Add [{dotted(('expect', case))}] with top1, strongest or golden_only = true."
             yield Finding(("tensor", case), message, hint=hint)
     for case, expect in fixture.expect.items():
@@ -108,45 +108,44 @@ def _expect(path: Path, expect: Expect, knows: Known) -> Iterator[Finding]:
     wanted = all(knows(*path, key) for key in ("top1", "strongest", "golden_only"))
     expects = expect.top1 is not None or bool(expect.strongest)
     if wanted and not expects and not expect.golden_only:
-        hint = "Where nothing is known of what must come out, say golden_only = true."
-        yield Finding(path, f"{named} expects nothing.", "top1 or strongest", hint=hint)
+        hint = "If the expected output is unknown, set golden_only = true."
+        yield Finding(path, f"{named} has no expected output.", "top1 or strongest", hint=hint)
     if wanted and expects and expect.golden_only:
-        message = (
-            f"{named} says that nothing is known of what must come out, and expects something."
+        message = f"{named} has golden_only = true and an expected output."
+        yield Finding(
+            (*path, "golden_only"), message, hint="Remove golden_only, or the expected output."
         )
-        yield Finding((*path, "golden_only"), message, hint="Remove it, or what is expected.")
     if len(set(expect.strongest)) < len(expect.strongest) and knows(*path, "strongest"):
-        message = f"The strongest of {named} name an index twice."
+        message = f"strongest of {named} repeats an index."
         yield Finding((*path, "strongest"), message, found=", ".join(map(str, expect.strongest)))
     if knows(*path, "value") and knows(*path, "within"):
         if expect.value is not None and expect.within is None:
-            message = f"The value of {named} needs to know within what."
-            yield Finding((*path, "value"), message, "within = the largest difference")
+            message = f"{named} has a value but no within."
+            yield Finding((*path, "value"), message, "within = the maximum difference")
         if expect.within is not None and expect.value is None:
-            yield Finding((*path, "within"), f"{named} has within, but no value.", "value")
+            yield Finding((*path, "within"), f"{named} has within but no value.", "value")
 
 
 def check_guest_run(run: GuestRun, guests: Collection[str], knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with the guest that feeds the tensors."""
+    """Yield errors in the table of the guest."""
     if run.program not in guests:
         yield Finding(
             ("guest", "program"),
-            f"The guest {quoted(run.program)} does not exist"
-            + did_you_mean(closest(run.program, guests)),
+            f"No guest named {quoted(run.program)}" + did_you_mean(closest(run.program, guests)),
             f"one of {listing(guests)}",
             quoted(run.program),
-            "A guest is declared in configs/guests, in a file of its name.",
+            "Guests are declared in configs/guests/NAME.toml.",
         )
     if knows("guest", "memory"):
         count, unit = run.memory.split(" ")
         if int(count) * _UNITS[unit] > _MOST_MEMORY:
-            message = "A guest's memory has 32-bit addresses."
+            message = "Guest memory exceeds 32-bit addresses."
             yield Finding(("guest", "memory"), message, "at most 4 GiB", quoted(run.memory))
 
 
 def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: Known) -> Iterator[Finding]:
     dims = fixture.model.inputs[path[-1]].shape
-    # Stand-ins that no rule objects to, for what cannot be read.
+    # Placeholders that pass all rules, for values that are invalid.
     if not knows.whole("model", "inputs", path[-1], "shape"):
         dims = (1, *(CHANNELS.get(tensor.colour or "", 1),) * 3)
     if not knows(*path, "layout"):
@@ -154,7 +153,7 @@ def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: Known) -> Itera
     if not knows(*path, "type"):
         tensor = msgspec.structs.replace(tensor, type="f32")
     if tensor.type not in get_args(PortType):
-        message = f"wasi-nn has no number for elements of type {tensor.type}."
+        message = f"wasi-nn has no tensor type {tensor.type}."
         expected = " or ".join(get_args(PortType))
         yield Finding((*path, "type"), message, expected, tensor.type)
     doubtful = () if knows(*path, "colour") else _OF_COLOUR

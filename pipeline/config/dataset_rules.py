@@ -1,4 +1,4 @@
-"""Datasets: where their pictures are, that these fit the model, and that labels can be told."""
+"""Validation of datasets: the location of their images, their labels, and their tensors."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _BUCKET = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+")
 
 
 def check_datasets(fixture: Fixture, knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with the datasets of a fixture."""
+    """Yield errors in the datasets of a fixture."""
     for name, dataset in fixture.dataset.items():
         path = ("dataset", name)
         if name in fixture.tensor and knows("tensor"):
-            message = f"{quoted(name)} is a case and a dataset at once."
-            yield Finding(path, message, hint="Give the dataset another name.")
+            message = f"{quoted(name)} is both a case and a dataset."
+            yield Finding(path, message, hint="Rename the dataset.")
         if not knows(*path):
             continue
         yield from _place(path, dataset, knows)
         yield from _labels(path, dataset, knows)
         if len(fixture.model.inputs) > 1 and knows.whole("model", "inputs"):
-            message = f"[{dotted(path)}] has one picture at a time, and the model several inputs."
+            message = f"[{dotted(path)}] needs a model with one input."
             yield Finding(path, message, "a model with one input", str(len(fixture.model.inputs)))
         elif knows.whole("model", "inputs") and knows.whole(*path, "tensor"):
             yield from _tensor(path, dataset, fixture)
@@ -37,22 +37,22 @@ def check_datasets(fixture: Fixture, knows: Known) -> Iterator[Finding]:
 def _place(path: Path, dataset: Dataset, knows: Known) -> Iterator[Finding]:
     given = [key for key in _PLACES if getattr(dataset, key) is not None]
     if len(given) != 1 and all(knows(*path, key) for key in _PLACES):
-        message = f"[{dotted(path)}] has its pictures in one place."
+        message = f"[{dotted(path)}] needs exactly one location of images."
         found = " and ".join(given) or "none"
         yield Finding(path, message, f"one of {', '.join(_PLACES)}", found)
     for key in ("folder", "glob"):
         place = getattr(dataset, key)
         if place is not None and (not place.isprintable() or ".." in re.split(r"[/\\]", place)):
-            message = f"The {key} of the pictures is not a plain path."
+            message = f"The {key} of the images is not a plain path."
             yield Finding((*path, key), message, "a path without '..'", quoted(place))
     if dataset.bucket is not None:
         if not _BUCKET.fullmatch(dataset.bucket):
-            message = "This is not the address of a bucket."
-            expected = "an address such as s3://BUCKET/FOLDER"
+            message = "Invalid bucket URL."
+            expected = "a URL such as s3://BUCKET/FOLDER"
             yield Finding((*path, "bucket"), message, expected, quoted(dataset.bucket))
         elif "@" in urlsplit(dataset.bucket).netloc:
-            message = "A password does not belong into a config."
-            hint = "Credentials are those that the bucket's library finds."
+            message = "The URL contains a password."
+            hint = "Configure credentials as the bucket's client library expects."
             yield Finding((*path, "bucket"), message, hint=hint)
 
 
@@ -61,11 +61,11 @@ def _labels(path: Path, dataset: Dataset, knows: Known) -> Iterator[Finding]:
         return
     labelled = dataset.label_folders or dataset.labels is not None
     if dataset.label_folders and dataset.labels is not None:
-        message = f"[{dotted(path)}] has labels from its folders and from a file."
+        message = f"[{dotted(path)}] has labels both from folders and from a file."
         yield Finding((*path, "labels"), message, "one of label_folders and labels")
     for key in ("classes", "accuracy"):
         if getattr(dataset, key) is not None and not labelled:
-            message = f"[{dotted(path)}] has {key}, but its pictures have no labels."
+            message = f"[{dotted(path)}] has {key}, but its images have no labels."
             yield Finding((*path, key), message, "label_folders = true, or labels")
 
 
@@ -73,7 +73,7 @@ def _tensor(path: Path, dataset: Dataset, fixture: Fixture) -> Iterator[Finding]
     table = (*path, "tensor")
     for key in ("image", "signal"):
         if getattr(dataset.tensor, key) is not None:
-            message = f"[{dotted(table)}] is of every picture, so it names no {key}."
+            message = f"[{dotted(table)}] applies to every image and has no {key}."
             yield Finding((*table, key), message)
     [given] = fixture.model.inputs.values()
     for found in check_tensor(picture_tensor(dataset), given.shape, dotted(table)):

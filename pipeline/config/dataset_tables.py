@@ -1,4 +1,4 @@
-"""What a config may say of a dataset: where its pictures are, their tensors and labels."""
+"""Tables of a dataset: the location of its images, their tensors and labels."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ Shards = Annotated[int, msgspec.Meta(ge=1, le=10000)]
 
 
 class Accuracy(Table, frozen=True):
-    """How many labelled pictures the fixture must classify right, natively and in the guest.
+    """Minimum accuracy on the labelled images, natively and in the guest.
 
-    A picture counts for ``top1`` when its class has the largest value of the output, and for
-    ``top5`` when it is among the five largest; shares are from 0 to 1.
+    An image counts for ``top1`` if its class has the largest value of the output, and for ``top5``
+    if it is among the five largest; shares are from 0 to 1.
     """
 
     output: Text | None = None
-    """The name of the output that is looked at."""
+    """Name of the output to evaluate."""
     top1: Share | None = None
-    """The least share of pictures whose class must come first."""
+    """Minimum share of images whose class ranks first."""
     top5: Share | None = None
-    """The least share of pictures whose class must be among the first five."""
+    """Minimum share of images whose class is among the top five."""
 
 
 class Dataset(Table, frozen=True):
-    """Many pictures that become tensors of the model's one input, shared out among steps.
+    """Many images that become tensors for the model's only input, split into shards.
 
-    The pictures are in one of ``folder``, ``glob``, ``archive`` and ``bucket``. Which shard a
-    picture falls to depends on its name alone. Labels come from the folders or from a file.
+    The images are in one of ``folder``, ``glob``, ``archive`` and ``bucket``. The shard of an image
+    depends only on its name. Labels come from the folders or from a file.
     """
 
     tensor: Tensor
-    """How each picture becomes a tensor: as for a case, without an image."""
+    """How each image becomes a tensor: as for a case, without an image."""
     bad: Literal["skip", "fail"]
-    """What becomes of a picture that cannot be read: it is reported and left out, or an error."""
+    """What to do with an unreadable image: report and skip it, or fail."""
     folder: Text | None = None
-    """The folder of the pictures, relative to the project, or absolute; with those below it."""
+    """Folder of the images, searched recursively; relative to the project, or absolute."""
     glob: Text | None = None
-    """The pictures by a pattern such as photos/**/*.jpg, relative to the project, or absolute."""
+    """Pattern of the images, such as photos/**/*.jpg; relative to the project, or absolute."""
     archive: Text | None = None
-    """The source that is a zip, tar or tar.gz file of pictures."""
+    """Source of a zip, tar or tar.gz archive of images."""
     bucket: Text | None = None
-    """The address of a folder of pictures that fsspec knows, such as s3://photos/val."""
+    """URL of a bucket's folder of images in a scheme of fsspec, such as s3://photos/val."""
     shards: Shards = 1
-    """How many steps the pictures are shared out among; each must have 10 or more."""
+    """Number of steps that the images are split into; each needs 10 or more."""
     seconds: Seconds = 600.0
-    """The wall time for one shard, in seconds."""
+    """Time limit of one shard, in seconds."""
     label_folders: bool = False
-    """Whether the folder that a picture lies in is its label."""
+    """Whether an image's label is the name of its folder."""
     labels: Text | None = None
-    """The source with a line for each picture: its path, then a tab, comma or space, its label."""
+    """Source with a line for each image: its path, then a tab, comma or space, then its label."""
     classes: Text | None = None
-    """The source with the label of each class, one a line; without it labels are numbers."""
+    """Source with the label of each class, one per line; without it labels are numbers."""
     accuracy: Accuracy | None = None
-    """What share of the pictures must be classified right."""
+    """Minimum accuracy on the images."""
 
 
 def picture_tensor(dataset: Dataset) -> Tensor:
-    """Return the table of the tensors, as it would be for a case with a picture."""
+    """Return the table of a dataset's tensors as for a case with an image."""
     return msgspec.structs.replace(dataset.tensor, image="picture", signal=None)

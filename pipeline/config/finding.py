@@ -1,4 +1,4 @@
-"""One thing that is wrong in a config, before it is known on which line."""
+"""An error in a config, before its line is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with the key at ``path``: a path of keys and array positions."""
+    """An error at the key ``path``, a path of keys and array indices."""
 
     path: tuple[str, ...]
     message: str
@@ -19,7 +19,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Known:
-    """Which keys hold what their author wrote; at ``broken`` paths neutral values stand in.
+    """Which keys have the author's values; those at ``broken`` paths have placeholders.
 
     >>> known = Known({("shape", "1")})
     >>> known("shape"), known("shape", "1"), known.whole("shape")
@@ -30,9 +30,9 @@ class Known:
 
     def __call__(self, *path: str) -> bool:
         """Return whether neither ``path`` nor a table around it is broken."""
-        # Most configs are whole, and every run asks this of all of them.
+        # A shortcut for valid configs, as every run calls this for every key.
         return not self.broken or not any(path[:end] in self.broken for end in range(len(path) + 1))
 
     def whole(self, *path: str) -> bool:
-        """Return whether nothing in ``path`` is broken either."""
+        """Return whether nothing at or below ``path`` is broken."""
         return self(*path) and not any(other[: len(path)] == path for other in self.broken)

@@ -1,4 +1,4 @@
-"""The inputs of a model: shapes, bounds and layouts that fit together, values for each channel."""
+"""Validation of a model's inputs: shape, bounds, layouts and per-channel values."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pipeline.config.finding import Finding, Known
 from pipeline.config.model_tables import ModelInput
 from pipeline.config.wording import Path, quoted
 
-# A guest's memory has 32-bit addresses, and an element has up to 4 bytes in the common types.
+# A guest's memory is 4 GiB, and an element has up to 4 bytes in the common types.
 _MOST_ELEMENTS = 2**30
 
 
 def check_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with one input."""
+    """Yield errors in one input."""
     shape = (*path, "shape")
     if knows.whole(*shape) and math.prod(given.shape) > _MOST_ELEMENTS:
-        message = "The input is larger than the memory of any guest."
+        message = "The input exceeds the memory of any guest."
         found = "x".join(map(str, given.shape))
         yield Finding(shape, message, "at most 2^30 elements", found)
     if not knows.whole(*shape):
@@ -31,7 +31,7 @@ def check_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding
         if not values or not knows(*path, key):
             continue
         if channels is None:
-            message = f"The {key} is per channel, and an input of one axis has no channels."
+            message = f"The {key} is per channel, but a one-axis input has no channels."
             yield Finding((*path, key), message, "a shape such as [1, 3, 224, 224]")
         elif len(values) != channels:
             yield Finding(
@@ -39,10 +39,10 @@ def check_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding
                 f"The {key} has {_count(len(values), 'value')} for {_count(channels, 'channel')}.",
                 str(channels),
                 str(len(values)),
-                "The channels are axis C of the layout, or axis 1; give one value for each.",
+                "Channels are axis C of the layout, or axis 1; give one value for each.",
             )
     if given.reverse_channels and channels != 3:
-        message = "Only three channels can be reversed."
+        message = "reverse_channels needs three channels."
         yield Finding((*path, "reverse_channels"), message, found=f"{channels or 'no'} channels")
 
 
@@ -50,12 +50,12 @@ def _bounds(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
     if not given.bounds or not knows.whole(*path):
         return
     if len(given.bounds) != len(given.shape):
-        message = "The bounds are not those of every axis."
+        message = "The bounds do not cover every axis."
         yield Finding(path, message, f"{len(given.shape)} pairs", f"{len(given.bounds)}")
         return
     for axis, ((low, high), size) in enumerate(zip(given.bounds, given.shape, strict=True)):
         if not low <= size <= high:
-            message = f"The size of axis {axis} is not within its bounds."
+            message = f"The size of axis {axis} is outside its bounds."
             yield Finding(path, message, f"from {low} to {high}", str(size))
 
 
@@ -64,17 +64,17 @@ def _axes(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
         if layout is None or not knows(*path, key):
             continue
         if len(set(layout)) != len(layout) or len(layout) != len(given.shape):
-            message = f"The {key} does not name each of the input's axes once."
+            message = f"The {key} does not name each axis of the input once."
             yield Finding((*path, key), message, f"{len(given.shape)} letters", quoted(layout))
             return
     if given.layout is None or not knows(*path, "layout"):
         return
     if given.model_layout is None:
-        message = "The layout of the tensor is given, and that of the model is not."
-        hint = "Give model_layout too, or neither."
+        message = "layout is set without model_layout."
+        hint = "Set both, or neither."
         yield Finding((*path, "model_layout"), message, hint=hint)
     elif sorted(given.layout) != sorted(given.model_layout):
-        message = "The layouts of tensor and model name different axes."
+        message = "layout and model_layout have different axes."
         yield Finding((*path, "layout"), message, quoted(given.model_layout), quoted(given.layout))
 
 

@@ -1,7 +1,7 @@
-"""The JSON Schema of the configs, for editors: ``python -m pipeline.config.json_schema``.
+"""Generate the JSON Schema of the configs: ``python -m pipeline.config.json_schema``.
 
-It is generated from the tables that ``schema.py`` names, and kept in ``configs/schema``. A config
-names its schema with a first line such as ``#:schema ../schema/fixture.schema.json``.
+It is generated from the tables in ``schema.py`` and kept in ``configs/schema``. A config selects
+its schema with a first line such as ``#:schema ../schema/fixture.schema.json``.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema (draft 2020-12) of each kind of config.
 
     >>> schemas()["guest"]["properties"]["language"]["description"]
-    'The language that the guest is written in.'
+    'Language of the guest.'
     """
     return {name: _schema(name, table) for name, table in _TABLES.items()}
 
 
 def files() -> dict[str, bytes]:
-    """Return the files of ``configs/schema``: name and bytes."""
+    """Return the files of ``configs/schema`` by name."""
     return {
         f"{name}.schema.json": (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
         for name, value in schemas().items()
@@ -44,7 +44,7 @@ def files() -> dict[str, bytes]:
 
 
 def write(folder: Path) -> None:
-    """Write each file of ``files`` to ``folder``, whole or not at all; raises OSError."""
+    """Write each of ``files`` to ``folder`` atomically; raises OSError."""
     for name, data in files().items():
         write_bytes(folder / name, data)
 
@@ -61,7 +61,7 @@ def _schema(name: str, table: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _documented(name: str, table: dict[str, Any]) -> dict[str, Any]:
-    """Return a table's schema with the documentation of the table and of each key."""
+    """Return a table's schema with the docs of the table and of each key."""
     [kind] = (kind for kind in Table.__subclasses__() if kind.__name__ == name)
     docs = key_docs(kind)
     properties = {
@@ -80,7 +80,7 @@ def _joined(doc: str, form: str | None) -> str:
 
 
 def _without_null(value: Any) -> Any:
-    """Return a schema without the null that ``X | None`` allows: TOML has none."""
+    """Return a schema without the null of ``X | None``, which TOML does not have."""
     if isinstance(value, list):
         return [_without_null(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What each key of a table means: the line under it in the schema's source."""
+"""The documentation of a table's keys: the string below each in the schema's source."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import cache
 
 
 def key_docs(table: type) -> Mapping[str, str]:
-    """Return the documentation of every documented key of a table, or member of an enum.
+    """Return the documentation of each documented key of a table, or member of an enum.
 
     >>> from pipeline.config.schema import Source
     >>> key_docs(Source)["size"]
-    'The size of the file in bytes.'
+    'Size of the file in bytes.'
     """
     return _all_docs(table.__module__).get(table.__name__, {})
 

@@ -1,6 +1,6 @@
-"""Reads every config of a project; tells of all that is wrong in all of them at once.
+"""Load all configs of a project, and report all their errors together.
 
-Every run starts here, so what only a broken config needs is imported when one is met.
+Every run starts here, so modules that only report errors are imported on demand.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class Configs(msgspec.Struct, frozen=True):
-    """All configs of the project in ``root``; fixtures and guests by name, in order.
+    """All configs of the project in ``root``; fixtures and guests by name, sorted.
 
-    ``fixtures`` has the variants too, each after the fixture whose sources it shares;
-    ``variant_of`` maps a variant to that.
+    ``fixtures`` includes the variants, each after its fixture; ``variant_of`` maps a variant to
+    its fixture.
     """
 
     root: Path
@@ -47,15 +47,15 @@ def load_project(root: Path) -> Configs:
     """Return the configs under ``root``.
 
     Reads ``configs/project.toml`` if there is one, ``configs/fixtures/*.toml`` and
-    ``configs/guests/*.toml``. Raises ConfigErrors with everything that is wrong in any of them,
-    file by file and in the order of the lines.
+    ``configs/guests/*.toml``. Raises ConfigErrors with all errors in all files, sorted by file and
+    line.
     """
     fixture_names = _names_in(root, "configs/fixtures")
     guest_names = _names_in(root, "configs/guests")
     errors: list[PipelineError] = []
 
     def check_fixture(name: str, fixture: Fixture, broken: Collection[KeyPath]) -> list[Finding]:
-        # A guest whose own file is broken exists all the same.
+        # A guest whose file is invalid still exists.
         found = fixture_findings(fixture, guest_names, broken)
         return [*found, *variant_findings(name, fixture, fixture_names, guest_names, broken)]
 
@@ -67,14 +67,14 @@ def load_project(root: Path) -> Configs:
 
     project: Project | None = Project()
     settings = root / "configs" / "project.toml"
-    # A dangling link exists too: it is told of.
+    # A dangling link exists too, and is reported as unreadable.
     if settings.exists() or settings.is_symlink():
         project = _load(root, "configs/project.toml", Project, check_settings, errors)
     if not fixture_names:
         errors.append(
             PipelineError(
                 Code.CONFIG,
-                "The project declares no fixture.",
+                "The project has no fixtures.",
                 where="configs/fixtures",
                 expected="a file such as configs/fixtures/squeezenet.toml",
             )
@@ -83,7 +83,7 @@ def load_project(root: Path) -> Configs:
         errors.append(
             PipelineError(
                 Code.CONFIG,
-                "A fixture cannot be 'model': its model.xml would be its own alias.",
+                "A fixture cannot be named 'model': its model.xml would be its own alias.",
                 where="configs/fixtures/model.toml",
                 hint="Rename the file.",
             )
@@ -102,14 +102,14 @@ def load_project(root: Path) -> Configs:
 
 
 def _names_in(root: Path, folder: str) -> Sequence[str]:
-    """Return the names of the TOML files of a folder, in order."""
+    """Return the sorted names of a folder's TOML files."""
     try:
         names = [path.name for path in (root / folder).iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
         raise ConfigErrors((_unreadable(folder, error),)) from None
-    # Editors keep files of their own beside, with a dot before the name.
+    # Editors keep temporary files here, with a leading dot.
     toml = (name for name in names if name.endswith(".toml") and not name.startswith("."))
     return sorted(name.removesuffix(".toml") for name in toml)
 
@@ -129,7 +129,7 @@ def _load_folder(
             errors.append(
                 PipelineError(
                     Code.CONFIG,
-                    f"The {kind.__name__.lower()} {quoted(name)} has a name that cannot be used.",
+                    f"Invalid {kind.__name__.lower()} name {quoted(name)}.",
                     where=_printable(where),
                     expected=fault,
                     found=quoted(name),
@@ -145,7 +145,7 @@ def _load_folder(
 def _load(
     root: Path, where: str, kind: type[T], check: Check[T], errors: list[PipelineError]
 ) -> T | None:
-    """Return a file's table as far as it could be read; add what is wrong to ``errors``."""
+    """Return a file's table as far as it is valid; append its errors to ``errors``."""
     try:
         text, data = _read(root, where)
     except PipelineError as error:
@@ -168,7 +168,7 @@ def _load(
 
 
 def _read(root: Path, where: str) -> tuple[str, dict[str, object]]:
-    """Return a file's text and what it holds; raises PipelineError."""
+    """Return a file's text and its parsed content; raises PipelineError."""
     try:
         raw = _bytes(root / where)
     except OSError as error:
@@ -178,40 +178,40 @@ def _read(root: Path, where: str) -> tuple[str, dict[str, object]]:
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        message, found = "The file is not UTF-8.", f"the byte 0x{raw[error.start]:02x}"
+        message, found = "The file is not UTF-8.", f"byte 0x{raw[error.start]:02x}"
         hint = "Save it as UTF-8."
     except tomllib.TOMLDecodeError as error:
         place = _PLACE.search(str(error))
         reason = _PLACE.sub("", str(error))
         line = int((place and place[1]) or max(1, len(text.splitlines())))
-        message, found, hint = f"The file is not TOML: {reason[0].lower()}{reason[1:]}.", "", ""
+        message, found, hint = f"Invalid TOML: {reason[0].lower()}{reason[1:]}.", "", ""
     except (ValueError, RecursionError):
-        # tomllib's own limits: arrays in arrays, or a number with thousands of digits.
-        line, message, found = 1, "The file holds a number or a nesting without measure.", ""
-        hint = "Write it plainly."
+        # Limits of tomllib: the depth of nesting, and the digits of a number.
+        line, message, found = 1, "Nesting too deep, or number too large.", ""
+        hint = "Flatten the value, or shorten the number."
     raise PipelineError(
         Code.CONFIG, message, where=f"{_printable(where)}:{line}", found=found, hint=hint
     )
 
 
 def _bytes(path: Path) -> bytes:
-    # Opening a pipe would wait for ever.
+    # Opening a pipe would block.
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise OSError("it is not a file")
+        raise OSError("not a regular file")
     if status.st_size > _MOST_BYTES:
-        raise OSError(f"it is larger than {_MOST_BYTES} bytes")
+        raise OSError(f"larger than {_MOST_BYTES} bytes")
     return path.read_bytes()
 
 
 def _unreadable(where: str, error: OSError) -> PipelineError:
     reason = (error.strerror or str(error)).lower()
-    message = f"The config cannot be read: {reason}."
+    message = f"Cannot read the config: {reason}."
     return PipelineError(Code.CONFIG, message, where=_printable(where))
 
 
 def _placed(where: str, text: str, findings: Sequence[Finding]) -> list[PipelineError]:
-    """Return findings as errors with the lines of their keys, in the order of the lines."""
+    """Return findings as errors with the lines of their keys, sorted by line."""
     from pipeline.config.locate import key_lines, line_of
 
     lines = key_lines(text)
@@ -232,7 +232,7 @@ def _placed(where: str, text: str, findings: Sequence[Finding]) -> list[Pipeline
 
 
 def _is_file_inside(root: Path, path: str) -> bool:
-    """Return whether a path leads to a file of the project, links followed."""
+    """Return whether a path is a file inside the project after resolving links."""
     try:
         target = (root / path).resolve(strict=True)
         return target.is_file() and target.is_relative_to(root.resolve())

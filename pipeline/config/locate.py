@@ -1,6 +1,6 @@
-"""Where in a TOML file a key was written. Used only once something is wrong.
+"""Find the line of a key in a TOML file; used only to report errors.
 
-tomllib keeps no positions, so the text is parsed a second time, by tree-sitter's TOML grammar.
+tomllib keeps no positions, so the text is parsed again with tree-sitter's TOML grammar.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _KEYS = frozenset({"bare_key", "quoted_key", "dotted_key"})
 def key_lines(text: str) -> Mapping[Path, int]:
     r"""Return the line, from 1, of every key path of a TOML text that tomllib accepts.
 
-    An array's elements are numbered: ``("urls", "1")`` is the second. A table has the line of its
-    header, or of the first line that mentions it if it has none; the file itself, ``()``, line 1.
+    Array elements are numbered: ``("urls", "1")`` is the second. A table has the line of its
+    header, or of its first mention; the file itself, ``()``, has line 1.
 
     >>> lines = key_lines('[model]\ninputs."a b" = { shape = [\n  1,\n  3,\n] }')
     >>> lines["model", "inputs", "a b", "shape", "1"]
@@ -42,7 +42,7 @@ def key_lines(text: str) -> Mapping[Path, int]:
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
-    """Return the line of ``path``, or of the nearest table around it that was written."""
+    """Return the line of ``path``, or of its nearest parent that has one."""
     while path not in lines:
         path = path[:-1]
     return lines[path]
@@ -68,12 +68,12 @@ def _add_table(lines: dict[Path, int], elements: dict[Path, int], table: Node) -
 
 
 def _entered(elements: Mapping[Path, int], path: Path) -> Path:
-    """Return where a header that goes through ``path`` leads: into an array's last table."""
+    """Return where a header through ``path`` leads: into an array's last table."""
     return (*path, str(elements[path])) if path in elements else path
 
 
 def _add_pair(lines: dict[Path, int], table: Path, pair: Node) -> None:
-    # A stack, not a recursion: a text may nest as deep as tomllib allows.
+    # A stack instead of recursion, as deep as tomllib allows nesting.
     pending = [(table, pair)]
     while pending:
         path, node = pending.pop()
@@ -100,7 +100,7 @@ def _mention(lines: dict[Path, int], path: Path, line: int) -> None:
 
 
 def _parts(key: Node) -> list[str]:
-    """Return the parts of a key, quotes and escapes read as tomllib reads them."""
+    """Return the parts of a key, unquoted and unescaped as by tomllib."""
     parts: list[str] = []
     table: object = tomllib.loads(f"{(key.text or b'').decode()} = 0")
     while isinstance(table, dict):

@@ -1,4 +1,4 @@
-"""The model: its files and inputs, and the executor that its IR is compared with."""
+"""Validation of the model: its files and inputs, quantisation, and the golden executor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
 
-# What a framework's files are called; where it saves in several forms, one of them is given.
+# Labels of a framework's files; for several forms of model, exactly one is given.
 _FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
     "caffe": (("topology", "weights"),),
     "kaldi": (("model",),),
@@ -22,7 +22,7 @@ _FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
     "tensorflow": (("graph",), ("saved_model.pb",)),
     "tflite": (("model",),),
 }
-# Beside the first file lie others, under the relative paths that it knows them by.
+# Frameworks whose models include further files, by relative path.
 _WITH_PATHS = ("onnx", "tensorflow")
 _READS: Mapping[ExecutorName, Framework] = {
     "litert": "tflite",
@@ -37,23 +37,23 @@ _READS: Mapping[ExecutorName, Framework] = {
 
 
 def check_model(model: Model, knows: Known) -> Iterator[Finding]:
-    """Yield what is wrong with the model's files and inputs."""
+    """Yield errors in the model's files and inputs."""
     yield from _model_files(model, knows)
     for name, given in model.inputs.items():
         yield from check_input(("model", "inputs", name), given, knows)
 
 
 def check_quantisation(fixture: Fixture, knows: Known) -> Iterator[Finding]:
-    """Yield what int8 lacks, or what only int8 needs."""
+    """Yield what int8 lacks, and keys that only int8 takes."""
     if not knows("model", "precision"):
         return
     quantised = fixture.model.precision == "int8"
     if quantised and not fixture.calibration and knows("calibration"):
-        message = "The precision int8 needs tensors that show which values are usual."
+        message = "int8 requires calibration tensors."
         hint = "Add [calibration.NAME.INPUT], with the keys of [tensor.NAME.INPUT]."
         yield Finding(("model", "precision"), message, "calibration", "none", hint)
     if quantised and fixture.model.loss is None and knows("model", "loss"):
-        message = "The precision int8 needs a bound for what quantising costs."
+        message = "int8 requires a maximum loss."
         yield Finding(("model", "precision"), message, "loss, such as 0.1")
     if not quantised:
         for path, given in (
@@ -61,8 +61,8 @@ def check_quantisation(fixture: Fixture, knows: Known) -> Iterator[Finding]:
             (("model", "loss"), fixture.model.loss),
         ):
             if given:
-                message = f"The precision {fixture.model.precision} is not quantised."
-                yield Finding(path, message, hint="Remove it, or say int8.")
+                message = f"'{path[-1]}' requires precision int8, not {fixture.model.precision}."
+                yield Finding(path, message, hint="Remove the key, or use int8.")
 
 
 def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
@@ -85,17 +85,17 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     elif knows("golden", "files"):
         for key in ("inputs", "outputs"):
             if getattr(golden, key):
-                message = f"The key '{key}' renames for a twin, and golden.files names none."
-                yield Finding(("golden", key), message, hint="Remove it, or name the twin's files.")
+                message = f"'{key}' maps names of a twin, but golden.files is not set."
+                yield Finding(("golden", key), message, hint="Remove it, or set golden.files.")
         known = knows("golden", "executor") and knows("model", "framework")
         if known and _READS[golden.executor] != framework:
             reads = SPELLED[_READS[golden.executor]]
             yield Finding(
                 ("golden", "executor"),
-                f"{golden.executor} does not read {SPELLED[framework]}.",
+                f"{golden.executor} cannot run {SPELLED[framework]} models.",
                 next((name for name, read in _READS.items() if read == framework), "golden.files"),
                 golden.executor,
-                f"Give the files of a twin in {reads} as golden.files, or change the executor.",
+                f"Set golden.files to a twin in {reads}, or change the executor.",
             )
     for key, names in (("inputs", golden.inputs), ("outputs", golden.outputs)):
         yield from _renamed_apart(("golden", key), names)
@@ -105,7 +105,7 @@ def _renamed_apart(path: Path, names: Mapping[str, str]) -> Iterator[Finding]:
     taken: dict[str, str] = {}
     for ours, theirs in names.items():
         if theirs in taken:
-            message = "Two names of the IR cannot have one name in the twin."
+            message = "Two names of the IR map to one name of the twin."
             yield Finding(
                 (*path, ours), message, found=f"{listing((taken[theirs], ours))}: {quoted(theirs)}"
             )
@@ -121,7 +121,7 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
         if model.framework == "caffe":
             yield from _exactly(path, f"{owner} with a seed", model.files, ("topology",))
         else:
-            message = f"Weights are not drawn from a seed for {owner}."
+            message = f"seed is not supported for {owner}."
             yield Finding(("model", "seed"), message, "framework 'caffe'", owner)
         return
     yield from _files(path, model.framework, owner, model.files)
@@ -130,12 +130,12 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
     if "weights" in model.files and model.framework == "pytorch" and model.architecture is None:
         yield Finding(
             ("model", "architecture"),
-            "A state dict holds weights alone, and no architecture is named.",
+            "The state dict has no architecture.",
             "mobilenet_v2, or package.module:callable",
-            hint="Name the module that the weights belong to, or give TorchScript.",
+            hint="Name the module of the weights, or use TorchScript.",
         )
     elif model.architecture is not None and "weights" not in model.files:
-        message = "An architecture belongs to a PyTorch state dict, and there is none."
+        message = "architecture needs a PyTorch state dict."
         yield Finding(("model", "architecture"), message, hint="Remove the key.")
 
 
@@ -146,7 +146,7 @@ def _files(
     form = next((form for form in forms if form[0] in given), forms[0] if len(forms) == 1 else None)
     if form is None:
         first = " or ".join(each[0] for each in forms)
-        message = f"{owner} needs one of its forms of model."
+        message = f"{owner} needs one of its model files."
         yield Finding(path, message, first, listing(given))
     elif framework in _WITH_PATHS and form[0] in given and form[0] != "graph":
         yield from _paths(path, [file for file in given if file != "model"])
@@ -175,13 +175,13 @@ def _paths(path: Path, files: Iterable[str]) -> Iterator[Finding]:
     for file in files:
         folded = file.casefold()
         if fault := path_fault(file):
-            message = "A path beside the model must stay inside its folder."
+            message = "The path leaves the model's folder."
             yield Finding((*path, file), message, fault, quoted(file))
             continue
-        # Some file systems hold 'A' and 'a' to be one, none a file that is a folder too.
+        # Some file systems ignore case, and none allows a file to be a folder too.
         clash = next((other for other in taken if _overlap(folded, other)), None)
         if clash is not None:
-            message = "Two paths beside the model cannot both be files."
+            message = "Two paths of the model collide."
             yield Finding(
                 (*path, file), message, found=f"{quoted(taken[clash])} and {quoted(file)}"
             )

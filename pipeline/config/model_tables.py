@@ -1,4 +1,4 @@
-"""What a config may say of a model: its files, its way to IR, and the golden check of that."""
+"""Tables of a model: its files, its conversion to IR, and its golden check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from pipeline.config.tables import Count, Number, Positive, Shape, Table, Text, Tolerance
 
 Framework = Literal["caffe", "kaldi", "mxnet", "onnx", "paddle", "pytorch", "tensorflow", "tflite"]
-# As their owners write them, for messages.
+# Spelling in messages.
 SPELLED: Mapping[Framework, str] = {
     "caffe": "Caffe",
     "kaldi": "Kaldi",
@@ -26,14 +26,14 @@ ExecutorName = Literal[
 ]
 Precision = Literal["f32", "f16", "int8"]
 Loss = Annotated[float, msgspec.Meta(gt=0, le=1)]
-# What wasi-nn can carry.
+# The types of wasi-nn.
 PortType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
 Axes = Annotated[
     str,
     msgspec.Meta(pattern=r"^[NCDHW]{1,5}(?!\n)$", description="a layout such as 'NCHW'"),
 ]
 
-# Its files lie beside model.xml and model.bin, which have the same bytes.
+# `model` is excluded: model.xml and model.bin are copies of the IR.
 Stem = Annotated[
     str,
     msgspec.Meta(
@@ -44,66 +44,66 @@ Stem = Annotated[
 
 
 class ModelInput(Table, frozen=True):
-    """One input of the IR: its shape and type, and what is done to it inside the IR.
+    """One input of the IR: its shape and type, and preprocessing inside the IR.
 
-    ``shape`` is that of the tensor, in the order of ``layout``. The channels are the axis C of
-    ``model_layout``, or axis 1; an input of one axis has none. They are reversed first, then
-    ``(x - mean) / scale`` per channel, in the order of the channels that the model expects.
+    ``shape`` is the tensor's, in the order of ``layout``. The channels are axis C of
+    ``model_layout``, or axis 1; an input with one axis has none. They are reversed first, then
+    ``(x - mean) / scale`` is applied per channel, in the model's channel order.
     """
 
     shape: Shape
-    """The size of every axis of the tensor, such as [1, 3, 227, 227]."""
+    """Size of each axis of the tensor, such as [1, 3, 227, 227]."""
     bounds: tuple[tuple[Count, Count], ...] = ()
-    """The least and the greatest size of every axis, for an IR that takes other shapes too."""
+    """Minimum and maximum size of each axis, for an IR with a dynamic shape."""
     type: PortType | None = None
-    """The element type that the IR takes, where that is not the model's own."""
+    """Element type of the IR's input, if not the model's."""
     layout: Axes | None = None
-    """The order of the axes of the tensor, where that is not the model's own."""
+    """Axis order of the tensor, if not the model's."""
     model_layout: Axes | None = None
-    """The order of the axes that the model was made with."""
+    """Axis order of the model."""
     reverse_channels: bool = False
-    """Whether the IR reverses the channels, RGB to BGR or back."""
+    """Whether the IR reverses the channels, between RGB and BGR."""
     mean: tuple[Number, ...] = ()
-    """What the IR subtracts from each channel."""
+    """Value that the IR subtracts from each channel."""
     scale: tuple[Positive, ...] = ()
-    """What the IR then divides each channel by."""
+    """Value that the IR then divides each channel by."""
 
 
 class ModelOutput(Table, frozen=True):
-    """One output of the IR: any tensor of the model; what comes after the last is cut off."""
+    """One output of the IR: any tensor of the model; later operations are removed."""
 
     type: PortType | None = None
-    """The element type that the IR gives, where that is not the model's own."""
+    """Element type of the IR's output, if not the model's."""
 
 
 class Model(Table, frozen=True):
-    """The model and how it becomes OpenVINO IR.
+    """The model and its conversion to OpenVINO IR.
 
-    ``files`` maps what the framework calls a file to a source: Caffe ``topology`` and
+    ``files`` maps the framework's label of a file to a source: Caffe ``topology`` and
     ``weights``; Kaldi ``model``; MXNet ``symbol`` and ``params``; ONNX ``model``, and the paths of
-    its external data beside it; Paddle ``model`` and ``params``; PyTorch ``weights`` (a state
-    dict, with an ``architecture``), ``torchscript`` or ``exported``; TensorFlow ``graph`` (a frozen
-    graph), or the paths inside a SavedModel folder, such as ``saved_model.pb``; TFLite ``model``.
+    its external data; Paddle ``model`` and ``params``; PyTorch ``weights`` (a state dict, with an
+    ``architecture``), ``torchscript`` or ``exported``; TensorFlow ``graph`` (a frozen graph), or
+    the paths inside a SavedModel folder, such as ``saved_model.pb``; TFLite ``model``.
     """
 
     framework: Framework
-    """What the model was saved with."""
+    """Framework of the model."""
     files: dict[str, str]
-    """The framework's files, each with the name of its source."""
+    """Files of the model by the framework's label, each with the name of its source."""
     inputs: Annotated[dict[str, ModelInput], msgspec.Meta(min_length=1)]
-    """The inputs of the model, each under its own name."""
+    """Inputs of the model, by name."""
     precision: Precision
-    """The element type of the weights in the IR; int8 needs calibration tensors."""
+    """Weight precision of the IR; int8 needs calibration tensors."""
     loss: Loss | None = None
-    """For int8: the greatest distance that quantising may cost, as a share of an output."""
+    """For int8: maximum relative L2 error of an output."""
     stem: Stem | None = None
-    """The name of the IR's files before .xml and .bin, where it is not the fixture's."""
+    """Name of the IR's files without .xml and .bin, if not the fixture's."""
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
-    """The outputs of the IR, where those are not the model's own."""
+    """Outputs of the IR, if not the model's own."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
-    """For a Caffe topology without weights: what they are drawn from."""
+    """For a Caffe topology without weights: seed of random weights."""
     architecture: Text | None = None
-    """The PyTorch module that a state dict belongs to: mobilenet_v2, or package.module:callable."""
+    """PyTorch module of a state dict: mobilenet_v2, or package.module:callable."""
 
 
 class Golden(Table, frozen=True):

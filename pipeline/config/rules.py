@@ -1,4 +1,4 @@
-"""What the tables of one config must be to each other: rules that no schema can state."""
+"""Validation of a config across its keys: rules that a schema cannot express."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _SEPARATOR = re.compile(r"[/\\]")
 def fixture_findings(
     fixture: Fixture, guests: Collection[str], broken: Collection[Path] = frozenset()
 ) -> list[Finding]:
-    """Return what is wrong across the keys of a fixture.
+    """Return the errors across the keys of a fixture.
 
-    ``guests`` are the names of all guests. ``broken`` are the paths that hold neutral values:
-    nothing is found there, nor elsewhere because of them.
+    ``guests`` are the names of all guests. ``broken`` are the paths with placeholder values:
+    errors at them or because of them are not reported.
     """
     knows = Known(broken)
     findings = [
@@ -55,7 +55,7 @@ def fixture_findings(
 def guest_findings(
     guest: Guest, is_file: Callable[[str], bool], broken: Collection[Path] = frozenset()
 ) -> list[Finding]:
-    """Return what is wrong with a guest; ``is_file`` tells of a path inside the project."""
+    """Return the errors in a guest; ``is_file`` checks a path inside the project."""
     knows = Known(broken)
     paths = {
         (key, str(index)): path
@@ -72,7 +72,7 @@ def guest_findings(
 
 
 def project_findings(project: Project, broken: Collection[Path] = frozenset()) -> list[Finding]:
-    """Return what is wrong with the project's settings."""
+    """Return the errors in the project's settings."""
     folders = {("cache",): project.cache, ("toolchains",): project.toolchains}
     findings = [
         Finding(
@@ -96,7 +96,7 @@ def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> li
         findings.append(
             Finding(
                 ("remote", "url"),
-                "This is not the address of a cache.",
+                "Invalid cache URL.",
                 expected="https://…, http://…, s3://… or gs://…",
                 found=quoted(remote.url),
             )
@@ -105,16 +105,16 @@ def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> li
         findings.append(
             Finding(
                 ("remote", "url"),
-                "A password does not belong into a config.",
-                hint="Put a token into an environment variable and name that in token_env.",
+                "The URL contains a password.",
+                hint="Put a token in an environment variable and name it in token_env.",
             )
         )
     if remote.token_env and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         findings.append(
             Finding(
                 ("remote", "token_env"),
-                "The token would travel in clear.",
-                expected="an address with https:",
+                "The token would be sent unencrypted.",
+                expected="an https: URL",
                 found=quoted(remote.url),
             )
         )
@@ -122,28 +122,28 @@ def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> li
 
 
 def name_fault(name: str) -> str:
-    """Return what a name must be like instead, or '' if it is one.
+    """Return the expected form of a name, or '' if it is valid.
 
     >>> name_fault("squeezenet")
     ''
     """
     if _NAME.fullmatch(name):
         return ""
-    return "up to 64 of a-z, 0-9, - and _, the first a letter or digit"
+    return "up to 64 of a-z, 0-9, - and _, starting with a letter or digit"
 
 
 def _names(table: Path, names: Iterable[str]) -> Iterator[Finding]:
     for name in names:
         if fault := name_fault(name):
             path = (*table, name)
-            message = f"The name of [{dotted(path)}] cannot be part of a file name."
+            message = f"The name of [{dotted(path)}] is not valid in a file name."
             yield Finding(path, message, fault, dotted((name,)))
 
 
 def _file(where: Path, path: str, is_file: Callable[[str], bool]) -> Iterator[Finding]:
     if fault := path_fault(path):
-        message = "A file of a guest must lie inside the project."
+        message = "The guest's file is outside the project."
         yield Finding(where, message, fault, quoted(path))
     elif not is_file(path):
-        message = f"The file {quoted(path)} does not exist in the project."
-        yield Finding(where, message, hint="Paths start at the project's folder.")
+        message = f"No file {quoted(path)} in the project."
+        yield Finding(where, message, hint="Paths are relative to the project's folder.")

@@ -1,6 +1,6 @@
-"""What a config file may say: a fixture, a guest, or the project's settings.
+"""The tables of a config file: a fixture, a guest, or the project's settings.
 
-The JSON Schema files beside the configs are generated from these classes; the line under a key
+The JSON Schema files beside the configs are generated from these classes; the string below a key
 is its documentation there and in error messages.
 """
 
@@ -27,188 +27,188 @@ from pipeline.config.tables import (
 )
 from pipeline.config.tensor_tables import Tensor
 
-# What a drafted config states until somebody knows better.
+# Licence in a drafted config until the user sets it.
 UNKNOWN_LICENCE = "LicenseRef-unknown"
 
 
 class Source(Table, frozen=True):
-    """A file from elsewhere, used only after its size and digest have been checked.
+    """A file to fetch, used only after its size and digest match.
 
     ``urls`` are tried in order: ``https://…``, ``pypi:NAME==VERSION#path/in/archive``,
-    ``npm:NAME==VERSION#path`` or ``file:path`` (relative to the project). All but a lone ``file:``
-    need a digest. ``size`` is in bytes. ``license`` is an SPDX expression.
+    ``npm:NAME==VERSION#path`` or ``file:path`` (relative to the project). All but a single
+    ``file:`` need a digest. ``size`` is in bytes. ``license`` is an SPDX expression.
     """
 
     urls: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
-    """Where the file is, tried in order: https:, pypi: or npm:NAME==VERSION#path, or file:path."""
+    """URLs of the file, tried in order: https:, pypi: or npm:NAME==VERSION#path, or file:path."""
     license: Text
-    """The licence of the file itself, as an SPDX expression."""
+    """Licence of the file, as an SPDX expression."""
     sha256: Sha256 | None = None
-    """The SHA-256 of the file, as 64 hex digits in lower case."""
+    """SHA-256 of the file, as 64 lower-case hex digits."""
     sha384: Sha384 | None = None
-    """The SHA-384 of the file, where its publisher states no SHA-256; needs a size."""
+    """SHA-384 of the file, if its publisher states no SHA-256; needs a size."""
     sha1: Sha1 | None = None
-    """The SHA-1 of the file, where its publisher states nothing better; needs a size."""
+    """SHA-1 of the file, if its publisher states nothing better; needs a size."""
     size: Count | None = None
-    """The size of the file in bytes."""
+    """Size of the file in bytes."""
     homepage: str = ""
-    """A page about the file, for people."""
+    """Web page about the file."""
 
 
 class Expect(Table, frozen=True):
-    """What must come out for one tensor.
+    """Expected output of one case.
 
-    ``top1`` is the index of the largest value, ``value`` what it must be ``within``;
-    ``strongest`` are the indices of the largest values in any order: of the flattened output,
-    averaged over the axis ``average`` first where one is given. ``golden_only`` says that none of
-    these is known.
+    ``top1`` is the index of the largest value, ``value`` its expected value, ``within`` the
+    tolerance of that; ``strongest`` are the indices of the largest values in any order. Indices are
+    those of the flattened output, first averaged over the axis ``average`` if given.
+    ``golden_only`` means that none of these is known.
     """
 
     output: Text | None = None
-    """The name of the output that is looked at."""
+    """Name of the output to check."""
     top1: Index | None = None
-    """The index of the largest value."""
+    """Index of the largest value."""
     value: Number | None = None
-    """What the largest value must be; needs within."""
+    """Expected largest value; needs within."""
     within: Positive | None = None
-    """How far the largest value may be from value."""
+    """Maximum difference of the largest value from value."""
     average: Index | None = None
-    """The axis that the output is averaged over first."""
+    """Axis to average the output over first."""
     strongest: tuple[Index, ...] = ()
-    """The indices of the largest values, in any order."""
+    """Indices of the largest values, in any order."""
     labels: Text | None = None
-    """The source that holds the names of the classes, one a line."""
+    """Source with the names of the classes, one per line."""
     golden_only: bool | None = None
-    """Whether nothing is known of what must come out, so that the golden executor alone tells."""
+    """Whether the expected output is unknown, so that only the golden check applies."""
 
 
 class GuestRun(Table, frozen=True):
-    """The guest that feeds the tensors, and what it may use: wall seconds and linear memory."""
+    """The guest that runs the cases, and its limits on wall time and linear memory."""
 
     program: Text
-    """The guest, by the name of its file in configs/guests."""
+    """Guest program, by the name of its file in configs/guests."""
     load: Literal["bytes", "name"] = "bytes"
-    """How it gets the model: as bytes through its own memory, or by the fixture's name."""
+    """How the guest loads the model: as bytes from its memory, or by the fixture's name."""
     seconds: Seconds = 60.0
-    """The wall time of one run, in seconds."""
+    """Wall-time limit of one run, in seconds."""
     memory: Bytes = "1 GiB"
-    """The linear memory of the guest, at most 4 GiB."""
+    """Linear memory limit of the guest, at most 4 GiB."""
 
 
 class Variant(Table, frozen=True):
     """The same model in another precision: a fixture of its own, from the same sources.
 
-    ``[variant.f16]`` of the fixture ``squeezenet`` is the fixture ``squeezenet-f16``. What is not
-    given is as in the fixture, but for its datasets, which a variant does not have.
+    ``[variant.f16]`` of the fixture ``squeezenet`` is the fixture ``squeezenet-f16``. Keys that are
+    not set are inherited, except for datasets, which a variant does not have.
     """
 
     precision: Precision
-    """The element type of the weights in the IR; int8 needs calibration tensors."""
+    """Weight precision of the IR; int8 needs calibration tensors."""
     description: Text | None = None
-    """What the variant is, in one sentence."""
+    """Description of the variant, in one sentence."""
     loss: Loss | None = None
-    """For int8: the greatest distance that quantising may cost, as a share of an output."""
+    """For int8: maximum relative L2 error of an output."""
     golden: Golden | None = None
-    """The golden check, where it is another."""
+    """Golden check, if different."""
     expect: dict[str, Expect] = msgspec.field(default_factory=dict)
-    """What must come out for the cases where that is something else."""
+    """Expected outputs of the cases where they differ."""
     calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
-    """For precision int8: what the ranges of values are measured on, like tensor."""
+    """For int8: calibration tensors, declared like tensor."""
     default: bool = False
-    """Whether the variant is built when none is named."""
+    """Whether the variant is built by default."""
 
 
 class Fixture(Table, frozen=True):
-    """One fixture: sources, a model, tensors, a guest, and what must come out.
+    """One fixture: sources, a model, tensors, a guest, and expected outputs.
 
     ``tensor`` maps a case to its model inputs: ``[tensor.cat.data]`` is input ``data`` of case
-    ``cat``. ``dataset`` are folders or archives of pictures. ``variant`` are further precisions.
+    ``cat``. ``dataset`` are folders or archives of images. ``variant`` are further precisions.
     """
 
     description: Text
-    """What the fixture is, in one sentence."""
+    """Description of the fixture, in one sentence."""
     source: Annotated[dict[str, Source], msgspec.Meta(min_length=1)]
-    """The files that are fetched, each under a name of yours."""
+    """Files to fetch, by names of your choice."""
     model: Model
-    """The model and how it becomes OpenVINO IR."""
+    """The model and its conversion to OpenVINO IR."""
     tensor: Annotated[dict[str, dict[str, Tensor]], msgspec.Meta(min_length=1)]
-    """The cases: for each, the tensor of every model input."""
+    """Cases: the tensor of each model input, by case."""
     guest: GuestRun
-    """The guest that feeds the tensors."""
+    """The guest that runs the cases."""
     golden: Golden
-    """The independent executor that the IR is compared with."""
+    """Golden check: the independent executor that the IR is compared with."""
     expect: dict[str, Expect]
-    """What must come out for each case."""
+    """Expected output of each case."""
     dataset: dict[str, Dataset] = msgspec.field(default_factory=dict)
-    """The datasets: many pictures as tensors of the model's one input."""
+    """Datasets: many images as tensors for the model's only input."""
     calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
-    """For precision int8: what the ranges of values are measured on, like tensor."""
+    """For int8: calibration tensors, declared like tensor."""
     variant: dict[str, Variant] = msgspec.field(default_factory=dict)
-    """The same model in other precisions, each a fixture NAME-VARIANT of its own."""
+    """The same model in other precisions, each as the fixture NAME-VARIANT."""
     default: bool = True
-    """Whether the fixture is built when none is named."""
+    """Whether the fixture is built by default."""
 
 
 LanguageName = Literal["assemblyscript", "c", "c++", "rust", "wat", "zig"]
 
 
 class Guest(Table, frozen=True):
-    """A guest program: its language, its source files and folder, and what it may import.
+    """A guest program: its language, its source files, and its allowed imports.
 
-    ``sources`` are relative to the project. ``imports`` are modules; anything else that the
-    compiled guest imports is refused.
+    ``sources`` are relative to the project. ``imports`` are modules; an import of the compiled
+    guest from any other module is an error.
     """
 
     description: Text
-    """What the guest does, in one sentence."""
+    """Description of the guest, in one sentence."""
     sources: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
-    """The files to compile, relative to the project."""
+    """Files to compile, relative to the project."""
     language: LanguageName = "c"
-    """The language that the guest is written in."""
+    """Language of the guest."""
     headers: tuple[Text, ...] = ()
-    """The files that those include, relative to the project; in Rust, its crates."""
+    """Files that the sources include, relative to the project; in Rust, its crates."""
     compiler: dict[str, Source] = msgspec.field(default_factory=dict)
-    """For assemblyscript: the files of its compiler, fetched by hash when the guest is built."""
+    """For assemblyscript: files of its compiler, fetched by hash to build the guest."""
     imports: tuple[Text, ...] = ("wasi_ephemeral_nn", "wasi_snapshot_preview1")
-    """The modules that the guest may import from."""
+    """Modules that the guest may import from."""
     seconds: Seconds = 300.0
-    """The wall time of the build, in seconds."""
+    """Time limit of the build, in seconds."""
 
 
 class RemoteCache(Table, frozen=True):
-    """A cache that machines share: what one has built, another restores.
+    """A cache that machines share: results of one are reused by others.
 
-    ``url`` is ``https://…`` or ``http://…`` (Bazel's layout: /ac/ and /cas/), or a place that
-    fsspec knows, such as ``s3://bucket/folder``. Objects are checked against their digests; records
-    are believed as far as the server is trusted, or, with ``secret_env``, its writers.
+    ``url`` is ``https://…`` or ``http://…`` (Bazel's layout: /ac/ and /cas/), or a URL in a scheme
+    of fsspec, such as ``s3://bucket/folder``. Objects are checked against their digests; records
+    are only as trustworthy as the server or, with ``secret_env``, its writers.
     """
 
     url: Text
-    """Where the cache is: https://…, http://…, s3://… or gs://…."""
+    """URL of the cache: https://…, http://…, s3://… or gs://…."""
     write: bool = False
-    """Whether what is built here is put there."""
+    """Whether to upload results of this machine."""
     token_env: str = ""
-    """The environment variable with the bearer token for https:."""
+    """Environment variable with the bearer token for https:."""
     secret_env: str = ""
-    """The environment variable with the secret that records are signed with and checked by."""
+    """Environment variable with the secret that signs and verifies records."""
     seconds: Seconds = 30.0
-    """How long an answer is waited for; large objects get a second more for each MiB."""
+    """Response timeout in seconds, plus one second per MiB for large objects."""
 
 
 class Project(Table, frozen=True):
-    """Settings of the whole project; folders are relative to it.
+    """Settings of the project; folders are relative to it.
 
     ``cache`` holds downloads, objects and records, ``toolchains`` the isolated environments and
     the compiler's cache; both may be shared between projects.
     """
 
     cache: Text = "artifacts/.cache"
-    """The folder of downloads, objects and records."""
+    """Folder of downloads, objects and records."""
     toolchains: Text = "artifacts/.cache/toolchains"
-    """The folder of the isolated environments and the compiler's cache."""
+    """Folder of the isolated environments and the compiler's cache."""
     cache_limit: Bytes = "20 GiB"
-    """The size that `doit gc` brings the cache folder down to."""
+    """Size limit of the cache folder for `doit gc`."""
     offline: bool = False
-    """Whether nothing may be fetched."""
+    """Whether network access is disabled."""
     remote: RemoteCache | None = None
-    """A cache that is shared with other machines."""
+    """Cache shared with other machines."""

@@ -1,8 +1,8 @@
-"""All that the schema refuses in one file, not only the first fault.
+"""Report all schema errors of a file, not only the first.
 
 msgspec stops at its first error. This walks the same types over the same data, reports every
-fault, and puts a neutral value of the right type where a bad one stood, so that the checks
-across keys can still run over the rest.
+error, and replaces an invalid value by a placeholder of the right type, so that the checks across
+keys still run on the rest.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Checked(msgspec.Struct, Generic[T], frozen=True):
-    """A table as far as it could be read.
+    """A table with its errors.
 
-    ``value`` is whole: where the file was wrong it holds neutral values, whose paths are
-    ``broken`` and say nothing about what the author meant.
+    ``value`` is complete: invalid values are replaced by placeholders, whose paths are
+    ``broken``.
     """
 
     value: T
@@ -33,18 +33,18 @@ class Checked(msgspec.Struct, Generic[T], frozen=True):
 
 
 def check_schema(data: dict[str, object], table: type[T]) -> Checked[T]:
-    """Return the table that ``data`` holds, and every way in which it is not one.
+    """Return the table in ``data``, and all its schema errors.
 
-    There are findings exactly when msgspec refuses ``data``.
+    There are findings exactly if msgspec rejects ``data``.
     """
     walk = _Walk()
     value = walk.read(data, inspect.type_info(table), ())
     if not walk.findings:
-        # The walk knows fewer limits than msgspec, which has the last word.
+        # The walk checks fewer limits than msgspec, which decides.
         try:
             msgspec.convert(data, table)
         except msgspec.ValidationError as error:
-            walk.findings.append(Finding((), f"The file is not a {table.__name__}: {error}."))
+            walk.findings.append(Finding((), f"Invalid {table.__name__}: {error}."))
     return Checked(cast("T", value), tuple(walk.findings), frozenset(walk.broken))
 
 
@@ -54,7 +54,7 @@ class _Walk:
         self.broken: set[Path] = set()
 
     def read(self, value: object, kind: inspect.Type, path: Path) -> object:
-        """Return ``value`` as ``kind``, or a neutral value of it after telling why not."""
+        """Return ``value`` as ``kind``, or a placeholder after reporting why not."""
         described, kind = kind, _present(kind)
         if not _accepts(value, kind):
             return self._refuse(value, described, path)
@@ -85,12 +85,12 @@ class _Walk:
             meant = closest(key, sorted(absent))
             self._tell(
                 (*path, key),
-                f"The key {quoted(key)} is unknown {_within(path)}" + did_you_mean(meant),
+                f"Unknown key {quoted(key)} {_within(path)}" + did_you_mean(meant),
                 expected=f"one of {listing(fields)}",
                 found=quoted(key),
             )
             if meant:
-                # A misspelt key is one fault, not also a missing key; what it holds is read.
+                # A misspelt key is one error, not also a missing key; its value is still checked.
                 absent.discard(meant)
                 self.broken.add((*path, meant))
                 written[meant] = key
@@ -102,7 +102,7 @@ class _Walk:
             self.broken.add((*path, name))
             self._tell(
                 (*path, name),
-                f"The key '{name}' is missing {_within(path)}.",
+                f"Missing key '{name}' {_within(path)}.",
                 expected=_described(fields[name].type),
                 hint=key_docs(kind.cls).get(name, ""),
             )
@@ -117,7 +117,7 @@ class _Walk:
             meant = closest(value, [known for known in present.values if isinstance(known, str)])
         self._tell(
             path,
-            f"The value of {dotted(path)} is wrong" + did_you_mean(meant),
+            f"Invalid value of {dotted(path)}" + did_you_mean(meant),
             expected=_described(kind),
             found=shown(value),
         )
@@ -136,11 +136,11 @@ class _Walk:
 
 
 def _within(path: Path) -> str:
-    return f"in [{dotted(path)}]" if path else "at the top of the file"
+    return f"in [{dotted(path)}]" if path else "at the top level"
 
 
 def _present(kind: inspect.Type) -> inspect.Type:
-    """Return X of ``X | None``: TOML has no null, so a key that is written is an X."""
+    """Return X of ``X | None``: TOML has no null, so a key that is present is an X."""
     if isinstance(kind, inspect.Metadata):
         return _present(kind.type)
     if isinstance(kind, inspect.UnionType):
@@ -149,7 +149,7 @@ def _present(kind: inspect.Type) -> inspect.Type:
 
 
 def _accepts(value: object, kind: inspect.Type) -> bool:
-    """Return whether a value is right on its outside: its own type and limits, not its items'."""
+    """Return whether a value has the right type and limits, without checking its items."""
     match kind, value:
         case inspect.StructType(), dict():
             return True
@@ -176,10 +176,10 @@ def _accepts(value: object, kind: inspect.Type) -> bool:
 
 
 def _is_within(value: float, kind: inspect.IntType | inspect.FloatType) -> bool:
-    # A whole number of that many bits is no float at all.
+    # An integer of that many bits does not fit a float.
     if isinstance(kind, inspect.FloatType) and isinstance(value, int) and value.bit_length() > 1023:
         return False
-    # Written so that NaN, which no comparison holds for, is outside.
+    # Written so that NaN, for which no comparison holds, is outside.
     return (
         (kind.gt is None or value > kind.gt)
         and (kind.ge is None or value >= kind.ge)
@@ -188,7 +188,7 @@ def _is_within(value: float, kind: inspect.IntType | inspect.FloatType) -> bool:
 
 
 def _neutral(kind: inspect.Type) -> object:
-    """Return a value of the type; it need not keep the type's limits."""
+    """Return a placeholder of the type; it may violate the type's limits."""
     kind = _present(kind)
     match kind:
         case inspect.StructType():
@@ -210,11 +210,11 @@ def _neutral(kind: inspect.Type) -> object:
             return 1.0
         case inspect.StrType(min_length=least):
             return "?" * (least or 0)
-    raise TypeError(f"the schema uses a type without a neutral value: {kind}")
+    raise TypeError(f"no placeholder for the schema type {kind}")
 
 
 def _described(kind: inspect.Type) -> str:
-    """Return what a value of the type looks like, with its article."""
+    """Return a description of the type's values, with an article."""
     match kind:
         case inspect.Metadata(type=inner, extra_json_schema=extra):
             return str((extra or {}).get("description") or _described(inner))
@@ -234,12 +234,12 @@ def _described(kind: inspect.Type) -> str:
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
-            return "a whole number" + _limits(kind)
+            return "an integer" + _limits(kind)
         case inspect.FloatType():
             return "a number" + _limits(kind)
         case inspect.StrType(min_length=least):
-            return "a text" + (" that is not empty" if least else "")
-    raise TypeError(f"the schema uses a type without words: {kind}")
+            return "a string" + (" that is not empty" if least else "")
+    raise TypeError(f"no description of the schema type {kind}")
 
 
 def _limits(kind: inspect.IntType | inspect.FloatType) -> str:

@@ -1,4 +1,4 @@
-"""Sources: where they are, how they are pinned, and that every source which is named exists."""
+"""Validation of sources: their URLs and digests, and that every named source exists."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _DIGESTS = ("sha256", "sha384", "sha1")
 def check_sources(
     sources: Mapping[str, Source], knows: Known, table: str = "source"
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the addresses, digests and sizes of the sources of a table.
+    """Yield errors in the URLs, digests and sizes of a table's sources.
 
-    Of the project's own files only those in ``source`` may go without a digest.
+    Only project files in ``source`` may omit the digest.
     """
-    excused = "Only a source whose one address is a file: may go without."
+    excused = "Only a source with a single file: URL may omit it."
     for name, source in sources.items():
         path = (table, name)
         for index, url in enumerate(source.urls):
             if fault := address_fault(url):
                 where = (*path, "urls", str(index))
-                message = "The address cannot be used."
+                message = "Unsupported URL."
                 yield Finding(where, message, fault, shown(url))
         if not all(knows(*path, key) for key in ("urls", "size", *_DIGESTS)):
             continue
@@ -35,17 +35,17 @@ def check_sources(
         if not local and not any(getattr(source, key) for key in _DIGESTS):
             yield Finding(
                 path,
-                f"The source '{dotted((name,))}' has no digest.",
+                f"Source '{dotted((name,))}' has no digest.",
                 "sha256, or the publisher's sha384 or sha1 and a size",
                 hint=excused if table == "source" else "",
             )
         elif not local and source.sha256 is None and source.size is None:
-            message = f"The source '{dotted((name,))}' has no sha256, so it needs its size."
-            yield Finding(path, message, "size = the count of bytes")
+            message = f"Source '{dotted((name,))}' has neither sha256 nor size."
+            yield Finding(path, message, "size = number of bytes")
 
 
 def check_references(fixture: Fixture, knows: Known) -> Iterator[Finding]:
-    """Yield every key that names a source which the fixture does not declare."""
+    """Yield every key that names an undeclared source."""
     if not knows("source"):
         return
     for path, name in named_sources(fixture):
@@ -53,7 +53,7 @@ def check_references(fixture: Fixture, knows: Known) -> Iterator[Finding]:
             meant = closest(name, fixture.source)
             yield Finding(
                 path,
-                f"The source {quoted(name)} does not exist" + did_you_mean(meant),
+                f"No source named {quoted(name)}" + did_you_mean(meant),
                 f"one of {listing(fixture.source)}",
                 quoted(name),
             )

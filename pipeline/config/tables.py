@@ -1,4 +1,4 @@
-"""What every table of a config is made of: the base of the tables, and the kinds of value."""
+"""Base class and value types of all config tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 import msgspec
 
-# The largest float32: what is larger, infinite or not a number has no place in a tensor.
+# The largest float32: larger numbers, infinity and NaN are not valid in a tensor.
 _LARGEST = 3.4028234663852886e38
-# Whole numbers up to here are exact in every reader of JSON.
+# Integers up to here are exact in every JSON reader.
 _EXACT = 2**53
 
-# `(?!\n)` since Python's `$` lets a last newline pass.
+# `(?!\n)` because Python's `$` also matches before a final newline.
 Sha256 = Annotated[
     str,
     msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="64 lower-case hex digits"),
@@ -42,4 +42,4 @@ Bytes = Annotated[
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A TOML table: a frozen value whose unknown keys are refused."""
+    """A TOML table: an immutable value that rejects unknown keys."""

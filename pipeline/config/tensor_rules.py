@@ -1,4 +1,4 @@
-"""What a tensor's table must say, so that nothing about its bytes is left to a guess."""
+"""Validation of a tensor's table, so that nothing about its bytes is guessed."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _BOUNDS = {
 
 
 def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Finding]:
-    """Return what is wrong with a tensor of ``dims``; paths are relative to its table.
+    """Return the errors in a tensor of shape ``dims``; paths are relative to its table.
 
-    ``name`` is how messages call it, such as ``tensor.cat.data``.
+    ``name`` is its name in messages, such as ``tensor.cat.data``.
     """
     given = [key for key in _MADE_OF if getattr(tensor, key) is not None]
     if len(given) != 1:
-        message = f"[{name}] needs one thing that it is made of."
+        message = f"[{name}] needs exactly one origin."
         return [Finding((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
     rules = {
         "image": _image,
@@ -49,8 +49,8 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Findi
 def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
     for key in _OF_IMAGES:
         if getattr(tensor, key) is None:
-            message = f"[{name}] has a picture but no {key}."
-            yield Finding((), message, key, hint="Nothing about a picture is guessed: say it.")
+            message = f"[{name}] has an image but no {key}."
+            yield Finding((), message, key, hint="Nothing about an image is guessed: set it.")
     if tensor.colour is not None and tensor.layout is not None:
         yield from _axes(tensor, dims, name)
     yield from _framing(tensor, dims)
@@ -62,25 +62,25 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding
         for key in ("rows", "columns"):
             span = getattr(tensor.crop, key)
             if span is not None and not 0 <= span[0] < span[1]:
-                message = f"The {key} of the crop hold nothing."
-                expected = "first < one past the last, from 0"
+                message = f"The {key} of the crop are empty."
+                expected = "first < end, from 0"
                 yield Finding(("crop", key), message, expected, f"{span[0]} to {span[1]}")
 
 
 def _whole_picture(tensor: Tensor) -> Iterator[Finding]:
     if tensor.range == "0-1":
-        message = f"Whole numbers of type {tensor.type} cannot hold the range 0-1."
+        message = f"Integers of type {tensor.type} cannot represent the range 0-1."
         yield Finding(("range",), message, "0-255", "0-1")
     if tensor.scale:
-        message = f"Whole numbers of type {tensor.type} take no scale."
-        yield Finding(("scale",), message, hint="Use f32, or put it into the model.")
+        message = f"scale does not apply to integers of type {tensor.type}."
+        yield Finding(("scale",), message, hint="Use f32, or set the scale in the model.")
     low, high = _BOUNDS[tensor.type]
     means = tensor.mean or (0.0,)
     if not all(mean == int(mean) and low <= -mean <= 255 - mean <= high for mean in means):
-        message = f"The bytes of a picture, less the mean, do not fit into {tensor.type}."
+        message = f"Pixel values minus the mean do not fit into {tensor.type}."
         expected = {"u8": "no mean", "i8": "a mean of 128 for each channel"}
         found = ", ".join(f"{mean:g}" for mean in tensor.mean) or "no mean"
-        yield Finding(("mean",), message, expected.get(tensor.type, "whole numbers"), found)
+        yield Finding(("mean",), message, expected.get(tensor.type, "integers"), found)
 
 
 def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
@@ -90,15 +90,15 @@ def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]
     shown = "x".join(map(str, dims))
     singles = [axis for axis in layout if axis in "ND"]
     if len(dims) != len(layout) or any(dims[layout.index(axis)] != 1 for axis in singles):
-        message = f"[{name}] is one picture, which does not fit an input of this shape."
+        message = f"[{name}] is one image, which does not fit the input's shape."
         expected = "x".join("1" if axis in "ND" else axis for axis in layout)
         yield Finding(("image",), message, expected, shown)
     elif "C" not in layout:
         if channels != 1:
-            message = f"A layout without channels holds grey, and not {tensor.colour}."
+            message = f"A layout without channels needs GRAY, not {tensor.colour}."
             yield Finding(("layout",), message, "a layout with C", layout)
     elif dims[layout.index("C")] != channels:
-        message = f"{tensor.colour} in {tensor.layout} has {channels} channels; the input has not."
+        message = f"{tensor.colour} in {tensor.layout} needs {channels} channels."
         expected = f"{channels} at axis {tensor.layout.index('C')} of {shown}"
         found = str(dims[tensor.layout.index("C")])
         yield Finding(("layout",), message, expected, found)
@@ -107,23 +107,23 @@ def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]
 def _framing(tensor: Tensor, dims: tuple[int, ...]) -> Iterator[Finding]:
     for key, fit in (("shorter", "centre"), ("padding", "pad")):
         if getattr(tensor, key) is not None and tensor.fit != fit:
-            message = f"The {key} belongs to another fit."
+            message = f"{key} does not apply to this fit."
             yield Finding((key,), message, f"fit = '{fit}'", f"fit = '{tensor.fit}'")
     fits = tensor.layout is not None and len(tensor.layout) == len(dims)
     sides = [dims[(tensor.layout or "").index(axis)] for axis in "HW"] if fits else [0]
     if tensor.shorter is not None and tensor.fit == "centre" and tensor.shorter < max(sides):
-        message = "The shorter side would be shorter than what is kept of it."
+        message = "shorter is less than the size of the input."
         yield Finding(("shorter",), message, f"at least {max(sides)}", str(tensor.shorter))
     if tensor.colour == "RGBA" and tensor.background is not None:
-        message = "RGBA keeps what is transparent, and lays it on nothing."
+        message = "background does not apply to RGBA, which keeps transparency."
         yield Finding(("background",), message, hint="Remove it, or use RGB.")
     if tensor.decode == "fast":
         if tensor.resize is not None and not tensor.resize.startswith("pillow-"):
-            message = "A picture that is decoded fast needs a kernel that smooths what it shrinks."
-            yield Finding(("decode",), message, "a kernel of Pillow's", tensor.resize)
+            message = "decode = 'fast' needs an antialiasing kernel."
+            yield Finding(("decode",), message, "a pillow-* kernel", tensor.resize)
         if tensor.crop is not None:
-            message = "A picture that is decoded fast has other rows and columns."
-            yield Finding(("crop",), message, hint="Remove the crop, or decode exactly.")
+            message = "decode = 'fast' cannot be combined with crop."
+            yield Finding(("crop",), message, hint="Remove the crop, or set decode = 'exact'.")
 
 
 def _channels(tensor: Tensor, channels: int) -> Iterator[Finding]:
@@ -146,7 +146,7 @@ def _content(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Findi
     yield from _without_a_picture(tensor, name, "the content of a file")
     content, size = tensor.content, math.prod(dims)
     if content.head + content.tail != size:
-        message = "The bytes of the content do not fill the input."
+        message = "The content does not fill the input."
         found = f"{content.head} + {content.tail}"
         yield Finding(("content",), message, f"head + tail = {size}", found)
     yield from _whole(tensor, ("content", "pad"), float(content.pad))
@@ -179,7 +179,7 @@ def _noise(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Findin
     yield from _without_a_picture(tensor, name, "noise")
     noise = tensor.noise
     if noise.low > noise.high:
-        message = "The noise has its greatest number below its least."
+        message = "The noise has high below low."
         yield Finding(("noise", "high"), message, f"at least {noise.low:g}", f"{noise.high:g}")
     for key in ("low", "high"):
         yield from _whole(tensor, ("noise", key), getattr(noise, key))
@@ -192,15 +192,15 @@ def _between_ones(tensor: Tensor, what: str) -> Iterator[Finding]:
 
 
 def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Finding]:
-    """Yield why an element cannot hold a value exactly."""
+    """Yield an error if an element cannot represent a value exactly."""
     if tensor.type == "f16" and abs(value) > _LARGEST_F16:
-        yield Finding(path, "The number is too large for f16.", f"at most {_LARGEST_F16}")
+        yield Finding(path, "Number too large for f16.", f"at most {_LARGEST_F16}")
     if tensor.type not in _BOUNDS:
         return
     low, high = _BOUNDS[tensor.type]
     if value != int(value) or not low <= value <= high:
-        message = f"An element of type {tensor.type} cannot hold the number."
-        yield Finding(path, message, f"a whole number from {low} to {high}", f"{value:g}")
+        message = f"Type {tensor.type} cannot represent the number."
+        yield Finding(path, message, f"an integer from {low} to {high}", f"{value:g}")
 
 
 def _signal(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
@@ -209,7 +209,7 @@ def _signal(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Findi
     yield from _between_ones(tensor, "signal")
     highest = max(tensor.signal.frequencies) * tensor.signal.harmonics
     if highest * 2 >= tensor.signal.rate:
-        message = "The highest harmonic cannot be told apart at this rate."
+        message = "The highest harmonic exceeds the Nyquist frequency."
         yield Finding(
             ("signal",),
             message,

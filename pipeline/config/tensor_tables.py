@@ -1,4 +1,4 @@
-"""What a config may say of a tensor: the picture or signal, and the way to its bytes."""
+"""Tables of a tensor: its origin, and the conversion to its bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kernel = Literal[
     "pillow-lanczos",
     "nearest",
 ]
-# Every axis at most once, height and width among them.
+# Each axis at most once, and H and W required.
 Layout = Annotated[
     str,
     msgspec.Meta(
@@ -31,160 +31,160 @@ Colour = tuple[Byte, Byte, Byte]
 
 
 class Crop(Table, frozen=True):
-    """The part of a picture that is kept, in pixels: first and one past the last."""
+    """The part of an image to keep, in pixels: first, and one past the last."""
 
     rows: tuple[int, int] | None = None
-    """The first row and one past the last."""
+    """First row, and one past the last."""
     columns: tuple[int, int] | None = None
-    """The first column and one past the last."""
+    """First column, and one past the last."""
 
 
 class Signal(Table, frozen=True):
-    """A synthesised sound: for each frequency a sum of sines at h × f with amplitude 1/h.
+    """A synthesised sound: for each frequency f a sum of sines at h × f with amplitude 1/h.
 
-    ``rate`` is in samples a second, ``frequencies`` in hertz; ``peak`` is the largest magnitude
+    ``rate`` is in samples per second, ``frequencies`` in hertz; ``peak`` is the largest magnitude
     of the result.
     """
 
     rate: Count
-    """Samples a second."""
+    """Samples per second."""
     frequencies: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
-    """The fundamental frequencies, in hertz."""
+    """Fundamental frequencies, in hertz."""
     harmonics: Count
-    """How many sines each frequency has, the fundamental among them."""
+    """Number of sines per frequency, including the fundamental."""
     peak: Annotated[float, msgspec.Meta(gt=0, le=1)]
-    """The largest magnitude of the result."""
+    """Largest magnitude of the result."""
 
 
 class Content(Table, frozen=True):
-    """The first and the last bytes of a file, as numbers from 0 to 255.
+    """The first and last bytes of a file, as numbers from 0 to 255.
 
-    A file that is shorter is filled up with ``pad``, after its first and before its last bytes.
+    A shorter file is padded with ``pad``, after its first and before its last bytes.
     """
 
     source: Text
-    """The source that holds the file."""
+    """Source of the file."""
     head: Index
-    """How many of its first bytes."""
+    """Number of first bytes."""
     tail: Index = 0
-    """How many of its last bytes, after those."""
+    """Number of last bytes, after those."""
     pad: Index = 0
-    """The number that stands for no byte."""
+    """Padding value."""
     strip: bool = False
-    """Whether white space at both ends of the file is left out first."""
+    """Whether to strip white space at both ends of the file first."""
 
 
 class StoredArray(Table, frozen=True):
-    """An array that NumPy saved, of the shape of the input: .npy, or a member of .npz."""
+    """An array saved by NumPy, in the shape of the input: .npy, or a member of .npz."""
 
     source: Text
-    """The source that holds the file."""
+    """Source of the file."""
     member: Text | None = None
-    """The array of a .npz file."""
+    """Name of the array in a .npz file."""
 
 
 class TokenText(Table, frozen=True):
-    """A text as numbers: each word's line in a vocabulary, counted from 0."""
+    """A text as numbers: the line of each word in a vocabulary, counted from 0."""
 
     source: Text
-    """The source that holds the text, in UTF-8."""
+    """Source of the text, in UTF-8."""
     vocabulary: Text
-    """The source with the words, one a line."""
+    """Source of the words, one per line."""
     pad: Index = 0
-    """The number that fills up a text that is too short."""
+    """Padding number for a short text."""
     unknown: Index | None = None
-    """The number of words that the vocabulary does not have; without it they are errors."""
+    """Number for words that are not in the vocabulary; without it they are errors."""
     lower: bool = False
-    """Whether words are looked up in lower case."""
+    """Whether to look up words in lower case."""
 
 
 class Sound(Table, frozen=True):
-    """A part of a WAV file, one channel, resampled; silence follows where it is too short."""
+    """A part of a WAV file, one channel, resampled; padded with silence if too short."""
 
     source: Text
-    """The source that holds the file."""
+    """Source of the file."""
     rate: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)]
-    """Samples a second of the tensor."""
+    """Samples per second of the tensor."""
     start: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
-    """Where the part begins, in seconds."""
+    """Start of the part, in seconds."""
     channel: Index | None = None
-    """The channel that is taken, counted from 0; without it the average of all."""
+    """Channel to use, counted from 0; without it the average of all."""
 
 
 class Noise(Table, frozen=True):
-    """Numbers drawn from a seed, evenly between two bounds."""
+    """Uniform random numbers from a seed."""
 
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
-    """What they are drawn from."""
+    """Seed of the random numbers."""
     low: Number = 0.0
-    """The least of them."""
+    """Smallest number."""
     high: Number = 1.0
-    """The greatest of whole numbers, and what other numbers stay below."""
+    """Largest number for integer types; exclusive upper bound for other types."""
 
 
 class Tensor(Table, frozen=True):
     """The bytes for one model input; nothing is guessed.
 
-    They are made from a picture, a signal, a sound, an array, a text, the content of a file, noise,
+    They are made from an image, a signal, a sound, an array, a text, the content of a file, noise,
     or one number.
 
-    A picture needs ``image`` (a source), ``colour``, ``layout``, ``resize`` and ``range``, the
+    An image needs ``image`` (a source), ``colour``, ``layout``, ``resize`` and ``range``, the
     values that 0 and 255 become. ``mean`` and ``scale`` are then applied per channel, in
     ``colour`` order, in float32: ``(x - mean) / scale``.
     """
 
     type: ElementType
-    """The type of the elements in the file."""
+    """Element type of the file."""
     image: Text | None = None
-    """The source that holds the picture."""
+    """Source of the image."""
     crop: Crop | None = None
-    """The part of the picture that is kept."""
+    """Part of the image to keep."""
     rotate: Literal[0, 90, 180, 270] = 0
-    """How far the picture is turned, in degrees."""
+    """Rotation of the image, in degrees."""
     resize: Kernel | None = None
-    """The kernel that brings the picture to the size of the input."""
+    """Kernel for resizing to the size of the input."""
     fit: Literal["stretch", "centre", "pad"] = "stretch"
-    """Whether another aspect is stretched, cut off around the centre, or padded."""
+    """How to handle another aspect ratio: stretch, crop around the centre, or pad."""
     shorter: Count | None = None
-    """For fit centre: the length that the shorter side is resized to before the rest is cut off."""
+    """For fit centre: length to resize the shorter side to before cropping."""
     padding: Colour | None = None
-    """For fit pad: the red, green and blue of what is added; black if not given."""
+    """For fit pad: red, green and blue of the padding; black if not given."""
     background: Colour | None = None
-    """The red, green and blue that a transparent picture is laid on; black if not given."""
+    """Red, green and blue behind transparent pixels; black if not given."""
     profile: Literal["ignore", "apply"] = "ignore"
-    """Whether the colours are those that the picture's ICC profile means, in sRGB."""
+    """Whether to convert the colours to sRGB by the image's ICC profile, or ignore it."""
     decode: Literal["exact", "fast"] = "exact"
     """Whether a JPEG may be decoded at a smaller size, at least twice that of the tensor."""
     pixels: Count | None = None
-    """The most pixels that the picture may have; some 89 million, Pillow's limit, if not given."""
+    """Maximum number of pixels of the image; about 89 million, Pillow's limit, if not given."""
     colour: Literal["RGB", "BGR", "GRAY", "RGBA"] | None = None
-    """The order of the channels."""
+    """Channel order."""
     layout: Layout | None = None
-    """The order of the axes: batch N, channels C, depth D, height H, width W."""
+    """Axis order: batch N, channels C, depth D, height H, width W."""
     range: Literal["0-255", "0-1"] | None = None
-    """The values that the bytes 0 and 255 of the picture become."""
+    """Values that the bytes 0 and 255 of the image become."""
     mean: tuple[Number, ...] = ()
-    """What is subtracted from each channel."""
+    """Value to subtract from each channel."""
     scale: tuple[Positive, ...] = ()
-    """What each channel is then divided by."""
+    """Value to then divide each channel by."""
     signal: Signal | None = None
-    """A synthesised sound in the place of a picture."""
+    """A synthesised sound instead of an image."""
     content: Content | None = None
-    """The bytes of a file in the place of a picture."""
+    """The bytes of a file instead of an image."""
     sound: Sound | None = None
-    """A WAV file in the place of a picture."""
+    """A WAV file instead of an image."""
     array: StoredArray | None = None
-    """An array that NumPy saved in the place of a picture."""
+    """An array saved by NumPy instead of an image."""
     text: TokenText | None = None
-    """The words of a text in the place of a picture."""
+    """The words of a text instead of an image."""
     noise: Noise | None = None
-    """Numbers from a seed in the place of a picture."""
+    """Random numbers instead of an image."""
     constant: Number | None = None
-    """One number for every element in the place of a picture."""
+    """One number for every element instead of an image."""
 
 
 def sources_of(tensor: Tensor) -> dict[tuple[str, ...], str]:
-    """Return the sources that a tensor is made of, each under the path of its key."""
+    """Return the sources of a tensor, by the path of the key that names each."""
     named: dict[tuple[str, ...], str | None] = {("image",): tensor.image}
     for key in ("content", "sound", "array", "text"):
         if (table := getattr(tensor, key)) is not None:

@@ -1,4 +1,4 @@
-"""Variants: the fixtures that one config makes of its model in other precisions."""
+"""Expand the variants of a fixture: the same model in other precisions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pipeline.config.rules import fixture_findings, name_fault
 from pipeline.config.schema import Fixture, Variant
 from pipeline.config.wording import Path, quoted
 
-# What a variant's own table can be at fault for; else it is the fixture's.
+# Keys that a variant's own table can set; errors elsewhere are the fixture's.
 _OF_MODEL = ("precision", "loss")
 _OF_FIXTURE = ("golden", "expect", "calibration")
 
 
 def variants(name: str, fixture: Fixture) -> Mapping[str, Fixture]:
-    """Return the variants of a fixture as fixtures, each under its full name.
+    """Return the variants of a fixture as fixtures, by their full names.
 
     The variant ``f16`` of ``squeezenet`` is ``squeezenet-f16``.
     """
@@ -32,9 +32,9 @@ def variant_findings(
     guests: Collection[str],
     broken: Collection[Path],
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the variants of a fixture, and is not with the fixture itself.
+    """Yield errors in the variants of a fixture that the fixture itself does not have.
 
-    ``fixtures`` and ``guests`` are the names that have files of their own.
+    ``fixtures`` and ``guests`` are the names that have their own files.
     """
     if not fixture.variant or ("variant",) in broken:
         return
@@ -42,9 +42,9 @@ def variant_findings(
     for key, variant in fixture.variant.items():
         path, full = ("variant", key), f"{name}-{key}"
         if fault := name_fault(full):
-            yield Finding(path, "The variant has a name that cannot be used.", fault, quoted(full))
+            yield Finding(path, "Invalid variant name.", fault, quoted(full))
         if full in fixtures:
-            message = "The variant has the name of another fixture."
+            message = "The variant's name is that of another fixture."
             yield Finding(path, message, found=f"configs/fixtures/{full}.toml")
         if path in broken:
             continue
@@ -70,13 +70,13 @@ def _varied(fixture: Fixture, key: str, variant: Variant) -> Fixture:
 
 
 def _placed(key: str, path: Path) -> Path:
-    """Return the path of a variant's key by its path in the fixture that it makes."""
+    """Return a path in the variant's table for a path in the expanded fixture."""
     if path[:1] == ("model",) and path[1:2] and path[1] in _OF_MODEL:
         return ("variant", key, *path[1:])
     return ("variant", key, *(path if path[0] in _OF_FIXTURE else ()))
 
 
 def _broken(key: str, broken: Collection[Path]) -> Collection[Path]:
-    """Return the broken paths of the fixture that a variant makes."""
+    """Return the broken paths of the expanded fixture."""
     own = {path[2:] for path in broken if path[:2] == ("variant", key)}
     return {*broken, *(("model", *path) if path[0] in _OF_MODEL else path for path in own)}

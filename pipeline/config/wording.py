@@ -1,4 +1,4 @@
-"""How findings name keys, values and types: in the words of TOML."""
+"""Format keys, values and types in error messages, in TOML's terms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Path = tuple[str, ...]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
 _MOST_NAMES = 20
-# Python refuses to write out whole numbers of more than some thousand digits.
+# Python refuses to format integers of more than some thousand digits.
 _WRITABLE_BITS = 1024
 
 
 def dotted(path: Path) -> str:
-    """Return a key path as TOML writes it.
+    """Return a key path as TOML.
 
     >>> dotted(("tensor", "cat", "input:0"))
     "tensor.cat.'input:0'"
@@ -24,7 +24,7 @@ def dotted(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""Return a text in quotes, cut to one short line, with what cannot be shown as codes.
+    r"""Return a quoted text, shortened to one line, with non-printable characters escaped.
 
     >>> quoted("cat\x1b[2J")
     "'cat\\x1b[2J'"
@@ -33,7 +33,7 @@ def quoted(text: str) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    """Return names in order, or 'none'.
+    """Return sorted names, or 'none'.
 
     >>> listing(["weights", "topology"])
     'topology, weights'
@@ -44,32 +44,32 @@ def listing(names: Iterable[str]) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return the known name that ``word`` was most likely meant to be, or ''."""
+    """Return the known name closest to ``word``, or ''."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def did_you_mean(name: str) -> str:
-    """Return the end of a sentence: a question that offers ``name`` if there is one.
+    """Return the end of a sentence: a suggestion of ``name``, if there is one.
 
-    >>> "The source 'bleu' does not exist" + did_you_mean(closest("bleu", ["blue", "red"]))
-    "The source 'bleu' does not exist; did you mean 'blue'?"
+    >>> "No source named 'bleu'" + did_you_mean(closest("bleu", ["blue", "red"]))
+    "No source named 'bleu'; did you mean 'blue'?"
     """
     return f"; did you mean {quoted(name)}?" if name else "."
 
 
 def shown(value: object) -> str:
-    """Return what a reader of the file sees there, cut to one short line.
+    """Return a value as text, shortened to one line.
 
     >>> shown("big"), shown(2.5), shown([1, 2]), shown({})
-    ("the text 'big'", 'the number 2.5', 'an array of 2', 'a table')
+    ("the string 'big'", 'the number 2.5', 'an array of 2', 'a table')
     """
     match value:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"the text {quoted(value)}"
+            return f"the string {quoted(value)}"
         case int() if value.bit_length() > _WRITABLE_BITS:
             return "a number of hundreds of digits"
         case int() | float():
@@ -86,9 +86,9 @@ def _cut(text: str) -> str:
 
 
 def compared(given: Iterable[str], wanted: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the unknown names, each with the one it was meant to be, and the missing ones.
+    """Return the unknown names, each with its closest missing name, and the missing names.
 
-    A misspelt name is one fault: what it was meant to be is then not missing.
+    A misspelt name is one error: its intended name is then not missing.
     """
     missing = sorted(set(wanted) - set(given))
     unknown: dict[str, str] = {}

@@ -1,5 +1,4 @@
-"""What this machine has, and what of it a project would miss.
+"""Checks of this machine and of a project's configuration: `wasi-nn doctor`.
 
-Nothing outside the standard library is imported before it is needed: the doctor is asked when
-something is broken.
+Third-party packages are imported only where they are used: one of them may be what is broken.
 """

@@ -1,4 +1,4 @@
-"""A question to a Python of its own: what crashes or hangs when it is imported ends there."""
+"""Run a snippet in another Python process, so that a crash or hang while importing stays there."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SECONDS = 60.0
 
 
 class NoAnswer(Exception):
-    """The program did not end well; the text is the last that it said."""
+    """The snippet failed; the text is the last line of its stderr."""
 
 
 def asked(program: str) -> str:
-    """Return what a Python program prints, run as from an empty folder; raises NoAnswer."""
+    """Return what a Python snippet prints, run from an empty folder; raises NoAnswer."""
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
         try:
             done = subprocess.run(

@@ -17,12 +17,12 @@ _FIX = "pip install --force-reinstall openvino; its CPU plug-in needs an x86-64 
 
 
 def devices() -> list[Line]:
-    """Return a line for each device; the CPU is the one that fixtures are verified on."""
+    """Return a line for each device; fixtures are verified on the CPU."""
     try:
         names: dict[str, str] = json.loads(asked(_PROGRAM))
     except (NoAnswer, ValueError) as told:
-        return [lacking("device", "CPU", f"OpenVINO cannot be asked: {told}", _FIX)]
+        return [lacking("device", "CPU", f"OpenVINO fails: {told}", _FIX)]
     lines = [fine("device", device, name) for device, name in sorted(names.items())]
     if "CPU" not in names:
-        lines.append(lacking("device", "CPU", "OpenVINO does not find it", _FIX))
+        lines.append(lacking("device", "CPU", "not found by OpenVINO", _FIX))
     return lines

@@ -1,4 +1,4 @@
-"""Everything that the doctor looks at, in order; each check may fail without the others."""
+"""All checks of the doctor, in order; a check that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AT_ONCE = 4
 
 
 def examine(root: Path) -> Iterator[Line]:
-    """Yield every line about this machine and the project in ``root``, in order, as it is known."""
+    """Yield the lines about this machine and the project in ``root``, in order."""
     configs, told = _configs(root)
     checks: list[tuple[str, Check]] = [
         ("python", interpreter),
@@ -57,18 +57,18 @@ def _guarded(name: str, check: Check) -> list[Line]:
     try:
         return list(check())
     except Exception as error:
-        # What is broken here is what the doctor is for: the other checks may tell why.
-        told = f"this could not be looked at: {type(error).__name__}: {error}"
-        return [lacking(name, "check", told, "Mend what is wrong above, and ask again")]
+        # A broken environment is what the doctor is for: the other checks may show the cause.
+        told = f"check failed: {type(error).__name__}: {error}"
+        return [lacking(name, "check", told, "Fix the problems above and run this again")]
 
 
 def _configs(root: Path) -> tuple[Configs | None, list[Line]]:
-    """Return the configs, or None, and what is to be said of them."""
+    """Return the configs, or None if they are invalid, and the lines about them."""
     from pipeline.errors import ConfigErrors
 
     if not (root / "configs").is_dir():
-        fix = "Run it in the project's folder, where configs/ is"
-        return None, [lacking("config", str(root), "no project here", fix, needed=False)]
+        fix = "Run this in the project's folder (with configs/)"
+        return None, [lacking("config", str(root), "no project found", fix, needed=False)]
     try:
         from pipeline.config.load import load_project
 
@@ -83,12 +83,12 @@ def _configs(root: Path) -> tuple[Configs | None, list[Line]]:
                     + ([f"Expected: {error.expected}."] if error.expected else [])
                     + ([f"Found: {error.found}."] if error.found else [])
                 ),
-                error.hint or "Correct the file",
+                error.hint or "Fix the file",
             )
             for error in errors.errors
         ]
     except Exception as error:
-        told = f"they could not be read: {type(error).__name__}: {error}"
+        told = f"cannot be read: {type(error).__name__}: {error}"
         return None, [lacking("config", "configs", told, "pip install -e .")]
     count = f"{len(configs.fixtures)} fixtures, {len(configs.guests)} guests"
     return configs, [fine("config", "configs", count)]
@@ -105,6 +105,6 @@ def _folders(root: Path, configs: Configs | None) -> dict[str, Path]:
 
         named["fetched"] = cache_folder()
     except ImportError:
-        # The packages are told of elsewhere.
+        # The check of the packages reports this.
         pass
     return named

@@ -1,4 +1,4 @@
-"""One thing that the doctor looked at, and what is to be said of it."""
+"""One result of a check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Fine; a note, of what is optional or may wait; or wrong, of what a plain run needs."""
+    """FINE; NOTE, if only optional features need it; WRONG, if a plain run needs it."""
 
     FINE = "fine"
     NOTE = "note"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What was looked at (``check`` and ``subject``), what was found, and what mends it."""
+    """What was checked (``check``, ``subject``), what was found, and the fix."""
 
     check: str
     subject: str
@@ -27,15 +27,15 @@ class Line:
 
 
 def fine(check: str, subject: str, found: str) -> Line:
-    """Return a line about what is as it should be."""
+    """Return the line of a check that passed."""
     return Line(check, subject, Verdict.FINE, found)
 
 
 def lacking(check: str, subject: str, found: str, fix: str, *, needed: bool = True) -> Line:
-    """Return a line about what is not, which is only a note where it is not ``needed``."""
+    """Return the line of a check that failed: only a note unless ``needed``."""
     return Line(check, subject, Verdict.WRONG if needed else Verdict.NOTE, found, fix)
 
 
 def exit_code(lines: Sequence[Line]) -> int:
-    """Return 1 where something is wrong, else 0."""
+    """Return 1 if any line is WRONG, else 0."""
     return int(any(line.verdict is Verdict.WRONG for line in lines))

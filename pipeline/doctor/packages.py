@@ -1,4 +1,4 @@
-"""The installed packages: whether they fit what we ask of them and what they ask of one another."""
+"""The installed packages: versions against our requirements and each other's, and imports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 NAME = "wasi-nn-pipeline"
 _INSTALL = "pip install -e ."
-# What each is for is told in pyproject.toml; the other extras are for our own tests.
+# pyproject.toml says what each is for; the other extras are for our own tests.
 _EXTRAS = ("buckets", "oci", "dask", "peers")
-# Packages of compiled code, which may be there and yet not load.
+# Packages with compiled code, which may be installed and still fail to load.
 _MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "msgspec": "msgspec",
@@ -32,7 +32,7 @@ _MODULES = {
 
 
 def packages() -> list[Line]:
-    """Return a line for each package that we ask for, and one for each extra that is lacking."""
+    """Return a line for each required package, and one for each extra."""
     try:
         asked_for = distribution(NAME).requires or []
     except PackageNotFoundError:
@@ -40,7 +40,7 @@ def packages() -> list[Line]:
     try:
         from packaging.requirements import Requirement
     except ImportError:
-        return [lacking("package", "packaging", "not installed; versions cannot be read", _INSTALL)]
+        return [lacking("package", "packaging", "not installed; cannot check versions", _INSTALL)]
     requirements = [Requirement(text) for text in asked_for]
     needed = [each for each in requirements if each.marker is None or each.marker.evaluate()]
     with ThreadPoolExecutor(2) as pool:
@@ -59,7 +59,7 @@ def _package(requirement: Requirement) -> Line:
         except NoAnswer as told:
             fix = f"pip install --force-reinstall '{requirement}'"
             return lacking("package", name, f"{version} does not load: {told}", fix)
-    wanted = f", wanted {requirement.specifier}" if requirement.specifier else ""
+    wanted = f", required {requirement.specifier}" if requirement.specifier else ""
     return fine("package", name, f"{version}{wanted}")
 
 
@@ -70,12 +70,12 @@ def _fault(requirement: Requirement) -> str:
     except PackageNotFoundError:
         return "not installed"
     if not requirement.specifier.contains(version, prereleases=True):
-        return f"{version} is installed, {requirement.specifier} is wanted"
+        return f"{version} is installed, {requirement.specifier} is required"
     return ""
 
 
 def _one_another(needed: Sequence[Requirement]) -> Iterator[Line]:
-    """Yield a line for each package whose own needs are not met, among all that are reached."""
+    """Yield a line for each unmet requirement of an installed package, transitively."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -88,7 +88,7 @@ def _one_another(needed: Sequence[Requirement]) -> Iterator[Line]:
                 continue
             if fault := _fault(requirement):
                 fix = f"pip install '{requirement.name}{requirement.specifier}'"
-                yield lacking("package", name, f"it needs {requirement.name}: {fault}", fix)
+                yield lacking("package", name, f"requires {requirement.name}: {fault}", fix)
             elif canonicalize_name(requirement.name) not in seen:
                 seen.add(canonicalize_name(requirement.name))
                 waiting.append(requirement.name)

@@ -1,4 +1,4 @@
-"""Programs that only some things need: other wasi-nn hosts, and a browser."""
+"""Optional programs: other wasi-nn hosts, and a browser."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pipeline.doctor.line import Line, fine, lacking
 
 _OPTIONAL = {
-    "wasmedge": ("`wasi-nn conformance --host wasmedge`", "Install WasmEdge with its wasi-nn"),
-    "iwasm": ("`wasi-nn conformance --host iwasm`", "Install WAMR with its wasi-nn"),
+    "wasmedge": ("`wasi-nn conformance --host wasmedge`", "Install WasmEdge with wasi-nn"),
+    "iwasm": ("`wasi-nn conformance --host iwasm`", "Install WAMR with wasi-nn"),
     "chromium": ("the tests of the report", "On Debian: apt-get install chromium"),
 }
 
 
 def peers() -> Iterator[Line]:
-    """Yield a line for each; none is needed."""
+    """Yield a line for each optional program."""
     for program, (use, fix) in _OPTIONAL.items():
         if path := shutil.which(program):
             yield fine("optional", program, path)
         else:
-            yield lacking("optional", program, f"not here; {use} would use it", fix, needed=False)
+            yield lacking("optional", program, f"not found; used by {use}", fix, needed=False)

@@ -1,4 +1,4 @@
-"""Whether doit finds what we add to it: its commands and its backend are entry points."""
+"""Whether our entry points (doit's commands and backend, and the programs) are installed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _INSTALL = "pip install -e ."
 
 
 def registration(root: Path) -> list[Line]:
-    """Return a line for the commands, the backend and the programs, and one for `doit` itself.
+    """Return a line for each group of entry points, and one for `doit` on the PATH.
 
-    An editable install keeps the entry points that it was made with, so they are held against the
-    pyproject.toml of ``root``, if that is ours.
+    An editable install keeps the entry points of its install time, so they are compared with
+    the pyproject.toml of ``root``, if that is ours.
     """
     try:
         found = distribution(NAME)
@@ -34,11 +34,11 @@ def _group(group: str, found: Distribution, root: Path) -> Line:
     declared = _declared(group, root)
     missing = sorted(declared.keys() - points.keys())
     if missing:
-        told = f"installed before there was {', '.join(missing)}"
+        told = f"outdated install, without {', '.join(missing)}"
         return lacking("plug-in", group, told, _INSTALL)
     for name, point in points.items():
         if name in declared and point.value != declared[name]:
-            told = f"{name} is {point.value}, which was moved to {declared[name]}"
+            told = f"{name} is {point.value}, now {declared[name]}"
             return lacking("plug-in", group, told, _INSTALL)
         if group != "console_scripts":
             try:
@@ -67,7 +67,7 @@ def _program() -> Line:
     named = shutil.which("doit")
     beside = Path(sys.executable).parent
     if named is None or Path(named).parent.resolve() != beside.resolve():
-        told = f"the PATH has {named or 'none'}, which is not that of {beside}"
+        told = f"the PATH has {named or 'none'}, not the one of {beside}"
         fix = "Activate the environment, or run: python -m doit"
         return lacking("plug-in", "doit", told, fix, needed=False)
     return fine("plug-in", "doit", named)

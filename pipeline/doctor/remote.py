@@ -1,4 +1,4 @@
-"""The remote cache, where the project has one."""
+"""The remote cache, if the project configures one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _MOST_SECONDS = 10.0
 
 
 def remote_cache(configs: Configs) -> list[Line]:
-    """Return whether the remote cache answers, and lets us in; it is asked for what it cannot have.
+    """Return whether the remote cache is reachable and accepts our credentials.
 
-    A run goes on without it, but not without the variables that its secrets are in.
+    It is asked for a key that cannot exist.
+
+    Runs continue without the cache, but not without the variables of its secrets.
     """
     from pipeline.store.remote import RemoteFault
     from pipeline.store.remotes import open_remote
@@ -32,7 +34,7 @@ def remote_cache(configs: Configs) -> list[Line]:
         if not os.environ.get(name)
     ]
     if configs.project.offline:
-        return [*lines, fine("remote cache", "reach", "not asked, since the project is offline")]
+        return [*lines, fine("remote cache", "reach", "not checked: the project is offline")]
     token = os.environ.get(remote.token_env) if remote.token_env else None
     try:
         opened = open_remote(remote.url, token=token, seconds=min(remote.seconds, _MOST_SECONDS))
@@ -41,7 +43,7 @@ def remote_cache(configs: Configs) -> list[Line]:
     except PipelineError as error:
         return [*lines, lacking("remote cache", "reach", error.message, error.hint)]
     except RemoteFault as fault:
-        fix = "Correct [remote] url in configs/project.toml, or its token"
-        told = f"{where}: {fault}; runs go on without it"
+        fix = "Fix [remote] url in configs/project.toml, or its token"
+        told = f"{where}: {fault}; runs continue without it"
         return [*lines, lacking("remote cache", "reach", told, fix, needed=fault.final)]
-    return [*lines, fine("remote cache", "reach", f"{where} answers")]
+    return [*lines, fine("remote cache", "reach", f"{where} is reachable")]

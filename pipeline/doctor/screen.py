@@ -1,4 +1,4 @@
-"""A line of the doctor's on a terminal: in columns, or as a short list where it is narrow."""
+"""Print a check's result on a terminal: in columns, or as a list on a narrow one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHECK, _SUBJECT = 12, 22
 
 
 def print_line(line: Line) -> None:
-    """Print it; what was found and the fix are folded in a column of their own."""
+    """Print it; the finding and the fix wrap in a column of their own."""
     console = Console(file=sys.stdout, highlight=False, markup=False)
     sign, colour = _SIGNS[line.verdict]
     told = Text(one_line(line.found), style="" if line.verdict is Verdict.FINE else colour)

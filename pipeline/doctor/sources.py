@@ -1,4 +1,4 @@
-"""The sources of the configs: whether each can be had now, or was had before."""
+"""The sources of the configs: whether each is reachable or already downloaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_NAMES = 2
 
 @dataclass(frozen=True)
 class _Wish:
-    """A source, the names that it goes by, and whether a plain run needs it."""
+    """A source, its names in the configs, and whether a plain run needs it."""
 
     source: Source
     names: tuple[str, ...]
@@ -33,10 +33,10 @@ class _Wish:
 
 
 def sources(configs: Configs) -> list[Line]:
-    """Return a line for each source, once where several fixtures share it.
+    """Return a line for each source, one for a source that several fixtures share.
 
-    All are asked at the same time, and given up after 45 seconds together. A source is fine when
-    one of its addresses answers. In an offline project nothing is asked.
+    All are probed in parallel, with a common deadline of 45 seconds. A source is fine if one of
+    its URLs responds. In an offline project only local files are probed.
     """
     from pipeline.source.downloads import Downloads
     from pipeline.source.reach import downloaded, unreached
@@ -69,9 +69,9 @@ def sources(configs: Configs) -> list[Line]:
 
 
 def answers(questions: Mapping[str, Callable[[], str]], seconds: float) -> dict[str, str]:
-    """Return each question's answer, some at a time; after ``seconds`` those that are missing.
+    """Run the probes in parallel and return their results; after ``seconds`` the rest time out.
 
-    A question that hangs is left behind.
+    A probe that hangs is abandoned.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     told: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
@@ -111,19 +111,19 @@ def _line(wish: _Wish, faults: Sequence[str], kept: Callable[[_Wish], bool]) -> 
     subject = ", ".join(wish.names[:_MOST_NAMES]) + more
     first = next((number for number, fault in enumerate(faults) if not fault), None)
     if first is not None:
-        which = f"; address {first + 1} of {len(urls)}" if len(urls) > 1 else ""
-        here = "is there" if urls[first].startswith("file:") else "answers"
+        which = f"; URL {first + 1} of {len(urls)}" if len(urls) > 1 else ""
+        here = "found" if urls[first].startswith("file:") else "reachable"
         lost = "".join(f"; not {urls[number]}: {faults[number]}" for number in range(first))
         return fine("source", subject, f"{here}: {urls[first]}{which}{lost}")
     told = "; ".join(f"{url}: {fault}" for url, fault in zip(urls, faults, strict=True))
     if kept(wish):
         return fine("source", subject, f"downloaded before; {told}")
-    optional = "" if wish.needed else "; only what is built when it is named needs it"
-    fix = "Correct the address, or add a mirror to its urls; is there a network?"
+    optional = "" if wish.needed else "; only needed by fixtures that are built on request"
+    fix = "Check the network, fix the URL, or add a mirror to `urls`"
     if "offline" in faults:
-        fix = "Set offline = false in configs/project.toml, or run once with a network"
+        fix = "Set offline = false in configs/project.toml, or run once with network access"
     elif urls[0].startswith("file:"):
-        fix = "Put the file there, or correct the path in the config"
+        fix = "Put the file there, or fix the path in the config"
     return lacking("source", subject, f"{told}{optional}", fix, needed=wish.needed)
 
 
@@ -149,7 +149,7 @@ def _declared(configs: Configs) -> Iterable[tuple[str, Source, bool]]:
 
 
 def _place(url: Url) -> str:
-    """Return what is asked for an address: members of one release are asked for together."""
+    """Return the key under which a URL is probed: one for all files of a release."""
     from pipeline.source.urls import NpmUrl, PypiUrl
 
     kind = url.text.partition(":")[0]

@@ -1,4 +1,4 @@
-"""The folders that are written to: whether they can be, and how much room there is."""
+"""The folders that are written to: whether they are writable, and their free space."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _LEAST, _SPARSE = 1 << 30, 5 << 30
 
 
 def folders(named: Mapping[str, Path]) -> list[Line]:
-    """Return a line for each folder, by what it is for.
+    """Return a line for each folder, given by its purpose.
 
-    One that is still to be made is judged by the folder that it will be in.
+    A missing folder is judged by its nearest existing parent.
     """
     return [_folder(subject, path) for subject, path in named.items()]
 
 
 def _folder(subject: str, path: Path) -> Line:
     there = next(each for each in (path, *path.absolute().parents) if each.exists())
-    fix = "Give yourself the right to write there, or name another folder" + _named(subject)
+    fix = "Check owner and mode, or set another folder" + _named(subject)
     try:
         with tempfile.TemporaryFile(dir=there, prefix=".wasi-nn-doctor-"):
             pass
         free = shutil.disk_usage(there).free
     except OSError as error:
-        found = f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
+        found = f"{path} is not writable: {(error.strerror or str(error)).lower()}"
         return lacking("folder", subject, found, fix)
     found = f"{path}, {free / 2**30:.1f} GiB free"
     if free < _SPARSE:
-        fix = "Make room" + (": doit gc --limit 2GiB" if subject == "cache" else _named(subject))
+        fix = "Free space" + (": doit gc --limit 2GiB" if subject == "cache" else _named(subject))
         return lacking("folder", subject, found, fix, needed=free < _LEAST)
     return fine("folder", subject, found)
 

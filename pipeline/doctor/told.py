@@ -1,4 +1,4 @@
-"""What the doctor found: as plain lines, as JSON, and as a table on a terminal."""
+"""The doctor's results as plain lines, as JSON, and as a table on a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def report(root: Path, *, as_json: bool) -> int:
-    """Examine, print, and return the exit code: 1 where something is wrong."""
+    """Run all checks, print the results, and return the exit code: 1 if something is wrong."""
     if as_json:
         lines = list(examine(root))
         print(as_object(lines))
@@ -32,13 +32,13 @@ def report(root: Path, *, as_json: bool) -> int:
 
 
 def as_object(lines: Sequence[Line]) -> str:
-    """Return one JSON object: version, fine, and lines, each with the fields of Line."""
+    """Return one JSON object: version, fine, and lines with the fields of Line."""
     found = {"version": VERSION, "fine": exit_code(lines) == 0, "lines": [asdict(x) for x in lines]}
     return json.dumps(found, indent=2, ensure_ascii=False)
 
 
 def as_text(line: Line) -> str:
-    """Return a line that can be grepped.
+    """Return a line to grep.
 
     >>> as_text(Line("folder", "cache", Verdict.WRONG, "full", "doit gc"))
     'wrong folder cache: full; fix: doit gc'
@@ -48,7 +48,7 @@ def as_text(line: Line) -> str:
 
 
 def closing(lines: Sequence[Line]) -> str:
-    """Return the last line, which names what is wrong.
+    """Return the summary line, which names what is wrong.
 
     >>> closing([Line("folder", "cache", Verdict.WRONG, "full", "doit gc")])
     '1 wrong (folder cache), 0 notes, 0 fine'
@@ -64,7 +64,7 @@ def _shown(lines: Iterator[Line]) -> Iterator[Line]:
     """Print each line and yield it."""
     show = _print_text
     if can_move(sys.stdout):
-        with suppress(ImportError):  # Rich may be what is missing.
+        with suppress(ImportError):  # Rich itself may be missing.
             from pipeline.doctor.screen import print_line as show
     for line in lines:
         show(line)

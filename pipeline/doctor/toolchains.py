@@ -1,4 +1,4 @@
-"""Locked environments of converters, and compilers of guests: there, to be made, or lacking."""
+"""Locked environments of converters and compilers of guests: installed, creatable, or missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def toolchains(configs: Configs) -> Iterator[Line]:
-    """Yield a line for each locked environment; needed are those of a plain run's fixtures."""
+    """Yield a line for each toolchain; those of the default fixtures are needed."""
     from pipeline.toolchain.locked import TOOLCHAINS
 
     needed = {
@@ -32,23 +32,23 @@ def _toolchain(toolchain: Toolchain, configs: Configs, *, needed: bool) -> Line:
 
     name = toolchain.name
     if installed(toolchain):
-        return fine("toolchain", name, f"{toolchain.package} is installed beside us")
+        return fine("toolchain", name, f"{toolchain.package} is installed in this Python")
     lock = configs.root / "configs" / "toolchains" / f"{name}.lock"
     if not lock.is_file():
-        told = f"{lock} is not there"
+        told = f"{lock} does not exist"
         return lacking("toolchain", name, told, "Restore it from the repository", needed=needed)
     folder = environment_folder(toolchain, lock, configs.root / configs.project.toolchains)
     if python_of(folder).exists():
-        return fine("toolchain", name, f"stands in {folder}")
+        return fine("toolchain", name, f"installed in {folder}")
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as scratch:
         found = find_interpreter(toolchain.pythons, Path(scratch))
     make = f"doit toolchain:{name}"
     if found is not None:
-        told = f"to be made when it is needed, on Python {found.version}"
+        told = f"will be created on demand, with Python {found.version}"
         return lacking("toolchain", name, told, make, needed=False)
-    told = f"to be made, but there is no Python {' or '.join(toolchain.pythons)}"
+    told = f"cannot be created: Python {' or '.join(toolchain.pythons)} not found"
     fix = f"uv python install {toolchain.pythons[0]}"
-    # With a network, uv installs it by itself.
+    # With network access, uv installs it.
     return lacking("toolchain", name, told, fix, needed=needed and configs.project.offline)
 
 
@@ -66,7 +66,7 @@ def _used(fixture: Fixture) -> Iterator[str]:
 
 
 def compilers(configs: Configs) -> Iterator[Line]:
-    """Yield a line for each language of guests; needed are those of a plain run's fixtures."""
+    """Yield a line for each guest language; those of the default fixtures are needed."""
     from pipeline.guest.languages import LANGUAGES
 
     programs = {each.guest.program for each in configs.fixtures.values() if each.default}

@@ -1,1 +1,1 @@
-"""Drafts of configs: what a model and photos tell, and what can only be guessed."""
+"""Drafting of configs: what is read from a model and photos, and what is guessed."""

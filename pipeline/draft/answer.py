@@ -1,4 +1,4 @@
-"""What the source model's own framework answers to each case, before anything is converted."""
+"""Run the source model on each case in its own framework, before anything is converted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pipeline.work.action import Job
 
 _SECONDS = 300.0
 _MEMORY = 8 << 30
-# Sizes that lists of classes have; other outputs are classes only if they add up to one.
+# Usual class counts; other outputs are classes only if their values sum to one.
 _CLASSES = (10, 100, 1000, 1001, 21841)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The output that tells classes, its largest value and the class that has it.
+    """The classification output of a model: its largest value, and the class of that.
 
-    ``lead`` is how far the largest is ahead of the second, ``of`` how many classes there are, and
-    ``several`` whether there are other outputs.
+    ``lead`` is the margin over the second largest value, ``of`` the number of classes, and
+    ``several`` whether the model has other outputs.
     """
 
     output: str
@@ -37,10 +37,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What came out for a case: the magnitudes of the outputs, and the class if one is told.
+    """The outputs of one case: their magnitudes, and the predicted class if there is one.
 
-    ``largest`` and ``least`` are of the output where that is greatest and smallest; ``finite``
-    tells that no value is NaN or infinite.
+    ``largest`` and ``least`` are the greatest and smallest of the outputs' peak magnitudes;
+    ``finite`` is whether no value is NaN or infinite.
     """
 
     largest: float
@@ -56,11 +56,11 @@ def ask_source(
     sources: Mapping[str, Path],
     labelled: bool,
 ) -> dict[str, Reply]:
-    """Return what the golden executor answers to each case.
+    """Return the golden executor's outputs for each case.
 
-    It runs in a process of its own, within limits. ``files`` are the model's, ``sources`` those of
-    the tensors. Of an executor that is not installed here nothing is asked. Raises PipelineError
-    (VERIFY, TENSOR, TIME_LIMIT, MEMORY_LIMIT, WORKER) when it cannot run the model.
+    It runs in its own process, within limits. ``files`` are the model's, ``sources`` those of
+    the tensors. Empty for an executor that is not installed here. Raises PipelineError (VERIFY,
+    TENSOR, TIME_LIMIT, MEMORY_LIMIT, WORKER) if it cannot run the model.
     """
     from pipeline.verify.executors import EXECUTORS
     from pipeline.work.pool import Workers
@@ -89,7 +89,7 @@ def ask_source(
 
 
 def answer_cases(job: Job) -> None:
-    """Recipe: write the ``answers`` of cases to a model, as JSON.
+    """Recipe: run a model on its cases and write the ``answers`` as JSON.
 
     Inputs: ``file.<label>`` of the model, ``source.<name>`` of the tensors. Parameters:
     ``fixture``, ``outputs``, and whether there are labels (``labelled``).
@@ -138,7 +138,7 @@ def _reply(outputs: Mapping[str, Any], labelled: object) -> Reply:
 
 
 def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
-    """Return what the source model is fed: the very tensor of the fixture, as an array."""
+    """Return the source model's input: the fixture's tensor, as an array."""
     import numpy
 
     from pipeline.tensor.make import make_tensor
@@ -164,7 +164,7 @@ def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
 
 
 def classes(outputs: Mapping[str, Any], labelled: object) -> Answer | None:
-    """Return the largest of the one output that tells classes, or None where none does.
+    """Return the prediction of the only classification output, or None if there is no such output.
 
     >>> import numpy
     >>> found = classes({"p": numpy.array([[0.1, 0.7, 0.2]]), "box": numpy.ones((1, 4))}, False)

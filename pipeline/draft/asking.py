@@ -1,4 +1,4 @@
-"""How a draft asks for what it cannot know: a person, or the command line that should have said."""
+"""How a draft gets what it cannot guess: from a prompt, or from a command-line option."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipeline.errors import Code, PipelineError
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One question: what is asked, the flag that answers it, and what is taken without an answer.
+    """One question: its text, the option that answers it, and the default answer.
 
-    ``choices`` are the possible answers, each with what it means; none allows any text.
+    ``choices`` maps each allowed answer to its meaning; None allows any text.
     """
 
     text: str
@@ -23,25 +23,25 @@ class Question:
 
 
 class Asker(Protocol):
-    """Who answers."""
+    """Where answers come from."""
 
     def __call__(self, question: Question) -> str:
-        """Return the answer; raises PipelineError (USAGE) where there is none."""
+        """Return the answer; raises PipelineError (USAGE) if there is none."""
         ...
 
 
 def by_person(ask: Asker) -> bool:
-    """Return whether someone answers, so that an answer is known, and no guess."""
+    """Return whether a person answers, so that the answer is no guess."""
     return ask is not take_defaults
 
 
 def take_defaults(question: Question) -> str:
-    """Answer with the default; raises PipelineError (USAGE) that names the flag without one."""
+    """Return the default; without one, raises PipelineError (USAGE) that names the option."""
     if question.default is not None:
         return question.default
     raise PipelineError(
         Code.USAGE,
-        f"{question.text}: it cannot be guessed.",
+        f"{question.text}: cannot be guessed.",
         expected=question.flag,
-        hint="Give the flag, or run the command on a terminal, where it asks.",
+        hint="Give the option, or run the command on a terminal, where it prompts.",
     )

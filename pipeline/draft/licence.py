@@ -1,4 +1,4 @@
-"""Under which licence a file is: an SPDX expression, as given or as answered."""
+"""The licence of a file as an SPDX expression, from an option or a prompt."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _FORM = "an SPDX expression such as Apache-2.0, or LicenseRef-NAME for one that 
 
 
 def licence(what: str, flag: str, given: str | None, ask: Asker) -> str:
-    """Return the licence of ``what``; a person is asked until the answer is one.
+    """Return the licence of ``what``; prompts until the answer is valid.
 
-    Raises PipelineError (USAGE) when the one that the command line gives is none.
+    Raises PipelineError (USAGE) if the one on the command line is invalid.
     """
     if given is not None:
         try:
@@ -20,27 +20,27 @@ def licence(what: str, flag: str, given: str | None, ask: Asker) -> str:
         except ValueError as error:
             raise PipelineError(
                 Code.USAGE,
-                "This is no licence as SPDX writes it.",
+                "Invalid SPDX licence expression.",
                 where=f"{flag} {given!r}",
                 expected=_FORM,
                 found=str(error),
             ) from None
-    text = f"The licence of {what}, as an SPDX identifier such as MIT"
+    text = f"Licence of {what}, as an SPDX identifier such as MIT"
     while True:
         answer = ask(Question(text=text, flag=flag, default=UNKNOWN_LICENCE))
         try:
             return spdx(answer)
         except ValueError as error:
-            text = f"{error}. The licence of {what}, as {_FORM}"
+            text = f"{error}. Licence of {what}, as {_FORM}"
 
 
 def spdx(text: str) -> str:
-    """Return an SPDX expression as SPDX spells it; raises ValueError that says what is wrong.
+    """Return an SPDX expression in canonical spelling; raises ValueError with the reason.
 
     >>> spdx("apache-2.0 or mit")
     'Apache-2.0 OR MIT'
     """
-    # Not loaded where nothing is drafted.
+    # Imported here, as only drafting needs it.
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
     try:

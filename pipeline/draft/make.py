@@ -1,4 +1,4 @@
-"""From a model's files and photos to a draft that builds: looked into, asked about, checked."""
+"""Make a draft from a model's files and photos: inspect, prompt, check."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipeline.model.outlines.look import look
 from pipeline.model.outlines.outline import Outline
 from pipeline.verify.expectation import read_labels
 
-# What holds the numbers of types that wasi-nn does not have.
+# wasi-nn types that hold the values of types that it lacks.
 _CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32"}
 _MOST_LABELS = 1 << 20
 _SHOWN = 100
@@ -35,7 +35,7 @@ _SHOWN = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A draft with its text, the files it needs in the project, and what is worth saying."""
+    """A draft with its text, the files that it needs in the project, and notes for the user."""
 
     draft: Draft
     text: str
@@ -45,9 +45,9 @@ class Made:
 
 
 def make_draft(order: Order, ask: Asker) -> Made:
-    """Return a draft whose config has no fault; nothing is written.
+    """Return a draft whose config is valid; nothing is written.
 
-    Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is not told.
+    Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is missing.
     """
     names = _names(order.labels)
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
@@ -57,7 +57,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
             Code.MODEL,
             "The model has no input.",
             where=", ".join(map(str, order.files.values())),
-            expected="a network that is fed something",
+            expected="a network with at least one input",
         )
     _check_names(outline)
     order = _in_its_form(order, outline, ask)
@@ -67,10 +67,10 @@ def make_draft(order: Order, ask: Asker) -> Made:
     if photos and not any(each.picture for each in inputs):
         raise PipelineError(
             Code.USAGE,
-            "No input of the model takes a picture.",
+            "No input of the model is an image.",
             where=", ".join(f"--image {path}" for path in order.images),
             found=", ".join(f"{each.name} {_dims(each)}" for each in inputs),
-            hint="Leave --image out, or give the shape of the picture's input with --shape.",
+            hint="Omit --image, or give the shape of the image input with --shape.",
         )
     said: list[str] = []
     shots = _photos(order, inputs, said)
@@ -97,12 +97,12 @@ def make_draft(order: Order, ask: Asker) -> Made:
     largest, least = scale(replies, said)
     draft = replace(draft, largest=largest, least=least)
     if draft.names and (wrong := {each.of for each in answers.values()} - {len(draft.names)}):
-        said.append(f"{len(draft.names)} labels for {wrong.pop()} classes: are they this model's?")
+        said.append(f"{len(draft.names)} labels for {wrong.pop()} classes: check --labels")
     classes = {each.of for each in answers.values()}
     known = KNOWN.get(next(iter(classes), 0))
     if len(classes) == 1 and known is not None and draft.labels is None:
         draft = replace(draft, sources={**draft.sources, "labels": known}, labels="labels")
-        said.append(f"{classes.pop()} classes: labelled as ImageNet's, which is a guess")
+        said.append(f"{classes.pop()} classes: guessed to be ImageNet's, with its labels")
     draft = replace(draft, answers=answers, doubtful=doubtful)
     _checked(draft, order)
     return Made(draft=draft, text=text_of(draft), held=held, way=way, said=said)
@@ -114,37 +114,37 @@ def _check_names(outline: Outline) -> None:
             if not writable(each.name):
                 raise PipelineError(
                     Code.MODEL,
-                    f"The name of an {what} has characters that an IR cannot hold.",
+                    f"The name of an {what} has characters that an IR cannot represent.",
                     expected="a name without control characters",
                     found=ascii(each.name)[:_SHOWN],
-                    hint=f"Rename the {what}, and export the model anew.",
+                    hint=f"Rename the {what} and export the model again.",
                 )
 
 
 def _in_its_form(order: Order, outline: Outline, ask: Asker) -> Order:
-    """Return the order with what the framework calls the form of the file that is there."""
+    """Return the order with the framework's label for the kind of file given."""
     if not outline.label:
         return order
     [path] = order.files.values()
     order = replace(order, files={outline.label: path})
     if outline.label == "weights" and order.architecture is None:
         question = Question(
-            text=f"{path.name} holds weights alone. The module that they belong to",
+            text=f"{path.name} holds only weights. Module of the weights",
             flag="--architecture mobilenet_v2, or package.module:callable",
         )
         return replace(order, architecture=ask(question))
     if outline.label != "weights" and order.architecture is not None:
         raise PipelineError(
             Code.USAGE,
-            "The model brings its own architecture.",
+            "The model file includes its architecture.",
             where=f"--architecture {order.architecture}",
-            hint="Leave the flag out.",
+            hint="Omit --architecture.",
         )
     return order
 
 
 def _named(wishes: Wishes, outline: Outline) -> Wishes:
-    """Return the wishes with the shapes under the names of the inputs: an only one needs none."""
+    """Return the wishes with shapes by input name; the only input needs no name."""
     names = [each.name for each in outline.inputs]
     shapes = dict(wishes.shapes)
     if "" in shapes and len(names) == 1:
@@ -153,7 +153,9 @@ def _named(wishes: Wishes, outline: Outline) -> Wishes:
         if name not in names:
             raise PipelineError(
                 Code.USAGE,
-                f"The model has no input {name!r}." if name else "The shape names no input.",
+                f"The model has no input {name!r}."
+                if name
+                else "The shape does not name its input.",
                 where=f"--shape {name}={'x'.join(map(str, shapes[name]))}",
                 expected=", ".join(names),
             )
@@ -173,7 +175,7 @@ def _photos(order: Order, inputs: Sequence[Input], said: list[str]) -> list[tupl
 
 
 def _source_name(label: str) -> str:
-    """Return what the source of a model's file is called.
+    """Return the name of the source of a model's file.
 
     >>> _source_name("variables/variables.data-00000-of-00001")
     'variables-data-00000-of-00001'
@@ -184,7 +186,7 @@ def _source_name(label: str) -> str:
 def _sources(
     order: Order, shots: Sequence[tuple[Photo, Path]], ask: Asker
 ) -> tuple[list[Held], dict[str, Source], dict[str, str], Way]:
-    """Return the files in the project, the sources that they become, and the model's by label."""
+    """Return the files in the project, their sources, and the sources of the model by label."""
     names: dict[str, str] = {}
     for label in order.files:
         names[label] = unique(_source_name(label), set(names.values()))
@@ -196,7 +198,7 @@ def _sources(
     }
     given: dict[str, tuple[Path, str]] = {}
     for label, path in order.files.items():
-        # Files that find each other by their paths keep these.
+        # Files that refer to each other by path keep their paths.
         keeps = not single and "/" in label
         given[names[label]] = (path, label if keeps else path.name)
     given |= {shot.source: (path, path.name) for shot, path in shots}
@@ -228,9 +230,9 @@ def _check_apart(given: Mapping[str, tuple[Path, str]]) -> None:
         if taken.setdefault(beside.casefold(), path) != path:
             raise PipelineError(
                 Code.USAGE,
-                "Two of the files have the same name.",
+                "Two files have the same name.",
                 where=f"{taken[beside.casefold()]}, {path}",
-                hint="Rename one: they would lie in one folder.",
+                hint="Rename one: both go into one folder.",
             )
 
 
@@ -241,7 +243,7 @@ def _quantised(outline: Outline) -> str:
 
 
 def _names(labels: Path | None) -> Sequence[str]:
-    """Return the names of the classes; raises PipelineError (USAGE) when the file has none."""
+    """Return the class names; raises PipelineError (USAGE) if the file has none."""
     if labels is None:
         return ()
     check_regular(labels)
@@ -249,7 +251,7 @@ def _names(labels: Path | None) -> Sequence[str]:
         if labels.stat().st_size > _MOST_LABELS:
             raise PipelineError(
                 Code.USAGE,
-                "The labels are too many bytes for one class a line.",
+                "The labels file is too large.",
                 where=f"--labels {labels}",
                 expected=f"at most {_MOST_LABELS} bytes",
                 found=f"{labels.stat().st_size} bytes",
@@ -258,24 +260,24 @@ def _names(labels: Path | None) -> Sequence[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(
             Code.USAGE,
-            "The labels cannot be read.",
+            "Cannot read the labels.",
             where=f"--labels {labels}",
-            expected="a text file in UTF-8, one class a line",
-            found=getattr(error, "strerror", None) or "other bytes",
+            expected="a text file in UTF-8, one class per line",
+            found=getattr(error, "strerror", None) or "not UTF-8",
         ) from None
     return names
 
 
 def _outputs(outline: Outline) -> dict[str, str]:
-    """Return a type for each output that wasi-nn cannot carry, with all the others beside them."""
+    """Return all outputs, each with its substitute type if wasi-nn lacks its own, or {} if none."""
     strange = {each.name: _CARRIED.get(each.type, "") for each in outline.outputs}
     return strange if any(strange.values()) else {}
 
 
 def _checked(draft: Draft, order: Order) -> Fixture:
-    """Return the fixture that the config declares; raises PipelineError (CONFIG) for a fault.
+    """Return the fixture that the config declares; raises PipelineError (CONFIG) if it is invalid.
 
-    USAGE for a text from the command line that was not UTF-8.
+    USAGE if a text from the command line is not UTF-8.
     """
     text = text_of(draft)
     try:
@@ -284,8 +286,8 @@ def _checked(draft: Draft, order: Order) -> Fixture:
         line = text.count("\n", 0, error.start)
         raise PipelineError(
             Code.USAGE,
-            "A text that was given is not UTF-8.",
-            where=f"configs/fixtures/{order.name}.toml, as it would be",
+            "An option's text is not UTF-8.",
+            where=f"configs/fixtures/{order.name}.toml (not written)",
             found=text.split("\n")[line],
         ) from None
     try:
@@ -293,7 +295,7 @@ def _checked(draft: Draft, order: Order) -> Fixture:
     except msgspec.ValidationError as error:
         raise PipelineError(
             Code.CONFIG,
-            "What was given does not make a config.",
+            "The options do not make a valid config.",
             where=f"configs/fixtures/{order.name}.toml",
             found=str(error),
         ) from None

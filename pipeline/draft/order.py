@@ -1,4 +1,4 @@
-"""What a draft is ordered with: the model, the photos, and all that is said of them."""
+"""The inputs of a draft: the model, the photos, and the options."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipeline.draft.inputs import Wishes
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What the command line says.
+    """The options of the command line.
 
-    ``files`` are the model's under its framework's names. A licence or description of None is
-    asked for. ``guests`` are the names of the project's guests.
+    ``files`` are the model's, by the framework's labels. A licence or description of None is
+    prompted for. ``guests`` are the names of the project's guests.
     """
 
     root: Path

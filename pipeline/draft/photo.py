@@ -1,4 +1,4 @@
-"""A photo held against the input that it is to feed."""
+"""How a photo fits an image input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MODES: dict[str, Literal["L", "RGB", "RGBA"]] = {"GRAY": "L", "RGBA": "RGBA"}
 
 @dataclass(frozen=True)
 class Fit:
-    """How a photo comes into an input: further keys of its tensor, and what is worth saying."""
+    """How a photo fits an input: additional keys of its tensor, reasons, and notes for the user."""
 
     keys: dict[str, Any]
     why: dict[str, str]
@@ -24,19 +24,19 @@ class Fit:
 
 
 def fit(path: Path, given: Input) -> Fit:
-    """Return how a photo fits an input; raises PipelineError (TENSOR) for what is none."""
+    """Return how a photo fits an input; raises PipelineError (TENSOR) if it does not."""
     from PIL import Image
 
     from pipeline.tensor.decode import decode
 
     if not path.is_file():
-        raise PipelineError(Code.USAGE, "There is no such picture.", where=f"--image {path}")
+        raise PipelineError(Code.USAGE, "No such image.", where=f"--image {path}")
     colour, layout = given.picture["colour"], given.picture["layout"]
     try:
         picture = decode(path, _MODES.get(colour, "RGB"))
     except PipelineError as error:
         if "--pixels" in error.hint:
-            error.hint = "Give a smaller copy of it."
+            error.hint = "Resize the photo first."
         raise
     with Image.open(path) as opened:
         grey = opened.mode in ("1", "L", "LA", "I;16", "I")
@@ -47,7 +47,7 @@ def fit(path: Path, given: Input) -> Fit:
     if ratio > _USABLE:
         raise PipelineError(
             Code.TENSOR,
-            "The picture has an aspect that nothing would be left of.",
+            "The aspect ratio is too extreme.",
             where=str(path),
             expected=f"about that of the input, {width} x {height}",
             found=f"{size} pixels",
@@ -55,8 +55,8 @@ def fit(path: Path, given: Input) -> Fit:
         )
     said = []
     if grey and colour in ("RGB", "BGR"):
-        said.append(f"{path.name} is grey: its three channels will be equal")
+        said.append(f"{path.name} is greyscale: its three channels will be equal")
     if ratio > _STRETCHABLE:
-        said.append(f"{path.name} has another aspect ({size}): it is padded, not stretched")
+        said.append(f"{path.name} has another aspect ratio ({size}): it is padded, not stretched")
         return Fit({"fit": "pad"}, {"fit": f"{size} into {width} x {height}"}, tuple(said))
     return Fit({}, {}, tuple(said))

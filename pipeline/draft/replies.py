@@ -1,4 +1,4 @@
-"""The source model's replies to a draft's cases: which class is clear, and how large they are."""
+"""Evaluate the source model's outputs: which predictions are clear, and their magnitudes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.model.outlines.outline import Outline
 from pipeline.verify.tolerance import tolerance
 
-# The largest must be this many times the tolerance ahead of the second.
+# The largest value must lead the second by this many times the tolerance.
 _LEAD = 10
 
 
@@ -26,10 +26,10 @@ def asked(
     outline: Outline,
     shots: Sequence[tuple[Photo, Path]],
 ) -> Mapping[str, Reply]:
-    """Return what the source model answers; raises PipelineError where it cannot."""
+    """Run the source model on the cases; raises PipelineError if that fails."""
     outputs = [each.name for each in outline.outputs]
     if order.framework == "kaldi":
-        # Its networks have one output, which has no name.
+        # Kaldi networks have one output, without a name.
         outputs = ["output"]
     sources = {shot.source: path for shot, path in shots}
     labelled = draft.labels is not None
@@ -42,27 +42,27 @@ def asked(
         raise PipelineError(
             Code.MODEL,
             f"{fixture.golden.executor} cannot run the model"
-            + (" with the shapes that were guessed." if guessed else "."),
+            + (" with the guessed shapes." if guessed else "."),
             where=", ".join(
                 f"{each.name} {'x'.join(map(str, each.shape))}" for each in guessed or draft.inputs
             ),
             hint=_open(outline, draft)
-            or "If its shapes are right, a twin in another format can tell: [golden.files].",
+            or "If the shapes are right, give the model in another format in [golden.files].",
             detail=error.detail,
         ) from None
     for case, reply in replies.items():
         if not reply.finite:
             raise PipelineError(
                 Code.MODEL,
-                f"{fixture.golden.executor} answers to {case!r} with NaN or infinity.",
-                expected="numbers that can be compared",
-                hint="Feed the model something else: --image, --values or --shape.",
+                f"{fixture.golden.executor} returns NaN or infinity for {case!r}.",
+                expected="finite numbers",
+                hint="Use another input: --image, --values or --shape.",
             )
     return replies
 
 
 def _open(outline: Outline, draft: Draft) -> str:
-    """Return which shapes the model leaves open, but for those that were given, and how to."""
+    """Return a hint about the dynamic shapes that were guessed, or ''."""
     settled = {each.name for each in draft.inputs if each.why.get("shape")}
     left = [
         each
@@ -73,7 +73,7 @@ def _open(outline: Outline, draft: Draft) -> str:
         return ""
     told = ", ".join(f"{each.name} {shown(each.shape) if each.shape else '?'}" for each in left)
     flags = " ".join(f"--shape {each.name}={example(each.shape)}" for each in left)
-    return f"Each ? is open: {told}. Give whole shapes that the model can take, such as {flags}"
+    return f"Each ? is dynamic: {told}. Give full shapes that the model accepts, such as {flags}"
 
 
 def clear(
@@ -83,9 +83,9 @@ def clear(
     photos: bool,
     said: list[str],
 ) -> tuple[dict[str, Answer], dict[str, list[str]]]:
-    """Return the class that the source model tells of each photo, where that is clear.
+    """Return the clear prediction of each photo.
 
-    Then, for each further precision, the cases whose class it may change.
+    Also, for each further precision, the cases whose class it may change.
     """
     answers = {
         case: reply.answer for case, reply in replies.items() if photos and reply.answer is not None
@@ -93,7 +93,7 @@ def clear(
     clear = {}
     for case, answer in answers.items():
         if _near(answer, fixture, order.precisions[0]):
-            said.append(f"{case}: the two largest outputs are too near to expect one of them")
+            said.append(f"{case}: the two largest outputs are too close to expect a class")
         else:
             clear[case] = answer
     doubtful = {
@@ -106,17 +106,17 @@ def clear(
 
 
 def _near(answer: Answer, fixture: Fixture, precision: Precision) -> bool:
-    """Return whether a precision may put the second class first."""
+    """Return whether a precision may swap the two largest classes."""
     allowed = tolerance(fixture.golden, precision)
     size = abs(answer.value)
     return answer.lead <= min(_LEAD * (allowed.absolute + allowed.relative * size), size / 4)
 
 
 def scale(replies: Mapping[str, Reply], said: list[str]) -> tuple[float, float]:
-    """Return how large the outputs are, and tell where they are too small to say anything."""
+    """Return the largest and smallest peak of the outputs; notes outputs that are nearly zero."""
     for case, reply in replies.items():
         if reply.least < NOTHING:
-            said.append(f"{case}: an output is all but zero; another input would tell more")
+            said.append(f"{case}: an output is nearly zero; another input would test more")
     found = replies.values()
     return (
         max((reply.largest for reply in found), default=1.0),

@@ -1,4 +1,4 @@
-"""The shape of an input: as its model has it, as it was given, or filled where it is open."""
+"""The shape of an input: from the model, from an option, or with dynamic axes filled in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Open = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Settled:
-    """A whole shape, the layout where it is that of a picture, and why what was open is so."""
+    """A full shape, its layout if it is an image, and why its dynamic axes were set so."""
 
     shape: Shape
     layout: str = ""
@@ -36,7 +36,7 @@ class Settled:
 def settle(
     border: Border, framework: Framework, given: Mapping[str, Shape], photos: bool, ask: Asker
 ) -> Settled:
-    """Return the shape of an input; raises PipelineError (USAGE) where nobody tells it."""
+    """Return the shape of an input; raises PipelineError (USAGE) if it is unknown."""
     if border.name in given:
         shape = given[border.name]
         _check(border, framework, shape)
@@ -47,21 +47,19 @@ def settle(
         guessed = default is not None and not by_person(ask)
         how = "guess" if guessed else "as answered"
         return Settled(
-            shape, picture_layout(shape, framework), f"{how}: the model's file does not tell it"
+            shape, picture_layout(shape, framework), f"{how}: the model file has no shape"
         )
     open_ = border.shape
     layout = picture_layout(open_, framework)
     if framework == "caffe" and len(layout) == 4 and open_[0] != 1:
-        return Settled(
-            (1, *map(_whole, open_[1:])), layout, f"one picture in the place of {open_[0]}"
-        )
+        return Settled((1, *map(_whole, open_[1:])), layout, f"batch of 1 instead of {open_[0]}")
     if not open_:
-        return Settled((1,), why="the model has a scalar, and a tensor at least one axis")
+        return Settled((1,), why="the model has a scalar, and a tensor has at least one axis")
     if None not in open_:
         return Settled(tuple(map(_whole, open_)), layout)
     guess = _filled_picture(open_, layout) if layout else _filled(border, open_)
-    left = f"the model leaves it open, {shown(open_)}"
-    # Nobody needs to be asked how many there are at once.
+    left = f"dynamic in the model, {shown(open_)}"
+    # The batch size needs no prompt.
     if guess is not None and (None not in open_[1:] or not by_person(ask)):
         return Settled(guess, layout, f"guess: {left}")
     shape = _asked(border, framework, shown(open_), shown(guess) if guess else None, ask)
@@ -70,7 +68,7 @@ def settle(
 
 
 def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
-    """Return the layout of an input that can take one picture, told by its channels, or ''.
+    """Return the layout of an input that can take one image, found by its channels, or ''.
 
     >>> picture_layout((1, 3, 224, 224), "onnx"), picture_layout((None, None, None, 3), "tflite")
     ('NCHW', 'NHWC')
@@ -80,7 +78,7 @@ def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
     last_first = framework in ("tensorflow", "tflite")
     if len(shape) == 4 and (shape[0] in (None, 1) or framework == "caffe"):
         forms = ("NHWC", "NCHW") if last_first else ("NCHW", "NHWC")
-        # What is open may be anything, so the axis that is known tells first.
+        # A dynamic axis may be anything, so look for a known channel axis first.
         for open_too in (False, True):
             for layout in forms:
                 channels = shape[layout.index("C")]
@@ -97,12 +95,12 @@ def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
 
 
 def shown(shape: Sequence[int | None]) -> str:
-    """Return a shape as people write it, with a question mark for what is open."""
+    """Return a shape as text, with a question mark for each dynamic axis."""
     return "x".join("?" if size is None else str(size) for size in shape)
 
 
 def example(open_: Open | None) -> str:
-    """Return a shape in which what is open has some size, to show the form.
+    """Return an example of a shape, with its dynamic axes filled in.
 
     >>> example((None, 3, None, None))
     '1x3x48x320'
@@ -113,7 +111,7 @@ def example(open_: Open | None) -> str:
 
 
 def parse_shape(text: str) -> Shape:
-    """Return the shape of a text such as ``1x3x224x224``; raises ValueError."""
+    """Return the shape in a text such as ``1x3x224x224``; raises ValueError."""
     sizes = [int(part) for part in re.split(r"[x×,]", text.strip().strip("[]"))]
     if not sizes or any(size < 1 for size in sizes):
         raise ValueError(text)
@@ -130,7 +128,7 @@ def _filled_picture(shape: Open, layout: str) -> Shape:
 
 
 def _filled(border: Border, shape: Open) -> Shape | None:
-    """Return a shape that is no picture's, filled where any size will do, or None."""
+    """Return a shape that is not an image's with its dynamic axes filled in, or None."""
     rest = 1
     if border.type in ("i32", "i64"):
         rest = _INDICES
@@ -146,8 +144,8 @@ def _asked(
     border: Border, framework: Framework, open_: str, default: str | None, ask: Asker
 ) -> Shape:
     question = Question(
-        text=f"The shape of the input {border.name!r} ({open_})",
-        flag=f"--shape {border.name}=1x3x224x224, with sizes of yours",
+        text=f"Shape of the input {border.name!r} ({open_})",
+        flag=f"--shape {border.name}=1x3x224x224, with your sizes",
         default=default,
     )
     while True:
@@ -157,7 +155,7 @@ def _asked(
             _check(border, framework, shape)
         except (ValueError, PipelineError):
             question = Question(
-                text=f"{answer!r} does not fit {open_}. The shape of {border.name!r}",
+                text=f"{answer!r} does not match {open_}. Shape of the input {border.name!r}",
                 flag=question.flag,
                 default=default,
             )
@@ -176,7 +174,7 @@ def _check(border: Border, framework: Framework, shape: Shape) -> None:
     if not same:
         raise PipelineError(
             Code.USAGE,
-            f"The input {border.name!r} cannot have this shape.",
+            f"Input {border.name!r} does not accept this shape.",
             where=f"--shape {border.name}={shown(shape)}",
             expected=shown(own) or "1, for a scalar",
         )

@@ -1,4 +1,4 @@
-"""TOML as a person would write it: a table's keys in a given order, each with a comment or none."""
+"""Write TOML tables with keys in a given order and optional comments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def table(path: tuple[str, ...], pairs: Mapping[str, Any], why: Mapping[str, str]) -> str:
-    r"""Return a table with its heading; ``why`` are the comments of keys.
+    r"""Return a table with its heading; ``why`` maps keys to comments.
 
     >>> print(table(("model", "inputs", "a:0"), {"shape": [1, 3]}, {"shape": "it is open"}), end="")
     [model.inputs."a:0"]
@@ -27,12 +27,12 @@ def table(path: tuple[str, ...], pairs: Mapping[str, Any], why: Mapping[str, str
 
 
 def key(name: str) -> str:
-    """Return a key, quoted where it must be."""
+    """Return a key, quoted if needed."""
     return name if _BARE.fullmatch(name) else value(name)
 
 
 def value(item: Any) -> str:
-    r"""Return a value as TOML writes it.
+    r"""Return a value as TOML.
 
     >>> value({"a": [1, 2.5], "b": "x\ny"}), value(104.0), value(True)
     ('{ a = [1, 2.5], b = "x\\ny" }', '104', 'true')
@@ -41,7 +41,7 @@ def value(item: Any) -> str:
         case bool():
             return "true" if item else "false"
         case str():
-            # JSON writes all but one of the characters that TOML wants escaped.
+            # JSON escapes all but one of the characters that TOML requires to be escaped.
             return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
         case float() if item == int(item):
             return str(int(item))
@@ -59,5 +59,5 @@ def value(item: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text that stays in its comment; models name things as they like."""
+    """Return a text on one line without control characters, as model names may contain them."""
     return printable(" ".join(text.split()))

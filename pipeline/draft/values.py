@@ -1,4 +1,4 @@
-"""How pictures become numbers: the conventions of frameworks, and what a model does by itself."""
+"""How pixels become input values: the frameworks' conventions, and a model's own first steps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pipeline.model.outlines.outline import Step
 
 @dataclass(frozen=True)
 class Values:
-    """What becomes of a picture's bytes: ``(x in range - mean) / scale`` per channel."""
+    """How pixel values are transformed: ``(x in range - mean) / scale`` per channel."""
 
     range: str
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
 
 
-# Means and deviations of ImageNet's pictures as torchvision, and as Caffe's models have them.
+# ImageNet's mean and deviation as in torchvision, and its mean as in Caffe's models.
 CONVENTIONS: Mapping[str, Values] = {
     "imagenet": Values("0-1", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "caffe": Values("0-255", (104.0, 117.0, 123.0)),
@@ -28,8 +28,8 @@ CONVENTIONS: Mapping[str, Values] = {
 }
 MEANINGS: Mapping[str, str] = {
     "imagenet": "0 to 1, then torchvision's mean and deviation",
-    "caffe": "0 to 255, less the mean 104, 117, 123",
-    "signed": "0 to 255, less 127.5 and divided by it: -1 to 1",
+    "caffe": "0 to 255, minus the mean 104, 117, 123",
+    "signed": "0 to 255, minus 127.5, divided by 127.5: -1 to 1",
     "unit": "0 to 1",
     "raw": "0 to 255",
 }
@@ -38,12 +38,12 @@ _USUAL: Mapping[Framework, str] = {
     "tensorflow": "signed",
     "tflite": "signed",
 }
-# Weights of a network look for numbers of about this magnitude.
+# Networks expect values of about this magnitude.
 _USUAL_SPREAD = 16.0
 
 
 def usual(framework: Framework, channels: int) -> str:
-    """Return the name of the convention that most models of a framework follow.
+    """Return the name of the usual convention of a framework's models.
 
     >>> usual("onnx", 3), usual("tflite", 1)
     ('imagenet', 'unit')
@@ -52,12 +52,12 @@ def usual(framework: Framework, channels: int) -> str:
 
 
 def bearable(name: str, channels: int) -> bool:
-    """Return whether a convention can be that of so many channels."""
+    """Return whether a convention applies to this number of channels."""
     return not CONVENTIONS[name].mean or channels == 3
 
 
 def wanted_by(steps: Sequence[Step]) -> str:
-    """Return the convention of a model whose own first steps are these.
+    """Return the convention of a model with these first steps.
 
     >>> wanted_by([Step("subtract", (123.7,)), Step("multiply", (0.017,))])
     'raw'

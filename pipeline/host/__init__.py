@@ -1,1 +1,1 @@
-"""The embedded wasi-nn host: the ABI, guest memory, backends, named graphs and the sandbox."""
+"""The embedded wasi-nn host: ABI, guest memory, backends, named graphs and the sandbox."""

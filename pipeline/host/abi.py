@@ -1,7 +1,7 @@
-"""The numbers and layouts of the core-module ABI of wasi-nn.
+"""Numbers and memory layouts of wasi-nn's core-module ABI.
 
-Source: the specification (WebAssembly/wasi-nn, witx of 2023-08, frozen 2024-10) for what it has;
-WasmEdge and WAMR for the extensions, as told at each.
+Source: the specification (WebAssembly/wasi-nn, witx of 2023-08, frozen 2024-10); for extensions,
+WasmEdge and WAMR as noted at each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MODULE = "wasi_ephemeral_nn"
 
 
 class Errno(IntEnum):
-    """What every function returns; the specification's `nn_errno`."""
+    """Result of every function: the specification's `nn_errno`."""
 
     SUCCESS = 0
     INVALID_ARGUMENT = 1
@@ -30,7 +30,7 @@ class Errno(IntEnum):
 
 
 class Encoding(Enum):
-    """What the bytes of a model are written in."""
+    """Format of a model's bytes."""
 
     OPENVINO = "openvino"
     ONNX = "onnx"
@@ -39,7 +39,7 @@ class Encoding(Enum):
     TENSORFLOWLITE = "tensorflowlite"
     GGML = "ggml"
     AUTODETECT = "autodetect"
-    # It has no number: such a model comes by its name alone.
+    # Without a number: such a model can only be loaded by name.
     PADDLE = "paddle"
 
 
@@ -53,7 +53,7 @@ _STANDARD_ENCODINGS = (
     Encoding.TENSORFLOWLITE,
 )
 
-# WasmEdge: 5 autodetect, 6 ggml. WIT and WAMR: the other way round.
+# WasmEdge: 5 autodetect, 6 ggml. WIT and WAMR: the reverse.
 ENCODINGS: Mapping[EncodingNumbers, tuple[Encoding, ...]] = MappingProxyType(
     {
         "wasmedge": (*_STANDARD_ENCODINGS, Encoding.AUTODETECT, Encoding.GGML),
@@ -63,7 +63,7 @@ ENCODINGS: Mapping[EncodingNumbers, tuple[Encoding, ...]] = MappingProxyType(
 
 
 class Target(IntEnum):
-    """Where a graph runs; 3 is an extension of WasmEdge and the newer Rust bindings."""
+    """Device of a graph; 3 is an extension of WasmEdge and the newer Rust bindings."""
 
     CPU = 0
     GPU = 1
@@ -73,7 +73,7 @@ class Target(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ElementType:
-    """An element type: the name that guests and OpenVINO share, and its size in bytes."""
+    """An element type: its name for guests and OpenVINO, and its size in bytes."""
 
     name: str
     size: int
@@ -88,8 +88,8 @@ _I64 = ElementType("i64", 8)
 
 TensorTypeAbi = Literal[2022, 2023]
 
-# The number of a type is its place. 2022 is what the Rust bindings up to 0.4 and the
-# AssemblyScript bindings still send.
+# The number of a type is its index. The Rust bindings up to 0.4 and the AssemblyScript bindings
+# still use those of 2022.
 TENSOR_TYPES: Mapping[TensorTypeAbi, tuple[ElementType, ...]] = MappingProxyType(
     {2022: (_F16, _F32, _U8, _I32), 2023: (_F16, _F32, _F64, _U8, _I32, _I64)}
 )
@@ -102,8 +102,8 @@ TENSOR_SIZE = 20
 TENSOR_TYPE_OFFSET = 8
 TENSOR_DATA_OFFSET = 12
 
-# Parameters by function; each is an i32, and so is the one result. The last six are extensions
-# of WasmEdge and WAMR that real guests import.
+# Parameters by function; each is an i32, and so is the result. The last six are extensions of
+# WasmEdge and WAMR that existing guests import.
 FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "load": ("builders", "count", "encoding", "target", "graph*"),
@@ -123,7 +123,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 class Refusal(Exception):
-    """A call that is answered with an errno, and why in one sentence."""
+    """A call failed: the errno, and the reason in one sentence."""
 
     def __init__(self, errno: Errno, message: str) -> None:
         super().__init__(message)
@@ -132,5 +132,5 @@ class Refusal(Exception):
 
 
 def refuse_argument(message: str) -> Refusal:
-    """Return the refusal of a bad argument, errno 1."""
+    """Return the Refusal of an invalid argument, errno 1."""
     return Refusal(Errno.INVALID_ARGUMENT, message)

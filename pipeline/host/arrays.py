@@ -1,4 +1,4 @@
-"""Tensors of wasi-nn as numpy arrays: little-endian bytes in C order, as wasm has them."""
+"""wasi-nn tensors as NumPy arrays: little-endian, in C order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from pipeline.host.backend import BackendFailure
 
-# The types that wasi-nn has a number for.
+# The types that wasi-nn has.
 DTYPES: Mapping[str, str] = MappingProxyType(
     {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
 )
 
 
 def element_of(dtype: Any) -> str:
-    """Return wasi-nn's name of a numpy type, or numpy's where there is no number for it.
+    """Return wasi-nn's name of a NumPy type, or NumPy's if wasi-nn does not have it.
 
     >>> import numpy
     >>> element_of(numpy.float32), element_of(numpy.dtype("int8"))
@@ -36,16 +36,16 @@ def zeros(element: str, dims: Sequence[int]) -> Any:
 
 
 def bytes_of(array: Any) -> memoryview:
-    """Return the bytes of an array that lies in C order, in place; they keep the array."""
+    """Return a view of the bytes of a C-contiguous array; the view keeps the array alive."""
     import numpy
 
-    # A view of the array's own buffer, whatever its type.
+    # A view of the array's own buffer, for any type.
     data: memoryview = array.reshape(-1).view(numpy.uint8).data
     return data
 
 
 def output_bytes(array: Any) -> memoryview:
-    """Return the bytes of what a framework computed; raises BackendFailure for texts and objects.
+    """Return the bytes of a computed array; raises BackendFailure for strings and objects.
 
     >>> import numpy
     >>> list(output_bytes(numpy.array([[1, 2], [3, 4]], "u1").T))
@@ -54,7 +54,7 @@ def output_bytes(array: Any) -> memoryview:
     import numpy
 
     if array.dtype.kind in "OSU":
-        raise BackendFailure("an output of text has no layout in wasi-nn")
+        raise BackendFailure("wasi-nn has no string tensors")
     return bytes_of(numpy.ascontiguousarray(array))
 
 
@@ -62,14 +62,14 @@ _NOWHERE: tuple[str, tuple[int, ...], memoryview] = ("", (), memoryview(b""))
 
 
 class Arrays:
-    """The inputs of a context: arrays of its own, which stay while type and shape do."""
+    """The inputs of a context, in arrays that are reused while type and shape stay the same."""
 
     def __init__(self) -> None:
         self.by_index: dict[int, Any] = {}
         self._places: dict[int, tuple[str, tuple[int, ...], memoryview]] = {}
 
     def set(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> bool:
-        """Copy bytes, as many as ``dims`` have; return whether it took a new array."""
+        """Copy the data of an input; return whether that allocated a new array."""
         element_now, dims_now, place = self._places.get(index, _NOWHERE)
         new = element_now != element or dims_now != tuple(dims)
         if new:
@@ -80,5 +80,5 @@ class Arrays:
         return new
 
     def forget(self, index: int) -> None:
-        """Have the next ``set`` of an input take a new array."""
+        """Make the next ``set`` of an input allocate a new array."""
         del self.by_index[index], self._places[index]

@@ -1,6 +1,6 @@
-"""What a framework must offer to serve wasi-nn: graphs to load, and contexts to compute in.
+"""Interfaces of a backend: graphs to load, and contexts to compute in.
 
-A new one is a module of its own in pipeline/host/backends, with a FRAMEWORK.
+Each backend is a module in pipeline/host/backends with a FRAMEWORK.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pipeline.host.abi import Encoding, Target
 
 @dataclass(frozen=True, slots=True)
 class Dim:
-    """The sizes that an axis may have; ``most`` is None where there is no bound."""
+    """Allowed sizes of an axis; ``most`` is None if unbounded."""
 
     least: int
     most: int | None
 
     def holds(self, size: int) -> bool:
-        """Tell whether the axis may have this size; an empty axis never may.
+        """Return whether the axis may have this size; 0 is never allowed.
 
         >>> Dim(1, 8).holds(9), Dim(0, None).holds(0), Dim(0, None).holds(7)
         (False, False, True)
@@ -38,10 +38,10 @@ class Dim:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a graph: its name, element type, and axes (None where any rank is fit).
+    """An input or output of a graph: name, element type, and axes (None for any rank).
 
-    ``element`` is wasi-nn's name of the type, else the framework's of one that wasi-nn has no
-    number for, or None where the model does not tell and any is fit.
+    ``element`` is wasi-nn's name of the type, the framework's name if wasi-nn lacks the type, or
+    None if the model does not specify it.
     """
 
     name: str
@@ -60,29 +60,29 @@ class Port:
 
 
 class BackendFailure(Exception):
-    """The framework could not do what was asked, in its own words."""
+    """The framework reported an error; the text is the framework's."""
 
 
 class Missing(Exception):
-    """What it takes is not installed here; the text says how to install it."""
+    """A required package is not installed; the text says how to install it."""
 
 
 class ExecutionContext(Protocol):
-    """One inference at a time over a graph, with its own inputs and outputs."""
+    """Runs one inference at a time on a graph, with its own inputs and outputs."""
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy an input, which the caller has checked and lends; raises BackendFailure.
+        """Copy a validated input; raises BackendFailure.
 
-        ``data`` is one-dimensional bytes in the guest's memory, as many as its dims have.
+        ``data`` is a one-dimensional view of the guest's memory, of exactly the tensor's size.
         """
         ...
 
     def compute(self) -> None:
-        """Infer; every input was set. Raises BackendFailure, also after ``cancel``."""
+        """Run inference with all inputs set. Raises BackendFailure, also after ``cancel``."""
         ...
 
     def cancel(self) -> None:
-        """Ask a running ``compute`` to end; called from another thread."""
+        """Ask a running ``compute`` to stop; called from another thread."""
         ...
 
     def output(self, index: int) -> memoryview:
@@ -90,7 +90,7 @@ class ExecutionContext(Protocol):
         ...
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
-        """Return the element type and the axes of an output as the last ``compute`` made it."""
+        """Return the element type and shape of an output of the last ``compute``."""
         ...
 
 
@@ -99,16 +99,16 @@ class Graph(Protocol):
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """The inputs, in the order of their indices."""
+        """The inputs, by index."""
         ...
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """The outputs, in the order of their indices."""
+        """The outputs, by index."""
         ...
 
     def context(self) -> ExecutionContext:
-        """Return a context of its own; raises BackendFailure."""
+        """Return a new context; raises BackendFailure."""
         ...
 
 
@@ -116,19 +116,19 @@ class Backend(Protocol):
     """A framework that reads some encodings."""
 
     def targets(self) -> Mapping[Target, str]:
-        """Return the framework's device for each target that this machine has."""
+        """Return the framework's device for each available target."""
         ...
 
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> Graph:
         """Compile a model from its bytes, which the backend may keep.
 
-        Raises BackendFailure for bytes that are no such model, Missing for what is not installed.
-        No file of the host is read on the model's word.
+        Raises BackendFailure for an invalid model, Missing if a package is not installed. Must not
+        open any file that the model names.
         """
         ...
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> Graph:
-        """Compile a model that the host's owner named; raises BackendFailure and Missing."""
+        """Compile a model from files of the host's owner; raises BackendFailure and Missing."""
         ...
 
 
@@ -137,10 +137,10 @@ Hint = Literal["latency", "throughput"]
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What the host's owner asks of every framework; one that has no such thing leaves it.
+    """Performance options; a backend ignores those that it does not support.
 
-    ``hint`` is what to be fast in, ``threads`` how many of the CPU an inference may use, ``cache``
-    a folder for compiled models that the owner named; a guest's own are never kept there.
+    ``hint`` is what to optimise for, ``threads`` the number of CPU threads per inference, ``cache``
+    a folder for compiled models. Models from a guest's bytes are never cached there.
     """
 
     hint: Hint | None = None
@@ -150,10 +150,10 @@ class Tuning:
 
 @dataclass(frozen=True, kw_only=True)
 class Framework:
-    """A framework by the name that ``--backend`` knows it by, and the encodings that it reads.
+    """A framework: its name for ``--backend``, and the encodings that it reads.
 
-    ``runs_models_code`` tells that its models are programs, which can do all that this process
-    can: then a guest's bytes are loaded only where the owner chose the framework by name.
+    ``runs_models_code`` marks models that are programs with full access to this process: then a
+    guest's bytes are loaded only if the owner selected the framework explicitly.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The tensors that cross between a guest and its models, kept for who asked to see them."""
+"""Record the tensors passed between a guest and its models."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 from pipeline.host.arrays import DTYPES
 
-# What one kept tensor costs beside its bytes, so that many empty ones are bounded too.
+# Estimated overhead of one recorded tensor, which also bounds the number of empty ones.
 _OVERHEAD = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crossed:
-    """A tensor that a guest gave (``input``) or got (``output``), in the order of its calls.
+    """A recorded tensor that a guest set (``input``) or got (``output``), in call order.
 
     ``context`` and ``index`` are the guest's, ``name`` is the model's. ``data`` is little-endian in
-    C order, of as many elements as ``dims`` have.
+    C order, with as many elements as ``dims`` specifies.
 
     >>> crossed = Crossed(way="input", context=0, index=0, name="x", element="u8", dims=(1, 2),
     ...     data=bytes([3, 4]))
@@ -34,14 +34,14 @@ class Crossed:
     data: bytes
 
     def array(self) -> Any:
-        """Return it as a numpy array; raises KeyError for a type that wasi-nn has no number for."""
+        """Return a NumPy array; raises KeyError for a type that wasi-nn does not have."""
         import numpy
 
         return numpy.frombuffer(self.data, DTYPES[self.element]).reshape(self.dims)
 
 
 class Border:
-    """Keeps the first tensors, together of at most ``room`` bytes, and counts the others."""
+    """Records the first tensors, up to ``room`` bytes in total, and counts the others."""
 
     def __init__(self, room: int) -> None:
         self._room = room
@@ -56,8 +56,8 @@ class Border:
         kind: tuple[str, Sequence[int]],
         data: memoryview,
     ) -> None:
-        """Keep a tensor where there is room; ``place`` is its context and index."""
-        # The first that does not fit ends it, so that what is kept has no gaps.
+        """Record a tensor if there is room; ``place`` is its context and index."""
+        # The first that does not fit stops recording, so that the record has no gaps.
         if self.dropped or len(data) + _OVERHEAD > self._room:
             self.dropped += 1
             return
@@ -77,5 +77,5 @@ class Border:
 
     @property
     def kept(self) -> tuple[Crossed, ...]:
-        """The tensors there was room for."""
+        """The recorded tensors."""
         return tuple(self._kept)

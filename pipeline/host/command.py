@@ -1,4 +1,4 @@
-"""A guest and all that it may use, as plain values."""
+"""A guest to run: its module, arguments, folders, streams and limits."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 
-# The most that wasm32 can address, and the least that a memory grows by.
+# The address space of wasm32, and the page size.
 _PAGE, _MOST_MEMORY = 1 << 16, 1 << 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preopen:
-    """A folder of the host that the guest sees as ``guest``; it may only read, unless told."""
+    """A host folder preopened for the guest as ``guest``; read-only by default."""
 
     host: Path
     guest: str
@@ -22,12 +22,12 @@ class Preopen:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A guest and all that it may use.
+    """A guest to run, and everything that it has access to.
 
-    ``seconds`` are of wall time, compiling included; ``memory`` is in bytes. ``stdout`` and
-    ``stderr`` are files that are written anew, or this process's own where there is none; stdin is
-    empty unless ``inherit_stdin``. ``fuel`` bounds the number of instructions, where given, and
-    ``disk`` the bytes by which writable folders, stdout and stderr may grow.
+    ``seconds`` is wall time, including compilation; ``memory`` is in bytes. ``stdout`` and
+    ``stderr`` are files to overwrite, or None for this process's own; stdin is empty unless
+    ``inherit_stdin``. ``fuel`` limits the number of instructions, and ``disk`` the bytes by which
+    writable folders, stdout and stderr may grow; None is no limit.
     """
 
     wasm: Path
@@ -42,7 +42,7 @@ class Command:
     disk: int | None = None
 
     def check(self) -> None:
-        """Raise PipelineError (USAGE) for limits that make no sense."""
+        """Raise PipelineError (USAGE) for invalid limits."""
         if not 0 < self.seconds < float("inf"):
             raise PipelineError(
                 Code.USAGE,
@@ -52,7 +52,7 @@ class Command:
         if not _PAGE <= self.memory <= _MOST_MEMORY:
             raise PipelineError(
                 Code.USAGE,
-                "The memory limit is not one that a guest can have.",
+                "Invalid memory limit.",
                 expected=f"{_PAGE} to {_MOST_MEMORY} bytes (64 KiB to 4 GiB)",
                 found=f"{self.memory} bytes",
             )

@@ -1,8 +1,8 @@
-"""Calls of a guest into Python, without wasmtime's own look at each value.
+"""Host functions without wasmtime's conversion of each value.
 
 `Linker.define_func` wraps every argument and the caller in objects, which costs more than a small
-inference. Here the values are read where wasmtime has put them: 16 bytes for each, of which an i32
-takes the first four (wasmtime.h, `wasmtime_val_raw_t`).
+inference. Here the values are read directly from wasmtime's array: 16 bytes each, with an i32 in
+the first four (wasmtime.h, `wasmtime_val_raw_t`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import wasmtime
 from wasmtime import _bindings as bindings
 from wasmtime._ffi import dll
 
-# Arguments as u32s, and the memory of the instance that calls, None if it exports none.
+# Arguments as u32s, and the memory of the calling instance, or None if it exports none.
 HostFunction = Callable[["InstanceMemory | None", Sequence[int]], int]
 
 _SLOT = 16
@@ -26,14 +26,14 @@ _CALLBACK = ctypes.CFUNCTYPE(
 _NOTHING = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
 _CALLER = ctypes.POINTER(bindings.wasmtime_caller_t)
 _MEMORY = 3
-# The bindings' own look at its arguments would take longer than all else that a call costs.
+# ctypes' argument conversion in the bindings would take longer than the rest of a call.
 _data_size = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)(
     ("wasmtime_memory_data_size", dll)
 )
 
 
 class InstanceMemory:
-    """The exported memory of an instance: where its bytes are, whenever it calls."""
+    """The exported memory of an instance, as of its current call."""
 
     def __init__(self, context: Any, memory: Any) -> None:
         self._context = context
@@ -43,7 +43,7 @@ class InstanceMemory:
         self._data = memoryview(b"")
 
     def look(self) -> InstanceMemory:
-        """Find the bytes again, which move only when they become more; once for each call."""
+        """Refresh the view, which moves only if the memory grows; called once per call."""
         size = _data_size(*self._addresses)
         if size != self._size:
             pointer = bindings.wasmtime_memory_data(self._context, ctypes.byref(self._memory))
@@ -53,14 +53,14 @@ class InstanceMemory:
         return self
 
     def data(self) -> memoryview:
-        """Return all of its bytes in place, until the guest runs again."""
+        """Return a view of all bytes, valid until the guest runs again."""
         return self._data
 
 
 class Crossing:
-    """The functions of one instance; must live as long as its store.
+    """The host functions of one instance; must outlive its store.
 
-    ``failure`` is what a function raised, which ended the guest.
+    ``failure`` is the exception of a function, which trapped the guest.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Crossing:
         function: HostFunction,
         results: int = 1,
     ) -> None:
-        """Define a function of ``count`` i32s that returns one or none; raises WasmtimeError."""
+        """Define a function of ``count`` i32s with one result or none; raises WasmtimeError."""
         slots = ctypes.c_uint8 * (_SLOT * max(count, 1))
         arguments = struct.Struct("<" + "12x".join("I" * count))
         last, raw = 0, memoryview(b"")
@@ -85,15 +85,15 @@ class Crossing:
         def answer(_env: int, caller: int, values: int, _count: int) -> int:
             nonlocal last, raw
             try:
-                # Mostly it is the same place of the stack, call after call.
+                # Usually the same stack address as in the last call.
                 if values != last:
                     raw = memoryview(slots.from_address(values)).cast("B").cast("I")
                     last = values
                 memory = self._memory.look() if self._memory else self._find(caller)
                 raw[0] = function(memory, arguments.unpack_from(raw))
-            except BaseException as error:  # Nothing may be raised into wasm: it ends in a trap.
+            except BaseException as error:  # Exceptions cannot cross wasm: trap instead.
                 self.failure = error
-                trap = wasmtime.Trap("a function of the host failed")._consume()
+                trap = wasmtime.Trap("a host function failed")._consume()
                 return ctypes.cast(trap, ctypes.c_void_p).value or 0
             return 0
 
@@ -115,7 +115,7 @@ class Crossing:
             raise wasmtime.WasmtimeError._from_ptr(error)
 
     def _find(self, caller: int) -> InstanceMemory | None:
-        """Return the memory of the only instance, which no call before the first can tell."""
+        """Return the instance's memory, which is known only from a caller."""
         pointer = ctypes.cast(caller, _CALLER)
         item = bindings.wasmtime_extern_t()
         name = ctypes.create_string_buffer(b"memory")

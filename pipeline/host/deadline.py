@@ -1,4 +1,4 @@
-"""A time limit: a thread that interrupts what runs, once the time is over."""
+"""A time limit: a thread that interrupts work that exceeds it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import TracebackType
 
 
 class Deadline:
-    """Calls ``interrupt`` when its ``with`` block is not left within ``seconds``.
+    """Calls ``interrupt`` if its ``with`` block takes longer than ``seconds``.
 
-    Then again and again until it is left, since what was interrupted may begin another thing.
+    It repeats that until the block is left, since interrupted work may start something else.
     """
 
     _AGAIN_SECONDS = 0.05

@@ -1,4 +1,4 @@
-"""What ended a guest that did not end by itself, told so that its owner can mend it."""
+"""Errors for a guest that trapped, exceeded a limit or could not start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def failure(
     used: int,
     deadline: Deadline,
 ) -> PipelineError:
-    """Return the error that tells why a guest ended with ``used`` bytes of memory in use."""
+    """Return the error that describes why a guest ended, with ``used`` bytes of memory in use."""
     import wasmtime
 
     where = str(command.wasm)
@@ -32,14 +32,14 @@ def failure(
     if code is wasmtime.TrapCode.OUT_OF_FUEL:
         return PipelineError(
             Code.TIME_LIMIT,
-            "The guest was ended, since it used up its fuel.",
+            "The guest ran out of fuel.",
             where=where,
             expected=f"at most {command.fuel} units of fuel",
         )
     if "incompatible import type" in text:
         return PipelineError(
             Code.GUEST_IMPORTS,
-            "The guest imports something with another type than it has.",
+            "An import of the guest has the wrong signature.",
             where=where,
             detail=text,
         )
@@ -50,62 +50,60 @@ def failure(
     ):
         return PipelineError(
             Code.MEMORY_LIMIT,
-            "The guest needs more memories or tables than it may have.",
+            "The guest exceeds the limit of memories or tables.",
             where=where,
-            expected=f"one memory of at most {command.memory} bytes, {TABLES} tables of together "
-            f"{TABLE_ELEMENTS} elements",
+            expected=f"one memory of at most {command.memory} bytes, {TABLES} tables with a total "
+            f"of {TABLE_ELEMENTS} elements",
             detail=text,
         )
     if is_full(used, command.memory):
         return PipelineError(
             Code.MEMORY_LIMIT,
-            "The guest failed with its memory full.",
+            "The guest failed with its memory nearly full.",
             where=where,
             expected=f"at most {command.memory} bytes",
             found=f"{used} bytes in use",
-            hint="Give it more memory.",
+            hint="Increase the memory limit.",
             detail=text,
         )
     trapped = isinstance(error, wasmtime.Trap) or "wasm backtrace" in text or "wasm trap" in text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return PipelineError(
         Code.GUEST_FAILED,
-        "The guest trapped." if trapped else "The guest cannot be started.",
+        "The guest trapped." if trapped else "Cannot start the guest.",
         where=where,
         found=lines[-1].removeprefix("wasm trap: ") if lines else type(error).__name__,
-        hint=f"It had {used} of the {command.memory} bytes of memory that it may have."
-        if used
-        else "",
+        hint=f"It used {used} of at most {command.memory} bytes of memory." if used else "",
         detail=text,
     )
 
 
 def too_late(command: Command) -> PipelineError:
-    """Return the error of a guest that was still running at its time limit."""
+    """Return the error of a guest that exceeded its time limit."""
     return PipelineError(
         Code.TIME_LIMIT,
-        "The guest was ended, since it ran longer than its time limit.",
+        "The guest exceeded its time limit.",
         where=str(command.wasm),
         expected=f"at most {command.seconds:g} s",
-        hint="Give it more seconds if it is merely slow.",
+        hint="Increase the time limit if the guest is just slow.",
     )
 
 
 def too_large(command: Command) -> PipelineError:
-    """Return the error of a guest that wrote more than it may."""
+    """Return the error of a guest that exceeded its disk limit."""
     return PipelineError(
         Code.STORAGE,
-        "The guest was ended, since it wrote more than it may.",
+        "The guest exceeded its disk limit.",
         where=str(command.wasm),
-        expected=f"at most {command.disk} bytes in its folders and on its streams together",
+        expected=f"at most {command.disk} bytes in total in its folders and output streams",
     )
 
 
 def is_full(used: int, allowed: int) -> bool:
-    """Tell whether a guest's memory has so little room left that an allocation may have failed.
+    """Return whether so little memory is left that an allocation may have failed.
 
-    Wasmtime does not tell when it refuses to grow a memory; allocators grow by what they need, so
-    a guest that runs out of memory mostly does with more than seven eighths in use.
+    Wasmtime does not report a refused growth of memory. Allocators grow by what they need, so a
+    guest that runs out of memory usually has more than seven eighths in use.
 
     >>> is_full(used=60 << 20, allowed=64 << 20)
     True

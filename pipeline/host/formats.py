@@ -1,4 +1,4 @@
-"""The encodings of a model: the byte arrays of `load`, and the files of a named graph."""
+"""Encodings of models: the byte arrays of `load`, and the files of a named graph."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.host.abi import Encoding
 
 @dataclass(frozen=True)
 class Format:
-    """What a model in one encoding comes in.
+    """Parts and files of a model in one encoding.
 
-    ``parts`` names the byte arrays of `load`, in their order; none where it comes by name alone.
-    ``suffixes`` are those of the files of a named graph, in the order of a backend's files.
+    ``parts`` are the names of `load`'s byte arrays, in order; empty if it can only be loaded by
+    name. ``suffixes`` are those of a named graph's files, in the order of a backend's files.
     """
 
     parts: tuple[str, ...]
@@ -25,7 +25,7 @@ FORMATS: Mapping[Encoding, Format] = MappingProxyType(
     {
         Encoding.OPENVINO: Format(("xml", "bin"), (".xml", ".bin")),
         Encoding.ONNX: Format(("model",), (".onnx",)),
-        # A folder of a SavedModel is found by its saved_model.pb.
+        # A SavedModel's folder is found by its saved_model.pb.
         Encoding.TENSORFLOW: Format(("frozen graph",), (".pb",)),
         Encoding.PYTORCH: Format(("TorchScript",), (".pt",)),
         Encoding.TENSORFLOWLITE: Format(("model",), (".tflite",)),
@@ -35,11 +35,11 @@ FORMATS: Mapping[Encoding, Format] = MappingProxyType(
 
 
 def detect(parts: int, first: bytes) -> Encoding:
-    """Return the encoding that bytes of an unnamed one are tried as.
+    """Return the likely encoding of a model, from its number of parts and first bytes.
 
-    An IR has two parts; a TFLite flatbuffer has its mark at byte 4; TorchScript is a zip; ONNX
-    starts with its IR version, field 1 of the message; a TensorFlow graph with a node, which is a
-    message.
+    An IR has two parts; a TFLite flatbuffer has its magic at byte 4; TorchScript is a zip; ONNX
+    starts with its IR version, field 1 of the message; a TensorFlow graph starts with a node, which
+    is a message.
 
     >>> detect(1, bytes([0x1C, 0, 0, 0]) + b"TFL3").value
     'tensorflowlite'

@@ -1,4 +1,4 @@
-"""Which framework reads which encoding, for one host: found in pipeline/host/backends."""
+"""Select the backend of each encoding, from the frameworks in pipeline/host/backends."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.host import backends
 from pipeline.host.abi import Encoding
 from pipeline.host.backend import Backend, Framework, Missing, Tuning
 
-# Where several read an encoding and the owner chose none.
+# Preferred if several frameworks read an encoding.
 _FIRST = "openvino"
 
 
 @cache
 def frameworks() -> Mapping[str, Framework]:
-    """Return every framework there is a module for, installed or not, by its name.
+    """Return all frameworks by name, whether installed or not.
 
     >>> sorted(frameworks())
     ['litert', 'onnxruntime', 'openvino', 'torch']
@@ -33,10 +33,10 @@ def frameworks() -> Mapping[str, Framework]:
 
 
 class Backends:
-    """The backends of a host, each started once it is asked for; safe in threads.
+    """The backends of a host, each started on first use; thread-safe.
 
-    ``chosen`` names the framework of an encoding. Raises PipelineError (USAGE) for one that there
-    is none of, or that does not read the encoding.
+    ``chosen`` names the framework of an encoding. Raises PipelineError (USAGE) for an unknown one,
+    or one that does not read the encoding.
     """
 
     def __init__(self, chosen: Mapping[Encoding, str], tuning: Tuning) -> None:
@@ -49,34 +49,31 @@ class Backends:
             if name not in reading:
                 raise PipelineError(
                     Code.USAGE,
-                    f"No framework of this name reads {encoding.value}.",
+                    f"No framework named {name} reads {encoding.value}.",
                     where=f"--backend {encoding.value}={name}",
-                    expected=", ".join(reading) or "none reads it",
+                    expected=", ".join(reading) or "none",
                     found=name,
                 )
 
     def of_guest(self, encoding: Encoding) -> Backend:
-        """Return the backend for a guest's own bytes; raises Missing with what to do instead."""
+        """Return the backend for a guest's bytes; raises Missing with the alternatives."""
         framework = self._framework(encoding)
         if framework.runs_models_code and encoding not in self._chosen:
             raise Missing(
-                f"a model in {encoding.value} is a program, which {framework.name} would run "
-                f"outside the sandbox; give it a name with --graph {encoding.value}::FOLDER and "
-                f"load it by that, or trust this guest with --backend "
-                f"{encoding.value}={framework.name}"
+                f"a {encoding.value} model is a program, which {framework.name} would run outside "
+                f"the sandbox; name it with --graph {encoding.value}::FOLDER and load it by "
+                f"name, or trust this guest with --backend {encoding.value}={framework.name}"
             )
         return self._start(framework)
 
     def of_owner(self, encoding: Encoding) -> Backend:
-        """Return the backend for files that the host's owner named; raises Missing."""
+        """Return the backend for files named by the host's owner; raises Missing."""
         return self._start(self._framework(encoding))
 
     def _framework(self, encoding: Encoding) -> Framework:
         reading = _reading(encoding)
         if not reading:
-            raise Missing(
-                f"there is no backend for {encoding.value} here; convert the model to OpenVINO IR"
-            )
+            raise Missing(f"no backend for {encoding.value}; convert the model to OpenVINO IR")
         name = self._chosen.get(encoding) or (_FIRST if _FIRST in reading else min(reading))
         return reading[name]
 
@@ -88,9 +85,9 @@ class Backends:
 
 
 def parse_choice(text: str) -> tuple[Encoding, str]:
-    """Return the encoding and the framework that ``ENCODING=FRAMEWORK`` names.
+    """Parse ``ENCODING=FRAMEWORK``.
 
-    Raises PipelineError (USAGE) where there is no such encoding.
+    Raises PipelineError (USAGE) for an unknown encoding.
 
     >>> parse_choice("onnx=onnxruntime")
     (<Encoding.ONNX: 'onnx'>, 'onnxruntime')
@@ -101,7 +98,7 @@ def parse_choice(text: str) -> tuple[Encoding, str]:
             return each, name
     raise PipelineError(
         Code.USAGE,
-        "This chooses no framework for an encoding.",
+        "Invalid --backend.",
         where=f"--backend {text}",
         expected="ENCODING=FRAMEWORK: "
         + ", ".join(f"{each.value}={name}" for each in Encoding for name in _reading(each)),

@@ -1,4 +1,4 @@
-"""The functions of wasi-nn as a guest calls them: every argument is checked before any work."""
+"""The wasi-nn functions as called by a guest: arguments are validated before any work."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SUCCESS = Errno.SUCCESS
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one guest may hold at a time: graphs, contexts, and bytes of models and inputs."""
+    """Limits of one guest on graphs, contexts, and bytes of models and inputs."""
 
     graphs: int = 4096
     contexts: int = 4096
@@ -59,9 +59,9 @@ class _Context:
 
 
 class Functions:
-    """wasi-nn for one instance: its handles are unknown to every other.
+    """wasi-nn for one instance, with its own handles.
 
-    ``say`` is told each refusal; ``trace``, where there is one, each call; ``border`` each tensor.
+    ``say`` receives each failed call; ``trace``, if given, each call; ``border`` each tensor.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Functions:
         self.succeeded: Counter[str] = Counter()
         self._trace = trace
         self._border = border
-        # What a traced call was about, where its arguments do not tell.
+        # Details of a traced call that its arguments do not show.
         self._about = ""
         self._tensor_type_abi: TensorTypeAbi = tensor_type_abi
         self._encodings = ENCODINGS[encoding_numbers]
@@ -108,7 +108,7 @@ class Functions:
         }
 
     def call(self, name: str, guest: Memory | None, values: Sequence[int]) -> Errno:
-        """Answer one call; ``values`` are u32s. Nothing is raised."""
+        """Serve one call; ``values`` are u32s. Raises nothing."""
         if self._trace is None:
             return self._serve(name, guest, values)
         self._about = ""
@@ -125,7 +125,7 @@ class Functions:
         return errno
 
     def cancel(self) -> None:
-        """Ask a running inference to end; called from another thread."""
+        """Ask a running inference to stop; called from another thread."""
         running = self._computing
         if running is not None:
             running.cancel()
@@ -156,7 +156,7 @@ class Functions:
         if count != len(names):
             raise refuse_argument(
                 f"a model in {encoding.value} has {len(names)} builder"
-                f"{'s' if len(names) > 1 else ''} ({', '.join(names)}), but {count} came"
+                f"{'s' if len(names) > 1 else ''} ({', '.join(names)}), got {count}"
             )
         places = self._places(guest, builders, names)
         size = sum(length for _, length in places)
@@ -177,7 +177,7 @@ class Functions:
             known = ", ".join(map(repr, self._catalogue.names)) or "none"
             raise Refusal(
                 Errno.NOT_FOUND,
-                f"there is no graph named {name[:80]!r}; the names given to this host: {known}",
+                f"no graph named {name[:80]!r}; available: {known}",
             )
         self._graphs.check_room()
         graph = self._catalogue.load(name)
@@ -193,7 +193,7 @@ class Functions:
         if bytes(text).strip() not in (b"", b"{}"):
             raise Refusal(
                 Errno.UNSUPPORTED_OPERATION,
-                "a named graph has no options here, so the config must be empty or {}",
+                "options for named graphs are not supported; the config must be empty or {}",
             )
         self._load_by_name(guest, pointer, length, out)
 
@@ -209,7 +209,7 @@ class Functions:
         inputs = context.loaded.inputs
         if index >= len(inputs):
             raise refuse_argument(
-                f"there is no input {index}; the graph has {len(inputs)}: "
+                f"no input {index}; the graph has {len(inputs)}: "
                 f"{', '.join(port.name for port in inputs) or 'none'}"
             )
         tensor = context.tensors.get(index)
@@ -222,7 +222,7 @@ class Functions:
             self._about = f": {inputs[index].name}, {shape} {tensor.element.name}"
         more = tensor.length - context.sizes.get(index, 0)
         self._check_bytes(more)
-        # From here on the outputs are those of other inputs, even where the backend fails.
+        # The outputs are invalid from here on, even if the backend fails.
         context.computed = False
         context.execution.set_input(index, tensor.element.name, tensor.dims, data)
         if self._border:
@@ -256,7 +256,7 @@ class Functions:
         outputs = context.loaded.outputs
         if index >= len(outputs):
             raise refuse_argument(
-                f"there is no output {index}; the graph has {len(outputs)}: "
+                f"no output {index}; the graph has {len(outputs)}: "
                 f"{', '.join(port.name for port in outputs) or 'none'}"
             )
         memory.check(guest, "the pointer for the number of bytes written", out, 4)
@@ -264,7 +264,7 @@ class Functions:
         if not context.computed:
             raise Refusal(
                 Errno.RUNTIME_ERROR,
-                f"output {index} ({outputs[index].name}) has no value: no compute has succeeded "
+                f"output {index} ({outputs[index].name}) has no value: no successful compute "
                 "since the last set_input",
             )
         data = context.execution.output(index)
@@ -275,7 +275,7 @@ class Functions:
             raise Refusal(
                 Errno.TOO_LARGE,
                 f"output {index} ({outputs[index].name}) has {len(data)} bytes, "
-                f"the buffer only {size}",
+                f"the buffer has {size}",
             )
         memory.write(guest, "the output", buffer, data)
         memory.write_u32(guest, "the number of bytes written", out, len(data))
@@ -295,7 +295,7 @@ class Functions:
     def _no_single(self, _guest: Memory, *_arguments: int) -> None:
         raise Refusal(
             Errno.UNSUPPORTED_OPERATION,
-            "outputs are computed whole here, not in pieces; use compute and get_output",
+            "streamed outputs are not supported; use compute and get_output",
         )
 
     def _end(self, handle: int) -> None:
@@ -304,9 +304,7 @@ class Functions:
     def _encoding(self, number: int) -> Encoding:
         if number >= len(self._encodings):
             known = ", ".join(f"{at} {each.value}" for at, each in enumerate(self._encodings))
-            raise Refusal(
-                Errno.INVALID_ENCODING, f"there is no encoding {number}; there are {known}"
-            )
+            raise Refusal(Errno.INVALID_ENCODING, f"no encoding {number}; known: {known}")
         return self._encodings[number]
 
     def _device(self, devices: Mapping[Target, str], target: int) -> str:
@@ -317,11 +315,11 @@ class Functions:
         known = ", ".join(
             f"{each.value} {each.name.lower()} on {devices[each]}" for each in sorted(devices)
         )
-        raise refuse_argument(f"there is no target {target}{asked} here; there are {known}")
+        raise refuse_argument(f"no target {target}{asked} on this machine; available: {known}")
 
     def _detect(self, guest: Memory, builders: int, count: int) -> Encoding:
         if count == 0:
-            raise refuse_argument("there is no builder to detect an encoding from")
+            raise refuse_argument("no builder to detect the encoding from")
         ((pointer, length),) = self._places(guest, builders, ("first part",))
         first = memory.read(guest, "the first part", pointer, min(length, 16))
         return detect(count, bytes(first))
@@ -336,7 +334,7 @@ class Functions:
     def _name(self, guest: Memory, pointer: int, length: int) -> str:
         memory.check(guest, "the graph's name", pointer, length)
         if length > _LONGEST_NAME:
-            raise Refusal(Errno.NOT_FOUND, f"there is no graph with a name of {length} bytes")
+            raise Refusal(Errno.NOT_FOUND, f"no graph has a name of {length} bytes")
         data = memory.read(guest, "the graph's name", pointer, length)
         try:
             return data.decode()
@@ -347,13 +345,13 @@ class Functions:
         if self._bytes + more > self._most_bytes:
             raise Refusal(
                 Errno.TOO_LARGE,
-                f"with {more} bytes more the guest's models and inputs would pass their limit of "
-                f"{self._most_bytes} bytes",
+                f"{more} more bytes would exceed the guest's limit of {self._most_bytes} bytes for "
+                "models and inputs",
             )
 
 
 def _answer(error: Exception) -> tuple[Errno, str]:
-    """Return what a guest gets, and its owner is told, when a call could not be served."""
+    """Return the errno and message of a failed call."""
     if isinstance(error, Refusal):
         return error.errno, error.message
     if isinstance(error, BackendFailure):
@@ -361,6 +359,6 @@ def _answer(error: Exception) -> tuple[Errno, str]:
     if isinstance(error, Missing):
         return Errno.INVALID_ENCODING, str(error)
     if isinstance(error, MemoryError):
-        return Errno.TOO_LARGE, "the host has no memory left for this"
-    # A fault of the host must not end the guest's process.
+        return Errno.TOO_LARGE, "the host is out of memory"
+    # A bug in the host must not kill the guest's process.
     return Errno.RUNTIME_ERROR, f"the host failed: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Named graphs: what load_by_name finds, each in a folder that the host's owner named."""
+"""Named graphs: the models that load_by_name finds, in folders named by the host's owner."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SAVED_MODEL = "saved_model.pb"
 
 @dataclass(frozen=True)
 class NamedGraph:
-    """A name that guests may load, and where the model is: its folder, or its first file.
+    """A name for load_by_name, and the location of the model: its folder, or its first file.
 
-    In a folder that holds several models it is ``model``, else the one of the graph's name, else
-    the one of the folder's.
+    If the folder holds several models, it is the one named ``model``, else named like the graph,
+    else like the folder.
     """
 
     name: str
@@ -30,10 +30,10 @@ class NamedGraph:
 
     @classmethod
     def parse(cls, text: str) -> NamedGraph:
-        """Return the graph that ``[NAME=][ENCODING::]FOLDER`` stands for.
+        """Parse ``[NAME=][ENCODING::]FOLDER``.
 
-        Without a name it is the last part of the folder; without an encoding it is that of the
-        file's suffix, else OpenVINO's. Raises PipelineError (USAGE).
+        The name defaults to the last part of the folder, the encoding to that of the file's suffix,
+        else OpenVINO's. Raises PipelineError (USAGE).
 
         >>> NamedGraph.parse("openvino::models/mobilenet").name
         'mobilenet'
@@ -56,7 +56,7 @@ class NamedGraph:
         if not rest or not name or "\0" in text:
             raise PipelineError(
                 Code.USAGE,
-                "This is no named graph.",
+                "Invalid --graph.",
                 where=f"--graph {text}",
                 expected="FOLDER, ENCODING::FOLDER, NAME=FOLDER or NAME=ENCODING::FOLDER",
             )
@@ -81,16 +81,16 @@ class NamedGraph:
             return _with_variables(*whole.values())
         raise PipelineError(
             Code.USAGE,
-            f"The folder of graph {self.name} does not hold one model.",
+            f"The folder of graph {self.name} does not contain exactly one model.",
             where=str(self.folder),
-            expected=f"{' and '.join(f'model{suffix}' for suffix in suffixes)}, or just one "
+            expected=f"{' and '.join(f'model{suffix}' for suffix in suffixes)}, or a single "
             f"{' and '.join(suffixes)}",
             found=_found(self.folder, list(whole)),
         )
 
 
 class GraphRegistry:
-    """The named graphs of a host; each is compiled once, however many guests load it."""
+    """The named graphs of a host; each is compiled once and shared by guests."""
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
@@ -98,23 +98,23 @@ class GraphRegistry:
         self._lock = threading.Lock()
 
     def catalogue(self, graphs: Sequence[NamedGraph]) -> Catalogue:
-        """Return what one guest may load; raises PipelineError (USAGE) for what is not there."""
+        """Return the graphs of one guest; raises PipelineError (USAGE) if a file is missing."""
         files: dict[str, tuple[Encoding, tuple[Path, ...]]] = {}
         for graph in graphs:
             if graph.name in files:
                 raise PipelineError(
-                    Code.USAGE, "Two graphs have one name.", where=f"--graph {graph.name}"
+                    Code.USAGE, "Two graphs have the same name.", where=f"--graph {graph.name}"
                 )
             files[graph.name] = (graph.encoding, graph.files())
         return Catalogue(self, files)
 
     def load(self, encoding: Encoding, files: tuple[Path, ...]) -> Graph:
-        """Return the graph of files as they are now; raises BackendFailure and Missing."""
+        """Return the compiled graph of the files; raises BackendFailure and Missing."""
         try:
             version = (encoding, tuple(_version(path) for path in files))
         except OSError as error:
-            raise BackendFailure(f"a file of the graph cannot be read: {error}") from None
-        # One at a time: who asks for a graph that is being compiled gets that one.
+            raise BackendFailure(f"cannot read a file of the graph: {error}") from None
+        # Compile one at a time, so that concurrent requests share a graph.
         with self._lock:
             graph = self._compiled.get(version)
             if graph is None:
@@ -125,7 +125,7 @@ class GraphRegistry:
 
 
 class Catalogue:
-    """The names that one guest may load. A name is looked up, never made into a path."""
+    """The graphs that one guest may load. Names are looked up, never used as paths."""
 
     def __init__(
         self,
@@ -137,11 +137,11 @@ class Catalogue:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names there are."""
+        """The names of the graphs."""
         return tuple(self._files)
 
     def load(self, name: str) -> Graph:
-        """Return the compiled graph of one of the names; raises BackendFailure and Missing."""
+        """Return a compiled graph by name; raises BackendFailure and Missing."""
         return self._registry.load(*self._files[name])
 
 
@@ -156,7 +156,7 @@ def _encoding(text: str, where: str) -> Encoding:
             return encoding
     raise PipelineError(
         Code.USAGE,
-        "No graph can be loaded in this encoding.",
+        "Unsupported encoding for --graph.",
         where=f"--graph {where}",
         expected=", ".join(encoding.value for encoding in FORMATS),
         found=text,
@@ -164,7 +164,7 @@ def _encoding(text: str, where: str) -> Encoding:
 
 
 def _with_variables(files: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Return the files, with those that a SavedModel keeps its weights in."""
+    """Return the files, including the variables of a SavedModel."""
     if files[0].name != _SAVED_MODEL:
         return files
     return (*files, *sorted((files[0].parent / "variables").glob("variables.*")))

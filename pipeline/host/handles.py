@@ -1,4 +1,4 @@
-"""Handles: small numbers that stand for what a guest may use, each given out once."""
+"""Handles: numbers that identify a guest's graphs and contexts, never reused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Held = TypeVar("_Held")
 
 
 class Handles(Generic[_Held]):
-    """Values by handle: 0, 1, 2 …; a handle that was removed is never given out again."""
+    """Values by handle: 0, 1, 2 …; handles are not reused after removal."""
 
     def __init__(self, kind: str, most: int) -> None:
         self._kind = kind
@@ -20,15 +20,15 @@ class Handles(Generic[_Held]):
         self._values: dict[int, _Held] = {}
 
     def check_room(self) -> None:
-        """Raise Refusal (errno 7) when no other value may be added."""
+        """Raise Refusal (errno 7) if no more values may be added."""
         if len(self._values) >= self._most:
             raise Refusal(
                 Errno.TOO_LARGE,
-                f"there are {self._most} {self._kind}s already, which is the most a guest may have",
+                f"the guest has reached the limit of {self._most} {self._kind}s",
             )
 
     def add(self, value: _Held) -> int:
-        """Return the handle of a new value; raises Refusal (errno 7)."""
+        """Add a value and return its handle; raises Refusal (errno 7)."""
         self.check_room()
         handle = self._next
         self._next += 1
@@ -43,17 +43,17 @@ class Handles(Generic[_Held]):
             raise self._unknown(handle) from None
 
     def remove(self, handle: int) -> _Held:
-        """Forget a handle and return its value; raises Refusal (errno 1)."""
+        """Remove a handle and return its value; raises Refusal (errno 1)."""
         try:
             return self._values.pop(handle)
         except KeyError:
             raise self._unknown(handle) from None
 
     def items(self) -> Iterator[tuple[int, _Held]]:
-        """Return what there is, as it is now."""
+        """Return a snapshot of handles and values."""
         return iter(tuple(self._values.items()))
 
     def _unknown(self, handle: int) -> Refusal:
         known = ", ".join(map(str, sorted(self._values)[:8])) or "none"
-        state = "was ended" if handle < self._next else "was never given out"
-        return refuse_argument(f"{self._kind} {handle} {state}; the handles in use: {known}")
+        state = "was released" if handle < self._next else "does not exist"
+        return refuse_argument(f"{self._kind} {handle} {state}; handles in use: {known}")

@@ -1,4 +1,4 @@
-"""The wasi-nn host as a library: run a guest, learn how it ended."""
+"""The wasi-nn host as a library: run a guest and get its outcome."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ _MOST_CAPTURED = 1 << 30
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a guest ended by itself.
+    """Result of a guest that exited by itself.
 
-    ``exit_code`` is what it gave to proc_exit, 0 without. ``seconds`` are of wall time, compiling
-    included. ``memory`` is the size of its memory in bytes, which never shrinks. ``messages`` tell
-    each call that was answered with an errno, the last thousand of them; with ``trace`` each call.
-    ``succeeded`` counts the calls that were not, by function. ``stdout`` and ``stderr`` are the
-    first bytes of what it printed, None unless asked for; ``tensors`` those that crossed, where
-    asked for, and ``dropped`` how many more there was no room for.
+    ``exit_code`` is that of proc_exit, else 0. ``seconds`` is wall time, including compilation.
+    ``memory`` is the size of its memory in bytes, which never shrinks. ``messages`` are the last
+    thousand failed calls; with ``trace`` all calls. ``succeeded`` counts the successful calls by
+    function. ``stdout`` and ``stderr`` are the first bytes of its output, None if not captured;
+    ``tensors`` are those recorded, and ``dropped`` the number of those that did not fit.
     """
 
     exit_code: int
@@ -53,18 +52,18 @@ class Outcome:
 
 
 class Host:
-    r"""A host that serves wasi-nn; graphs by name stay compiled between its guests.
+    r"""A host that serves wasi-nn; graphs loaded by name stay compiled across guests.
 
-    ``say`` is told each message as it comes. ``tensor_type_abi`` and ``encoding_numbers`` choose
-    between numberings that guests disagree on; see pipeline.host.abi. ``backends`` chooses the
-    framework of an encoding where several read it. ``hint`` is what to be fast in, ``threads`` how
-    many of the CPU one inference may use, ``model_cache`` a folder that is made, where compiled
-    graphs by name are kept for the next host; a framework that has no such thing leaves it. Raises
-    PipelineError (USAGE) for a framework that there is none of, or a folder that cannot be made.
+    ``say`` receives each message. ``tensor_type_abi`` and ``encoding_numbers`` select a numbering
+    where guests differ; see pipeline.host.abi. ``backends`` selects the framework of an encoding.
+    ``hint`` is what to optimise for, ``threads`` the number of CPU threads per inference,
+    ``model_cache`` a folder to cache compiled named graphs in, created if missing; backends ignore
+    options that they do not support. Raises PipelineError (USAGE) for an unknown framework, or a
+    folder that cannot be created.
 
-    Threads may share a host and run guests at the same time, each with handles of its own; a
-    worker process makes its own host. Guests that are not trusted belong into a process that is
-    ended when it hangs: a call inside the host cannot be interrupted.
+    Threads may share a host and run guests concurrently, each with its own handles; a worker
+    process creates its own host. Run untrusted guests in a process that can be killed: a call
+    inside the host cannot be interrupted.
 
     >>> import tempfile, wasmtime
     >>> guest = r'''(module
@@ -115,7 +114,7 @@ class Host:
         self.close()
 
     def close(self) -> None:
-        """Forget the compiled graphs."""
+        """Drop the compiled graphs."""
         self._registry = GraphRegistry(self._backends)
 
     def run(
@@ -138,12 +137,12 @@ class Host:
     ) -> Outcome:
         """Run a WASI command with these arguments, folders, named graphs and limits.
 
-        ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or this process's own
-        where there is none; ``disk`` limits the bytes that it writes, if given. ``capture`` asks
-        for its output in the outcome, of each stream that many bytes at most; then ``disk`` is
-        1 GiB where it is not given. ``tensors`` asks for those that crossed, of together that many
-        bytes at most. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS before the guest
-        runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE and GUEST_FAILED when it does not end by itself.
+        ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or None for this
+        process's own; ``disk`` limits the bytes that it writes. ``capture`` is the number of bytes
+        of each stream to return in the outcome; ``disk`` is then 1 GiB by default. ``tensors`` is
+        the total size of the tensors to record, in bytes. Raises PipelineError: USAGE, GUEST_BUILD
+        and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE and GUEST_FAILED
+        if it does not exit by itself.
         """
         messages = _Messages(self._say)
         border = Border(tensors) if tensors else None
@@ -196,7 +195,7 @@ class Host:
 
 
 class _Streams:
-    """Where a guest's output goes, and the first bytes of it where they are captured."""
+    """Where a guest's output goes, and its first bytes if captured."""
 
     def __init__(self, stdout: Path | None, stderr: Path | None, capture: int | None) -> None:
         self.stdout, self.stderr = stdout, stderr
@@ -227,7 +226,7 @@ class _Streams:
 
 
 class _Messages:
-    """The last messages, and a listener who is spared a flood."""
+    """The last messages; forwards a limited number to a listener."""
 
     def __init__(self, say: Callable[[str], None] | None) -> None:
         self._say = say
@@ -241,7 +240,7 @@ class _Messages:
             return
         self._say(text)
         if self._count == _SAID_MESSAGES:
-            self._say("the guest causes too many messages; no more are shown")
+            self._say("too many messages; further ones are not shown")
 
     def last(self, count: int) -> tuple[str, ...]:
         return tuple(self._kept)[-count:]
@@ -254,7 +253,7 @@ def _made(folder: Path | None) -> Path | None:
         except OSError as error:
             raise PipelineError(
                 Code.USAGE,
-                "The folder for compiled models cannot be made.",
+                "Cannot create the folder for compiled models.",
                 where=f"--model-cache {folder}",
                 found=error.strerror or str(error),
             ) from None

@@ -1,4 +1,4 @@
-"""A guest's linear memory: every access checked against its bounds, as they are now."""
+"""Bounds-checked access to a guest's linear memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Memory(Protocol):
     """Linear memory, as it is until the guest runs again."""
 
     def data(self) -> memoryview:
-        """Return all of its bytes in place, one-dimensional; not to be kept beyond the call."""
+        """Return a view of all bytes, valid only during the call."""
         ...
 
 
 def check(memory: Memory, what: str, pointer: int, length: int) -> None:
-    """Raise Refusal (errno 1) when any of ``length`` bytes at ``pointer`` lies outside the memory.
+    """Raise Refusal (errno 1) if ``length`` bytes at ``pointer`` exceed the memory.
 
-    Both are unsigned; no bytes at all may lie at its very end.
+    Both are unsigned; zero bytes are allowed at the very end.
     """
     size = len(memory.data())
     if pointer + length > size:
@@ -32,10 +32,10 @@ def read(memory: Memory, what: str, pointer: int, length: int) -> bytearray:
 
 
 def view(memory: Memory, what: str, pointer: int, length: int) -> memoryview:
-    """Return ``length`` bytes at ``pointer`` in place, until the guest runs; raises Refusal."""
+    """Return a view of ``length`` bytes at ``pointer`` until the guest runs; raises Refusal."""
     data = memory.data()
     end = pointer + length
-    # A slice of Python would end quietly where the memory does.
+    # Python would silently truncate a slice beyond the end.
     if end > len(data):
         raise _out_of_bounds(what, pointer, length, len(data))
     return data[pointer:end]
@@ -59,5 +59,5 @@ def write_u32(memory: Memory, what: str, pointer: int, value: int) -> None:
 def _out_of_bounds(what: str, pointer: int, length: int, size: int) -> Refusal:
     return refuse_argument(
         f"{what} is outside the guest's memory: {length} bytes at {pointer:#x}, "
-        f"where the memory ends at {size:#x}"
+        f"memory ends at {size:#x}"
     )

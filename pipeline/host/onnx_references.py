@@ -1,7 +1,7 @@
-"""The files that an ONNX model names as the place of its weights, found before it is read.
+"""Find the external data files that an ONNX model names, before a runtime reads it.
 
-OpenVINO opens such a file on the model's word, wherever it is, when the model comes from memory;
-ONNX Runtime does so below the folder that it runs in.
+For a model from memory, OpenVINO opens such a file wherever it is, and ONNX Runtime opens it below
+the current folder.
 Field numbers are those of onnx.proto; the wire format is protobuf's.
 """
 
@@ -16,7 +16,7 @@ from pipeline.host.backend import BackendFailure
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DEPTH = 100
 
-# The messages on the way to a tensor: field number → the message it holds.
+# The messages that can contain a tensor: field number → type of message.
 _MESSAGES: Mapping[str, Mapping[int, str]] = {
     "Model": {7: "Graph", 20: "Training", 25: "Function"},
     "Training": {1: "Graph", 2: "Graph"},
@@ -38,53 +38,51 @@ _MESSAGES: Mapping[str, Mapping[int, str]] = {
 
 
 def external_files(model: bytes | bytearray | mmap) -> list[str]:
-    """Return the locations in every tensor's external_data, '' for one without a location.
+    """Return the locations in all tensors' external_data, '' for one without a location.
 
-    Raises ValueError for bytes that are no protobuf message.
+    Raises ValueError for invalid protobuf.
     """
-    # Released at once: a file that is mapped cannot be closed while a part of it is looked at.
+    # Released at once: a mapped file cannot be closed while a view of it exists.
     with memoryview(model) as whole:
         return list(_walk(whole, "Model", 0))
 
 
 def check_parts(model: bytes | bytearray) -> None:
-    """Raise BackendFailure for a model from memory that keeps weights in a file."""
+    """Raise BackendFailure for a model from memory with external data."""
     names = _references(model)
     if names:
         raise BackendFailure(
-            f"the ONNX model keeps weights in another file ({max(names)!r}), which no guest may "
-            "open; save it with its weights inside"
+            f"the ONNX model has external data ({max(names)!r}), which guests may not "
+            "load; save it with its weights embedded"
         )
 
 
 def check_file(path: Path) -> None:
-    """Raise BackendFailure for a model's file that keeps weights outside its own folder."""
+    """Raise BackendFailure for a model file with external data outside its folder."""
     try:
         with path.open("rb") as stream:
             if path.stat().st_size == 0:
-                raise BackendFailure("these bytes are no ONNX model: there are none")
+                raise BackendFailure("not an ONNX model: empty")
             with mmap(stream.fileno(), 0, access=ACCESS_READ) as model:
                 names = _references(model)
     except OSError as error:
-        raise BackendFailure(f"a file of the graph cannot be read: {error}") from None
+        raise BackendFailure(f"cannot read a file of the graph: {error}") from None
     folder = path.parent.resolve()
     for name in names:
         if not (folder / name).resolve().is_relative_to(folder):
-            raise BackendFailure(
-                f"the ONNX model keeps weights in {name!r}, which is not below its own folder"
-            )
+            raise BackendFailure(f"the ONNX model's external data {name!r} is outside its folder")
 
 
 def _references(model: bytes | bytearray | mmap) -> list[str]:
     try:
         return external_files(model)
     except ValueError as error:
-        raise BackendFailure(f"these bytes are no ONNX model: {error}") from None
+        raise BackendFailure(f"not an ONNX model: {error}") from None
 
 
 def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:
     if depth > _DEPTH:
-        raise ValueError("its messages are nested too deep")
+        raise ValueError("messages nested too deep")
     if kind == "Entry":
         yield _location(message)
         return
@@ -119,9 +117,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif wire in (_FIXED32, _FIXED64):
             length = 4 if wire == _FIXED32 else 8
         else:
-            raise ValueError(f"there is no wire type {wire}")
+            raise ValueError(f"unknown wire type {wire}")
         if length > len(message) - at:
-            raise ValueError("it ends inside a field")
+            raise ValueError("truncated field")
         if wire == _BYTES:
             yield number, message[at : at + length]
         at += length
@@ -131,10 +129,10 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
-            raise ValueError("it ends inside a number")
+            raise ValueError("truncated varint")
         byte = message[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-    raise ValueError("it has a number of more than 64 bits")
+    raise ValueError("varint of more than 64 bits")

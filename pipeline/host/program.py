@@ -1,4 +1,4 @@
-"""A guest's file: read, compiled and checked before any of it runs."""
+"""Load a guest's file: read, compile and validate it before it runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 _LARGEST = 256 << 20
 _PAGE = 65536
-# What is told of names that a guest chose.
+# Limits for showing names that a guest chose.
 _SHOWN, _LONGEST_NAME = 20, 120
-# Bytes 4 to 8 of a binary: the version of a core module, and of a component.
+# Bytes 0 to 8 of a core module, and of a component.
 _CORE = b"\0asm\x01\0\0\0"
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 
@@ -23,8 +23,8 @@ _COMPONENT = b"\0asm\x0d\0\x01\0"
 def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.Module:
     """Return the compiled module of a WASI command.
 
-    Raises PipelineError: USAGE when the file cannot be read, GUEST_BUILD when it is no core module
-    or lacks what a command exports, MEMORY_LIMIT when it begins with more than ``memory`` bytes.
+    Raises PipelineError: USAGE if the file cannot be read, GUEST_BUILD if it is not a core module
+    or lacks a command's exports, MEMORY_LIMIT if its initial memory exceeds ``memory`` bytes.
     """
     import wasmtime
 
@@ -49,7 +49,7 @@ def check_imports(
     offered: Collection[tuple[str, str]],
     modules: Sequence[str],
 ) -> None:
-    """Raise PipelineError (GUEST_IMPORTS) that names the imports which none of ``modules`` has."""
+    """Raise PipelineError (GUEST_IMPORTS) with the imports that none of ``modules`` has."""
     missing = [
         f"{_short(each.module)}.{_short(each.name or '')}"
         for each in module.imports
@@ -59,7 +59,7 @@ def check_imports(
         more = len(missing) - _SHOWN
         raise PipelineError(
             Code.GUEST_IMPORTS,
-            "The guest imports what this host does not have.",
+            "The guest has unknown imports.",
             where=str(path),
             expected=f"functions of {' and '.join(modules)}",
             found=", ".join(missing[:_SHOWN]) + (f" and {more} more" if more > 0 else ""),
@@ -68,7 +68,7 @@ def check_imports(
 
 
 def _short(name: str) -> str:
-    """Return a name that the guest chose as text of one line."""
+    """Return a guest's name as text of one line."""
     return repr(name)[1:-1][:_LONGEST_NAME]
 
 
@@ -78,28 +78,28 @@ def _read(path: Path) -> bytes:
             wasm = stream.read(_LARGEST + 1)
     except OSError as error:
         raise PipelineError(
-            Code.USAGE, "The guest cannot be read.", where=str(path), found=error.strerror or ""
+            Code.USAGE, "Cannot read the guest.", where=str(path), found=error.strerror or ""
         ) from None
     if len(wasm) > _LARGEST:
         raise PipelineError(
             Code.GUEST_BUILD,
-            "The guest's file is too large.",
+            "The guest is too large.",
             where=str(path),
             expected=f"at most {_LARGEST >> 20} MiB",
         )
     if wasm.startswith(_COMPONENT):
         raise PipelineError(
             Code.GUEST_BUILD,
-            "The guest is a component, and this host runs core modules.",
+            "The guest is a component, but this host runs core modules.",
             where=str(path),
-            hint="Build it for wasm32-wasip1, without the step that makes a component of it.",
+            hint="Build it for wasm32-wasip1, without converting it to a component.",
         )
     if not wasm.startswith(_CORE):
         raise PipelineError(
             Code.GUEST_BUILD,
-            "The guest's file is not WebAssembly.",
+            "The guest is not WebAssembly.",
             where=str(path),
-            expected="a binary that begins with 00 61 73 6d 01 00 00 00",
+            expected="a binary that starts with 00 61 73 6d 01 00 00 00",
             found=wasm[:8].hex(" ") or "an empty file",
         )
     return wasm
@@ -135,9 +135,9 @@ def _check_memory(module: wasmtime.Module, path: Path, memory: int) -> None:
             if least > memory:
                 raise PipelineError(
                     Code.MEMORY_LIMIT,
-                    "The guest begins with more memory than it may have.",
+                    "The guest's initial memory exceeds its limit.",
                     where=str(path),
                     expected=f"at most {memory} bytes",
                     found=f"{least} bytes",
-                    hint="Give it more memory, or build it with a smaller initial memory.",
+                    hint="Increase the memory limit, or build it with a smaller initial memory.",
                 )

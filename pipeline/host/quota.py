@@ -1,4 +1,4 @@
-"""A limit on what a guest writes: a thread that interrupts it, once its files are too large."""
+"""A disk limit: a thread that interrupts a guest whose files grow too large."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from types import TracebackType
 
 
 class Quota:
-    """Calls ``interrupt`` when the files under ``places`` have grown by more than ``limit`` bytes.
+    """Calls ``interrupt`` if the files under ``places`` grow by more than ``limit`` bytes.
 
-    WASI has no quota of its own, so the sizes are looked at ten times a second: a guest may write
-    somewhat more than the limit, never for long. Without a limit nothing is watched.
+    WASI has no quotas, so the sizes are polled ten times a second: a guest may briefly exceed the
+    limit. None is no limit.
     """
 
     _AGAIN_SECONDS = 0.1
@@ -46,7 +46,7 @@ class Quota:
             self._thread.join()
 
     def check(self) -> bool:
-        """Look at the sizes now, and tell whether they are too large."""
+        """Check the sizes now; return whether they exceed the limit."""
         if self._limit is not None:
             self.exceeded |= sum(map(_size, self._places)) - self._before > self._limit
         return self.exceeded
@@ -58,7 +58,7 @@ class Quota:
 
 
 def _size(place: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder; links are not followed."""
+    """Return the size of a file, or of all files below a folder, without following links."""
     if not place.is_dir():
         return place.stat().st_size if place.exists() else 0
     total = 0
@@ -67,5 +67,5 @@ def _size(place: Path) -> int:
             try:
                 total += Path(folder, name).lstat().st_size
             except OSError:
-                continue  # It went meanwhile.
+                continue  # Removed in the meantime.
     return total

@@ -1,11 +1,11 @@
-"""The sandbox: a WASI command run with its own folders, no environment, and limits.
+"""The sandbox: runs a WASI command with its folders, no environment, and limits.
 
-Within the limits a guest reaches its preopens, its arguments, wasi-nn and the clocks; never the
-environment, the network or another file. Time is limited by interrupting the guest's code, and an
-inference between two nodes of the model; neither stops a call that hangs inside the host (a sleep,
-a read from a terminal, a compile, one endless node), so whoever runs guests that are not trusted
-does it in a process that is ended from outside. Memory is limited for the guest, not for the models
-that it loads. Wasmtime refuses to move more than 128 MiB in one call (errno ENOMEM at the guest).
+A guest has access to its preopens, its arguments, wasi-nn and the clocks, but not to the
+environment, the network or other files. The time limit interrupts the guest's code, and an
+inference between two nodes; neither stops a call that hangs inside the host (a sleep, a read from a
+terminal, a compilation, one endless node), so run untrusted guests in a process that can be killed.
+The memory limit applies to the guest, not to the models that it loads. Wasmtime does not move more
+than 128 MiB in one call (errno ENOMEM for the guest); see transfers.py.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a guest ended by itself: its exit code, a u32, and the bytes of its memory then."""
+    """Result of a guest that exited by itself: exit code (u32), and memory size in bytes."""
 
     exit_code: int
     memory: int
 
 
-# A function of the host: given the guest's memory and u32s, it returns an i32.
+# A host function: takes the guest's memory and u32s, returns an i32.
 HostFunction = Callable[[Memory | None, Sequence[int]], int]
 
 
@@ -50,9 +50,9 @@ def run_command(
 ) -> Ended:
     """Run a guest that imports ``functions``, each with its number of i32 parameters.
 
-    ``interrupt`` is called from another thread when the time is over. Raises PipelineError: USAGE,
-    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (it
-    wrote too much) and GUEST_FAILED (a trap) when it does not end by itself.
+    ``interrupt`` is called from another thread at the time limit. Raises PipelineError: USAGE,
+    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (disk
+    limit) and GUEST_FAILED (a trap) if it does not exit by itself.
     """
     import wasmtime
 
@@ -131,7 +131,7 @@ def _run(
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
             raise failure(error, command, used, deadline) from None
-    # Its last inference may have been ended for it, so what it made of that does not count.
+    # The last inference may have been cancelled, so its results do not count.
     if deadline.passed:
         raise too_late(command)
     used = memory.data_len(store) if memory is not None else 0
@@ -139,18 +139,18 @@ def _run(
 
 
 def start_engine(command: Command) -> wasmtime.Engine:
-    """Return the engine that compiles and runs a guest; each has its own clock and limits."""
+    """Return an engine to compile and run one guest; each has its own epoch and limits."""
     import wasmtime
 
     config = wasmtime.Config()
     config.epoch_interruption = True
-    # Libraries that read models put their own signal handlers before wasmtime's: a trap told by a
-    # signal would then end the whole process.
+    # Libraries that read models install signal handlers ahead of wasmtime's, so a trap by signal
+    # would kill the process.
     config.signals_based_traps = False
     config.consume_fuel = command.fuel is not None
     # The ABI's pointers are i32.
     config.wasm_memory64 = False
-    # Wasmtime's own cache of compiled code, in the user's cache folder; without one it compiles.
+    # Wasmtime's code cache in the user's cache folder; if unavailable, it compiles every time.
     with suppress(wasmtime.WasmtimeError):
         config.cache = True
     return wasmtime.Engine(config)

@@ -1,4 +1,4 @@
-"""A tensor as a guest passes it, checked against the input that it is for."""
+"""Read a tensor that a guest passes, and validate it against the model's input."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PAIR = struct.Struct("<II")
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Where a tensor's data lies in the guest's memory, and what it is.
+    """A tensor in the guest's memory.
 
-    ``record`` and ``shape`` are the bytes that say so, and where they lie.
+    ``record`` and ``shape`` are the bytes of the struct and of the dims, with their addresses.
     """
 
     element: ElementType
@@ -39,9 +39,9 @@ class Tensor:
     shape: tuple[int, bytes]
 
     def still_at(self, guest: Memory, pointer: int) -> memoryview | None:
-        """Return its data in place if it is at this pointer and the same bytes say what it is.
+        """Return a view of the data if the same bytes describe it at the same pointer, else None.
 
-        Then all that was checked holds: the memory of a guest never gets smaller.
+        Then all earlier checks still hold: a guest's memory never shrinks.
         """
         (at, record), (dims_at, dims) = self.record, self.shape
         whole = guest.data()
@@ -55,9 +55,9 @@ class Tensor:
 
 
 def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: TensorTypeAbi) -> Tensor:
-    """Read the 20 bytes of a tensor and its dims; its data is checked but not read.
+    """Read the 20-byte struct of a tensor and its dims; the data is bounds-checked only.
 
-    Raises Refusal (errno 1) when it is out of bounds, or not what the input takes.
+    Raises Refusal (errno 1) if it is out of bounds, or does not match the input.
     """
     record = memory.view(guest, f"the tensor for input {index}", pointer, TENSOR_SIZE)
     dims_pointer, rank = _PAIR.unpack_from(record)
@@ -66,20 +66,20 @@ def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: Tensor
 
     memory.check(guest, f"the dims of {what}", dims_pointer, 4 * rank)
     memory.check(guest, f"the data of {what}", data, length)
-    # The rank is the guest's word: it is checked before any dims are read.
+    # The guest chooses the rank, so check it before reading any dims.
     most = _MOST_AXES if port.dims is None else len(port.dims)
     if rank > most or (port.dims is not None and rank != most):
         raise refuse_argument(
             f"{what} has the shape {port.shape()}, but the tensor has {rank} axes"
         )
     dims = memory.read_u32s(guest, f"the dims of {what}", dims_pointer, rank)
-    # Bytes 9 to 11 are padding and not zero in real guests.
+    # Bytes 9 to 11 are padding, and not zero in existing guests.
     element = _element(record[TENSOR_TYPE_OFFSET], what, port, dims, length, abi)
     _check_dims(what, port, dims)
     size = math.prod(dims) * element.size
     if length != size:
         raise refuse_argument(
-            f"{what} of {_shape(dims)} {element.name} has {size} bytes, but {length} came"
+            f"{what} of {_shape(dims)} {element.name} has {size} bytes, got {length}"
             + _other_numbering(record[TENSOR_TYPE_OFFSET], port, dims, length, abi)
         )
     shape = dims_pointer, bytes(memory.view(guest, "its dims", dims_pointer, 4 * rank))
@@ -93,9 +93,9 @@ def _element(
     other = _other_numbering(number, port, dims, length, abi)
     if number >= len(types):
         known = ", ".join(f"{at} {each.name}" for at, each in enumerate(types))
-        wanted = port.element or "of any type"
+        wanted = port.element or "any type"
         raise refuse_argument(
-            f"{what} is {wanted}, but the tensor has type {number}, where there are {known}{other}"
+            f"{what} is {wanted}, but the tensor has type {number}; known: {known}{other}"
         )
     element = types[number]
     if port.element is not None and element.name != port.element:
@@ -127,10 +127,10 @@ def _other_numbering(
     element = types[number]
     if element == _named(number, abi) or length != math.prod(dims) * element.size:
         return ""
-    fits = ", just as the input takes" if element.name == port.element else ""
+    fits = ", the input's type" if element.name == port.element else ""
     return (
-        f"; by the numbers of {other} it is {element.name}, which its {length} bytes fit{fits}: "
-        f"was the guest built for those? (--tensor-type-abi {other})"
+        f"; in the numbering of {other} it is {element.name}, which its {length} bytes fit{fits}: "
+        f"try --tensor-type-abi {other}"
     )
 
 

@@ -1,10 +1,10 @@
-"""Reads and writes of more than wasmtime moves in one call: answered short, as files may be.
+"""Large I/O trampoline: turns reads and writes of 128 MiB and more into partial ones.
 
-Wasmtime answers a buffer of 128 MiB and more with an errno, which guests that read a file of
-weights in one call were never made for. Here WebAssembly stands between them: the functions that a
-guest imports jump through a table (the gate) to those of a second module (the porter), which lends
-the guest's own memory to wasmtime's functions, and shortens a buffer that is too long for them
-while they look at it. A guest's calls are served by that without any Python.
+Wasmtime fails with an errno for a buffer of 128 MiB or more, but guests read a file of weights in
+one call. So WebAssembly code is placed in between: the functions that a guest imports jump through
+a table (the gate) to a second module (the porter), which lends the guest's memory to wasmtime's
+functions and temporarily shortens a buffer that is too long. POSIX allows partial reads and writes.
+No Python runs in these calls.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pipeline.host.wasi import MODULE
 if TYPE_CHECKING:
     import wasmtime
 
-# How many bytes one call moves at most: a little under what wasmtime does.
+# Maximum bytes per call, slightly below wasmtime's limit.
 MOST = 127 << 20
-# What the gate and the porter add to what a guest has of each.
+# Instances and tables of the gate and the porter.
 INSTANCES, TABLES = 2, 1
 
 _PLAIN, _AT = "i32 i32 i32 i32", "i32 i32 i32 i64 i32"
-# In each the second and third parameter are the buffers, and the last is where the count goes.
+# The second and third parameter are the buffers, the last is the address of the count.
 _FUNCTIONS = {"fd_read": _PLAIN, "fd_write": _PLAIN, "fd_pread": _AT, "fd_pwrite": _AT}
 
 _LONG = f"""\
-  ;; Returns where the length of a first buffer that is too long stands, or 0.
+  ;; Returns the address of the first buffer's length if that is too long, else 0.
   (func $long (param $buffers i32) (param $count i32) (result i32)
     (local $size i64) (local $start i64)
     (local.set $size (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
-    ;; What lies outside of the memory is left to the function itself.
+    ;; The WASI function reports out-of-bounds buffers.
     (if (i64.gt_u (i64.add (i64.extend_i32_u (local.get $buffers))
                     (i64.shl (i64.extend_i32_u (local.get $count)) (i64.const 3)))
           (local.get $size)) (then (return (i32.const 0))))
@@ -47,7 +47,7 @@ _LONG = f"""\
     (if (i64.gt_u
           (i64.add (local.get $start) (i64.extend_i32_u (i32.load offset=4 (local.get $buffers))))
           (local.get $size)) (then (return (i32.const 0))))
-    ;; A buffer over its own description would change that.
+    ;; A buffer that overlaps its own descriptor would change it.
     (if (i32.and
           (i64.lt_u (local.get $start)
             (i64.add (i64.extend_i32_u (local.get $buffers)) (i64.const 8)))
@@ -59,15 +59,15 @@ _LONG = f"""\
 
 
 def wrap(linker: wasmtime.Linker, store: wasmtime.Store, module: wasmtime.Module) -> Transfers:
-    """Put the gate before the functions of WASI that a guest imports."""
+    """Insert the gate before the WASI functions that a guest imports."""
     wanted = {each.name for each in module.imports if each.module == MODULE}
     return Transfers(linker, store, tuple(name for name in _FUNCTIONS if name in wanted))
 
 
 class Transfers:
-    """The gate of one guest, to be opened once the guest has its memory.
+    """The gate of one guest, to be opened when the guest has its memory.
 
-    Until then, while a module's own start function runs, its calls are answered with errno 52.
+    Until then, while a module's start function runs, its calls fail with errno 52.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Transfers:
             linker.define(store, MODULE, name, exports[name])
 
     def open(self, memory: wasmtime.Memory) -> None:
-        """Have the porter serve the guest whose memory this is."""
+        """Make the porter serve the guest with this memory."""
         if self._names:
             import wasmtime
 
@@ -141,7 +141,7 @@ def _shortening(name: str) -> str:
     (local.set $length (i32.load (local.get $at)))
     (i32.store (local.get $at) (i32.const {MOST}))
     (local.set $errno {call})
-    ;; Where the count went over it, the length is gone as it would be without us.
+    ;; If the count was written over the length, the length is lost, as without the porter.
     (if (i32.gt_u (i32.add (i32.sub (local.get {last}) (local.get $at)) (i32.const 3))
           (i32.const 6))
       (then (i32.store (local.get $at) (local.get $length))))

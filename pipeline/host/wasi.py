@@ -1,4 +1,4 @@
-"""WASI preview 1 as a guest gets it: folders, streams, arguments; no environment, no network."""
+"""WASI preview 1 for a guest: folders, streams, arguments; no environment, no network."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Exit(Exception):
 
 
 def define_exit(crossing: Crossing, linker: wasmtime.Linker, exits: list[int]) -> None:
-    """Define proc_exit, which adds the code to ``exits`` and ends the guest by a trap."""
+    """Define proc_exit, which appends the code to ``exits`` and traps the guest."""
 
-    # Wasmtime's own proc_exit refuses 126 and more, and loses the number.
+    # Wasmtime's own proc_exit rejects codes from 126 on, and loses the number.
     def proc_exit(_memory: object, arguments: Sequence[int]) -> int:
         exits.append(arguments[0])
         raise Exit
@@ -33,7 +33,7 @@ def define_exit(crossing: Crossing, linker: wasmtime.Linker, exits: list[int]) -
 
 
 def configure(command: Command) -> wasmtime.WasiConfig:
-    """Return what the guest sees of the system; raises PipelineError (USAGE)."""
+    """Return the guest's WASI configuration; raises PipelineError (USAGE)."""
     import wasmtime
 
     wasi = wasmtime.WasiConfig()
@@ -52,21 +52,17 @@ def configure(command: Command) -> wasmtime.WasiConfig:
     for each in command.dirs:
         where = f"{each.host}::{each.guest}"
         if not each.host.is_dir():
-            raise PipelineError(
-                Code.USAGE, "There is no such folder to give to the guest.", where=where
-            )
+            raise PipelineError(Code.USAGE, "No such folder to preopen.", where=where)
         if not each.guest or names.count(each.guest) > 1:
             raise PipelineError(
-                Code.USAGE, "Every folder of the guest needs a name of its own.", where=where
+                Code.USAGE, "Each preopened folder needs a unique name.", where=where
             )
         try:
             wasi.preopen_dir(
                 _text(str(each.host), "path"), _text(each.guest, "path"), each.writable
             )
         except wasmtime.WasmtimeError:
-            raise PipelineError(
-                Code.USAGE, "The folder cannot be opened for the guest.", where=where
-            ) from None
+            raise PipelineError(Code.USAGE, "Cannot preopen the folder.", where=where) from None
     return wasi
 
 
@@ -77,12 +73,12 @@ def _redirect(wasi: wasmtime.WasiConfig, stream: str, path: Path) -> None:
         setattr(wasi, stream, _text(str(path), "path"))
     except wasmtime.WasmtimeError:
         raise PipelineError(
-            Code.USAGE, "The file for the guest's output cannot be written.", where=str(path)
+            Code.USAGE, "Cannot write the file for the guest's output.", where=str(path)
         ) from None
 
 
 def _text(text: str, what: str) -> str:
-    # wasmtime would cut a text at its first NUL, and show another thing to the guest.
+    # wasmtime would truncate a string at its first NUL.
     try:
         whole = "\0" not in text and bool(text.encode() or True)
     except UnicodeEncodeError:
@@ -90,7 +86,7 @@ def _text(text: str, what: str) -> str:
     if not whole:
         raise PipelineError(
             Code.USAGE,
-            f"This {what} cannot be given to a guest.",
+            f"Invalid {what} for a guest.",
             found=repr(text),
             expected="UTF-8 without NUL",
         )

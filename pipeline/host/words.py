@@ -1,4 +1,4 @@
-"""A framework's error in its own words, fit for one line."""
+"""Format a framework's error message on one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _LONGEST = 600
 
 
 def own_words(error: BaseException) -> str:
-    r"""Return what an error says, without the places in the framework's source before it.
+    r"""Return an error's message without the source locations before it.
 
     >>> own_words(RuntimeError("Exception from src/core.cpp:12:\nno such\nlayer\n"))
     'no such layer'

@@ -1,1 +1,1 @@
-"""What a fixture's folder says of itself, for those who build on it."""
+"""Publish, fetch and validate fixtures."""

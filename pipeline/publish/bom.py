@@ -1,7 +1,7 @@
-"""bom.json: a bill of materials, CycloneDX 1.6, with the model as a component.
+"""bom.json: a CycloneDX 1.6 bill of materials, with the model as a component.
 
-Source: CycloneDX 1.6's JSON schema. Serial number and time are left out, so that the same fixture
-has the same bytes.
+Source: CycloneDX 1.6's JSON schema. Serial number and time are omitted, so that a fixture's bill
+is reproducible.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.publish.release import ReleasedFile
 
 
 def bill_of_materials(manifest: Mapping[str, Any], files: Sequence[ReleasedFile]) -> bytes:
-    """Return the bill of a fixture's files, its sources with their licences, and its tools."""
+    """Return the bill of materials: a fixture's files, its sources with licences, and its tools."""
     name = manifest["name"]
     stem = manifest["model"].get("stem") or name
     document = {
@@ -84,7 +84,7 @@ def _source(label: str, source: Mapping[str, Any]) -> dict[str, Any]:
         "type": "data",
         "bom-ref": f"source:{label}",
         "name": label,
-        # A name and not an id: configs may state licences that SPDX does not list.
+        # `name` instead of `id`, because configs may state licences that SPDX does not list.
         "licenses": [{"license": {"name": licence}}],
         "hashes": [{"alg": "SHA-256", "content": source["sha256"]}],
         "externalReferences": [{"type": "distribution", "url": url} for url in source["urls"]]

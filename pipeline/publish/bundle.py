@@ -1,4 +1,4 @@
-"""A fixture as archives that are the same bytes from any machine: its files, and its evidence."""
+"""Reproducible archives of a fixture: its files, and its evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SCRIPTS = (".sh",)
 def write_bundle(release: Release, folder: Path, target: Path) -> list[Path]:
     """Write ``<name>.tar.gz``, ``<name>.evidence.tar.gz`` and their sums; return the archives.
 
-    Nothing of the machine is in them: owners and times are 0, entries stand by their names, and
+    They are the same on every machine: owners and times are 0, entries are sorted by name, and
     gzip's header has no time. Raises OSError.
     """
     files = [*release.files]

@@ -1,4 +1,4 @@
-"""README.md: a fixture's card for people, made from its manifest."""
+"""README.md: a fixture's card, generated from its manifest."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> str:
-    """Return the card: what it is, how to run it, its tensors, sources and licences.
+    """Return the card: description, commands, tensors, sources and licences.
 
-    ``labels`` are the names of the classes, by the source that holds them. The front matter is
-    what model hubs read. Source: the Hugging Face Hub's description of model cards.
+    ``labels`` are the class names, by the source that holds them. The front matter is for model
+    hubs. Source: the Hugging Face Hub's documentation of model cards.
     """
     name = manifest["name"]
     model = manifest["model"]
@@ -28,12 +28,12 @@ def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> st
         "",
         text(manifest["description"]),
         "",
-        f"A wasi-nn fixture: an OpenVINO IR ({model['precision']}, from {model['framework']}), the "
-        "tensors that it takes, a guest that feeds them, and what comes out.",
+        f"A wasi-nn fixture: an OpenVINO IR ({model['precision']}, from {model['framework']}), its "
+        "input tensors, a guest that runs them, and the expected outputs.",
         "",
         "## Run it",
         "",
-        "With this folder as the current one's child:",
+        "In the parent of this folder:",
         "",
         "```console",
         *(f"$ {command.replace('artifacts/', '')}" for command in manifest["run"].values()),
@@ -60,8 +60,8 @@ def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> st
             for given, tensor in inputs.items()
         ),
         "",
-        "`evidence/README.md`, which lies beside the fixture, shows what went in and the top five "
-        "that came out on the machine that built it.",
+        "`evidence/README.md`, beside the fixture, shows the inputs and the top five values on the "
+        "machine that built it.",
         "",
         "## Sources",
         "",
@@ -75,16 +75,16 @@ def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> st
         "",
         "## Check it",
         "",
-        "`sha256sum -c SHA256SUMS` checks the files, `wasi-nn validate .` also what they are, and "
-        "infers again. `regenerate.sh` builds the fixture from its sources and compares the bytes. "
-        "`manifest.json` tells all of this to programs, `provenance.json` (SLSA) how it was built, "
-        "`bom.json` (CycloneDX) what it is made of.",
+        "`sha256sum -c SHA256SUMS` checks the files. `wasi-nn validate .` also checks their "
+        "contents and runs the inference. `regenerate.sh` builds the fixture from its sources and "
+        "compares the bytes. `manifest.json` is the machine-readable description, "
+        "`provenance.json` the SLSA provenance, `bom.json` the CycloneDX bill of materials.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def regenerate(manifest: Mapping[str, Any]) -> str:
-    """Return the script that builds the fixture from nothing and compares the bytes."""
+    """Return the script that rebuilds the fixture from its sources and compares the bytes."""
     return _REGENERATE.replace("@NAME@", manifest["name"])
 
 
@@ -94,7 +94,7 @@ def _origin(tensor: Mapping[str, Any]) -> str:
 
 
 def _licence(manifest: Mapping[str, Any]) -> str:
-    """Return the one licence of the model's sources as hubs write it, else ``other``."""
+    """Return the model's licence as hubs spell it, or ``other`` if there are several."""
     sources = manifest["sources"]
     found = {sources[name]["license"] for name in manifest["model"]["files"].values()}
     licence = found.pop().lower() if len(found) == 1 else ""
@@ -112,7 +112,7 @@ def _expected(expect: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) ->
     if expect.get("strongest"):
         parts.append(f"strongest {', '.join(map(str, expect['strongest']))}")
     if expect.get("golden_only"):
-        parts.append("what the golden executor gives")
+        parts.append("the golden executor's output")
     return ", ".join(parts)
 
 
@@ -121,19 +121,19 @@ def _dims(shape: list[int]) -> str:
 
 
 def text(words: str) -> str:
-    """Return another's words as one line that cannot break a table."""
+    """Return a text on one line, escaped for a Markdown table."""
     line = " ".join(str(words).split())
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
 _REGENERATE = """\
 #!/bin/sh
-# Builds @NAME@ from its sources in an environment of its own, and compares the bytes with these.
+# Builds @NAME@ from its sources in its own environment, and compares the bytes with these.
 #   ./regenerate.sh CHECKOUT     a checkout of the pipeline that has configs/fixtures/@NAME@.toml
-# PYTHON names an environment that has the pipeline already, and then nothing is installed.
+# Set PYTHON to an interpreter with the pipeline installed to skip the installation.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-checkout=${1:?a checkout of the pipeline is needed}
+checkout=${1:?give a checkout of the pipeline}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -R "$checkout" "$work/project"
@@ -148,5 +148,5 @@ fi
 "$PYTHON" -m doit "manifest:@NAME@"
 cd "artifacts/@NAME@"
 sha256sum --quiet -c "$here/SHA256SUMS"
-echo "@NAME@: the same bytes"
+echo "@NAME@: identical bytes"
 """

@@ -1,4 +1,4 @@
-"""What lies beside a manifest and is made from it: card, script, provenance, bill and sums."""
+"""Files derived from a manifest: card, script, provenance, bill of materials and sums."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipeline.publish.release import EVIDENCE, SUMS, Release, ReleasedFile
 from pipeline.store.digest import Digest
 
 CARD, SCRIPT, PROVENANCE, BILL = "README.md", "regenerate.sh", "provenance.json", "bom.json"
-# Beside the fixture: what one machine found.
+# Evidence of the machine that built the fixture.
 FOUND = f"{EVIDENCE}/{CARD}"
-# A manifest cannot list these with their digests; SHA256SUMS does.
+# A manifest cannot list the digests of these; SHA256SUMS does.
 COMPANIONS = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
 
 
 def companions(
     manifest: Mapping[str, Any], text: bytes, labels: Mapping[str, Sequence[str]]
 ) -> dict[str, bytes]:
-    """Return the bytes of each companion of a manifest, ``text`` being its own.
+    """Return the bytes of each file derived from a manifest; ``text`` is the manifest's own.
 
-    ``labels`` are the names of the classes, by the source that holds them.
+    ``labels`` are the class names, by the source that holds them.
     """
     files = [ReleasedFile(**file) for file in manifest["files"]]
     files.append(_released("manifest.json", text))

@@ -1,4 +1,4 @@
-"""What a place must offer so that releases can be published there."""
+"""The interface of a place to publish releases to."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Say = Callable[[str], None]
 
 
 class Destination(Protocol):
-    """A place for releases. A version is there whole or not at all, and never changes."""
+    """A place for releases. Versions appear atomically and are immutable."""
 
     def describe(self) -> str:
-        """Return the place as messages show it, without what may be secret."""
+        """Return the place for messages, without secrets."""
         ...
 
     def root_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a version that is there, or None."""
+        """Return the root digest of a published version, or None."""
         ...
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
-        """Publish a release from its folder and return the bytes that were moved.
+        """Publish a release from its folder and return the number of bytes transferred.
 
-        What an interrupted call has moved is not moved again. Raises PipelineError (PUBLISH, USAGE
-        when the version is there with another content).
+        After an interruption, files that were transferred are skipped. Raises PipelineError
+        (PUBLISH, or USAGE if the version exists with different content).
         """
         ...
 
 
 @dataclass(frozen=True)
 class Published:
-    """What became of one release: ``moved`` bytes; None where it was there already."""
+    """The result of one release: ``moved`` is the bytes transferred, None if it existed already."""
 
     release: Release
     moved: int | None
@@ -49,10 +49,10 @@ def publish_all(
     say: Say,
     key: Path | None = None,
 ) -> list[Published]:
-    """Publish releases, each with its folder, none before all were found publishable.
+    """Publish releases from their folders, after checking that all can be published.
 
-    With ``key``, a private one, each is signed; what is there already stays as it is. Raises
-    PipelineError: USAGE when a version is there with another content, PUBLISH.
+    ``key`` is a private key that signs each; existing releases are not changed. Raises
+    PipelineError: USAGE if a version exists with different content, PUBLISH.
     """
     from pipeline.publish.signing import check_private, signed
 
@@ -77,23 +77,23 @@ def publish_all(
 
 
 def immutable(release: Release, root: str, where: str) -> PipelineError:
-    """Return the error for a version that is there with another content."""
+    """Return the error for a version that exists with different content."""
     return PipelineError(
         Code.USAGE,
-        f"{release.name} {release.version} is published, and a version never changes.",
+        f"{release.name} {release.version} is already published with different content.",
         where=where,
         expected=root,
         found=release.root,
-        hint="Publish what has changed as another version.",
+        hint="Published versions are immutable: publish the changes as another version.",
     )
 
 
 def failed(where: str, found: str, hint: str = "") -> PipelineError:
-    """Return the error for a place that does not take a release."""
+    """Return the error for a place that does not accept a release."""
     return PipelineError(
         Code.PUBLISH,
-        "The release could not be published; nothing of it is visible there.",
+        "Publishing failed; nothing of the release is visible.",
         where=where,
         found=found,
-        hint=hint or "Run it again: what was moved is not moved twice.",
+        hint=hint or "Run it again: files that were transferred are skipped.",
     )

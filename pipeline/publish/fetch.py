@@ -1,4 +1,4 @@
-"""A published fixture brought here: the version chosen, every byte checked, the folder whole."""
+"""Fetch a published fixture: choose the version, verify every byte, install atomically."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def fetch(
     cache: Path | None = None,
     say: Say = silent,
 ) -> Path:
-    """Return the folder of a published fixture, fetched if it is not here.
+    """Return the folder of a published fixture, which is fetched if it is not cached.
 
-    ``version`` is one, the beginning of one (``1`` takes the newest 1.x) or none for the newest;
-    ``sources`` are tried in order: https://…, oci://HOST/NAMESPACE, s3://…, or a folder. The folder
-    is ``out/<fixture>``, or one in the cache, which is not to be changed. With ``expect``, the
-    release must have that root digest (``sha256:…``), wherever it comes from; with ``key``, a
-    public one, it must be signed with it. ``evidence`` also brings what was found on the machine
-    that built it. A version that was fetched before is found without any network.
+    ``version`` is a version, a prefix (``1`` is the newest 1.x) or empty for the newest;
+    ``sources`` are tried in order: https://…, oci://HOST/NAMESPACE, s3://…, or a folder. The result
+    is ``out/<fixture>``, or a folder in the cache, which must not be changed. ``expect`` is the
+    required root digest (``sha256:…``), ``key`` a public key that must have signed the release.
+    ``evidence`` also fetches the evidence of the machine that built it. A version that was fetched
+    before needs no network.
 
     Raises PipelineError: USAGE, SOURCE_UNREACHABLE, SOURCE_MISMATCH, PUBLISH, STORAGE.
     """
@@ -76,11 +76,11 @@ def fetch(
         if expect and release.root != expect:
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
-                "The release is not the one that is expected.",
+                "The release does not have the expected root digest.",
                 where=f"{release.name} {release.version}",
                 expected=expect,
                 found=release.root,
-                hint="Nothing of it was used.",
+                hint="Nothing of the release was used.",
             )
         if evidence and not release.evidence:
             release = _with_evidence(release, places)
@@ -94,7 +94,7 @@ def fetch(
                 )
                 files = list(_counted(obtained, len(wanted.carried), say))
             except BaseException as stop:
-                # Whoever is stopped waits for no server.
+                # When interrupted, do not wait for servers.
                 pool.shutdown(wait=isinstance(stop, Exception), cancel_futures=True)
                 raise
             pool.shutdown()
@@ -107,7 +107,7 @@ def fetch(
     except OSError as error:
         raise PipelineError(
             Code.STORAGE,
-            "The fixture could not be written.",
+            "Cannot write the fixture.",
             where=str(error.filename or cache),
             found=error.strerror or str(error),
             hint=f"Set {_CACHE} to a folder where you may write." if _refused(error) else "",
@@ -126,7 +126,7 @@ def _counted(files: Iterable[Path], total: int, say: Say) -> Iterator[Path]:
 
 
 def cache_folder() -> Path:
-    """Return the folder that all projects of this user share; WASI_NN_CACHE names another."""
+    """Return the cache folder of all of the user's projects; WASI_NN_CACHE overrides it."""
     named = os.environ.get(_CACHE)
     if named:
         return Path(named)
@@ -143,21 +143,21 @@ def _found(
     cache: Path,
     downloads: Downloads,
 ) -> tuple[Release, list[Origin], str]:
-    """Return the release that is meant, where its files are, and the source that told of it."""
+    """Return the chosen release, the places of its files, and the source that listed it."""
     places = [origin(text, downloads) for text in sources]
-    # A version never changes, so one that was fetched before needs no asking.
+    # Versions are immutable, so a cached one needs no request.
     known = _known(cache, sources, fixture)
     if version in known:
         return known[version], places, ""
     if offline:
-        chosen = choose(version, known, f"what was fetched before: {fixture}")
+        chosen = choose(version, known, f"in the cache: {fixture}")
         return known[chosen], [], ""
     if not places:
         raise PipelineError(
             Code.USAGE,
-            "There is no place to fetch from.",
+            "No source to fetch from.",
             where=f"{fixture}@{version or 'newest'}",
-            expected="--from with an address, or a version that was fetched before",
+            expected="--from with a URL, or a version that is cached",
         )
     faults = []
     for place, source in zip(places, sources, strict=True):
@@ -165,7 +165,7 @@ def _found(
             versions = place.versions(fixture)
             if not versions:
                 raise PipelineError(
-                    Code.USAGE, "There is no such fixture.", where=f"{place.describe()}: {fixture}"
+                    Code.USAGE, "No such fixture.", where=f"{place.describe()}: {fixture}"
                 )
             chosen = choose(version, versions, f"{place.describe()}: {fixture}")
             release = place.release(fixture, chosen)
@@ -176,7 +176,7 @@ def _found(
 
 
 def _weightiest(faults: Sequence[PipelineError]) -> PipelineError:
-    """Return the fault to tell of: a place that lies before one where something is missing."""
+    """Return the most important error: wrong content before missing content."""
     return next((each for each in faults if each.code is Code.SOURCE_MISMATCH), faults[0])
 
 
@@ -184,7 +184,7 @@ def _mirrors(place: Origin, sources: Sequence[str], downloads: Downloads) -> Ite
     if isinstance(place, Indexed):
         impatient = replace(downloads, patience=replace(downloads.patience, attempts=2))
         for text in place.mirrors[:MOST_MIRRORS]:
-            # An index from elsewhere may not make this machine look into its own folders.
+            # An index from a remote site may not name local folders.
             if text not in sources and text.startswith(("https://", "http://127.0.0.1:")):
                 with suppress(PipelineError):
                     yield Mirror(origin(text, impatient))
@@ -215,14 +215,14 @@ def _with_evidence(release: Release, places: Sequence[Origin]) -> Release:
             return structs.replace(release, evidence=found)
     raise PipelineError(
         Code.USAGE,
-        "There is no evidence of this release.",
+        "The release has no evidence.",
         where=f"{release.name} {release.version}",
-        hint="Fetch it without, or from where it was published first.",
+        hint="Omit --evidence, or fetch from where it was first published.",
     )
 
 
 def _place(release: Release) -> str:
-    """Return the name of its folder in the cache: others may have another signature."""
+    """Return the name of its folder in the cache, which depends on signature and evidence."""
     if release.carried == release.files:
         return release.root[7:39]
     return Release(release.name, "0", release.carried).root[7:39]
@@ -231,7 +231,7 @@ def _place(release: Release) -> str:
 def _check_signed(folder: Path, release: Release, key: Path) -> None:
     from pipeline.publish.signing import check_signature
 
-    why = check_signature(folder, key) if release.signature else "it has no signature"
+    why = check_signature(folder, key) if release.signature else "no signature"
     if why:
         raise PipelineError(
             Code.SOURCE_MISMATCH,
@@ -239,12 +239,12 @@ def _check_signed(folder: Path, release: Release, key: Path) -> None:
             where=f"{release.name} {release.version}",
             expected=f"a signature made with the private key of {key}",
             found=why,
-            hint="Nothing of it was used.",
+            hint="Nothing of the release was used.",
         )
 
 
 def _is_there(target: Path, release: Release) -> bool:
-    """Return whether the folder holds the release; raises PipelineError when another thing."""
+    """Return whether the folder holds the release; raises PipelineError if it differs."""
     if not target.exists():
         return False
     for file in release.carried:
@@ -257,16 +257,16 @@ def _is_there(target: Path, release: Release) -> bool:
         return True
     raise PipelineError(
         Code.STORAGE,
-        "The folder is there, and holds something else.",
+        "The folder exists with different content.",
         where=str(target),
         expected=f"{release.name} {release.version}, {release.root}",
-        found=f"another {file.path}" if path.exists() else f"no {file.path}",
-        hint="Remove it, or name another folder with -o.",
+        found=f"a different {file.path}" if path.exists() else f"no {file.path}",
+        hint="Remove it, or choose another folder with -o.",
     )
 
 
 def _appear(target: Path, release: Release, files: Sequence[Path], key: Path | None) -> None:
-    """Make the folder appear whole, once it is found to be signed with ``key``."""
+    """Install the folder atomically, after checking its signature if ``key`` is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(target) as part:
         for file, source in zip(release.carried, files, strict=True):
@@ -280,7 +280,7 @@ def _appear(target: Path, release: Release, files: Sequence[Path], key: Path | N
         try:
             part.rename(target)
         except OSError:
-            # Another run was quicker with the same.
+            # Another run installed the same release first.
             if not _is_there(target, release):
                 raise
 
@@ -296,12 +296,12 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 
 def _remembered(cache: Path, source: str) -> Path:
-    """Return where the releases of a source are remembered: others may use the same names."""
+    """Return the folder of a source's known releases: sources may use the same names."""
     return cache / "releases" / key_of({"source": source.rstrip("/")})[:16]
 
 
 def _known(cache: Path, sources: Sequence[str], fixture: str) -> dict[str, Release]:
-    """Return what was fetched from these sources before, or from any when none is named."""
+    """Return the cached releases of these sources, or of all sources if none is given."""
     folders = [_remembered(cache, source) for source in sources]
     if not sources and (cache / "releases").is_dir():
         folders = sorted((cache / "releases").iterdir())
@@ -314,9 +314,9 @@ def _known(cache: Path, sources: Sequence[str], fixture: str) -> dict[str, Relea
             if known.setdefault(release.version, release).root != release.root and not sources:
                 raise PipelineError(
                     Code.USAGE,
-                    "Two sources have different releases of this version.",
+                    "Two sources have different releases with this version.",
                     where=f"{fixture} {release.version}",
-                    hint="Say which with --from.",
+                    hint="Choose one with --from.",
                 )
     return known
 

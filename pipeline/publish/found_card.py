@@ -1,4 +1,4 @@
-"""evidence/README.md: what came out on the machine that built a fixture, for people to look at."""
+"""evidence/README.md: inputs and outputs on the machine that built a fixture."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pipeline.publish.card import text
 
 
 def found_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the card: for each case what went in, the top five, and how well it agrees.
+    """Return the card: for each case its inputs, its top five values, and its accuracy.
 
-    ``reports`` are those of the cases. Digits and pictures are here, and not in the fixture's own
-    card, since neither is the same from every machine.
+    ``reports`` are those of the cases. Values and images are here instead of in the fixture's card,
+    because they differ between machines.
     """
     lines = [
-        f"# {manifest['name']}: what was found",
+        f"# {manifest['name']}: evidence",
         "",
-        "On the machine that built it. The last digits differ between processors, so nothing here "
-        "counts into the fixture's digest.",
+        "Results of the machine that built the fixture. The last digits differ between processors, "
+        "so nothing here is part of the fixture's digest.",
     ]
     for case, report in reports.items():
         lines += ["", f"## {text(case)}", ""]
@@ -31,8 +31,8 @@ def found_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, A
                 for place, each in enumerate(report["top"], 1)
             ),
             "",
-            f"Expected: {text(report['expected']) or 'nothing is declared'}. The outputs are the "
-            "bytes of a native inference, and agree with "
+            f"Expected: {text(report['expected']) or 'nothing declared'}. The outputs equal those "
+            "of a native inference byte for byte, and agree with "
             f"{text(report['golden']['executor'])} {text(report['golden']['version'])}:",
             "",
             *(
@@ -53,6 +53,4 @@ def _pictures(case: str, tensors: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for place, (given, tensor) in enumerate(tensors.items())
         if "image" in tensor
     ]
-    return ["| input | the picture | what the tensor holds |", "|---|---|---|", *rows, ""] * bool(
-        rows
-    )
+    return ["| input | image | tensor contents |", "|---|---|---|", *rows, ""] * bool(rows)

@@ -1,4 +1,4 @@
-"""A hub of models, asked through huggingface_hub: one repository for each fixture."""
+"""Client for a model hub, by huggingface_hub: one repository for each fixture."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from pipeline.work.once import Once
 
 _OWNER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,95}")
 _BRANCH = "main"
-# What a hub writes by itself.
+# Files that the hub creates.
 _OF_THE_HUB = (".gitattributes",)
 _PIECE = 1 << 20
 _SILENT_SECONDS = 60.0
 
 
 class Hub:
-    """The repositories of one owner. The address and the login are those of huggingface_hub.
+    """The repositories of one owner. URL and login are those of huggingface_hub.
 
-    ``HF_ENDPOINT`` names another hub, ``HF_TOKEN`` or ``hf auth login`` the login.
+    ``HF_ENDPOINT`` selects another hub; ``HF_TOKEN`` or ``hf auth login`` the login.
     """
 
     def __init__(self, owner: str) -> None:
         if not _OWNER.fullmatch(owner.strip("/")):
             raise PipelineError(
                 Code.USAGE,
-                "This is no place on a hub.",
+                "Invalid hub URL.",
                 where=printable(f"hf://{owner}"[:100]),
-                expected="hf://OWNER, a person or an organisation",
+                expected="hf://OWNER, a user or an organisation",
             )
         if importlib.util.find_spec("huggingface_hub") is None:
             raise PipelineError(
                 Code.USAGE,
-                "Hubs need a package that is not installed.",
+                "The package for hubs is not installed.",
                 where=f"hf://{owner}",
                 hint="pip install 'wasi-nn-pipeline[hub]'",
             )
@@ -61,11 +61,11 @@ class Hub:
         return get_session()
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return f"hf://{self._owner}"
 
     def tags(self, name: str) -> Mapping[str, str]:
-        """Return the tags of a repository and their commits, none where there is none."""
+        """Return the tags of a repository with their commits; empty if it does not exist."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         with self._faults():
@@ -76,7 +76,7 @@ class Hub:
             return {str(each.name): str(each.target_commit) for each in refs.tags}
 
     def read(self, name: str, tag: str, path: str, limit: int) -> bytes | None:
-        """Return a short file's bytes, or None; raises PipelineError."""
+        """Return the bytes of a small file, or None; raises PipelineError."""
         data = bytearray()
         with self._faults(), self._get(name, tag, path, {}) as response:
             if response.status_code == 404:
@@ -91,10 +91,10 @@ class Hub:
     def bring(
         self, name: str, tag: str, path: str, size: int, part: Path, tell: Callable[[int], None]
     ) -> None:
-        """Bring a file, going on from what is there; raises PipelineError.
+        """Download a file, resuming from ``part``; raises PipelineError.
 
-        No more than ``size`` bytes are written; whether they are the right ones is for the caller.
-        ``tell`` hears how many there are by now.
+        At most ``size`` bytes are written; the caller verifies them. ``tell`` receives the number
+        of bytes so far.
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if 0 < have < size else {}
@@ -112,10 +112,10 @@ class Hub:
     def commit(
         self, name: str, files: Mapping[str, Path], message: str, say: Callable[[str], None]
     ) -> tuple[str, int]:
-        """Make the repository hold just these files; return the commit, and the bytes it lacked.
+        """Make the repository contain exactly these files; return the commit and bytes uploaded.
 
-        All are visible together, or none. What an interrupted call has uploaded is found again.
-        Raises PipelineError.
+        All appear together or not at all. Uploads of an interrupted call are reused. Raises
+        PipelineError.
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -145,7 +145,7 @@ class Hub:
         return str(made.oid), sum(lacking.values())
 
     def tag(self, name: str, tag: str, commit: str) -> bool:
-        """Make a tag stand for a commit; return whether it was free. Raises PipelineError."""
+        """Create a tag for a commit; return whether it was free. Raises PipelineError."""
         from huggingface_hub.errors import HfHubHTTPError
 
         with self._faults():
@@ -185,7 +185,7 @@ class Hub:
         except PipelineError:
             raise
         except OSError as error:
-            # Its own errors are OSErrors too; a file of ours has a name.
+            # The library's errors are OSErrors too; one of a local file has a filename.
             if error.filename is not None:
                 raise
             raise self._told(error) from None
@@ -193,14 +193,14 @@ class Hub:
             raise self._told(error) from None
 
     def _told(self, error: Exception) -> PipelineError:
-        # Never the error's own words, which may hold an address with its token.
+        # Never show the error's message, which may contain a URL with a token.
         status = getattr(getattr(error, "response", None), "status_code", None)
         found = type(error).__name__ if status is None else f"status {status}"
         return _wrong(self.describe(), found, _hint(status))
 
 
 def _bind() -> None:
-    """Let the library ask with a client that waits no longer than we do."""
+    """Make the library use a client with our timeouts."""
     from huggingface_hub import set_client_factory
 
     set_client_factory(_client)
@@ -211,7 +211,7 @@ _bound = Once(_bind)
 
 
 def _client() -> Any:
-    """Return the library's own client, which by itself would wait for ever."""
+    """Return the library's client with a timeout, which it lacks by default."""
     from huggingface_hub.utils._http import default_client_factory
 
     client = default_client_factory()
@@ -220,7 +220,7 @@ def _client() -> Any:
 
 
 def _identities(path: Path) -> tuple[str, str]:
-    """Return how a hub may know a file: by its SHA-256, or as git knows it."""
+    """Return the two ids by which a hub may know a file: SHA-256, and git's blob id."""
     size = path.stat().st_size
     blob = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as stream:
@@ -235,11 +235,11 @@ def _identity(file: Any) -> str:
 
 def _hint(status: int | None) -> str:
     if status in (401, 403):
-        return "Log in with `hf auth login`, or set HF_TOKEN to a token that may write."
+        return "Log in with `hf auth login`, or set HF_TOKEN to a token with write access."
     return ""
 
 
 def _wrong(where: str, found: str, hint: str = "") -> PipelineError:
     return PipelineError(
-        Code.PUBLISH, "The hub did not do as asked.", where=where, found=found, hint=hint
+        Code.PUBLISH, "The hub request failed.", where=where, found=found, hint=hint
     )

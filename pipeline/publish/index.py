@@ -1,4 +1,4 @@
-"""index.json: what a folder, site or bucket of releases holds, made from the releases there."""
+"""index.json: the releases in a folder, site or bucket."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ INDEX_VERSION = 1
 INDEX = "index.json"
 RELEASE = "release.json"
 MOST_BYTES = 16 << 20
-# Those that an index names beyond are never asked.
+# Further mirrors of an index are ignored.
 MOST_MIRRORS = 16
 
 _Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}(?!\n)$")]
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One version: its root digest, the digest of its release.json, and the bytes of its files."""
+    """One version: its root digest, the digest of its release.json, and the size of its files."""
 
     root: _Digest
     release: _Digest
     size: Annotated[int, msgspec.Meta(ge=0)]
     files: tuple[str, ...]
-    """Addresses, relative to the index, for those who fetch with nothing but curl."""
+    """Paths relative to the index, for fetching with curl alone."""
 
 
 class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The versions of each fixture, and other places that hold the same, in order."""
+    """The versions of each fixture, and mirrors in order of preference."""
 
     fixtures: dict[str, dict[str, Entry]]
     mirrors: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def entry_of(release: Release) -> Entry:
-    """Return what an index says of a release."""
+    """Return the index entry of a release."""
     folder = f"{release.name}/{release.version}"
     return Entry(
         root=release.root,
@@ -65,7 +65,7 @@ def encode(index: Index) -> bytes:
 
 
 def decode(data: bytes, where: str) -> Index:
-    """Return an index that came from elsewhere; raises PipelineError (SOURCE_MISMATCH)."""
+    """Parse an untrusted index; raises PipelineError (SOURCE_MISMATCH)."""
     try:
         index = decoded(data, Index)
         if index.index_version != INDEX_VERSION:
@@ -77,18 +77,18 @@ def decode(data: bytes, where: str) -> Index:
     except (msgspec.DecodeError, PipelineError) as error:
         raise PipelineError(
             Code.SOURCE_MISMATCH,
-            "What the place holds is no index of releases.",
+            "Invalid index of releases.",
             where=where,
-            expected=f"index.json as `doit publish` writes it, index_version {INDEX_VERSION}",
+            expected=f"index.json as written by `doit publish`, index_version {INDEX_VERSION}",
             found=printable(str(error)[:200]),
         ) from None
     return index
 
 
 def choose(wanted: str, versions: Mapping[str, object], where: str) -> str:
-    """Return the version that is meant: that one, the newest that begins so, or the newest.
+    """Return the requested version: an exact match, the newest with this prefix, or the newest.
 
-    Raises PipelineError (USAGE) when there is none.
+    Raises PipelineError (USAGE) if there is none.
 
     >>> choose("1", {"1.2": 0, "1.10": 0, "2.0": 0}, "here")
     '1.10'
@@ -100,7 +100,7 @@ def choose(wanted: str, versions: Mapping[str, object], where: str) -> str:
         return max(fitting, key=_order)
     raise PipelineError(
         Code.USAGE,
-        "There is no such version.",
+        "No such version.",
         where=where,
         expected=wanted or "a version",
         found=", ".join(sorted(versions, key=_order)[-10:]) or "none",
@@ -111,7 +111,7 @@ def _order(version: str) -> tuple[object, ...]:
     from packaging.version import InvalidVersion, Version
 
     try:
-        # A pre-release is asked for by its own name alone, as long as there is another.
+        # Pre-releases are chosen only by exact name, unless there is nothing else.
         parsed = Version(version)
         return (not parsed.is_prerelease, 1, parsed, version)
     except InvalidVersion:

@@ -1,4 +1,4 @@
-"""manifest.json: what the names of a fixture's files cannot tell."""
+"""Write manifest.json: the machine-readable description of a fixture."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pipeline.work.build import parts_of
 
 
 def write_manifest(job: Job) -> None:
-    """Recipe: write ``manifest`` and what is made from it, once every case is verified.
+    """Recipe: write ``manifest`` and the files derived from it, after all cases are verified.
 
     Inputs: ``file.<path>`` for every file of the folder, ``source.<name>``, ``interface``,
-    ``imports`` of the guest, ``evidence.<case>``, the reports, which stay beside it: what was found
-    on one machine is no part of the fixture; and ``step.<name>.<label>``, what each step on the way
-    has read. Parameters: ``declared``, the parts that come from the config as they are, and
-    ``steps``: for each step what it says of itself, and the ``files`` that it made.
+    ``imports`` of the guest, the reports ``evidence.<case>``, which are not part of the fixture
+    because they depend on the machine, and ``step.<name>.<label>``, the inputs of each step.
+    Parameters: ``declared``, the parts copied from the config, and ``steps``: the description of
+    each step and the ``files`` that it made.
     """
     declared = cast(Mapping[str, Any], job.parameters["declared"])
     interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
@@ -97,7 +97,7 @@ def _identity(path: Path) -> dict[str, object]:
 
 
 def _outputs(interface: Interface, cases: list[str]) -> dict[str, list[dict[str, object]]]:
-    """Return the tensors that come out of each case, as the guest writes them into `out`."""
+    """Return the output tensors of each case, as the guest writes them to `out`."""
     return {
         case: [
             {"name": port.name, "file": file, "dims": list(port.shape), "type": output.type}
@@ -109,7 +109,7 @@ def _outputs(interface: Interface, cases: list[str]) -> dict[str, list[dict[str,
 
 
 def _steps(job: Job) -> dict[str, dict[str, object]]:
-    """Return each step that made something of the folder, with its action key."""
+    """Return each step that made a file of the folder, with its action key."""
     told = {}
     steps = cast(Mapping[str, Mapping[str, Any]], job.parameters["steps"])
     for name, step in sorted(steps.items()):
@@ -128,10 +128,10 @@ def _steps(job: Job) -> dict[str, dict[str, object]]:
 
 
 def _commands(name: str, program: str, cases: Mapping[str, object]) -> dict[str, str]:
-    """Return how each runtime runs the fixture; paths are relative to the project.
+    """Return the command for each runtime; paths are relative to the project.
 
-    Sources: the help of each command line; WAMR's README of wasi-nn. WasmEdge needs its plug-in of
-    wasi-nn with OpenVINO; iwasm is built with WAMR_BUILD_WASI_NN and WAMR_BUILD_WASI_NN_OPENVINO.
+    Sources: the help of each command line; WAMR's README of wasi-nn. WasmEdge needs its wasi-nn
+    plug-in with OpenVINO; iwasm needs WAMR_BUILD_WASI_NN and WAMR_BUILD_WASI_NN_OPENVINO.
     """
     folder = f"artifacts/{name}"
     mapped = f"--dir {folder}::fixture"

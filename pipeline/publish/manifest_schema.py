@@ -1,4 +1,4 @@
-"""The JSON Schema of manifest.json: ``python -m pipeline.publish.manifest_schema``.
+"""Generate the JSON Schema of manifest.json: ``python -m pipeline.publish.manifest_schema``.
 
 It is generated from the tables that validation reads, and kept in ``docs/schema``.
 """
@@ -22,7 +22,7 @@ FILE = f"manifest-{MANIFEST_VERSION}.schema.json"
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the manifests that are written now.
+    """Return the JSON Schema (draft 2020-12) of the current manifest version.
 
     >>> schema()["properties"]["manifest_version"]["const"]
     4
@@ -31,7 +31,7 @@ def schema() -> dict[str, Any]:
     tables = {name: _documented(name, table) for name, table in generated.items()}
     manifest = tables.pop(Stated.__name__)
     manifest["properties"]["manifest_version"]["const"] = MANIFEST_VERSION
-    # Readers do without these in older manifests.
+    # Optional only for readers of older manifests.
     manifest["required"] = [*manifest["required"], *SINCE_3, "description", "tools", "toolchains"]
     tables[StatedStep.__name__]["required"].append("code")
     return {
@@ -44,7 +44,7 @@ def schema() -> dict[str, Any]:
 
 
 def encoded() -> bytes:
-    """Return the file's bytes."""
+    """Return the bytes of the schema file."""
     return (json.dumps(schema(), indent=2, ensure_ascii=False) + "\n").encode()
 
 

@@ -1,7 +1,7 @@
-"""The tables of manifest.json: what is written, what validation reads, what the schema says.
+"""The tables of manifest.json, for writing, validation and the JSON Schema.
 
-Keys beside these are for people and other programs: how a tensor was made, what a golden check
-allows. `manifest_schema` makes the published JSON Schema of these tables.
+Keys that are not here are informative: how a tensor was made, the golden check's tolerance.
+`manifest_schema` generates the published JSON Schema from these tables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.config.schema import Expect
 from pipeline.model.request import Interface
 
 MANIFEST_VERSION = 4
-# 1 held the evidence too; 2 had neither outputs nor steps; 3 had a number for a step's code.
+# Version 1 included the evidence; 2 had neither outputs nor steps; 3 a number for a step's code.
 READ_VERSIONS = (1, 2, 3, 4)
 SINCE_3 = ("outputs", "steps", "run")
 MOST_SECONDS = 3600.0
@@ -28,93 +28,93 @@ class StatedFile(msgspec.Struct, frozen=True):
     """A file of the fixture."""
 
     path: str
-    """Its path in the folder, with / between folders."""
+    """Path in the folder, with / as separator."""
     size: _Size
-    """Its bytes."""
+    """Size in bytes."""
     sha256: _Sha256
-    """Its digest."""
+    """SHA-256 digest."""
 
 
 class StatedSource(msgspec.Struct, frozen=True):
-    """Where a part comes from, and under which licence."""
+    """Origin and licence of a source file."""
 
     urls: tuple[str, ...] = ()
-    """The addresses that it is fetched from, in order."""
+    """URLs that it is fetched from, in order."""
     license: str = ""
-    """Its licence, by SPDX's name where that has one."""
+    """Licence, as an SPDX identifier if it has one."""
     homepage: str = ""
-    """Where people read about it."""
+    """Web page about the file."""
     size: _Size | None = None
-    """The bytes of the file that was fetched."""
+    """Size of the fetched file in bytes."""
     sha256: _Sha256 | None = None
-    """The digest of the file that was fetched."""
+    """SHA-256 digest of the fetched file."""
 
 
 class StatedModel(msgspec.Struct, frozen=True):
-    """The IR: its inputs and outputs in the order of their indices, and which network it is."""
+    """The IR: its inputs and outputs by index, and the identity of the network."""
 
     interface: Interface
-    """The inputs and outputs, with names, element types and shapes."""
+    """Inputs and outputs, with names, element types and shapes."""
     canonical_digest: _Sha256
-    """The digest of the network, whatever its xml looks like."""
+    """Digest of the network, independent of the formatting of the xml."""
     precision: str
-    """The element type of the weights."""
+    """Weight precision."""
     framework: str = ""
-    """What the model was saved with."""
+    """Framework of the source model."""
     encoding: str = "openvino"
-    """The graph encoding of wasi-nn."""
+    """Graph encoding of wasi-nn."""
     stem: str | None = None
-    """The name of the xml and the bin, where it is not the fixture's."""
+    """Name of the xml and bin, if not the fixture's."""
 
 
 class StatedTensor(msgspec.Struct, frozen=True):
-    """A tensor that goes in: its file, and what its bytes are. Other keys say how it was made."""
+    """An input tensor: its file, and the format of its bytes. Other keys say how it was made."""
 
     file: str
-    """Its file of raw bytes, little-endian."""
+    """File of raw little-endian bytes."""
     dims: _Dims
-    """The size of every axis."""
+    """Size of each axis."""
     type: str
-    """Its element type."""
+    """Element type."""
 
 
 class StatedOutput(msgspec.Struct, frozen=True):
-    """A tensor that comes out: the file that the guest writes into its preopen `out`."""
+    """An output tensor: the file that the guest writes to its preopen `out`."""
 
     name: str
-    """The output of the IR."""
+    """Name of the IR's output."""
     file: str
-    """The file of raw bytes, little-endian; kept as found on one machine in evidence/."""
+    """File of raw little-endian bytes; that of the building machine is kept in evidence/."""
     dims: _Dims
-    """The size of every axis."""
+    """Size of each axis."""
     type: str
-    """Its element type."""
+    """Element type."""
 
 
 class StatedGuest(msgspec.Struct, frozen=True):
-    """The guest, what it may use, and all that it imports."""
+    """The guest, its limits, and its imports."""
 
     program: str
-    """The guest's file, without .wasm."""
+    """File of the guest, without .wasm."""
     imports: tuple[str, ...]
-    """Everything that it imports, as module.name."""
+    """All imports, as module.name."""
     language: str = ""
-    """What it is written in."""
+    """Source language."""
     load: str = "bytes"
-    """Whether it gets the model as bytes or by name."""
+    """How the guest loads the model: as bytes or by name."""
     seconds: Annotated[float, msgspec.Meta(gt=0, le=MOST_SECONDS)] = 60.0
-    """The wall time of one run."""
+    """Wall-time limit of one run."""
     memory: str = "1 GiB"
-    """The linear memory that it may have."""
+    """Linear memory limit."""
 
 
 class StatedToolchain(msgspec.Struct, frozen=True):
-    """A locked environment that took part."""
+    """A locked environment used by the build."""
 
     lock: _Sha256
-    """The digest of its requirements file, which has the digest of each package."""
+    """Digest of its requirements file, which has the digest of each package."""
     python: str
-    """The version of Python in it."""
+    """Version of its Python."""
 
 
 class StatedStep(msgspec.Struct, frozen=True):
@@ -123,52 +123,52 @@ class StatedStep(msgspec.Struct, frozen=True):
     recipe: str
     """The function that was run."""
     key: _Sha256
-    """The action key: a hash of recipe, code, tools, parameters and the inputs' digests."""
+    """Action key: a hash of recipe, code, tools, parameters and input digests."""
     code: _Sha256 | None = None
-    """The digest of the function's code and of what it imports of the pipeline; since version 4."""
+    """Digest of the function's code, including what it imports from the pipeline; since version 4."""
     files: tuple[str, ...] = ()
-    """The files of the folder that it made; none for a step on the way."""
+    """Files of the folder that it made; empty for an intermediate step."""
 
 
 class Stated(msgspec.Struct, frozen=True):
     """manifest.json of a fixture's folder."""
 
     manifest_version: int
-    """The version of this format."""
+    """Version of this format."""
     name: str
-    """The fixture's name."""
+    """Name of the fixture."""
     files: tuple[StatedFile, ...]
-    """Every file but the manifest itself and what is made from it."""
+    """All files except the manifest and the files derived from it."""
     sources: dict[str, StatedSource]
-    """What was fetched."""
+    """Fetched files."""
     model: StatedModel
     """The IR."""
     tensors: dict[str, dict[str, StatedTensor]]
-    """The input tensors: case, then model input."""
+    """Input tensors: by case, then by model input."""
     guest: StatedGuest
     """The guest."""
     expect: dict[str, dict[str, Any]]
-    """What must come out for each case."""
+    """Expected output of each case."""
     golden: dict[str, Any]
-    """The executor that the outputs are held against, and how far they may differ."""
+    """Executor that the outputs are compared with, and the tolerance."""
     description: str = ""
-    """What the fixture is, in one sentence."""
+    """Description of the fixture, in one sentence."""
     outputs: dict[str, tuple[StatedOutput, ...]] = msgspec.field(default_factory=dict)
-    """The output tensors of each case, in the order of their indices."""
+    """Output tensors of each case, by index."""
     steps: dict[str, StatedStep] = msgspec.field(default_factory=dict)
-    """The steps that made the files, by name."""
+    """Steps that made the files, by name."""
     toolchains: dict[str, StatedToolchain] = msgspec.field(default_factory=dict)
-    """The locked environments that took part."""
+    """Locked environments used by the build."""
     tools: dict[str, str] = msgspec.field(default_factory=dict)
-    """The packages that took part, with their versions."""
+    """Packages used by the build, with their versions."""
     run: dict[str, str] = msgspec.field(default_factory=dict)
-    """How each known runtime runs the first case; paths are relative to the project."""
+    """Command for each known runtime to run the first case; paths are relative to the project."""
 
     @property
     def stem(self) -> str:
-        """The name of the IR's files."""
+        """The name of the IR's files, without suffix."""
         return self.model.stem or self.name
 
     def expected(self, case: str) -> Expect:
-        """Return what must come out for a case; raises msgspec.ValidationError."""
+        """Return the expected output of a case; raises msgspec.ValidationError."""
         return msgspec.convert(self.expect.get(case, {}), Expect)

@@ -1,7 +1,7 @@
-"""A release as an OCI artifact: ModelPack's media types, each file a layer of its own.
+"""A release as an OCI artifact: ModelPack's media types, with each file as a layer.
 
-Sources: OCI image specification 1.1 (manifest, image layout); ModelPack's model-spec (the types of
-config and layers, and the annotation that holds a file's path).
+Sources: OCI image specification 1.1 (manifest, image layout); ModelPack's model-spec (media types
+of config and layers, and the annotation with a file's path).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _OTHER = "application/vnd.cncf.model.dataset.v1.raw"
 
 @dataclass(frozen=True)
 class Artifact:
-    """The two documents of a release; its other blobs are its files. Bytes are canonical JSON."""
+    """Config and manifest of a release, as canonical JSON; its other blobs are its files."""
 
     config: bytes
     manifest: bytes
@@ -53,25 +53,25 @@ def tag_of(release: Release) -> str:
 
 
 def evidence_tag(release: Release) -> str:
-    """Return the tag of the artifact that holds what was found on one machine."""
+    """Return the tag of the artifact of a release's evidence."""
     return f"{release.version}.evidence"
 
 
 def artifact(release: Release) -> Artifact:
-    """Return the artifact of a release: the same bytes from every machine."""
+    """Return the artifact of a release: the same bytes on every machine."""
     files = (*release.files, *release.signature)
     return _artifact(release.name, release.version, files, release.root)
 
 
 def evidence_artifact(release: Release) -> Artifact | None:
-    """Return the artifact of a release's evidence, if there is any."""
+    """Return the artifact of a release's evidence, or None."""
     if not release.evidence:
         return None
     return _artifact(release.name, f"{release.version}.evidence", release.evidence, "")
 
 
 def root_in(manifest: Mapping[str, Any]) -> str:
-    """Return the root digest that a manifest states, '' for one of something else."""
+    """Return the root digest in a manifest, or '' if it is not a release."""
     return str((manifest.get("annotations") or {}).get(_ROOT, ""))
 
 
@@ -157,9 +157,9 @@ def _blob(digest: Digest) -> dict[str, object]:
 def _no_release(where: str, expected: str, found: str) -> PipelineError:
     return PipelineError(
         Code.SOURCE_MISMATCH,
-        "The artifact is no release of a fixture.",
+        "The artifact is not a release of a fixture.",
         where=where,
         expected=expected,
         found=found,
-        hint="Nothing of it was used.",
+        hint="Nothing of the artifact was used.",
     )

@@ -1,4 +1,4 @@
-"""What a place must offer so that releases can be fetched from there."""
+"""The interface of a place to fetch releases from."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pipeline.publish.release import Release, ReleasedFile
 
 
 class Origin(Protocol):
-    """A place that holds releases. What comes from it is checked by whoever asks."""
+    """A place that holds releases. Callers verify everything that comes from it."""
 
     def describe(self) -> str:
-        """Return the place as messages show it, without what may be secret."""
+        """Return the place for messages, without secrets."""
         ...
 
     def versions(self, name: str) -> Mapping[str, object]:
-        """Return the versions of a fixture, none when it is not there; raises PipelineError."""
+        """Return the versions of a fixture, empty if it does not exist; raises PipelineError."""
         ...
 
     def release(self, name: str, version: str) -> Release:
-        """Return a version that is there; raises PipelineError."""
+        """Return an existing version; raises PipelineError."""
         ...
 
     def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
-        """Return the files of what one machine found; raises PipelineError."""
+        """Return the files of the release's evidence; raises PipelineError."""
         ...
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
-        """Return a local file with the bytes of one of a release; raises PipelineError.
+        """Return a local file with the bytes of a release's file; raises PipelineError.
 
-        It lies in the cache, where an interrupted call is gone on with.
+        It is in the cache, where an interrupted download resumes.
         """
         ...

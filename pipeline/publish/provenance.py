@@ -1,7 +1,7 @@
 """provenance.json: how a fixture was built, as an in-toto statement with SLSA's predicate.
 
 Sources: in-toto attestation framework, Statement v1; SLSA v1.0, build provenance. Times and the
-machine are left out, so that the same build gives the same bytes; they stand in the evidence.
+machine are omitted, so that it is reproducible; the evidence has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _BUILDER = "pkg:pypi/wasi-nn-pipeline"
 
 
 def provenance(manifest: Mapping[str, Any], files: Sequence[ReleasedFile]) -> bytes:
-    """Return the statement over a fixture's files, from what its manifest tells."""
+    """Return the statement about a fixture's files, from its manifest."""
     toolchains = manifest["toolchains"]
     statement = {
         "_type": "https://in-toto.io/Statement/v1",

@@ -1,7 +1,7 @@
-"""A pytest plug-in: published fixtures for the tests of a runtime or of bindings.
+"""pytest plug-in: published fixtures for tests of a runtime or of bindings.
 
-`wasi_nn_fixture("squeezenet", version="1.0")` returns the fixture's folder, which is shared and not
-to be changed. The ini option `wasi_nn_sources` lists where fixtures come from.
+`wasi_nn_fixture("squeezenet", version="1.0")` returns the fixture's folder, which is shared and
+must not be changed. The ini option `wasi_nn_sources` lists the sources of fixtures.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import pytest
 
 
 class FetchFixture(Protocol):
-    """How a test asks for a fixture."""
+    """Signature of the `wasi_nn_fixture` fixture."""
 
     def __call__(self, name: str, *, version: str = "", expect: str = "") -> Path:
-        """Return the folder of a fixture; ``expect`` is the root digest that it must have."""
+        """Return the folder of a fixture; ``expect`` is its required root digest."""
         ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option."""
+    """Add the ini option."""
     parser.addini(
         "wasi_nn_sources",
-        "where wasi-nn fixtures are fetched from, in order: https://…, oci://…, s3://…, a folder",
+        "sources of wasi-nn fixtures, in order: https://…, oci://…, s3://…, a folder",
         type="args",
         default=[],
     )
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def wasi_nn_fixture(pytestconfig: pytest.Config) -> FetchFixture:
-    """Fetch published wasi-nn fixtures, once for all runs; an error tells what is wrong."""
+    """Fetch published wasi-nn fixtures, cached across runs; failures are reported as errors."""
     from pipeline.errors import PipelineError
     from pipeline.publish.fetch import fetch
 

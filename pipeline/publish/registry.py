@@ -1,4 +1,4 @@
-"""An OCI registry, asked through oras: manifests and blobs, bounded in time and bytes."""
+"""OCI registry client, by oras: manifests and blobs, with limits on time and size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGAIN = (408, 429, 500, 502, 503, 504)
 
 
 class Registry:
-    """One registry and the namespace in it. Logins are those of docker's own configuration."""
+    """One registry and a namespace in it. Credentials are those of docker's configuration."""
 
     def __init__(self, place: str) -> None:
         host, _, namespace = place.strip("/").partition("/")
@@ -32,7 +32,7 @@ class Registry:
         if http_fault(f"https://{host}/") or "@" in host or not _is_namespace(namespace):
             raise PipelineError(
                 Code.USAGE,
-                "This is no place in a registry.",
+                "Invalid registry URL.",
                 where=printable(f"oci://{place}"),
                 expected="oci://HOST/NAMESPACE, in lower case",
             )
@@ -47,7 +47,7 @@ class Registry:
         return self._connected.get()
 
     def _connect(self) -> Any:
-        """Return the client, with the kind of login that the registry asks for."""
+        """Return the client, for the kind of authentication that the registry uses."""
         import requests
 
         prefix = "http" if self._local else "https"
@@ -60,15 +60,15 @@ class Registry:
         self._basic = challenge.lower().startswith("basic")
         client = _client(self._host, self._local, self._basic)
         if self._basic and not getattr(client.auth, "_basic_auth", None):
-            raise _wrong(self.describe(), "it wants a login", _login(self._host))
+            raise _wrong(self.describe(), "authentication required", _login(self._host))
         return client
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return f"oci://{self._host}" + (f"/{self._namespace}" if self._namespace else "")
 
     def tags(self, name: str) -> list[str]:
-        """Return the tags of a repository, none where there is none; raises PipelineError."""
+        """Return the tags of a repository, empty if it does not exist; raises PipelineError."""
         with self._faults():
             response = self._ask("GET", f"{self._repository(name)}/tags/list", stream=True)
             if response.status_code == 404:
@@ -93,7 +93,7 @@ class Registry:
             return _body(response)
 
     def put_manifest(self, name: str, tag: str, data: bytes) -> None:
-        """Make a tag stand for a manifest; raises PipelineError."""
+        """Push a manifest with a tag; raises PipelineError."""
         with self._faults():
             response = self._ask(
                 "PUT",
@@ -104,7 +104,7 @@ class Registry:
             self._check(response)
 
     def has_blob(self, name: str, digest: Digest) -> bool:
-        """Return whether a blob is there; raises PipelineError."""
+        """Return whether a blob exists; raises PipelineError."""
         with self._faults():
             response = self._ask("HEAD", f"{self._repository(name)}/blobs/sha256:{digest.sha256}")
             if response.status_code != 404:
@@ -112,11 +112,11 @@ class Registry:
             return bool(response.status_code == 200)
 
     def put_blob(self, name: str, digest: Digest, source: Path | bytes) -> None:
-        """Upload a blob from a file, or from bytes; raises PipelineError."""
+        """Upload a blob from a file or from bytes; raises PipelineError."""
         with self._faults():
             for attempt in range(_ATTEMPTS):
                 response = self._upload(name, digest, source)
-                # Another publisher may have brought the same meanwhile.
+                # Another publisher may have uploaded the same blob meanwhile.
                 if response.status_code == 201 or self.has_blob(name, digest):
                     return
                 if response.status_code not in _AGAIN or attempt == _ATTEMPTS - 1:
@@ -127,10 +127,10 @@ class Registry:
     def get_blob(
         self, name: str, digest: Digest, part: Path, tell: Callable[[int], None] = lambda _: None
     ) -> None:
-        """Bring a blob into a file, going on from what is there; raises PipelineError.
+        """Download a blob to a file, resuming a partial one; raises PipelineError.
 
-        No more bytes are written than it has; whether they are the right ones is for the caller.
-        ``tell`` hears how many there are by now.
+        At most its size is written; the caller verifies the bytes. ``tell`` receives the number of
+        bytes so far.
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if 0 < have < digest.size else {}
@@ -157,7 +157,7 @@ class Registry:
         return self._ask("PUT", url, headers=headers, data=data)
 
     def _ask(self, method: str, url: str, **options: Any) -> Any:
-        # Without oras's own waiting, which takes most of a minute to say that nobody answers.
+        # Without oras's own retries, which take most of a minute to report an unreachable server.
         client = self._oras
         if getattr(client.auth, "_basic_auth", None) and self._basic:
             options["headers"] = {**options.get("headers", {}), **client.auth.get_auth_header()}
@@ -165,7 +165,7 @@ class Registry:
         once = partial(getattr(request, "__wrapped__", request), client, url, method, **options)
         response = once()
         for attempt in range(_ATTEMPTS - 1):
-            # A registry may read a tag that it is just writing.
+            # A registry may fail to read a tag that is being written.
             safe = method in ("GET", "HEAD") or "/manifests/" in url
             if not safe or response.status_code not in _AGAIN:
                 break
@@ -198,18 +198,20 @@ class Registry:
         except PipelineError:
             raise
         except requests.Timeout:
-            raise _wrong(self.describe(), "nothing came for too long") from None
+            raise _wrong(self.describe(), "timed out") from None
         except requests.ConnectionError:
-            raise _wrong(self.describe(), "the connection was refused or dropped") from None
+            raise _wrong(self.describe(), "connection refused or dropped") from None
         except (requests.RequestException, ValueError, RecursionError) as error:
-            # Another's words may hold the address with its token.
-            found = "it wants a login" if "authenticat" in str(error) else type(error).__name__
-            hint = _login(self._host) if "login" in found else ""
+            # The error's message may contain a URL with a token.
+            found = (
+                "authentication required" if "authenticat" in str(error) else type(error).__name__
+            )
+            hint = _login(self._host) if "required" in found else ""
             raise _wrong(self.describe(), found, hint) from None
 
 
 class _Pieces:
-    """A file's bytes, from the start each time they are sent: a login may come in between."""
+    """Streams a file's bytes, from the start on each attempt: authentication may need a retry."""
 
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
@@ -228,7 +230,7 @@ def _check_installed(host: str) -> None:
     if importlib.util.find_spec("oras") is None:
         raise PipelineError(
             Code.USAGE,
-            "Registries need a package that is not installed.",
+            "The package for registries is not installed.",
             where=f"oci://{host}",
             hint="pip install 'wasi-nn-pipeline[oci]'",
         )
@@ -243,7 +245,7 @@ def _client(host: str, local: bool, basic: bool) -> Any:
         client.session.request, timeout=(_CONNECT_SECONDS, _SILENT_SECONDS)
     )
     client.auth.hostname = host
-    # oras itself does not know of the variable by which docker's own file is found.
+    # oras ignores docker's variable for the location of its configuration.
     named = os.environ.get("DOCKER_CONFIG")
     configs = [str(path)] if named and (path := Path(named) / "config.json").is_file() else None
     client.auth.load_configs(client.get_container(f"{host}/x"), configs)
@@ -251,7 +253,7 @@ def _client(host: str, local: bool, basic: bool) -> Any:
 
 
 def _login(host: str) -> str:
-    return f"Log in with `docker login {host}`, or ask for the right to write."
+    return f"Log in with `docker login {host}`, or request write access."
 
 
 def _is_namespace(text: str) -> bool:
@@ -276,5 +278,5 @@ def _body(response: Any) -> bytes:
 
 def _wrong(where: str, found: str, hint: str = "") -> PipelineError:
     return PipelineError(
-        Code.PUBLISH, "The registry did not do as asked.", where=where, found=found, hint=hint
+        Code.PUBLISH, "The registry request failed.", where=where, found=found, hint=hint
     )

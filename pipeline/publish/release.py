@@ -1,4 +1,4 @@
-"""A release: one version of a fixture as a list of files, and the one digest that stands for it."""
+"""A release: one version of a fixture as a list of files, identified by a root digest."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pipeline.store.decoded import decoded
 from pipeline.store.digest import Digest
 
 RELEASE_VERSION = 1
-# What was found on one machine; it has a digest of its own beside the release's.
+# Results of one machine, with a digest apart from the release's.
 EVIDENCE = "evidence"
-# Shards and accuracies, which may be larger than all else; they are of the project.
+# Shards and accuracies, which may be very large; they belong to the project.
 DATASETS = "datasets"
 SUMS = "SHA256SUMS"
-# OpenSSF's, over the files; two of the same files differ, so it is no part of what they are.
+# OpenSSF's signature of the files. It is not reproducible, so it is not part of the content.
 SIGNATURE = "model.sig"
 
 MOST_BYTES = 16 << 20
 _MOST_FILES = 10_000
-# Hashing leaves Python's lock to others.
+# Hashing releases Python's lock.
 _AT_A_TIME = 4
 _MOST_SIZE = 1 << 40
 
-# What a tag of an OCI registry may be, and every file system can hold.
+# Valid in tags of OCI registries, and on every file system.
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}(?<!\.)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}[a-z0-9]|[a-z0-9]")
 _PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._+@-]{0,127}(?<!\.)")
-# Windows takes these for devices, whatever their suffix.
+# Windows treats these as devices, whatever their suffix.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.I)
 
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
@@ -41,7 +41,7 @@ _Size = Annotated[int, msgspec.Meta(ge=0, le=_MOST_SIZE)]
 
 
 class ReleasedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
-    """One file, by its path in the fixture's folder with ``/`` between folders."""
+    """One file, by its path in the fixture's folder with ``/`` as separator."""
 
     path: str
     size: _Size
@@ -49,9 +49,9 @@ class ReleasedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, orde
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A version of a fixture. ``files`` are the same from any machine, ``evidence`` is not.
+    """A version of a fixture. ``files`` are reproducible on any machine, ``evidence`` is not.
 
-    ``signature`` is one file or none.
+    ``signature`` has at most one file.
     """
 
     name: str
@@ -63,21 +63,21 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def root(self) -> str:
-        """The digest of all files: that of their lines in SHA256SUMS, as ``sha256:…``."""
+        """Digest of all files: that of their lines in SHA256SUMS, as ``sha256:…``."""
         return f"sha256:{Digest.of_bytes(self.sums()).sha256}"
 
     @property
     def size(self) -> int:
-        """The bytes of all files, without the evidence."""
+        """Size of all files in bytes, without the evidence."""
         return sum(file.size for file in self.files)
 
     @property
     def carried(self) -> tuple[ReleasedFile, ...]:
-        """All that is published of it."""
+        """All files that are published."""
         return (*self.files, *self.signature, *self.evidence)
 
     def sums(self) -> bytes:
-        """Return what `sha256sum -c` reads, by path."""
+        """Return the lines of SHA256SUMS, sorted by path."""
         return "".join(
             f"{file.sha256}  {file.path}\n" for file in sorted_files(self.files)
         ).encode()
@@ -88,15 +88,15 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sorted_files(files: Iterable[ReleasedFile]) -> list[ReleasedFile]:
-    """Return files by their paths' bytes, as `sort` has them under LC_ALL=C."""
+    """Return files sorted by their paths' bytes, as `sort` does under LC_ALL=C."""
     return sorted(files, key=lambda file: file.path.encode())
 
 
 def release_of(folder: Path, version: str) -> Release:
-    """Return the release that a fixture's folder is, every file read once.
+    """Return the release of a fixture's folder; reads every file once.
 
-    Raises PipelineError: USAGE for a version that cannot be one, STORAGE for a folder that holds
-    a link, a device or a name that not every system can hold.
+    Raises PipelineError: USAGE for an invalid version, STORAGE for a link, a device, or a name that
+    is not portable.
     """
     check_version(version)
     content, evidence, signature = [], [], []
@@ -115,7 +115,7 @@ def release_of(folder: Path, version: str) -> Release:
         elif name != SUMS:
             content.append(file)
     if not content:
-        raise _wrong("The folder holds no fixture.", str(folder), "manifest.json and its files")
+        raise _wrong("The folder contains no fixture.", str(folder), "manifest.json and its files")
     return Release(
         name=folder.resolve().name,
         version=version,
@@ -126,14 +126,14 @@ def release_of(folder: Path, version: str) -> Release:
 
 
 def decode(data: bytes, where: str) -> Release:
-    """Return a release that came from elsewhere, every path and size checked.
+    """Parse an untrusted release, and check every path and size.
 
     Raises PipelineError (SOURCE_MISMATCH).
     """
     try:
         release = decoded(data, Release)
     except msgspec.DecodeError as error:
-        raise _refused(where, "release.json as `doit publish` writes it", str(error)) from None
+        raise _refused(where, "release.json as written by `doit publish`", str(error)) from None
     if release.release_version != RELEASE_VERSION:
         expected, found = f"release_version {RELEASE_VERSION}", str(release.release_version)
         raise _refused(where, expected, found)
@@ -145,7 +145,7 @@ def decode(data: bytes, where: str) -> Release:
             check_path(path, where)
     except PipelineError as error:
         raise _refused(where, error.expected, error.found) from None
-    # Where letters' case does not count, two names would be one file.
+    # On file systems that ignore case, two such names would be one file.
     folded = {path.casefold() for path in paths}
     folders = {
         str(parent).casefold()
@@ -153,24 +153,26 @@ def decode(data: bytes, where: str) -> Release:
         for parent in list(PurePosixPath(path).parents)[:-1]
     }
     if len(folded) != len(paths) or folded & folders or not release.files:
-        raise _refused(where, "files, each by a path of its own", "none, or two of one path")
+        raise _refused(where, "files with unique paths", "none, or a duplicate path")
     signed = [file.path for file in release.signature]
     told = [file.path for file in release.files]
     beside = {path for path in told if path in (SUMS, SIGNATURE) or path.startswith(f"{EVIDENCE}/")}
     beside |= {file.path for file in release.evidence if not file.path.startswith(f"{EVIDENCE}/")}
     if signed not in ([], [SIGNATURE]) or beside:
-        raise _refused(where, f"{SIGNATURE} as signature, {EVIDENCE}/ apart", ", ".join(beside))
+        raise _refused(
+            where, f"{SIGNATURE} only as signature, {EVIDENCE}/ only as evidence", ", ".join(beside)
+        )
     if len(paths) > _MOST_FILES:
         raise _refused(where, f"at most {_MOST_FILES} files", f"{len(paths)}")
     return release
 
 
 def check_name(name: str) -> None:
-    """Raise PipelineError (USAGE) unless this can be the name of a fixture."""
+    """Raise PipelineError (USAGE) unless this is a valid name of a fixture."""
     if not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
         raise PipelineError(
             Code.USAGE,
-            "This cannot be the name of a fixture.",
+            "Invalid fixture name.",
             where=printable(name[:80]),
             expected="lower-case letters, digits and dashes",
             found=printable(name[:80]),
@@ -178,14 +180,14 @@ def check_name(name: str) -> None:
 
 
 def check_version(version: str) -> None:
-    """Raise PipelineError (USAGE) unless this can be a version.
+    """Raise PipelineError (USAGE) unless this is a valid version.
 
     >>> check_version("1.0-rc.1")
     """
     if not _VERSION.fullmatch(version):
         raise PipelineError(
             Code.USAGE,
-            "This cannot be a version.",
+            "Invalid version.",
             where=printable(version[:80]),
             expected="up to 64 letters, digits, dots, dashes and underscores, such as 1.0",
             found=printable(version[:80]),
@@ -193,7 +195,7 @@ def check_version(version: str) -> None:
 
 
 def check_path(path: str, where: str) -> None:
-    """Raise PipelineError (STORAGE) unless a file of this path is inside its folder everywhere.
+    """Raise PipelineError (STORAGE) unless the path is inside its folder and portable.
 
     >>> check_path("evidence/cat/sandbox/prob.raw", "here")
     """
@@ -202,9 +204,9 @@ def check_path(path: str, where: str) -> None:
         _PART.fullmatch(part) and not _DEVICES.fullmatch(part) for part in parts
     ):
         raise _wrong(
-            "A file has a name that not every system can hold.",
+            "The file name is not portable.",
             where,
-            "letters, digits and . _ + @ -, in folders below the fixture's own",
+            "letters, digits and . _ + @ -, in folders below the fixture's",
             printable(path[:120]),
         )
 
@@ -213,7 +215,7 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise _wrong(
-                "A release holds plain files alone.", str(path), "a file", "a link or device"
+                "A release may only contain regular files.", str(path), "a file", "a link or device"
             )
         if path.is_dir():
             yield from _files(path)
@@ -228,9 +230,9 @@ def _wrong(message: str, where: str, expected: str, found: str = "") -> Pipeline
 def _refused(where: str, expected: str, found: str) -> PipelineError:
     return PipelineError(
         Code.SOURCE_MISMATCH,
-        "What the place holds is no release.",
+        "Invalid release.",
         where=where,
         expected=expected,
         found=printable(found[:200]),
-        hint="Nothing of it was used.",
+        hint="Nothing of the release was used.",
     )

@@ -1,4 +1,4 @@
-"""Another library's words without what may be secret in them."""
+"""Remove secrets from the error messages of other libraries."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pipeline.errors import printable
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASS|SAS|CREDENTIAL|CONNECTION_STRING", re.I)
 _LOGIN = re.compile(r"//[^/\s@]*@")
 _QUERY = re.compile(r"\?\S+")
-# Shorter ones would take letters out of plain words.
+# Shorter values would also match parts of words.
 _LEAST = 6
 _LONGEST = 200
 
 
 def without_secrets(text: str) -> str:
-    """Return one short line without logins, queries of addresses, and the environment's secrets.
+    """Return one short line without credentials, URL queries, and secrets of the environment.
 
-    Those are what it holds under names such as AWS_SECRET_ACCESS_KEY.
+    Those are the values of variables with names such as AWS_SECRET_ACCESS_KEY.
 
     >>> without_secrets("GET https://me:pw@host.example/a?sig=abc failed")
     'GET https://host.example/a?… failed'

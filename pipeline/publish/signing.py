@@ -1,7 +1,7 @@
-"""A release signed with a key, and a folder held against a signature: OpenSSF's model-signing.
+"""Sign releases, and verify signatures, with OpenSSF's model-signing.
 
-The signature is a Sigstore bundle around an in-toto statement with the digest of each file. Keys
-are of the elliptic curves P-256, P-384 and P-521, in PEM, as `openssl ecparam` makes them.
+The signature is a Sigstore bundle with an in-toto statement that has the digest of each file. Keys
+use the elliptic curve P-256, P-384 or P-521, in PEM, as made by `openssl ecparam`.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from pipeline.store.digest import Digest
 PASSWORD = "WASI_NN_SIGN_PASSWORD"  # noqa: S105 - the name of the variable
 _MOST_BYTES = 16 << 20
 _MOST_KEY_BYTES = 1 << 16
-# What is beside the files or made of them; the signature says so itself.
+# Not covered by the signature: derived files, and files beside the fixture. It lists these itself.
 _APART = (SIGNATURE, SUMS, RELEASE, EVIDENCE, DATASETS)
 
 
 @contextmanager
 def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[Release, Path]]:
-    """Yield the release and its folder; with ``key``, both with a signature in them.
+    """Yield the release and its folder; with ``key``, both including a signature.
 
-    The folder is left as it is: the signature lies in another one with the same files. The key's
-    password is that of the environment. Raises PipelineError (USAGE, STORAGE).
+    The folder is not changed: the signature is in a temporary folder with links to the files. The
+    key's password is read from the environment. Raises PipelineError (USAGE, STORAGE).
     """
     if key is None:
         yield release, folder
@@ -63,31 +63,31 @@ def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[R
 
 
 def check_signature(folder: Path, key: Path, signature: Path | None = None) -> str:
-    """Return '' if the folder's files are those that the owner of ``key`` has signed, else why not.
+    """Return '' if ``key`` signed the folder's files, else the reason.
 
-    ``key`` is the public one, ``signature`` a file, that of the folder unless given. Raises
-    PipelineError (USAGE) when the key cannot be used.
+    ``key`` is the public key, ``signature`` a file (default: that of the folder). Raises
+    PipelineError (USAGE) if the key is invalid.
     """
     verifier = _verifier(key)
     path = signature or folder / SIGNATURE
     try:
         if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
-            return f"{path.name} is a link, or too large for a signature"
+            return f"{path.name} is a link, or too large"
     except OSError as error:
         return f"{path.name}: {error.strerror}"
     try:
-        # It prints what it thinks of older signatures.
+        # The library prints warnings about older signatures.
         with redirect_stdout(StringIO()):
             verifier.verify(folder, path)
-    # Whoever wrote the file decides which error of which library this is.
+    # The library's exception depends on the untrusted file.
     except Exception as error:
         told = printable(" ".join(str(error).split())[:300])
-        return told or "it was not made with this key"
+        return told or "not signed with this key"
     return ""
 
 
 def check_public(key: Path) -> None:
-    """Raise PipelineError (USAGE) unless signatures can be checked with the key."""
+    """Raise PipelineError (USAGE) unless the key can verify signatures."""
     _verifier(key)
 
 
@@ -112,9 +112,9 @@ def _signer(key: Path) -> Any:
             private_key=key, password=password.encode() if password else None
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        # Never the error's own words: they may hold what the file holds.
+        # Never show the error's message, which may contain parts of the key.
         told = error.strerror if isinstance(error, OSError) else None
-        found = told or "no such key, or another password"
+        found = told or "not a private key, or wrong password"
         raise _no_key(key, expected, found) from None
 
 
@@ -124,19 +124,19 @@ def _verifier(key: Path) -> Any:
     config = _library("verifying").Config()
     try:
         return config.use_elliptic_key_verifier(public_key=key)
-    # What the file holds decides which error of which library this is.
+    # The library's exception depends on the file.
     except Exception:
         private = b"PRIVATE KEY-----" in data
-        found = "a private key" if private else "no public key of these curves"
+        found = "a private key" if private else "not a public key of these curves"
         raise _no_key(key, expected, found) from None
 
 
 def _check_file(key: Path, expected: str) -> bytes:
-    """Return the bytes of a key's file; raises PipelineError unless it is a small plain one."""
+    """Return the bytes of a key file; raises PipelineError unless it is a small regular file."""
     try:
         about = key.stat()
         if not S_ISREG(about.st_mode):
-            raise _no_key(key, expected, "a folder" if key.is_dir() else "no plain file")
+            raise _no_key(key, expected, "a folder" if key.is_dir() else "not a regular file")
         if about.st_size > _MOST_KEY_BYTES:
             raise _no_key(key, expected, f"{about.st_size} bytes")
         return key.read_bytes()
@@ -148,7 +148,7 @@ def _library(room: str) -> Any:
     if importlib.util.find_spec("model_signing") is None:
         raise PipelineError(
             Code.USAGE,
-            "Signatures need a package that is not installed.",
+            "The package for signatures is not installed.",
             where="model-signing",
             hint="pip install 'wasi-nn-pipeline[sign]'",
         )
@@ -158,7 +158,7 @@ def _library(room: str) -> Any:
 def _no_key(key: Path, expected: str, found: str) -> PipelineError:
     return PipelineError(
         Code.USAGE,
-        "The key cannot be used.",
+        "Invalid key.",
         where=str(key),
         expected=f"{expected}, of the curve P-256, P-384 or P-521",
         found=found,

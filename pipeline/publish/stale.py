@@ -1,4 +1,4 @@
-"""Files of a fixture that an earlier config asked for and the present one does not."""
+"""Remove files of a fixture that an earlier config declared and the current one does not."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import quote, unquote
 
 
 def note_published(folder: Path, paths: Iterable[Path], memory: Path) -> None:
-    """Note that files and folders below ``folder`` were published, so that they can be dropped.
+    """Record published files and folders below ``folder``, so that they can be removed later.
 
-    ``memory`` is a folder with an empty file for each, so that steps can note at the same time.
+    ``memory`` is a folder with an empty file for each, so that steps can write concurrently.
     """
     memory.mkdir(parents=True, exist_ok=True)
     for path in paths:
@@ -20,9 +20,9 @@ def note_published(folder: Path, paths: Iterable[Path], memory: Path) -> None:
 
 
 def drop_stale(folder: Path, published: Iterable[Path], memory: Path) -> list[Path]:
-    """Remove what was ever noted in ``memory`` and is not ``published``; return what it was.
+    """Remove everything recorded in ``memory`` that is not in ``published``; return the paths.
 
-    What a person has put into the folder was never noted, and stays.
+    Files that the user added were never recorded, and are kept.
     """
     names = {quote(path.relative_to(folder).as_posix(), safe="") for path in published}
     try:

@@ -1,1 +1,1 @@
-"""What a person sees of a run."""
+"""Output of a run: the console, the event log and the HTML report."""

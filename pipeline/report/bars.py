@@ -1,4 +1,4 @@
-"""A live line for each thing that is being done, with a bar where its numbers are known."""
+"""Live progress lines, with a bar where the progress is known."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from rich.text import Text
 from pipeline.report.ending import one_line
 from pipeline.work.amount import Amount
 
-# From so many columns on there is room for what a line says, and for the speed.
+# Minimum columns for a line's text, and for its speed.
 WIDE, WIDER = 60, 76
 _SMALL_BAR, _BAR = 10, 24
 _ELAPSED, _NUMBERS, _SPEED, _LEFT = 7, 15, 10, 7
 
 
 class Bars:
-    """The lines, one for each name, in the order in which the names came."""
+    """Progress lines, one for each name, in order of appearance."""
 
     def __init__(self, console: Console) -> None:
         self.progress = _Lines(console)
@@ -41,7 +41,7 @@ class Bars:
         self._guard = threading.Lock()
 
     def add(self, name: str, said: str = "") -> None:
-        """Show a line; it spins until it has numbers."""
+        """Show a line, with a spinner until its progress is known."""
         with self._guard:
             if name not in self._tasks:
                 self._tasks[name] = self.progress.add_task(
@@ -49,7 +49,7 @@ class Bars:
                 )
 
     def say(self, name: str, text: str, amount: Amount | None) -> None:
-        """Show what is said beside a name, or the amount as a bar."""
+        """Show a text on a name's line, or the amount as a bar."""
         with self._guard:
             task = self._tasks.get(name)
             if task is None:
@@ -59,7 +59,7 @@ class Bars:
                 self.progress.update(task, total=None, said=said, unit="")
                 return
             if self._counted.get(name) != amount.of:
-                # The speed of one file says nothing about the next.
+                # Restart the speed estimate for each file.
                 self._counted[name] = amount.of
                 self.progress.reset(task, total=amount.total)
             self.progress.update(
@@ -67,7 +67,7 @@ class Bars:
             )
 
     def remove(self, name: str) -> None:
-        """Take a line away."""
+        """Remove a line."""
         with self._guard:
             task = self._tasks.pop(name, None)
             if task is not None:
@@ -75,7 +75,7 @@ class Bars:
 
 
 class _Lines(Progress):
-    """The library's table of tasks, with columns that fit the width that there is now."""
+    """Rich's task table, with columns that fit the current width."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(
@@ -83,7 +83,7 @@ class _Lines(Progress):
         )
 
     def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
-        """Return a line for each task; never wider than the terminal."""
+        """Return a line for each task, never wider than the terminal."""
         shown = super().make_tasks_table(tasks)
         for column in shown.columns:
             column.no_wrap, column.overflow = True, "crop"
@@ -115,7 +115,7 @@ class _Elapsed(ProgressColumn):
 
 
 class _Detail(ProgressColumn):
-    """The bar, how much, how fast and how long still; or what the line says."""
+    """The bar with its numbers, speed and remaining time; or the line's text."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

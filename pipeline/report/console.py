@@ -1,4 +1,4 @@
-"""Where a run is shown to a person: the port, and which console there is for a stream."""
+"""The console's interface, and the choice of a console for a stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.work.amount import Amount
 
 
 class Volume(Enum):
-    """How much is told: what failed alone, what happened, or also what each step says."""
+    """Verbosity: failures only; also results; or also the output of each step."""
 
     QUIET = 0
     USUAL = 1
@@ -23,9 +23,9 @@ class Volume(Enum):
 
 @dataclass(frozen=True)
 class Left:
-    """What a run did not do: steps that failed, that those blocked, and that were left out.
+    """What a run did not do: steps that failed, that were blocked by those, and that were skipped.
 
-    Each with the text of its error; of a blocked one, what it needs.
+    Each maps to the text of its error; a blocked step to what it needs.
     """
 
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -34,51 +34,51 @@ class Left:
 
 
 class Console(Protocol):
-    """Where a run is shown. Every method may be called from any thread."""
+    """Where a run is shown. All methods are thread-safe."""
 
     def started(self, name: str, title: str, total: int) -> None:
-        """A step starts; the run has ``total`` steps."""
+        """A step has started, of ``total`` in the run."""
         ...
 
     def progress(self, name: str, text: str, amount: Amount | None = None) -> None:
-        """A running step has something to say, such as the bytes of a download."""
+        """A running step reports progress, such as the bytes of a download."""
         ...
 
     def finished(self, name: str, outcome: str, seconds: float) -> None:
-        """A step ended well."""
+        """A step has succeeded."""
         ...
 
     def current(self, name: str) -> None:
-        """A step had nothing to do."""
+        """A step was up to date."""
         ...
 
     def failed(self, name: str, text: str) -> None:
-        """A step failed."""
+        """A step has failed."""
         ...
 
     def skipped(self, name: str, text: str) -> None:
-        """A step was left out; the text says why."""
+        """A step was skipped; the text is the reason."""
         ...
 
     def summary(self, rows: Sequence[Row], left: Left) -> None:
-        """The run is over."""
+        """The run has ended."""
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
 
 def open_console(stream: TextIO, volume: Volume = Volume.USUAL) -> Console:
-    """Return the live console on a terminal that can show it, else the plain one.
+    """Return a live console on a capable terminal, else a plain one.
 
-    The variables that are honoured: TERM=dumb gets plain lines, NO_COLOR no colour even on a
-    terminal, FORCE_COLOR colour even elsewhere.
+    Honours TERM=dumb (plain lines), NO_COLOR (no colour even on a terminal) and FORCE_COLOR (colour
+    even elsewhere).
     """
     from pipeline.report.plain import PlainConsole
 
     if isinstance(stream, io.TextIOWrapper):
-        # A letter that the terminal does not have must not end a run.
+        # A character that the terminal's encoding lacks must not abort a run.
         stream.reconfigure(errors="backslashreplace")
     if volume is not Volume.QUIET and can_move(stream):
         from pipeline.report.live import LiveConsole
@@ -88,13 +88,13 @@ def open_console(stream: TextIO, volume: Volume = Volume.USUAL) -> Console:
 
 
 def can_move(stream: TextIO) -> bool:
-    """Return whether a stream is a terminal on which lines can be drawn anew."""
+    """Return whether a stream is a terminal that can redraw lines."""
     utf8 = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
     return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown") and utf8
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Return whether a stream gets colours: no-color.org and force-color.org, and the first wins.
+    """Return whether to colour a stream's output: NO_COLOR takes precedence over FORCE_COLOR.
 
     >>> has_colour(io.StringIO())
     False
@@ -105,5 +105,5 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def hush(stream: TextIO) -> None:
-    """Lead a stream nowhere: its reader has enough, as in `doit | head`, and the run goes on."""
+    """Redirect a stream to /dev/null: its reader has exited, as in `doit | head`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

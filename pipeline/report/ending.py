@@ -1,4 +1,4 @@
-"""The last lines of a run: what was verified, what failed, and what that kept from running."""
+"""The summary of a run: verified cases, failures, and steps that did not run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pipeline.report.verified import HEADINGS, Row
 
 
 def table(rows: Sequence[Row], width: int | None = None) -> list[str]:
-    """Return the rows as lines with aligned columns, under a heading; none for no rows.
+    """Return the rows as lines with aligned columns and a heading; empty for no rows.
 
-    Where those do not fit into ``width`` letters, each row is a short list.
+    If they exceed ``width`` characters, return each row as a short list.
     """
     if not rows:
         return []
@@ -28,28 +28,28 @@ def table(rows: Sequence[Row], width: int | None = None) -> list[str]:
 
 
 def listed(rows: Sequence[Row]) -> list[str]:
-    """Return the rows for a narrow terminal: one below the other.
+    """Return the rows for a narrow terminal, one below the other.
 
     >>> listed([Row("tiny", "red", "= native", "opencv within 0.0e+00", "0 (1.000)")])[1:-1]
-    ['tiny red', '  came out: 0 (1.000)', '  sandbox: = native', '  opencv within 0.0e+00']
+    ['tiny red', '  output: 0 (1.000)', '  sandbox: = native', '  opencv within 0.0e+00']
     """
     lines = [""]
     for row in rows:
         fixture, case, native, golden, came_out = row.cells()
-        lines += [f"{fixture} {case}", f"  came out: {came_out}", f"  sandbox: {native}"]
+        lines += [f"{fixture} {case}", f"  output: {came_out}", f"  sandbox: {native}"]
         lines += [f"  {golden}"] if golden else []
     return [*lines, ""]
 
 
 def closing(rows: Sequence[Row], left: Left) -> list[str]:
-    """Return the last lines of a run: what failed, what that kept from running, what was left out.
+    """Return the summary lines: failed, blocked and skipped steps, and counts.
 
-    >>> closing([], Left(skipped={"guest:x": "error[toolchain]: There is no Rust here."}))
-    ['skipped guest:x: error[toolchain]: There is no Rust here.', '0 cases verified, 1 skipped']
+    >>> closing([], Left(skipped={"guest:x": "error[toolchain]: Rust not found."}))
+    ['skipped guest:x: error[toolchain]: Rust not found.', '0 cases verified, 1 skipped']
     """
     counted = [f"{len(rows)} case{'' if len(rows) == 1 else 's'} verified"]
     lines = [f"FAILED {name}: {_first(text)}" for name, text in left.failed.items()]
-    lines += [f"not run {name}, which needs {needs}" for name, needs in left.blocked.items()]
+    lines += [f"not run {name}: needs {needs}" for name, needs in left.blocked.items()]
     lines += [f"skipped {name}: {_first(text)}" for name, text in left.skipped.items()]
     if left.failed:
         counted += [f"{len(left.failed)} failed", f"{len(left.blocked)} not run"]
@@ -59,7 +59,7 @@ def closing(rows: Sequence[Row], left: Left) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    r"""Return a text as one line that cannot steer a terminal.
+    r"""Return a text on one line, with control characters escaped.
 
     >>> one_line("ir:x\r\x1b[2Jgone\nnext")
     'ir:x\\r\\x1b[2Jgone next'

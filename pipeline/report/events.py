@@ -1,7 +1,7 @@
-"""What happened in a run, one JSON object a line: for programs, and for whoever asks later.
+"""The event log of a run: one JSON object per line, for programs and later reports.
 
-Each line has ``event`` and ``time`` (seconds since 1970). A run that is killed leaves whole lines,
-or a last one that is cut; readers skip what is no JSON. The first line has the format's version.
+Each line has ``event`` and ``time`` (seconds since 1970). A killed run may leave a truncated last
+line; readers skip lines that are not JSON. The first line has the version of the format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.work.amount import Amount
 
 _KEPT_RUNS = 50
 VERSION = 1
-# The end of the year 9999, after which no date can be written.
+# The end of year 9999, the last date that datetime can format.
 _LAST_MOMENT = 253402300799
 
 
@@ -32,7 +32,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_
 
 
 class RunStarted(_Event, frozen=True, tag="run-started"):
-    """A run begins: its arguments, the steps that it may reach, and what runs it."""
+    """A run started: its arguments, the number of its steps, and its environment."""
 
     version: int
     arguments: list[str]
@@ -43,7 +43,7 @@ class RunStarted(_Event, frozen=True, tag="run-started"):
 
 
 class StepStarted(_Event, frozen=True, tag="step-started"):
-    """A step is not up to date and begins: in which of the run's threads, from 1, and why."""
+    """A step that is not up to date started: its thread in the run, from 1, and the reasons."""
 
     step: str
     thread: int = 0
@@ -51,7 +51,7 @@ class StepStarted(_Event, frozen=True, tag="step-started"):
 
 
 class StepProgress(_Event, frozen=True, tag="step-progress"):
-    """What a step says of itself: bytes of a download, or what it waits for; and its numbers."""
+    """Progress of a step: a text, and an amount such as the bytes of a download."""
 
     step: str
     text: str
@@ -59,7 +59,7 @@ class StepProgress(_Event, frozen=True, tag="step-progress"):
 
 
 class StepFinished(_Event, frozen=True, tag="step-finished"):
-    """A step ended well: built, restored or up to date; the SHA-256 of each output by its path."""
+    """A step succeeded: built, restored or up to date; the SHA-256 of each output by its path."""
 
     step: str
     outcome: str
@@ -69,7 +69,7 @@ class StepFinished(_Event, frozen=True, tag="step-finished"):
 
 
 class StepFailed(_Event, frozen=True, tag="step-failed"):
-    """A step failed; the fields are those that the terminal shows."""
+    """A step failed; the fields are those of its error."""
 
     step: str
     code: str
@@ -82,16 +82,16 @@ class StepFailed(_Event, frozen=True, tag="step-failed"):
 
 
 class StepBlocked(_Event, frozen=True, tag="step-blocked"):
-    """A step was not tried, since one that it needs failed."""
+    """A step did not run because one that it needs failed."""
 
     step: str
     reason: str
 
 
 class RunFinished(_Event, frozen=True, tag="run-finished"):
-    """A run ended: with which exit code, after how long, with how many steps in each way.
+    """A run ended: its exit code, duration, and number of steps by outcome.
 
-    Of a run that did something, ``untouched`` names the steps that were up to date.
+    If any step ran, ``untouched`` names the steps that were up to date.
     """
 
     exit_code: int
@@ -110,9 +110,9 @@ Event = (
 
 
 class EventLog:
-    """The log of one run, in ``<folder>/<time>-<process>.ndjson``; the last 50 runs are kept.
+    """The log of one run, in ``<folder>/<time>-<process>.ndjson``; the last 50 are kept.
 
-    Where it cannot be written, the run goes on without.
+    If it cannot be written, the run continues without it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -123,7 +123,7 @@ class EventLog:
         self._threads: dict[int, int] = {}
 
     def write(self, event: Event) -> None:
-        """Add a line, which is whole on disk or in the system's hands when this returns."""
+        """Append a line with a single write."""
         with self._guard:
             try:
                 if self._stream is None and not self._off:
@@ -134,7 +134,7 @@ class EventLog:
                 self._off, self._stream = True, None
 
     def thread(self) -> int:
-        """Return the number of the calling thread among those of the run, counted from 1."""
+        """Return the number of the calling thread in the run, from 1."""
         with self._guard:
             return self._threads.setdefault(threading.get_ident(), len(self._threads) + 1)
 
@@ -156,7 +156,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """Yield the events of a log; lines that are no events are skipped."""
+    """Yield the events of a log; invalid lines are skipped."""
     decoder = msgspec.json.Decoder(Event)
     for line in path.read_bytes().splitlines():
         with suppress(msgspec.MsgspecError, RecursionError):

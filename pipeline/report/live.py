@@ -1,4 +1,4 @@
-"""A run on a terminal: a bar for the whole, a live line for each running step."""
+"""A run on a terminal: a progress bar for the run, and a live line for each running step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BAR = 40
 
 
 class LiveConsole:
-    """The bar of the run below the running steps, and the finished steps above them."""
+    """The run's bar below the running steps; finished steps scroll above."""
 
     def __init__(self, stream: TextIO, volume: Volume = Volume.USUAL) -> None:
         self._console = RichConsole(file=stream, highlight=False, markup=False)
@@ -58,13 +58,13 @@ class LiveConsole:
         self._bars.add(name, title)
 
     def progress(self, name: str, text: str, amount: Amount | None = None) -> None:
-        """Show it in the step's line; verbose, also above the bar when it has no numbers."""
+        """Show progress in the step's line; if verbose, also print texts above the bar."""
         self._bars.say(name, text, amount)
         if self._verbose and amount is None:
             self._print(Text(f"  {one_line(f'{name}: {text}')}", style="dim"))
 
     def finished(self, name: str, outcome: str, seconds: float) -> None:
-        """Move the step above the bar."""
+        """Print the step above the bar."""
         told = Text.assemble(("✓", "green"), f" {one_line(name)} ")
         self._end(name, told.append(f"{one_line(outcome)} in {seconds:.1f} s", style="dim"))
 
@@ -76,17 +76,17 @@ class LiveConsole:
             self._print(Text(f"  {one_line(name)} is up to date", style="dim"))
 
     def failed(self, name: str, text: str) -> None:
-        """Print the whole error above the bar."""
+        """Print the full error above the bar."""
         self._end(name, Text(f"✗ {one_line(name)}", style="red"))
         self._print(Text(printable(text), style="red"))
 
     def skipped(self, name: str, text: str) -> None:
-        """Print why it was left out above the bar."""
+        """Print the reason above the bar."""
         self._end(name, Text(f"– {one_line(name)}", style="yellow"))
         self._print(Text(printable(text), style="yellow"))
 
     def summary(self, rows: Sequence[Row], left: Left) -> None:
-        """Print the table, the failures' first lines, and a closing line."""
+        """Print the table of cases, the failures, and a summary line."""
         self.close()
         if rows:
             shown = Table(title="verified", title_justify="left")
@@ -115,6 +115,6 @@ class LiveConsole:
 
     def _print(self, text: Text) -> None:
         for line in text.split(allow_blank=True):
-            # A digest or an address that is folded by us could not be copied.
+            # Do not wrap a digest or a URL, so that it can be copied.
             long = any(len(word) > self._console.width for word in line.plain.split())
             self._console.print(line, soft_wrap=long)

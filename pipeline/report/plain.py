@@ -1,4 +1,4 @@
-"""A run as plain lines that can be grepped: for pipes, logs and terminals that cannot do more."""
+"""A run as plain lines to grep: for pipes, logs and simple terminals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SILENT_SECONDS = {Volume.USUAL: 5.0, Volume.VERBOSE: 1.0}
 
 
 class PlainConsole:
-    """One line for each thing that happened, and now and then one for a step that takes long."""
+    """Prints one line per event, and occasional lines for slow steps."""
 
     def __init__(
         self, stream: TextIO, volume: Volume = Volume.USUAL, *, colour: bool = False
@@ -33,14 +33,14 @@ class PlainConsole:
         self._said: dict[str, float] = {}
 
     def started(self, name: str, title: str, total: int) -> None:
-        """Note when the step started."""
+        """Record when the step started."""
         self._total = total
         self._said[name] = time.monotonic()
         if self._volume is Volume.VERBOSE:
-            self._say(name, f"begins: {title}" if title else "begins")
+            self._say(name, f"started: {title}" if title else "started")
 
     def progress(self, name: str, text: str, amount: Amount | None = None) -> None:
-        """Print at most a line every few seconds for a step; verbose, also all without numbers."""
+        """Print at most one line every few seconds per step; if verbose, also all texts."""
         if self._volume is Volume.QUIET:
             return
         now = time.monotonic()
@@ -50,27 +50,27 @@ class PlainConsole:
             self._say(name, text)
 
     def finished(self, name: str, outcome: str, seconds: float) -> None:
-        """Print the step, how it came about, and how long it took."""
+        """Print the step, its outcome and its duration."""
         self._count(f"{name} {outcome} in {seconds:.1f} s", self._volume is not Volume.QUIET)
 
     def current(self, name: str) -> None:
-        """Count the step; what had nothing to do is news for the curious alone."""
+        """Count the step; print it only if verbose."""
         self._count(f"{name} is up to date", self._volume is Volume.VERBOSE)
 
     def failed(self, name: str, text: str) -> None:
-        """Print the whole error."""
+        """Print the full error."""
         self._count(f"{name} FAILED", style="red")
         self._print(printable(text))
 
     def skipped(self, name: str, text: str) -> None:
-        """Print why it was left out."""
+        """Print the reason."""
         told = self._volume is not Volume.QUIET
         self._count(f"{name} SKIPPED", told, style="yellow")
         if told:
             self._print(printable(text))
 
     def summary(self, rows: Sequence[Row], left: Left) -> None:
-        """Print the table, the failures' first lines, and a closing line."""
+        """Print the table of cases, the failures, and a summary line."""
         if self._volume is Volume.QUIET and not left.failed:
             return
         for line in table(rows, self._width()) if self._volume is not Volume.QUIET else ():
@@ -79,7 +79,7 @@ class PlainConsole:
             self._print(line, "red" if left.failed else "green")
 
     def close(self) -> None:
-        """Nothing to put back."""
+        """Do nothing: there is nothing to restore."""
 
     def _width(self) -> int | None:
         with suppress(OSError, ValueError):

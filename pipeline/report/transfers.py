@@ -1,4 +1,4 @@
-"""What `wasi-nn fetch` shows on a terminal: a line for the whole, one for each file on its way."""
+"""Live progress of `wasi-nn fetch`: one line for the fetch, and one for each file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.work.amount import Amount
 
 
 class Transfers:
-    """A live display while it is entered; ``say`` has the form that fetches want.
+    """A live display inside its context; ``say`` is a progress callback.
 
-    What has no name of its own is said in the line ``name``.
+    Progress without a file name is shown on the line ``name``.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
@@ -38,7 +38,7 @@ class Transfers:
         self._live.stop()
 
     def say(self, text: str, amount: Amount | None = None, /) -> None:
-        """Show a line of progress."""
+        """Show progress."""
         if amount is None or not amount.of:
             self._bars.say(self._name, text, amount)
             return

@@ -1,4 +1,4 @@
-"""One row for each verified case, read from its evidence."""
+"""Rows of the summary table, one for each verified case, read from its evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.errors import printable
 
 @dataclass(frozen=True)
 class Row:
-    """A verified case, in words."""
+    """A verified case, as text."""
 
     fixture: str
     case: str
@@ -26,7 +26,7 @@ class Row:
         return tuple(printable(cell) for cell in astuple(self))
 
 
-HEADINGS = ("fixture", "case", "sandbox", "source framework", "came out")
+HEADINGS = ("fixture", "case", "sandbox", "source framework", "output")
 
 
 def _accuracy_row(path: Path, report: dict[str, Any]) -> Row:
@@ -43,13 +43,13 @@ def _accuracy_row(path: Path, report: dict[str, Any]) -> Row:
 def verified_rows(reports: Iterable[Path]) -> list[Row]:
     """Return a row for each report.
 
-    They are ``artifacts/<fixture>/evidence/<case>/report.json`` of a case, and
+    A report is ``artifacts/<fixture>/evidence/<case>/report.json`` of a case, or
     ``artifacts/<fixture>/datasets/<dataset>/accuracy.json`` of a dataset.
     """
     rows = []
     for path in reports:
         if not path.exists():
-            continue  # Its step, or a later one, has told why.
+            continue  # Its step has reported why.
         report = json.loads(path.read_bytes())
         if "accuracy" in report:
             rows.append(_accuracy_row(path, report))

@@ -111,15 +111,15 @@ def lacking(folder: Path) -> None:
         (["lacking.onnx"], "my.own.Wobble"),
         (["net.onnx", "--input", "q[1,3,8,8]"], "no input 'q'; it has: x"),
         (["net.onnx", "--input", "x[1,4,8,8]"], "not [1,4,8,8]"),
-        (["net.onnx", "--input", "x[1,3,8"], "cannot be understood"),
+        (["net.onnx", "--input", "x[1,3,8"], "Invalid --input"),
         (["net.onnx", "--input", "x"], "has no shape"),
-        (["net.onnx", "--name", "../net"], "no file name"),
+        (["net.onnx", "--name", "../net"], "Invalid file name"),
         (["net.onnx", "--mean", "1,2"], "Input 'x': mean has 2 values for 3 channels."),
         (["net.onnx", "--input", "x[1,3,8,8]", "--mean", "1,2"], "has 2 values for 3 channels"),
-        (["net.onnx", "--input", "x[1,3,0,8]"], "An axis of no size"),
-        (["net.onnx", "--input", "x[1,3,99999999,8]"], "larger than the memory of any guest"),
-        (["net.onnx", "--architecture", "mobilenet_v2"], "belongs to a PyTorch state dict"),
-        (["state.pth"], "weights alone, and no architecture is named"),
+        (["net.onnx", "--input", "x[1,3,0,8]"], "an axis of size 0"),
+        (["net.onnx", "--input", "x[1,3,99999999,8]"], "The input exceeds the memory of any guest"),
+        (["net.onnx", "--architecture", "mobilenet_v2"], "needs a PyTorch state dict"),
+        (["state.pth"], "only weights, and no architecture is given"),
         (["net.prototxt"], "requires a file .caffemodel"),
         (["net.json", "net.pdiparams"], "OpenVINO does not read Paddle models in JSON"),
         (["net.onnx", "--framework", "caffe"], ".caffemodel (weights)"),
@@ -219,10 +219,10 @@ def test_external_data_is_found_beside_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("../net.data", "is not below its own folder"),
-        ("/etc/hostname", "is not below its own folder"),
-        ("missing.data", "in a file that is not there"),
-        ("link.data", "a link that leads out of the folder"),
+        ("../net.data", "is outside its folder"),
+        ("/etc/hostname", "is outside its folder"),
+        ("missing.data", "file is missing"),
+        ("link.data", "a link to outside the folder"),
     ],
 )
 def test_external_data_elsewhere_is_one_clear_error(
@@ -251,9 +251,12 @@ def test_as_json_it_tells_what_was_written(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--precision", "int8"], "needs tensors that show which values are usual"),
-        (["--precision", "f16", "--calibration", "t.raw"], "f16 is not calibrated"),
-        (["--precision", "int8", "--calibration", "t.raw", "--loss", "2"], "a share of an output"),
+        (["--precision", "int8"], "requires calibration tensors"),
+        (["--precision", "f16", "--calibration", "t.raw"], "does not apply to f16"),
+        (
+            ["--precision", "int8", "--calibration", "t.raw", "--loss", "2"],
+            "--loss is out of range",
+        ),
         (["--precision", "int8", "--calibration", "t.raw"], "768 bytes: 1x3x8x8 of f32"),
         (["--precision", "int8", "--calibration", "none.raw"], "no file"),
     ],

@@ -390,34 +390,40 @@ BAD = {
     "two models": (["x", "tiny.onnx", "colours.onnx"], "more than one model"),
     "two models of two frameworks": (["x", "tiny.onnx", "float.tflite"], "more than one model"),
     "two topologies": (["x", "deploy.prototxt", "other.prototxt"], "more than one model"),
-    "weights alone": (["x", "small.caffemodel"], "requires a file .prototxt"),
+    "only weights": (["x", "small.caffemodel"], "requires a file .prototxt"),
     "a topology alone": (["x", "deploy.prototxt"], "requires a file .caffemodel"),
     "weights of another net": (
         ["x", "small.caffemodel", "other.prototxt"],
         "The weights do not match the topology",
     ),
-    "an IR": (["x", "net.xml"], "This is an IR"),
+    "an IR": (["x", "net.xml"], "An OpenVINO IR cannot be the source"),
     "a picture as a model": (["x", "tiny.onnx", "red.png"], "Give it as --image red.png"),
     "a state dict": (["x", "weights.pth"], "--architecture mobilenet_v2"),
     "a shape that is not told": (["x", "rows2.onnx"], "--shape x="),
-    "a shape of another rank": (["x", "tiny.onnx", "--shape", "x=3x8"], "cannot have this shape"),
+    "a shape of another rank": (
+        ["x", "tiny.onnx", "--shape", "x=3x8"],
+        "does not accept this shape",
+    ),
     "a shape that was guessed wrong": (["x", "wide.onnx"], "--shape x=1x3x48x320"),
-    "a shape that is none": (["x", "tiny.onnx", "--shape", "x=3by8"], "cannot be understood"),
+    "a shape that is none": (["x", "tiny.onnx", "--shape", "x=3by8"], "Invalid shape"),
     "a shape of no input": (["x", "tiny.onnx", "--shape", "q=1x3x8x8"], "has no input 'q'"),
-    "no picture": (["x", "tiny.onnx", "--image", "none.png"], "There is no such picture."),
+    "no picture": (["x", "tiny.onnx", "--image", "none.png"], "No such image."),
     "text as a picture": (["x", "tiny.onnx", "--image", "dodo.py"], "not an image"),
-    "a picture like a thread": (["x", "tiny.onnx", "--image", "thread.png"], "an aspect"),
-    "a picture for words": (["x", "tokens.onnx", "--image", "red.png"], "takes a picture"),
+    "a picture like a thread": (
+        ["x", "tiny.onnx", "--image", "thread.png"],
+        "aspect ratio is too extreme",
+    ),
+    "a picture for words": (["x", "tokens.onnx", "--image", "red.png"], "is an image"),
     "no labels": (["x", "tiny.onnx", "--labels", "none.txt"], "cannot be read"),
-    "labels without an end": (["x", "tiny.onnx", "--labels", "/dev/zero"], "no regular file"),
-    "a model without an end": (["x", "zero.onnx"], "no regular file"),
+    "labels without an end": (["x", "tiny.onnx", "--labels", "/dev/zero"], "Not a regular file"),
+    "a model without an end": (["x", "zero.onnx"], "Not a regular file"),
     "labels of another kind": (["x", "tiny.onnx", "--labels", "long.txt"], "at most 1048576 bytes"),
     "a text that is not UTF-8": (
         ["x", "../outside/net.onnx", "--description", "caf\udce9"],
         "is not UTF-8",
     ),
     "a licence that is none": (["x", "tiny.onnx", "--license", "Apache 2"], "'Apache 2'"),
-    "a name that xml cannot hold": (["x", "escape.onnx"], "that an IR cannot hold"),
+    "a name that xml cannot hold": (["x", "escape.onnx"], "that an IR cannot represent"),
     "a size of 5000 digits": (
         ["x", "endless.prototxt", "small.caffemodel"],
         "an input with an invalid shape",
@@ -428,17 +434,17 @@ BAD = {
     ),
     "a picture of too many pixels": (
         ["x", "tiny.onnx", "--image", "huge.png"],
-        "Give a smaller copy of it.",
+        "Resize the photo first.",
     ),
     "layers that do not fit": (["x", "turned.onnx"], "Check that the model is complete"),
-    "a path that is not UTF-8": (["x", "caf\udce9.onnx"], "The path of the model is not UTF-8"),
+    "a path that is not UTF-8": (["x", "caf\udce9.onnx"], "The model's path is not UTF-8"),
     "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
-    "no name": (["Net 1", "tiny.onnx"], "The name is none"),
-    "a name that is taken": (["tiny", "tiny.onnx"], "There is a fixture 'tiny' already"),
+    "no name": (["Net 1", "tiny.onnx"], "Invalid fixture name"),
+    "a name that is taken": (["tiny", "tiny.onnx"], "A fixture named 'tiny' exists already"),
     "no guest": (["x", "tiny.onnx", "--guest", "clasify"], "did you mean 'classify'"),
     "values of three channels": (
         ["x", "grey.onnx", "--image", "red.png", "--values", "imagenet"],
-        "those of three channels",
+        "needs an input with three channels",
     ),
 }
 
@@ -514,7 +520,7 @@ def test_it_needs_a_project(tmp_path: Path) -> None:
     write_model(tmp_path / "net.onnx")
     done = run_new(tmp_path, "net", "net.onnx")
     assert done.returncode == 1
-    assert "There is no project here." in done.stderr
+    assert "No project found." in done.stderr
 
 
 def test_a_folder_below_the_project_will_do(project: Project) -> None:
@@ -537,7 +543,7 @@ def test_a_config_that_cannot_be_written_leaves_nothing_behind(
     write_model(tmp_path / "net.onnx")
     done = run_new(made.root, "net", tmp_path / "net.onnx")
     assert done.returncode == 1
-    assert "The config cannot be written." in done.stderr
+    assert "Cannot write the config." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (made.root / "models").exists()
 

@@ -30,7 +30,7 @@ def test_a_quiet_run_says_nothing_unless_it_fails(project: Project) -> None:
 def test_a_verbose_run_tells_which_steps_are_up_to_date(project: Project) -> None:
     (project.folder / "tiny.xml").unlink()
     said = project.doit("-v", "2").output
-    assert "ir:tiny: begins: onnx to OpenVINO IR, f32" in said
+    assert "ir:tiny: started: onnx to OpenVINO IR, f32" in said
     assert "source:tiny.red is up to date" in said
 
 

@@ -36,26 +36,30 @@ RENAMED = [
 ]
 # What is edited, a part of the line that the error names, and words of its message.
 FAULTS = {
-    "no place": ([('folder = "photos"\n', "")], "[dataset.val]", "in one place"),
-    "two places": ([('bad = "skip"', 'bad = "skip"\nglob = "*.jpg"')], "[dataset.val]", "in one"),
+    "no place": ([('folder = "photos"\n', "")], "[dataset.val]", "one location"),
+    "two places": (
+        [('bad = "skip"', 'bad = "skip"\nglob = "*.jpg"')],
+        "[dataset.val]",
+        "one location",
+    ),
     "outside": ([('"photos"', '"../photos"')], "folder =", "not a plain path"),
-    "no bucket": ([('folder = "photos"', 'bucket = "photos"')], "bucket =", "not the address"),
+    "no bucket": ([('folder = "photos"', 'bucket = "photos"')], "bucket =", "Invalid bucket URL"),
     "password": ([('folder = "photos"', 'bucket = "s3://a:b@photos/x"')], "bucket =", "password"),
-    "no such archive": ([('folder = "photos"', 'archive = "zip"')], "archive =", "does not exist"),
+    "no such archive": ([('folder = "photos"', 'archive = "zip"')], "archive =", "No source named"),
     "no such classes": ([('classes = "chelsea"', 'classes = "chelsae"')], "classes =", "chelsea"),
     "two labels": ([("shards = 4", 'shards = 4\nlabels = "chelsea"')], "labels =", "from a file"),
     "a case's name": ([*RENAMED], "[dataset.cat]", "a case and a dataset"),
     "bad name": (
         [(old, new.replace("cat", "'a b'")) for old, new in RENAMED],
         "[dataset.'a b']",
-        "cannot be part",
+        "is not valid in a file name",
     ),
-    "image": ([('type = "f16"', 'type = "f16"\nimage = "chelsea"')], "image =", "names no image"),
-    "layout": ([('"f16"', '"f16"\nrotate = 45')], "rotate = 45", "is wrong"),
+    "image": ([('type = "f16"', 'type = "f16"\nimage = "chelsea"')], "image =", "has no image"),
+    "layout": ([('"f16"', '"f16"\nrotate = 45')], "rotate = 45", "Invalid value"),
     "wrong axes": ([('"NCHW"', '"NHWC"')], "NHWC", "channels"),
     "bad bad": ([('"skip"', '"skp"')], "bad =", "did you mean 'skip'"),
-    "share": ([("top1 = 0.5", "top1 = 50")], "top1 = 50", "is wrong"),
-    "shards": ([("shards = 4", "shards = 0")], "shards = 0", "is wrong"),
+    "share": ([("top1 = 0.5", "top1 = 50")], "top1 = 50", "Invalid value"),
+    "shards": ([("shards = 4", "shards = 0")], "shards = 0", "Invalid value"),
 }
 
 
@@ -81,11 +85,11 @@ def test_what_needs_labels_says_so(tmp_path: Path, key: str) -> None:
     other = {"classes": DATASET[DATASET.index("\n[dataset.val.accuracy]") :]}
     text = edited(text, (other.get(key, 'classes = "chelsea"\n'), ""))
     [error] = errors_of(write_project(tmp_path, text))
-    assert f"has {key}, but its pictures have no labels" in error.message
+    assert f"has {key}, but its images have no labels" in error.message
 
 
 def test_a_dataset_is_for_a_model_with_one_input(tmp_path: Path) -> None:
     text = edited(GOOD, *TWO_INPUTS).replace("DATA", "other")
     [error] = errors_of(write_project(tmp_path, text))
-    assert "the model several inputs" in error.message
+    assert "needs a model with one input" in error.message
     assert error.where == f"{FIXTURE_PATH}:{line_with(text, '[dataset.val]')}"

@@ -51,7 +51,7 @@ def test_four_faults_in_one_file_are_four_errors_with_their_lines(tmp_path: Path
     assert [(error.where, error.message) for error in errors] == [
         (
             f"{FIXTURE_PATH}:{line_with(text, 'licence =')}",
-            "The key 'licence' is unknown in [source.weights].",
+            "Unknown key 'licence' in [source.weights].",
         ),
         (
             f"{FIXTURE_PATH}:{line_with(text, 'mean =')}",
@@ -59,11 +59,11 @@ def test_four_faults_in_one_file_are_four_errors_with_their_lines(tmp_path: Path
         ),
         (
             f"{FIXTURE_PATH}:{line_with(text, 'chelsae')}",
-            "The source 'chelsae' does not exist; did you mean 'chelsea'?",
+            "No source named 'chelsae'; did you mean 'chelsea'?",
         ),
         (
             f"{FIXTURE_PATH}:{line_with(text, '= 32')}",
-            "The value of tensor.cat.data.type is wrong.",
+            "Invalid value of tensor.cat.data.type.",
         ),
     ]
     assert {error.code for error in errors} == {Code.CONFIG}
@@ -114,12 +114,12 @@ def test_a_folder_of_the_settings_is_a_plain_path(tmp_path: Path, folder: str) -
     ("raw", "line", "words"),
     [
         (b'a = 1\nb = "\xff"\n', 2, "not UTF-8"),
-        (b"a = 1\na = 2\n", 2, "not TOML: cannot overwrite a value"),
-        (b"a = 1\n\nb = [1,\n2\n", 4, "not TOML: unclosed array"),
-        (b"[a\n", 1, "not TOML: expected ']'"),
-        (b"a = 2024-02-30\n", 1, "not TOML: invalid date"),
-        (b"a = " + b"[" * 5000 + b"]" * 5000, 1, "without measure"),
-        (b"a = " + b"9" * 5000, 1, "without measure"),
+        (b"a = 1\na = 2\n", 2, "Invalid TOML: cannot overwrite a value"),
+        (b"a = 1\n\nb = [1,\n2\n", 4, "Invalid TOML: unclosed array"),
+        (b"[a\n", 1, "Invalid TOML: expected ']'"),
+        (b"a = 2024-02-30\n", 1, "Invalid TOML: invalid date"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, 1, "Nesting too deep, or number too large"),
+        (b"a = " + b"9" * 5000, 1, "Nesting too deep, or number too large"),
     ],
 )
 def test_a_file_that_is_not_toml(tmp_path: Path, raw: bytes, line: int, words: str) -> None:
@@ -150,7 +150,7 @@ def test_a_folder_with_the_name_of_a_file(tmp_path: Path) -> None:
     [error] = errors_of(tmp_path)
     assert (error.where, error.message) == (
         "configs/fixtures/folder.toml",
-        "The config cannot be read: it is not a file.",
+        "Cannot read the config: not a regular file.",
     )
 
 
@@ -190,7 +190,7 @@ def test_a_project_without_fixtures(tmp_path: Path, emptied: str) -> None:
     [error] = errors_of(tmp_path)
     assert (error.where, error.message) == (
         "configs/fixtures",
-        "The project declares no fixture.",
+        "The project has no fixtures.",
     )
 
 
@@ -206,7 +206,7 @@ def test_a_fixture_whose_name_cannot_be_a_folder(tmp_path: Path, name: str) -> N
     write_project(tmp_path)
     (tmp_path / FIXTURE_PATH).rename(tmp_path / f"configs/fixtures/{name}.toml")
     [error] = errors_of(tmp_path)
-    assert "name that cannot be used" in error.message
+    assert "Invalid fixture name" in error.message
     assert error.where.isprintable()
 
 

@@ -31,27 +31,27 @@ def test_what_int8_lacks_is_told_at_the_variant(tmp_path: Path) -> None:
     text = FIXTURE + '\n[variant.int8]\nprecision = "int8"\n'
     line = text.splitlines().index('precision = "int8"') + 1
     first, second = _errors(tmp_path, text)
-    assert "needs a bound for what quantising costs" in first.message + second.message
+    assert "int8 requires a maximum loss" in first.message + second.message
     assert {error.where for error in (first, second)} == {f"configs/fixtures/net.toml:{line}"}
 
 
 def test_a_fault_of_the_fixture_is_told_once(tmp_path: Path) -> None:
     text = FIXTURE.replace('image = "chelsea"', 'image = "coffee"') + F16
     (error,) = _errors(tmp_path, text)
-    assert error.message.startswith("The source 'coffee' does not exist")
+    assert error.message.startswith("No source named 'coffee'")
 
 
 def test_a_variant_cannot_have_the_name_of_another_fixture(tmp_path: Path) -> None:
     write_project(tmp_path, FIXTURE)
     (tmp_path / "configs/fixtures/net-f16.toml").write_text(FIXTURE)
     (error,) = _errors(tmp_path, FIXTURE + F16)
-    assert error.message == "The variant has the name of another fixture."
+    assert error.message == "The variant's name is that of another fixture."
     assert error.where.startswith("configs/fixtures/net.toml:")
 
 
 def test_a_variant_has_a_name_that_files_can_have(tmp_path: Path) -> None:
     (error,) = _errors(tmp_path, FIXTURE + F16.replace("f16]", '"F 16"]'))
-    assert error.message == "The variant has a name that cannot be used."
+    assert error.message == "Invalid variant name."
 
 
 def test_an_unknown_key_of_a_variant_is_refused(tmp_path: Path) -> None:

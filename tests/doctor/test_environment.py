@@ -43,7 +43,7 @@ def wrong(lines: list[Line]) -> dict[str, Line]:
 def test_a_python_that_is_too_old_is_wrong_and_one_that_is_untried_a_note() -> None:
     [old] = interpreter((3, 10))
     assert old.verdict is Verdict.WRONG
-    assert "3.11 to 3.13 is needed" in old.found
+    assert "3.11 to 3.13 is required" in old.found
     assert "uv venv" in old.fix
     [new] = interpreter((3, 15))
     assert new.verdict is Verdict.NOTE
@@ -53,7 +53,7 @@ def test_a_python_that_is_too_old_is_wrong_and_one_that_is_untried_a_note() -> N
 def test_this_environment_is_fine() -> None:
     lines = packages()
     assert wrong(lines) == {}
-    assert any(line.subject == "openvino" and "wanted >=" in line.found for line in lines)
+    assert any(line.subject == "openvino" and "required >=" in line.found for line in lines)
 
 
 def test_a_package_that_is_too_old_is_named_with_what_is_wanted(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_the_doctor_works_where_a_package_is_missing(tmp_path: Path, name: str) 
         assert "wrong package msgspec: " in done.stdout
         other = run(WASI_NN, "convert", "x.onnx", cwd=tmp_path, before=tmp_path / "before")
         assert other.returncode == 1
-        assert other.stderr.startswith("error[toolchain]: The package msgspec, which this command")
-        assert "`wasi-nn doctor` tells what else is missing" in other.stderr
+        assert other.stderr.startswith("error[toolchain]: This command needs the package msgspec")
+        assert "`wasi-nn doctor` shows what else is missing" in other.stderr
     if name == "doit":
         assert "wrong plug-in doit.COMMAND: " in done.stdout
 

@@ -87,7 +87,7 @@ def test_a_broken_config_is_a_line_with_its_place(project: Project) -> None:
 
 def test_a_folder_without_a_project_is_a_note(tmp_path: Path) -> None:
     line = by_subject(examine(tmp_path))[str(tmp_path)]
-    assert (line.verdict, line.found) == (Verdict.NOTE, "no project here")
+    assert (line.verdict, line.found) == (Verdict.NOTE, "no project found")
 
 
 def test_a_cache_that_cannot_be_written_is_wrong(project: Project) -> None:
@@ -128,7 +128,7 @@ def test_a_toolchain_without_its_python_names_the_command(
     settings = replace(configs.project, toolchains=str(tmp_path), offline=offline)
     monkeypatch.setattr("pipeline.toolchain.interpreters._places", lambda versions: iter(()))
     found = by_subject(toolchains(replace(configs, project=settings)))
-    assert found["mo"].found == "to be made, but there is no Python 3.10 or 3.11 or 3.12"
+    assert found["mo"].found == "cannot be created: Python 3.10 or 3.11 or 3.12"
     assert found["mo"].fix == "uv python install 3.10"
     # With a network, uv would install it; and of the other, no fixture of a plain run has need.
     assert found["mo"].verdict is (Verdict.WRONG if offline else Verdict.NOTE)
@@ -144,7 +144,7 @@ def test_a_toolchain_that_can_be_made_is_a_note_and_one_without_lock_is_not(
     (project.root / "configs/project.toml").write_text('toolchains = "nowhere"')
     found = by_subject(toolchains(load_project(project.root)))
     assert found["mo"].verdict is Verdict.NOTE
-    assert found["mo"].found.startswith("to be made when it is needed, on Python 3.")
+    assert found["mo"].found.startswith("will be created on demand, with Python 3.")
     assert found["mo"].fix == "doit toolchain:mo"
 
 
@@ -178,7 +178,7 @@ def test_a_local_file_that_is_missing_is_wrong(project: Project) -> None:
 
 def test_a_server_is_asked_for_one_byte(project: Project, site: Site) -> None:
     give(project, site.put("/model.onnx", b"x" * 100))
-    assert model(project).found == f"answers: {site.address}/model.onnx"
+    assert model(project).found == f"reachable: {site.address}/model.onnx"
     assert site.ranges("/model.onnx") == ["bytes=0-0"]
 
 
@@ -196,7 +196,7 @@ def test_an_address_that_is_gone_is_wrong_unless_a_mirror_answers(
     project.edit(f'"{gone}"', f'"{gone}", "{mirror}"')
     line = model(project)
     assert line.verdict is Verdict.FINE
-    assert line.found.startswith(f"answers: {mirror}; address 2 of 2; not ")
+    assert line.found.startswith(f"reachable: {mirror}; address 2 of 2; not ")
 
 
 def test_no_network_at_all_is_told_in_time(project: Project) -> None:
@@ -250,7 +250,7 @@ def test_what_a_plain_run_does_not_need_is_a_note(project: Project) -> None:
     project.config.write_text(f"default = false\n{project.config.read_text()}")
     line = model(project)
     assert line.verdict is Verdict.NOTE
-    assert "only what is built when it is named needs it" in line.found
+    assert "only needed by fixtures that are built on request" in line.found
 
 
 def remote(project: Project, url: str, *more: str) -> dict[str, Line]:

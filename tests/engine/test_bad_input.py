@@ -177,7 +177,7 @@ BROKEN = {
         "#include <stdio.h>\nstatic char b[1 << 20];\n"
         'int main(void) { FILE *f = fopen("out/huge", "wb"); '
         "for (;;) if (fwrite(b, 1, sizeof b, f) < sizeof b) return 1; }",
-        ("error[storage]", "wrote more than it may"),
+        ("error[storage]", "exceeded its disk limit"),
     ),
     "steers the terminal": (
         '#include <stdio.h>\nint main(void) { fputs("\\x1b[2Jevil\\n", stderr); return 3; }',

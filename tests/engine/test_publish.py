@@ -55,7 +55,7 @@ def test_what_is_missing_is_told(project: Project, tmp_path: Path) -> None:
     assert "--to is missing" in project.doit("publish", "--as", "1.0").output
     assert "--as is missing" in project.doit("publish", "--to", str(tmp_path)).output
     wrong = project.doit("publish", "--to", str(tmp_path), "--as", "a/b")
-    assert "cannot be a version" in wrong.output
+    assert "Invalid version" in wrong.output
 
 
 def test_a_licence_that_nobody_knows_is_told(project: Project, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_failure_is_first_on_the_page_and_gone_once_it_is_mended(project: Proj
     assert page.index('id="failures"') < page.index('id="overview"')
     assert "The largest output is of another class than the config expects." in page
     assert "configs/fixtures/tiny.toml:" in page
-    assert 'manifest:tiny</b> <span class="soft">was not run' in page
+    assert 'manifest:tiny</b> <span class="soft">not run' in page
     assert "parameter expect.top1: 0 → 1" in page
     assert state_of(page, "tiny") == "failed"
     assert re.search(r"\d+ steps were up to date", page)
@@ -93,7 +93,7 @@ def test_what_is_missing_or_damaged_is_said_on_the_page(project: Project, tmp_pa
     page = (tmp_path / "page.html").read_text("utf-8")
     assert state_of(page, "tiny") == "out of date"
     assert page.count("This case has not been verified as it is now declared.") == 2
-    assert "The tensor cannot be shown: The file size does not match the tensor spec." in page
+    assert "Cannot render the tensor: The file size does not match the tensor spec." in page
     assert headline(page) == "0 of 2 cases verified"
 
 

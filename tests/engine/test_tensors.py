@@ -38,4 +38,4 @@ def test_a_source_that_a_tensor_names_must_be_declared(project: Project) -> None
     project.edit(PICTURE, 'sound = { source = "recording", rate = 8000 }\ntype = "f32"\n')
     run = project.doit()
     assert run.returncode == 1
-    assert "The source 'recording' does not exist" in run.output
+    assert "No source named 'recording'" in run.output

@@ -24,16 +24,24 @@ LONG = "x" * 90_000
     ("text", "code", "said"),
     [
         (f'(memory (export "memory") i64 1) {START}', Code.GUEST_BUILD, "memory64"),
-        (f'(memory (export "memory") 1 1 shared) {START}', Code.GUEST_FAILED, "cannot be started"),
+        (
+            f'(memory (export "memory") 1 1 shared) {START}',
+            Code.GUEST_FAILED,
+            "Cannot start the guest",
+        ),
         (f'(func (export "memory")) {START}', Code.GUEST_BUILD, "a memory named memory"),
-        (f"{MEMORY} (memory 1) {START}", Code.MEMORY_LIMIT, "more memories"),
+        (f"{MEMORY} (memory 1) {START}", Code.MEMORY_LIMIT, "limit of memories"),
         (f'{MEMORY} (data (i32.const 65536) "x") {START}', Code.GUEST_FAILED, "out of bounds"),
-        (f"{MEMORY} (func $s (loop (br 0))) (start $s) {START}", Code.TIME_LIMIT, "longer"),
+        (
+            f"{MEMORY} (func $s (loop (br 0))) (start $s) {START}",
+            Code.TIME_LIMIT,
+            "exceeded its time limit",
+        ),
         (f"{MEMORY} (func $s (call $s)) (start $s) {START}", Code.GUEST_FAILED, "stack exhausted"),
         (
             f'{MEMORY} (func $s (return_call $s)) (func (export "_start") (call $s))',
             Code.TIME_LIMIT,
-            "longer",
+            "exceeded its time limit",
         ),
         (
             f"{COMPUTE} {MEMORY} (func $s (drop (call $compute (i32.const 0))) (call $s))"
@@ -44,7 +52,7 @@ LONG = "x" * 90_000
         (
             f'(import "{MODULE}" "compute" (global i32)) {MEMORY} {START}',
             Code.GUEST_IMPORTS,
-            "another type",
+            "wrong signature",
         ),
         (
             "".join(f'(import "m" "f{n}" (func))' for n in range(20_000)) + f"{MEMORY} {START}",

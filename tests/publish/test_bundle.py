@@ -212,4 +212,4 @@ def test_the_script_builds_the_same_bytes_from_nothing(
     )
     assert (ran.returncode != 0) is change, ran.stdout + ran.stderr
     if not change:
-        assert ran.stdout.endswith("tiny: the same bytes\n")
+        assert ran.stdout.endswith("tiny: identical bytes\n")

@@ -284,7 +284,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, fixture_folder: Path) 
             check=False,
         )
         there = list(place.iterdir())
-    assert "error[publish]: The release could not be published" in ran.stdout, ran.stderr
+    assert "error[publish]: Publishing failed" in ran.stdout, ran.stderr
     assert "Permission denied" in ran.stdout
     assert not there
 
@@ -310,11 +310,11 @@ def test_a_file_that_changes_meanwhile_is_not_published(
     release = release_of(fixture_folder, "1.0")
     (fixture_folder / "tiny.xml").write_text("changed meanwhile")
     for to in (str(tmp_path / "place"), f"oci-layout:{tmp_path / 'layout'}"):
-        with pytest.raises(PipelineError, match="nothing of it is visible") as caught:
+        with pytest.raises(PipelineError, match="nothing of the release is visible") as caught:
             publish_all(
                 destination(to), [(release, fixture_folder)], dry_run=False, say=lambda _: None
             )
-        assert "changed while it was published" in caught.value.found
+        assert "the file changed during publishing" in caught.value.found
         assert destination(to).root_of("tiny", "1.0") is None
 
 

@@ -81,7 +81,7 @@ def test_another_key_and_no_signature_are_refused_before_the_folder_appears(
 ) -> None:
     publish(place.to, fixture_folder, keys / "key.pem")
     publish(place.to, fixture_folder, None, "1.1")
-    for version, why in (("1.0", "Key mismatch"), ("1.1", "it has no signature")):
+    for version, why in (("1.0", "Key mismatch"), ("1.1", "no signature")):
         with pytest.raises(PipelineError, match="not signed with this key") as caught:
             fetch(
                 "tiny",
@@ -100,8 +100,8 @@ def test_another_key_and_no_signature_are_refused_before_the_folder_appears(
     [
         ("nowhere.pub", "No such file"),
         ("folder", "a folder"),
-        ("pipe", "no plain file"),
-        ("picture.jpg", "no public key"),
+        ("pipe", "not a regular file"),
+        ("picture.jpg", "not a public key"),
         ("key.pem", "a private key"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_key_that_is_none_is_told_before_anything_is_asked_for(
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     shutil.copy(keys / "key.pem", tmp_path)
-    with pytest.raises(PipelineError, match="The key cannot be used") as caught:
+    with pytest.raises(PipelineError, match="Invalid key") as caught:
         fetch("tiny", sources=["https://nobody.invalid"], key=tmp_path / name)
     assert found in caught.value.found
 
@@ -146,7 +146,7 @@ def test_a_release_without_evidence_says_so(
 ) -> None:
     shutil.rmtree(fixture_folder / "evidence")
     publish(place.to, fixture_folder, None)
-    with pytest.raises(PipelineError, match="no evidence of this release"):
+    with pytest.raises(PipelineError, match="has no evidence"):
         fetch("tiny", sources=[place.sources], evidence=True)
 
 
@@ -158,7 +158,7 @@ def test_a_key_with_a_password(
             if password is not None:
                 monkeypatch.setenv("WASI_NN_SIGN_PASSWORD", password)
             if password != PASSWORD:
-                with pytest.raises(PipelineError, match="The key cannot be used") as caught:
+                with pytest.raises(PipelineError, match="Invalid key") as caught:
                     publish(place.to, fixture_folder, keys / "closed.pem")
                 assert "wrong" not in caught.value.render()
                 assert not (tmp_path / "place").exists()
@@ -222,7 +222,7 @@ def test_the_command_takes_a_key(
     assert main([*validated, str(keys / "key.pub")]) == 0
     assert "valid by the key key.pub" in capsys.readouterr().out
     assert main([*validated, str(keys / "other.pub")]) == 1
-    assert "not what the key's owner has signed" in capsys.readouterr().out
+    assert "Signature verification failed" in capsys.readouterr().out
     apart = tmp_path / "apart.sig"
     (signed / "model.sig").rename(apart)
     assert main([*validated, str(keys / "key.pub")]) == 1
@@ -230,7 +230,7 @@ def test_the_command_takes_a_key(
     capsys.readouterr()
     for key in (keys / "none.pub", apart):
         assert main([*validated, str(key)]) == 2
-        assert "The key cannot be used" in capsys.readouterr().err
+        assert "Invalid key" in capsys.readouterr().err
     assert main(["validate", str(signed), "--signature", str(apart)]) == 2
 
 
@@ -238,7 +238,7 @@ def test_doit_signs(project: Project, keys: Path, tmp_path: Path) -> None:
     to = ("publish", "--to", str(tmp_path / "place"), "--as", "1.0")
     run = project.doit(*to, "--sign", str(keys / "key.pub"))
     assert run.returncode != 0
-    assert "The key cannot be used" in run.output
+    assert "Invalid key" in run.output
     assert not (tmp_path / "place").exists()
     run = project.doit(*to, "--sign", str(keys / "key.pem"), "--dry-run")
     assert run.returncode == 0, run.output

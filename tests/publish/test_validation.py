@@ -362,10 +362,10 @@ def test_the_command_reports_in_every_form(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nowhere"], "no folder to validate"),
-        (["nowhere", "--lock", "no.json"], "no such lock"),
-        (["a", "b", "--expect", "sha256:0"], "--expect is of one folder"),
-        ([".", "--no-run", "--junit", "/dev/null/report.xml"], "report cannot be written"),
+        (["nowhere"], "No folder to validate"),
+        (["nowhere", "--lock", "no.json"], "No such lock file"),
+        (["a", "b", "--expect", "sha256:0"], "--expect needs a single folder"),
+        ([".", "--no-run", "--junit", "/dev/null/report.xml"], "Cannot write the report"),
     ],
 )
 def test_what_cannot_be_checked_ends_with_2(
@@ -381,7 +381,7 @@ def test_a_folder_without_a_manifest_is_invalid(
     (tmp_path / "some").mkdir()
     (tmp_path / "some" / "file.txt").write_text("some")
     assert main(["validate", str(tmp_path / "some")]) == 1
-    assert "no manifest" in capsys.readouterr().out
+    assert "Invalid manifest" in capsys.readouterr().out
 
 
 def test_doit_validates_what_is_built(locked: Project, tmp_path: Path) -> None:

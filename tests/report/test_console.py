@@ -98,7 +98,7 @@ def test_the_closing_lines_name_what_failed_and_what_it_kept_from_running() -> N
     lines = closing([], Left(failed, {"verify:x.a": "ir:x"}))
     assert lines == [
         "FAILED ir:x: error[model]: No.",
-        "not run verify:x.a, which needs ir:x",
+        "not run verify:x.a: needs ir:x",
         "0 cases verified, 1 failed, 1 not run",
     ]
     assert closing(ROWS[:1], Left()) == ["1 case verified"]
@@ -138,7 +138,7 @@ def test_verbose_prints_what_steps_say_and_which_are_current() -> None:
     console.progress("ir:x", "1 of 2 MB", Amount(1, 2))
     console.current("ir:y")
     assert [line.strip() for line in stream.getvalue().splitlines()] == [
-        "ir:x: begins: onnx to OpenVINO IR",
+        "ir:x: started: onnx to OpenVINO IR",
         "ir:x: finding a Python",
         "[  1/  2] ir:y is up to date",
     ]
@@ -173,7 +173,7 @@ def test_plain_lines_cannot_be_steered() -> None:
     console.started("ir:x\n[  9/  9] ir:y built", "\x1b[2J", 1)
     console.finished("ir:x\r\n", "built\x1b", 1.0)
     assert stream.getvalue().splitlines() == [
-        r"          ir:x [ 9/ 9] ir:y built: begins: \x1b[2J",
+        r"          ir:x [ 9/ 9] ir:y built: started: \x1b[2J",
         r"[  1/  1] ir:x\r built\x1b in 1.0 s",
     ]
 
@@ -182,6 +182,6 @@ def test_a_table_that_does_not_fit_is_a_list() -> None:
     assert table(ROWS, 200) == table(ROWS)
     assert table(ROWS, 40)[1:4] == [
         "squeezenet cat",
-        "  came out: 285 Egyptian cat (0.454)",
+        "  output: 285 Egyptian cat (0.454)",
         "  sandbox: = native",
     ]

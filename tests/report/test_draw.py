@@ -75,7 +75,7 @@ def test_a_tensor_is_shown_as_the_picture_that_its_bytes_are(tmp_path: Path) -> 
 def test_bytes_in_another_order_than_declared_are_shown_and_said(tmp_path: Path) -> None:
     tensor = write(tmp_path / "t", photo()[:, :, ::-1])
     (given,) = case(tmp_path, PHOTO, {"tensor.case.x": tensor}).inputs
-    assert given.note == "Declared NCHW, but its bytes look like NHWC."
+    assert given.note == "Declared NCHW, but the bytes look like NHWC."
     assert numpy.abs(pixels(given.picture) - photo()).mean() < 6
 
 

@@ -78,7 +78,7 @@ def test_the_table_becomes_a_list_where_it_does_not_fit() -> None:
     narrow.end()
     assert any(re.match(r"│ squeezenet +│ cat +│ = native", line) for line in wide.screen)
     assert "squeezenet cat" in narrow.screen
-    assert "  came out: 285 Egyptian cat (0.454)" in narrow.screen
+    assert "  output: 285 Egyptian cat (0.454)" in narrow.screen
 
 
 def test_a_digest_is_not_cut_by_us() -> None:

@@ -48,16 +48,22 @@ def test_it_is_what_slices_of_the_file_are(
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
-    "too few bytes": ({"content": Content(source="s", head=3)}, "do not fill the input"),
+    "too few bytes": (
+        {"content": Content(source="s", head=3)},
+        "The content does not fill the input",
+    ),
     "a padding that is no byte": (
         {"type": "u8", "content": Content(source="s", head=4, pad=256)},
-        "u8 cannot hold",
+        "u8 cannot represent the number",
     ),
-    "a fraction as a whole number": ({"type": "i64", "constant": 0.5}, "i64 cannot hold"),
+    "a fraction as a whole number": (
+        {"type": "i64", "constant": 0.5},
+        "i64 cannot represent the number",
+    ),
     "a number too large for f16": ({"type": "f16", "constant": 7e4}, "too large for f16"),
-    "a number below zero": ({"type": "u8", "constant": -1}, "u8 cannot hold"),
-    "two things": ({"constant": 1, "content": Content(source="s", head=4)}, "one thing"),
-    "nothing": ({}, "one thing"),
+    "a number below zero": ({"type": "u8", "constant": -1}, "u8 cannot represent the number"),
+    "two things": ({"constant": 1, "content": Content(source="s", head=4)}, "exactly one origin"),
+    "nothing": ({}, "exactly one origin"),
     "the colour of a number": ({"constant": 1, "colour": "RGB"}, "has no colour"),
 }
 

@@ -1,4 +1,4 @@
-"""The frameworks behind wasi-nn: each module here offers one as FRAMEWORK, and none needs a list.
+"""The wasi-nn backends: each module here has a FRAMEWORK and is found automatically.
 
-What a new one must have is told in pipeline.host.backend.
+Their interface is in pipeline.host.backend.
 """

@@ -1,4 +1,4 @@
-"""LiteRT as a backend: TFLite on the CPU, by code that is independent of OpenVINO."""
+"""LiteRT backend: TFLite on the CPU, independent of OpenVINO's code."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
 from pipeline.host.words import own_words
 
-# What LiteRT raises: ValueError for a model, RuntimeError for an inference.
+# LiteRT raises ValueError for a model, RuntimeError for an inference.
 _FAILURES = (ValueError, RuntimeError, MemoryError, TypeError)
 
 
 class LiteRT:
-    """LiteRT of ai-edge-litert; of the tuning it has the number of threads."""
+    """The runtime of ai-edge-litert; of the tuning it supports ``threads``."""
 
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
 
     def targets(self) -> Mapping[Target, str]:
-        """Return the CPU, which auto means too."""
+        """Return the CPU, which also serves AUTO."""
         return {Target.CPU: "CPU", Target.AUTO: "CPU"}
 
     def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> LiteGraph:
-        """Read a model's bytes; raises BackendFailure and Missing."""
+        """Load a model from its bytes; raises BackendFailure and Missing."""
         if not parts[0]:
-            raise BackendFailure("these bytes are no TFLite model: there are none")
+            raise BackendFailure("not a TFLite model: empty")
         return LiteGraph({"model_content": bytes(parts[0])}, self._tuning)
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> LiteGraph:
-        """Map a model's file into memory; raises BackendFailure and Missing."""
+        """Map a model file into memory; raises BackendFailure and Missing."""
         return LiteGraph({"model_path": str(files[0])}, self._tuning)
 
 
 class LiteGraph:
-    """A model, and what its contexts are made with: LiteRT has no graph apart from them."""
+    """A model and the options of its interpreters: LiteRT does not share a graph between them."""
 
     def __init__(self, model: Mapping[str, Any], tuning: Tuning) -> None:
         self._made_with = {**model, "num_threads": tuning.threads}
@@ -45,11 +45,11 @@ class LiteGraph:
         try:
             self.inputs = tuple(_port(each) for each in first.get_input_details())
             self.outputs = tuple(_port(each) for each in first.get_output_details())
-        except _FAILURES as error:  # a name that is no text
+        except _FAILURES as error:  # a name is not UTF-8
             raise BackendFailure(own_words(error)) from None
 
     def context(self) -> LiteContext:
-        """Return a context of its own; raises BackendFailure."""
+        """Return a new context; raises BackendFailure."""
         return LiteContext(_interpreter(self._made_with))
 
 
@@ -65,11 +65,11 @@ class LiteContext:
         self._outputs: dict[int, Any] = {}
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the bytes into an array of the input's own."""
+        """Copy the data into the input's array."""
         self._inputs.set(index, element, dims, data)
 
     def compute(self) -> None:
-        """Infer; raises BackendFailure."""
+        """Run inference; raises BackendFailure."""
         try:
             shapes = {index: each.shape for index, each in self._inputs.by_index.items()}
             if shapes != self._shapes:
@@ -86,14 +86,14 @@ class LiteContext:
         self._outputs = {}
 
     def cancel(self) -> None:
-        """Do nothing: LiteRT has no way to end an inference, so its process is ended instead."""
+        """Do nothing: LiteRT cannot cancel an inference, so the process is killed instead."""
 
     def output(self, index: int) -> memoryview:
         """Return the bytes of an output; raises BackendFailure."""
         return output_bytes(self._output(index))
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
-        """Return the element type and axes of an output as the last inference made it."""
+        """Return the element type and shape of an output of the last inference."""
         array = self._output(index)
         return element_of(array.dtype), tuple(array.shape)
 
@@ -110,9 +110,7 @@ def _interpreter(made_with: Mapping[str, Any]) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise Missing(
-            f"LiteRT cannot be imported ({error}); `pip install ai-edge-litert`"
-        ) from None
+        raise Missing(f"cannot import LiteRT ({error}); run `pip install ai-edge-litert`") from None
     try:
         interpreter = Interpreter(**made_with)
         interpreter.allocate_tensors()
@@ -122,7 +120,7 @@ def _interpreter(made_with: Mapping[str, Any]) -> Any:
 
 
 def _port(detail: Mapping[str, Any]) -> Port:
-    # An axis of the signature is -1 where any size fits.
+    # A dynamic axis of the signature is -1.
     dims = tuple(
         Dim(0, None) if size < 0 else Dim(int(size), int(size))
         for size in detail["shape_signature"]

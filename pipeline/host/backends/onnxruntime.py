@@ -1,4 +1,4 @@
-"""ONNX Runtime as a backend: ONNX on the CPU, by code that is independent of OpenVINO."""
+"""ONNX Runtime backend: ONNX on the CPU, independent of OpenVINO's code."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ _ELEMENTS = {
 
 
 class OnnxRuntime:
-    """ONNX Runtime with its CPU provider; of the tuning it has the number of threads."""
+    """ONNX Runtime with its CPU provider; of the tuning it supports ``threads``."""
 
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
 
     def targets(self) -> Mapping[Target, str]:
-        """Return the CPU, which auto means too."""
+        """Return the CPU, which also serves AUTO."""
         return {Target.CPU: "CPU", Target.AUTO: "CPU"}
 
     def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> OrtGraph:
-        """Make a session of a model's bytes; raises BackendFailure and Missing."""
-        # From bytes it would take weights from any file below the folder that it runs in.
+        """Create a session from a model's bytes; raises BackendFailure and Missing."""
+        # A model from bytes could read weights from any file below the current folder.
         check_parts(parts[0])
         return OrtGraph(bytes(parts[0]), self._tuning)
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> OrtGraph:
-        """Make a session of a model's file and the weights beside it; raises BackendFailure."""
+        """Create a session from a model file and its external data; raises BackendFailure."""
         check_file(files[0])
         return OrtGraph(str(files[0]), self._tuning)
 
 
 class OrtGraph:
-    """A session, which its contexts share."""
+    """A session, shared by its contexts."""
 
     def __init__(self, model: bytes | str, tuning: Tuning) -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise Missing(
-                f"ONNX Runtime cannot be imported ({error}); `pip install onnxruntime`"
+                f"cannot import ONNX Runtime ({error}); run `pip install onnxruntime`"
             ) from None
         options = onnxruntime.SessionOptions()
-        # What goes wrong is told by an errno and its message.
+        # Errors are reported by errno and message instead of logs.
         options.log_severity_level = _FATAL
         if tuning.threads:
             options.intra_op_num_threads = tuning.threads
@@ -66,11 +66,11 @@ class OrtGraph:
             )
             self.inputs = tuple(_port(each) for each in self._session.get_inputs())
             self.outputs = tuple(_port(each) for each in self._session.get_outputs())
-        except Exception as error:  # its classes have no base but this
+        except Exception as error:  # ONNX Runtime's exceptions have no other base class
             raise BackendFailure(own_words(error)) from None
 
     def context(self) -> OrtContext:
-        """Return a context of its own."""
+        """Return a new context."""
         return OrtContext(self._session, self.inputs)
 
 
@@ -85,11 +85,11 @@ class OrtContext:
         self._run: Any = None
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the bytes into an array of the input's own."""
+        """Copy the data into the input's array."""
         self._inputs.set(index, element, dims, data)
 
     def compute(self) -> None:
-        """Infer; raises BackendFailure."""
+        """Run inference; raises BackendFailure."""
         import onnxruntime
 
         self._run = onnxruntime.RunOptions()
@@ -97,29 +97,29 @@ class OrtContext:
         given = {self._names[index]: array for index, array in self._inputs.by_index.items()}
         try:
             self._outputs = self._session.run(None, given, self._run)
-        except Exception as error:  # its classes have no base but this
+        except Exception as error:  # ONNX Runtime's exceptions have no other base class
             raise BackendFailure(own_words(error)) from None
 
     def cancel(self) -> None:
-        """End a running inference before its next node."""
+        """Stop a running inference before its next node."""
         if self._run is not None:
             self._run.terminate = True
 
     def output(self, index: int) -> memoryview:
-        """Return the bytes of an output; raises BackendFailure for one that is no tensor."""
+        """Return the bytes of an output; raises BackendFailure if it is not a tensor."""
         array = self._outputs[index]
         if not hasattr(array, "dtype"):
-            raise BackendFailure("an output that is no tensor has no layout in wasi-nn")
+            raise BackendFailure("the output is not a tensor")
         return output_bytes(array)
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
-        """Return the element type and axes of an output as the last inference made it."""
+        """Return the element type and shape of an output of the last inference."""
         array = self._outputs[index]
         return element_of(array.dtype), tuple(array.shape)
 
 
 def _port(value: Any) -> Port:
-    # An axis is a number, else the name of one that any size fits, or None.
+    # A fixed axis is an int, a dynamic one its name or None.
     dims = tuple(Dim(size, size) if isinstance(size, int) else Dim(0, None) for size in value.shape)
     return Port(value.name, _ELEMENTS.get(value.type, value.type), dims)
 

@@ -1,4 +1,4 @@
-"""OpenVINO as a backend: IR, ONNX, TensorFlow and TFLite, and by name SavedModels and Paddle."""
+"""OpenVINO backend: IR, ONNX, TensorFlow and TFLite; SavedModels and Paddle by name only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.host.words import own_words
 if TYPE_CHECKING:
     from openvino import Model
 
-# OpenVINO's name of the reader, and the file name that it knows the format by.
+# OpenVINO's frontend, and a file name of the format.
 _READERS = {
     Encoding.ONNX: ("onnx", "model.onnx"),
     Encoding.TENSORFLOW: ("tf", "model.pb"),
@@ -25,10 +25,10 @@ _READERS = {
     Encoding.PADDLE: ("paddle", "model.pdmodel"),
 }
 
-# The second where a name or a complaint that holds one is no text.
+# The second is raised if a name, or an error with one, is not UTF-8.
 _FAILURES = (RuntimeError, UnicodeDecodeError)
 
-# The devices that a target is looked for on; a machine may have several of a kind (GPU.0, GPU.1).
+# The device of each target; a machine may have several of a kind (GPU.0, GPU.1).
 _DEVICES = {Target.CPU: "CPU", Target.GPU: "GPU", Target.TPU: "NPU"}
 
 
@@ -41,7 +41,7 @@ class OpenVINO:
         self._started: Any = None
 
     def targets(self) -> Mapping[Target, str]:
-        """Return the devices: CPU always, which auto means too, so that outputs do not vary."""
+        """Return the devices; AUTO is always the CPU, so that outputs do not vary."""
         devices = self._core().available_devices
         found = {Target.CPU: "CPU"}
         for target, kind in _DEVICES.items():
@@ -57,8 +57,8 @@ class OpenVINO:
             return self._compile(self._read_ir(xml, weights), device, weights)
         if encoding is Encoding.ONNX:
             check_parts(parts[0])
-        # From memory OpenVINO reads neither TensorFlow nor TFLite, and lets ONNX name any file of
-        # the host as its weights; from a folder of its own it finds nothing but the model.
+        # From memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX may name any file of the
+        # host as its weights; in a temporary folder there is nothing but the model.
         with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
             path = Path(folder) / _READERS[encoding][1]
             path.write_bytes(parts[0])
@@ -67,14 +67,14 @@ class OpenVINO:
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
         """Compile a model from files; raises BackendFailure and Missing.
 
-        An IR's weights are mapped into memory: what infers with them uses them where they are.
+        An IR's weights are memory-mapped and used in place.
         """
         cache = self._tuning.cache
         if encoding is Encoding.OPENVINO:
             return self._compile(self._map_ir(*files), device, None, cache)
         if encoding is Encoding.ONNX:
             check_file(files[0])
-        # A SavedModel is its folder.
+        # OpenVINO reads a SavedModel from its folder.
         saved = files[0].name == "saved_model.pb"
         model = self._read_file(encoding, files[0].parent if saved else files[0])
         return self._compile(model, device, None, cache)
@@ -86,7 +86,7 @@ class OpenVINO:
                     import openvino
                 except ImportError as error:
                     raise Missing(
-                        f"OpenVINO cannot be imported ({error}); `pip install openvino`"
+                        f"cannot import OpenVINO ({error}); run `pip install openvino`"
                     ) from None
                 self._started = openvino.Core()
             return self._started
@@ -119,19 +119,15 @@ class OpenVINO:
         name = _READERS[encoding][0]
         manager = FrontEndManager()
         if name not in manager.get_available_front_ends():
-            raise Missing(
-                f"this OpenVINO was built without its {name} reader; `pip install openvino`"
-            )
-        # By name: OpenVINO's own guess would let a guest pass one format off as another.
+            raise Missing(f"this OpenVINO has no {name} frontend; run `pip install openvino`")
+        # Load by name: with automatic detection a guest could pass one format off as another.
         try:
             reader = manager.load_by_framework(name)
             model: Model = reader.convert(reader.load(str(path)))
-        except Exception as error:  # the readers raise classes of their own
+        except Exception as error:  # each frontend has its own exceptions
             raise BackendFailure(own_words(error).replace(str(path.parent), "")) from None
         if not model.inputs and not model.outputs:
-            raise BackendFailure(
-                f"these bytes are no {encoding.value} model: no input and no output"
-            )
+            raise BackendFailure(f"not a {encoding.value} model: no inputs and no outputs")
         return model
 
     def _compile(
@@ -146,20 +142,20 @@ class OpenVINO:
     def _config(self, device: str, cache: Path | None) -> dict[str, str]:
         config = {}
         if not device.startswith("NPU"):
-            # Some devices would compute f32 models in bf16 or f16 by default; an NPU has no f32.
+            # Some devices compute f32 models in bf16 or f16 by default; NPUs do not support f32.
             config["INFERENCE_PRECISION_HINT"] = "f32"
         if self._tuning.hint:
             config["PERFORMANCE_HINT"] = self._tuning.hint.upper()
         if self._tuning.threads and device == "CPU":
             config["INFERENCE_NUM_THREADS"] = str(self._tuning.threads)
-        # Its key of a model is not one that a guest could not forge, so only the owner's are kept.
+        # A guest could forge OpenVINO's cache key, so only the owner's models are cached.
         if cache:
             config["CACHE_DIR"] = str(cache)
         return config
 
 
 class OpenVINOGraph:
-    """A compiled model, which keeps the weights that it uses in place."""
+    """A compiled model, and the weights that it uses in place."""
 
     def __init__(self, compiled: Any, weights: bytearray | None) -> None:
         self._compiled = compiled
@@ -168,7 +164,7 @@ class OpenVINOGraph:
         self.outputs = tuple(_port(port) for port in compiled.outputs)
 
     def context(self) -> OpenVINOContext:
-        """Return a context of its own; raises BackendFailure."""
+        """Return a new context; raises BackendFailure."""
         try:
             return OpenVINOContext(self._compiled.create_infer_request(), self.outputs)
         except _FAILURES as error:
@@ -180,7 +176,7 @@ class OpenVINOContext:
 
     def __init__(self, request: Any, outputs: Sequence[Port]) -> None:
         self._request = request
-        # The arrays of the outputs whose size is known before; OpenVINO writes into them.
+        # Arrays for outputs of static shape; OpenVINO writes directly into them.
         self._outputs = {
             index: self._output_place(index, port)
             for index, port in enumerate(outputs)
@@ -192,8 +188,8 @@ class OpenVINOContext:
         self._held: dict[int, Any] = {}
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the bytes into the input's own tensor; raises BackendFailure."""
-        # A new tensor would have OpenVINO prepare the next inference anew.
+        """Copy the data into the input's tensor; raises BackendFailure."""
+        # Reuse the tensor: a new one makes OpenVINO prepare the next inference again.
         if self._inputs.set(index, element, dims, data):
             import openvino
 
@@ -203,7 +199,7 @@ class OpenVINOContext:
             except _FAILURES as error:
                 self._inputs.forget(index)
                 raise BackendFailure(own_words(error)) from None
-            # A tensor that shares the memory of an array does not keep it.
+            # A tensor that shares an array's memory does not keep the array alive.
             self._held[index] = array
 
     def _output_place(self, index: int, port: Port) -> memoryview:
@@ -214,14 +210,14 @@ class OpenVINOContext:
         return bytes_of(array)
 
     def compute(self) -> None:
-        """Infer; raises BackendFailure."""
+        """Run inference; raises BackendFailure."""
         try:
             self._request.infer(share_outputs=True)
         except _FAILURES as error:
             raise BackendFailure(own_words(error)) from None
 
     def cancel(self) -> None:
-        """End a running inference before its next node."""
+        """Stop a running inference before its next node."""
         self._request.cancel()
 
     def output(self, index: int) -> memoryview:
@@ -235,7 +231,7 @@ class OpenVINOContext:
         return output_bytes(array)
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
-        """Return the element type and axes of an output as the last inference made it."""
+        """Return the element type and shape of an output of the last inference."""
         tensor = self._request.get_output_tensor(index)
         return tensor.element_type.get_type_name(), tuple(tensor.shape)
 

@@ -1,8 +1,8 @@
-"""PyTorch as a backend: TorchScript on the CPU, where torch is installed.
+"""PyTorch backend: TorchScript on the CPU, if torch is installed.
 
-TorchScript is a program, whose operators read and write files (aten::from_file, aten::save) and
-show memory that nobody wrote (aten::empty), already while it is loaded; no option of torch forbids
-that. So it is trusted like any other program of the host's owner, and a guest's own is not.
+TorchScript is a program. Its operators can read and write files (aten::from_file, aten::save) and
+expose uninitialised memory (aten::empty), even while it is loaded; torch has no option to forbid
+that. So it is trusted only if the host's owner provides it or trusts the guest.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _TENSOR, _TUPLE, _LIST = "Tensor", "Tuple[", "List[Tensor]"
 
 
 class Torch:
-    """The torch of this Python; of the tuning it has the number of threads, for all its graphs."""
+    """The torch of this Python; of the tuning it supports ``threads``, for all its graphs."""
 
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
 
     def targets(self) -> Mapping[Target, str]:
-        """Return the CPU, which auto means too."""
+        """Return the CPU, which also serves AUTO."""
         return {Target.CPU: "CPU", Target.AUTO: "CPU"}
 
     def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> TorchGraph:
@@ -36,7 +36,7 @@ class Torch:
         return self._load(io.BytesIO(parts[0]))
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> TorchGraph:
-        """Load a program from its file; raises BackendFailure and Missing."""
+        """Load a program from a file; raises BackendFailure and Missing."""
         return self._load(str(files[0]))
 
     def _load(self, program: io.BytesIO | str) -> TorchGraph:
@@ -44,15 +44,15 @@ class Torch:
             import torch
         except ImportError as error:
             raise Missing(
-                f"PyTorch cannot be imported ({error}); `pip install torch`, or convert the model "
+                f"cannot import PyTorch ({error}); run `pip install torch`, or convert the model "
                 "to OpenVINO IR with `wasi-nn convert`"
             ) from None
         if self._tuning.threads:
             torch.set_num_threads(self._tuning.threads)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript itself
-                # Never torch.load, whose pickles are programs for Python.
+                warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is deprecated
+                # Never use torch.load: pickles can run any Python code.
                 module = torch.jit.load(program, map_location="cpu")
             return TorchGraph(module.eval())
         except (RuntimeError, ValueError, EOFError, OSError) as error:
@@ -60,7 +60,7 @@ class Torch:
 
 
 class TorchGraph:
-    """A program, whose ports are the arguments and results of its forward."""
+    """A program; its inputs and outputs are the arguments and results of forward()."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
@@ -69,21 +69,23 @@ class TorchGraph:
         needed = [each for each in given if not each.has_default_value()]
         other = [each.name for each in needed if str(each.type) != _TENSOR]
         if other:
-            raise BackendFailure(f"forward takes what is no tensor: {', '.join(other)}")
+            raise BackendFailure(
+                f"forward() takes arguments that are not tensors: {', '.join(other)}"
+            )
         results = [str(each.type) for each in schema.returns]
         if len(results) == 1 and results[0].startswith(_TUPLE):
             results = results[0].removeprefix(_TUPLE).removesuffix("]").split(", ")
         if not results or set(results) != {_TENSOR}:
             raise BackendFailure(
-                f"forward returns {', '.join(results) or 'nothing'}, and only a tensor or a tuple "
-                "of tensors has a layout in wasi-nn"
+                f"forward() returns {', '.join(results) or 'nothing'}; wasi-nn needs a tensor or a "
+                "tuple of tensors"
             )
-        # A program tells neither types nor shapes.
+        # A program declares neither types nor shapes.
         self.inputs = tuple(Port(each.name, None, None) for each in needed)
         self.outputs = tuple(Port(str(index), None, None) for index in range(len(results)))
 
     def context(self) -> TorchContext:
-        """Return a context of its own."""
+        """Return a new context."""
         return TorchContext(self._module)
 
 
@@ -96,17 +98,17 @@ class TorchContext:
         self._outputs: list[Any] = []
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the bytes into an array of the input's own."""
+        """Copy the data into the input's array."""
         self._inputs.set(index, element, dims, data)
 
     def compute(self) -> None:
-        """Infer; raises BackendFailure."""
+        """Run inference; raises BackendFailure."""
         import torch
 
         arrays = [self._inputs.by_index[index] for index in sorted(self._inputs.by_index)]
         try:
             with torch.inference_mode():
-                # A program may write into what it is given.
+                # A program may write to its arguments.
                 made = self._module(*(torch.from_numpy(array.copy()) for array in arrays))
                 tensors = made if isinstance(made, tuple) else (made,)
                 self._outputs = [each.detach().contiguous().numpy() for each in tensors]
@@ -114,14 +116,14 @@ class TorchContext:
             raise BackendFailure(own_words(error)) from None
 
     def cancel(self) -> None:
-        """Do nothing: torch has no way to end an inference, so its process is ended instead."""
+        """Do nothing: torch cannot cancel an inference, so the process is killed instead."""
 
     def output(self, index: int) -> memoryview:
         """Return the bytes of an output; raises BackendFailure."""
         return output_bytes(self._outputs[index])
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
-        """Return the element type and axes of an output as the last inference made it."""
+        """Return the element type and shape of an output of the last inference."""
         array = self._outputs[index]
         return element_of(array.dtype), tuple(array.shape)
 

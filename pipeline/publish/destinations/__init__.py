@@ -1,4 +1,4 @@
-"""The places that releases are published to, by their addresses."""
+"""The places to publish releases to, by URL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BUCKETS = ("s3", "gs", "gcs", "az", "abfs", "memory")
 
 
 def destination(text: str) -> Destination:
-    """Return the place of an address; raises PipelineError (USAGE).
+    """Return the place of a URL; raises PipelineError (USAGE).
 
     >>> destination("/srv/fixtures").describe()
     '/srv/fixtures'
@@ -36,7 +36,7 @@ def destination(text: str) -> Destination:
     if not text or (colon and rest.startswith("//")):
         raise PipelineError(
             Code.USAGE,
-            "Nothing can be published there.",
+            "Unsupported destination.",
             where=text or "--to",
             expected="a folder, oci://HOST/NAMESPACE, oci-layout:FOLDER, hf://OWNER, "
             "s3://…, gs://… or az://…",

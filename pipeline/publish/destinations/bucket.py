@@ -1,4 +1,4 @@
-"""Releases in a bucket, or any other place that fsspec knows: ``s3://``, ``gs://``, ``az://``."""
+"""Releases in a bucket, or another file system of fsspec: ``s3://``, ``gs://``, ``az://``."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from pipeline.publish.secrets import without_secrets
 from pipeline.store.digest import Digest
 
 _CLAIM = ".publishing"
-# A publisher that says nothing for so long has died.
+# A publisher that has been silent for so long is considered dead.
 _STALE_SECONDS = 3600.0
 _ROUNDS = 10
 
 
 class Bucket:
-    """The same layout as a folder's; release.json, written last, makes a version visible.
+    """A bucket with a folder's layout; release.json, written last, makes a version visible.
 
-    Credentials are those that the file system's own library finds.
+    Credentials are those that the file system's client library finds.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,42 +41,42 @@ class Bucket:
         except ImportError:
             raise PipelineError(
                 Code.USAGE,
-                "Buckets need a package that is not installed.",
+                "The package for buckets is not installed.",
                 where=self.describe(),
                 hint="pip install 'wasi-nn-pipeline[buckets]'",
             ) from None
         except ValueError as error:
             raise PipelineError(
                 Code.USAGE,
-                "There is no such kind of place.",
+                "Unsupported URL scheme.",
                 where=self.describe(),
                 found=without_secrets(str(error)),
             ) from None
         self._filesystem: Any = filesystem
 
     def describe(self) -> str:
-        """Return the address without a login."""
+        """Return the URL without credentials."""
         scheme, _, rest = self._url.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
 
     def root_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a version that is there; raises PipelineError."""
+        """Return the root digest of a published version, or None; raises PipelineError."""
         release = self.release(name, version)
         return None if release is None else release.root
 
     def release(self, name: str, version: str) -> Release | None:
-        """Return a version that is there, or None; raises PipelineError."""
+        """Return a published version, or None; raises PipelineError."""
         path = f"{name}/{version}/{RELEASE}"
         data = self.read(path, MOST_RELEASE_BYTES)
         return None if data is None else decode_release(data, f"{self.describe()}/{path}")
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return a short object's bytes, or None; raises PipelineError (PUBLISH)."""
+        """Return the bytes of a small object, or None; raises PipelineError (PUBLISH)."""
         with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
             target = Path(name) / "object"
             with self._faults():
                 try:
-                    # An answer of an earlier look may be kept by the library.
+                    # The library may have cached an earlier listing.
                     self._filesystem.invalidate_cache()
                     self._get(path, target, limit)
                 except FileNotFoundError:
@@ -84,20 +84,20 @@ class Bucket:
             return target.read_bytes()
 
     def download(self, path: str, target: Path, limit: int) -> None:
-        """Write an object to a file; raises PipelineError (PUBLISH)."""
+        """Download an object to a file; raises PipelineError (PUBLISH)."""
         with self._faults():
             if self._filesystem.info(f"{self._root}/{path}")["size"] != limit:
-                raise failed(f"{self.describe()}/{path}", f"not the declared {limit} bytes")
+                raise failed(f"{self.describe()}/{path}", f"size is not the declared {limit} bytes")
             self._get(path, target, limit)
 
     def _get(self, path: str, target: Path, limit: int) -> None:
-        """Write an object to a file, as long as it is no longer than ``limit`` bytes."""
+        """Download an object of at most ``limit`` bytes to a file."""
         from fsspec.callbacks import Callback
 
         where = f"{self.describe()}/{path}"
 
         class Bound(Callback):  # type: ignore[misc] # fsspec has no types
-            """Hears of each piece, and of the size that is told before."""
+            """Checks the announced size and the bytes received."""
 
             def call(self, *_: object, **__: object) -> None:
                 if max(self.size or 0, self.value) > limit:
@@ -106,7 +106,7 @@ class Bucket:
         self._filesystem.get_file(f"{self._root}/{path}", str(target), callback=Bound())
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
-        """Upload the files, then release.json, then write the index until it is the latest."""
+        """Upload the files, then release.json, then the index until it is up to date."""
         base = f"{release.name}/{release.version}"
         mine = self._claim(base, release)
         moved = 0
@@ -114,7 +114,7 @@ class Bucket:
             for file in release.carried:
                 source = folder / file.path
                 path = f"{self._root}/{base}/{file.path}"
-                # Of the release's files the claim says which they are; of the others it does not.
+                # The claim identifies the contents of the release's own files only.
                 if mine and file in release.files and self._size(path) == file.size:
                     continue
                 if Digest.of_file(source) != Digest(file.sha256, file.size):
@@ -123,7 +123,7 @@ class Bucket:
                 self._filesystem.put_file(str(source), path)
                 moved += file.size
             self._filesystem.pipe_file(f"{self._root}/{base}/{SUMS}", release.sums())
-            # Another publisher may have taken the claim of one that it thought dead.
+            # Another publisher may have considered this one dead and taken over its claim.
             if self._claimed(base) != release.root:
                 raise failed(self.describe(), "another publisher took over")
             self._filesystem.pipe_file(f"{self._root}/{base}/{RELEASE}", release.encode())
@@ -132,7 +132,7 @@ class Bucket:
         return moved
 
     def _claim(self, base: str, release: Release) -> bool:
-        """Say that this release is on its way; true where an earlier run said so of the same."""
+        """Claim the version for this release; return whether an earlier run of it already had."""
         published = self.root_of(release.name, release.version)
         if published not in (None, release.root):
             raise immutable(release, str(published), self.describe())
@@ -141,18 +141,18 @@ class Bucket:
         if root not in (None, release.root) and time.time() - since < _STALE_SECONDS:
             raise failed(
                 f"{self.describe()}/{base}",
-                "another publisher is publishing another content as this version",
-                "Wait for it, or publish another version. One that died is forgotten in an hour.",
+                "another publisher is publishing different content as this version",
+                "Wait for it, or publish another version. Claims expire after an hour.",
             )
         if root not in (None, release.root):
-            # What one that died has left may be as long as ours, and something else.
+            # Files of a dead publisher may have the same size but different content.
             with self._faults():
                 self._filesystem.rm(f"{self._root}/{base}", recursive=True)
         claim = json.dumps({"root": release.root, "since": time.time()}).encode()
         with self._faults():
             self._filesystem.pipe_file(f"{self._root}/{base}/{_CLAIM}", claim)
         if self._claimed(base) != release.root:
-            raise failed(f"{self.describe()}/{base}", "another publisher was quicker")
+            raise failed(f"{self.describe()}/{base}", "another publisher claimed it first")
         return root == release.root
 
     def _claimed(self, base: str) -> str | None:
@@ -165,9 +165,9 @@ class Bucket:
             return None
 
     def _write_index(self) -> None:
-        """Write the index of what is listed, until nothing was published meanwhile.
+        """Write the index of all releases, until no other was published meanwhile.
 
-        Whoever publishes lists after it wrote, so the last to write has seen all.
+        Every publisher lists after its own release is visible, so the last one sees all.
         """
         written = b""
         for _ in range(_ROUNDS):
@@ -179,7 +179,7 @@ class Bucket:
             written = now
             with self._faults():
                 self._filesystem.pipe_file(f"{self._root}/{INDEX}", written)
-        raise failed(f"{self.describe()}/{INDEX}", "too many publish at once")
+        raise failed(f"{self.describe()}/{INDEX}", "too many concurrent publishers")
 
     def _releases(self) -> Iterator[Release]:
         with self._faults():
@@ -198,10 +198,10 @@ class Bucket:
         except PipelineError:
             raise
         except PermissionError:
-            hint = "Are the credentials right, and may they write?"
-            raise failed(self.describe(), "it refuses us", hint) from None
+            hint = "Check the credentials and their write permission."
+            raise failed(self.describe(), "permission denied", hint) from None
         except Exception as error:
-            # Each file system has errors of its own.
+            # Each file system has its own exceptions.
             told = without_secrets(f"{type(error).__name__}: {error}")
             raise failed(self.describe(), told) from None
 

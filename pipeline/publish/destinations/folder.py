@@ -1,4 +1,4 @@
-"""A folder of releases, which any web server can serve as it is."""
+"""Releases in a folder, which any web server can serve statically."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Folder:
         return str(self._root)
 
     def root_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a version that is there; raises PipelineError."""
+        """Return the root digest of a published version, or None; raises PipelineError."""
         release = self._read(self._root / name / version / RELEASE)
         return None if release is None else release.root
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
-        """Copy the files aside, rename the whole, and write the index anew."""
+        """Copy the files to a temporary folder, rename it, and rewrite the index."""
         from filelock import FileLock
 
         target = self._root / release.name / release.version
-        # By its content, so that an interrupted run is gone on with by the same release alone.
+        # Named by content, so that only the same release resumes an interrupted run.
         part = target.with_name(f".{release.version}.{release.root[7:23]}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,5 +86,5 @@ def _bring(folder: Path, part: Path, file: ReleasedFile, say: Say) -> int:
 
 
 def changed(path: Path) -> PipelineError:
-    """Return the error for a file that is not what it was a moment ago."""
-    return failed(str(path), "the file changed while it was published")
+    """Return the error for a file that changed since it was hashed."""
+    return failed(str(path), "the file changed during publishing")

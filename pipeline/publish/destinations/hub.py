@@ -1,4 +1,4 @@
-"""Releases on a hub of models: `OWNER/name`, and a tag for each version."""
+"""Releases on a model hub: repository `OWNER/name`, and a tag for each version."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipeline.store.digest import Digest
 
 
 class HubDestination:
-    """All files are one commit; the version is there when its tag is, and tags do not move."""
+    """All files are one commit; a tag, which never moves, makes the version visible."""
 
     def __init__(self, owner: str) -> None:
         self._hub = Hub(owner)
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return self._hub.describe()
 
     def root_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a version that is there; raises PipelineError."""
+        """Return the root digest of a published version, or None; raises PipelineError."""
         if version not in self._hub.tags(name):
             return None
         data = self._hub.read(name, version, RELEASE, MOST_BYTES)
@@ -33,7 +33,7 @@ class HubDestination:
             where = f"{self.describe()}/{name}@{version}"
             return "" if data is None else decode(data, where).root
         except PipelineError:
-            # The tag is taken by something else.
+            # The tag exists but is not a release.
             return ""
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:

@@ -1,4 +1,4 @@
-"""Releases in an OCI image layout: a folder that registry tools copy from and to."""
+"""Releases in an OCI image layout: a folder that registry tools can copy."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
 class OciLayout:
-    """``oci-layout``, ``index.json`` and ``blobs/sha256/``; a version's name is `name:version`."""
+    """``oci-layout``, ``index.json`` and ``blobs/sha256/``; references are `name:version`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return f"oci-layout:{self._root}"
 
     def root_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a version that is there; raises PipelineError."""
+        """Return the root digest of a published version, or None; raises PipelineError."""
         for entry in self._index()["manifests"]:
             if (entry.get("annotations") or {}).get(_REFERENCE) == f"{name}:{version}":
                 path = self._blob(str(entry["digest"]).removeprefix("sha256:"))
@@ -47,7 +47,7 @@ class OciLayout:
         return None
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
-        """Write the blobs that are missing, then the index."""
+        """Write the missing blobs, then the index."""
         from filelock import FileLock
 
         try:
@@ -106,7 +106,7 @@ class OciLayout:
             pass
         raise PipelineError(
             Code.USAGE,
-            "The folder holds an index.json that is not of an OCI image layout.",
+            "The folder has an index.json that is not an OCI image layout.",
             where=str(path),
         )
 

@@ -24,17 +24,17 @@ _AT_A_TIME = 4
 
 
 class OciRegistry:
-    """A tag appears when all its blobs are there, so a version is there whole or not at all."""
+    """A tag is pushed after all blobs, so a version appears atomically."""
 
     def __init__(self, place: str) -> None:
         self._registry = Registry(place)
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return self._registry.describe()
 
     def root_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a version that is there; raises PipelineError."""
+        """Return the root digest of a published version, or None; raises PipelineError."""
         data = self._registry.manifest(name, version)
         if data is None:
             return None
@@ -44,14 +44,14 @@ class OciRegistry:
             return ""
 
     def publish(self, release: Release, folder: Path, say: Say) -> int:
-        """Upload the blobs that are missing, then the manifest under its tag."""
+        """Upload the missing blobs, then the manifest with its tag."""
         moved = 0
-        # The tag of the release comes last: what is before it is not seen.
+        # The release's tag is pushed last: it makes the release visible.
         if about := evidence_artifact(release):
             moved = self._push(release, release.evidence, about, evidence_tag(release), folder, say)
         files = (*release.files, *release.signature)
         moved += self._push(release, files, artifact(release), tag_of(release), folder, say)
-        # There is no asking a registry to refuse a tag that it has: two at once are found here.
+        # Registries cannot refuse an existing tag, so detect concurrent pushes here.
         root = self.root_of(release.name, release.version)
         if root != release.root:
             raise immutable(release, root or "", self.describe())
@@ -76,7 +76,7 @@ class OciRegistry:
             if path.stat().st_size != file.size:
                 raise changed(path)
             say(f"uploading {file.path}")
-            # The registry checks the digest of what comes.
+            # The registry verifies the digest.
             self._registry.put_blob(release.name, digest, path)
             return file.size
 

@@ -1,4 +1,4 @@
-"""The places that releases are fetched from, by their addresses."""
+"""The places to fetch releases from, by URL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BUCKETS = ("s3", "gs", "gcs", "az", "abfs", "memory")
 
 
 def origin(text: str, downloads: Downloads) -> Origin:
-    """Return the place of an address; raises PipelineError (USAGE)."""
+    """Return the place of a URL; raises PipelineError (USAGE)."""
     from pipeline.publish.origins.readers import BucketReader, FolderReader, HttpReader
 
     scheme, _, rest = text.partition(":")
@@ -32,7 +32,7 @@ def origin(text: str, downloads: Downloads) -> Origin:
     if not text or rest.startswith("//"):
         raise PipelineError(
             Code.USAGE,
-            "Nothing can be fetched from there.",
+            "Unsupported source.",
             where=text or "--from",
             expected="https://…, oci://HOST/NAMESPACE, hf://OWNER, s3://…, gs://…, az://… "
             "or a folder",

@@ -1,4 +1,4 @@
-"""A file brought into the cache by a place's own client, resumed and checked."""
+"""Download a file to the cache with a place's own client, resumed and verified."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pipeline.work.amount import Amount
 
 _ATTEMPTS = 3
 
-# Fills a file, and tells how many bytes it has by now.
+# Downloads to a file, and reports the number of bytes so far.
 Bring = Callable[[Path, Callable[[int], None]], None]
 
 
 def brought(downloads: Downloads, file: ReleasedFile, where: str, kind: str, bring: Bring) -> Path:
-    """Return the checked file in the cache, which ``bring`` fills going on from what is there.
+    """Return the verified file in the cache; ``bring`` downloads it, resuming a partial file.
 
-    ``where`` and ``kind`` name the place. Raises PipelineError.
+    ``where`` and ``kind`` identify the place. Raises PipelineError.
     """
     wanted = Wanted(file.size, {"sha256": file.sha256})
     if kept := downloads.kept(wanted):
@@ -43,7 +43,7 @@ def brought(downloads: Downloads, file: ReleasedFile, where: str, kind: str, bri
                 wanted.check(part, f"{where}: {file.path}")
                 break
             except PipelineError as error:
-                # What is there of another attempt may be what is wrong.
+                # The partial file of an earlier attempt may be wrong.
                 if error.code is Code.SOURCE_MISMATCH:
                     part.unlink(missing_ok=True)
                 if attempt == _ATTEMPTS - 1:

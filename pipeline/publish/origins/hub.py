@@ -1,4 +1,4 @@
-"""Releases on a hub of models."""
+"""Fetch releases from a model hub."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class HubOrigin:
         self._downloads = downloads
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return self._hub.describe()
 
     def versions(self, name: str) -> Mapping[str, object]:
-        """Return the tags that can be versions; raises PipelineError."""
+        """Return the tags that are valid versions; raises PipelineError."""
         found: dict[str, object] = {}
         for tag in self._hub.tags(name):
             try:
@@ -40,25 +40,25 @@ class HubOrigin:
         where = f"{self.describe()}/{name}@{version}"
         data = self._hub.read(name, version, RELEASE, MOST_BYTES)
         if data is None:
-            raise PipelineError(Code.USAGE, "There is no such version.", where=where)
+            raise PipelineError(Code.USAGE, "No such version.", where=where)
         release = decode(data, where)
         if (release.name, release.version) != (name, version):
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
-                "The tag holds another release.",
+                "The tag contains another release.",
                 where=where,
                 expected=f"{name} {version}",
                 found=f"{release.name} {release.version}",
-                hint="Nothing of it was used.",
+                hint="Nothing of the release was used.",
             )
         return release
 
     def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
-        """Return the files that release.json lists."""
+        """Return the evidence files listed in release.json."""
         return self.release(release.name, release.version).evidence
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
-        """Return the checked file in the cache; raises PipelineError."""
+        """Return the verified file in the cache; raises PipelineError."""
 
         def bring(part: Path, tell: Callable[[int], None]) -> None:
             self._hub.bring(release.name, release.version, file.path, file.size, part, tell)

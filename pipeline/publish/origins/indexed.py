@@ -1,4 +1,4 @@
-"""Releases behind an index.json: a folder, a static site, or a bucket."""
+"""Fetch releases through an index.json: from a folder, a static site, or a bucket."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from pipeline.store.digest import Digest
 
 
 class Reader(Protocol):
-    """How the files of such a place are read."""
+    """Reads files of such a place."""
 
     def describe(self) -> str:
-        """Return the place as messages show it."""
+        """Return the place for messages."""
         ...
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return a short file's bytes, or None; raises PipelineError."""
+        """Return the bytes of a small file, or None; raises PipelineError."""
         ...
 
     def obtain(self, path: str, digest: Digest) -> Path:
-        """Return a local file with the bytes of one there; raises PipelineError."""
+        """Return a local file with the bytes of a remote one; raises PipelineError."""
         ...
 
 
 class Indexed:
-    """A place with an index; its mirrors, in order, give the files that it does not."""
+    """A place with an index; its mirrors are tried in order for files that it lacks."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -43,7 +43,7 @@ class Indexed:
 
     @property
     def mirrors(self) -> tuple[str, ...]:
-        """The other places that the index names."""
+        """The mirrors that the index names."""
         return self._index().mirrors
 
     def versions(self, name: str) -> Mapping[str, object]:
@@ -51,7 +51,7 @@ class Indexed:
         return self._index().fixtures.get(name, {})
 
     def release(self, name: str, version: str) -> Release:
-        """Return a version, whose release.json is the one that the index tells of."""
+        """Return a version, after checking its release.json against the index."""
         entry = self._index().fixtures[name][version]
         path = f"{name}/{version}/{RELEASE}"
         where = f"{self.describe()}/{path}"
@@ -60,7 +60,7 @@ class Indexed:
         if data is None or found != entry.release:
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
-                "The release is not the one that the index tells of.",
+                "release.json does not match the digest in index.json.",
                 where=where,
                 expected=entry.release,
                 found=found,
@@ -69,7 +69,7 @@ class Indexed:
         if (release.name, release.version, release.root) != (name, version, entry.root):
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
-                "The release is not the one that the index tells of.",
+                "release.json does not match its entry in index.json.",
                 where=where,
                 expected=f"{name} {version}, {entry.root}",
                 found=f"{release.name} {release.version}, {release.root}",
@@ -77,11 +77,11 @@ class Indexed:
         return release
 
     def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
-        """Return the files that release.json lists."""
+        """Return the evidence files listed in release.json."""
         return self.release(release.name, release.version).evidence
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
-        """Return one of a release's files."""
+        """Return a file of a release."""
         path = f"{release.name}/{release.version}/{file.path}"
         return self._reader.obtain(path, Digest(file.sha256, file.size))
 
@@ -91,9 +91,9 @@ class Indexed:
             if data is None:
                 raise PipelineError(
                     Code.SOURCE_UNREACHABLE,
-                    "There is no index of releases.",
+                    "No index of releases.",
                     where=f"{self.describe()}/{INDEX}",
-                    hint="The address is that of the folder which holds index.json.",
+                    hint="Give the URL of the folder that contains index.json.",
                 )
             self._known = decode(data, f"{self.describe()}/{INDEX}")
         return self._known

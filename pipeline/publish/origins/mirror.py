@@ -1,4 +1,4 @@
-"""A place that an index names beside itself: asked for files until it does not give one."""
+"""A mirror named by an index: used for files until it is unreachable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.publish.release import Release, ReleasedFile
 
 
 class Mirror:
-    """A place that is believed to hold the same; once it fails to answer, it is left alone."""
+    """A place with copies of the files; once unreachable, it is not tried again."""
 
     def __init__(self, place: Origin) -> None:
         self._place = place
@@ -30,11 +30,11 @@ class Mirror:
         return self._place.release(name, version)
 
     def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
-        """Return the files of what one machine found; raises PipelineError."""
+        """Return the files of the release's evidence; raises PipelineError."""
         return self._place.evidence(release)
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
-        """Return a file of a release; raises PipelineError, at once where it did before."""
+        """Return a file of a release; raises PipelineError, at once after an earlier failure."""
         if self._gone is not None:
             raise self._gone
         try:

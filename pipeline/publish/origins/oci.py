@@ -1,4 +1,4 @@
-"""Releases in an OCI registry."""
+"""Fetch releases from an OCI registry."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class OciOrigin:
         self._downloads = downloads
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return self._registry.describe()
 
     def versions(self, name: str) -> Mapping[str, object]:
-        """Return the tags of a fixture but those of evidence; raises PipelineError."""
+        """Return the tags of a fixture, except those of evidence; raises PipelineError."""
         tags = self._registry.tags(name)
         return {tag: None for tag in tags if not tag.endswith(".evidence")}
 
@@ -35,18 +35,18 @@ class OciOrigin:
         where = f"{self.describe()}/{name}:{version}"
         data = self._registry.manifest(name, version)
         if data is None:
-            raise PipelineError(Code.USAGE, "There is no such version.", where=where)
+            raise PipelineError(Code.USAGE, "No such version.", where=where)
         return parse(data, name, version, where)
 
     def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
-        """Return the files of the artifact beside the release, none without one."""
+        """Return the files of the evidence's artifact, or none if there is no such artifact."""
         tag = evidence_tag(release)
         data = self._registry.manifest(release.name, tag)
         where = f"{self.describe()}/{release.name}:{tag}"
         return () if data is None else parse_evidence(data, release, where)
 
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
-        """Return the checked blob in the cache; raises PipelineError."""
+        """Return the verified blob in the cache; raises PipelineError."""
 
         def bring(part: Path, tell: Callable[[int], None]) -> None:
             self._registry.get_blob(release.name, Digest(file.sha256, file.size), part, tell)

@@ -1,4 +1,4 @@
-"""How the files behind an index are read: over HTTP, from a folder, from a bucket."""
+"""Readers of an index's files: over HTTP, from a folder, from a bucket."""
 
 from __future__ import annotations
 
@@ -15,27 +15,25 @@ from pipeline.source.wanted import Wanted
 from pipeline.store.atomic import aside
 from pipeline.store.digest import Digest
 
-# A server that drips would otherwise have the time that a large file may take.
+# The general limit is for large files; a slow server should not use it up for a small one.
 _SHORT_SECONDS = 120.0
 
 
 class HttpReader:
-    """A static site: https, or http of this machine."""
+    """A static site: https, or http on localhost."""
 
     def __init__(self, url: str, downloads: Downloads) -> None:
         self._url = url.rstrip("/").removesuffix("/index.json")
         if fault := http_fault(self._url):
-            raise PipelineError(
-                Code.USAGE, "The address cannot be used.", where=shown(url), expected=fault
-            )
+            raise PipelineError(Code.USAGE, "Unsupported URL.", where=shown(url), expected=fault)
         self._downloads = downloads
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return shown(self._url)
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return a short file's bytes, or None; raises PipelineError."""
+        """Return the bytes of a small file, or None; raises PipelineError."""
         patience = self._downloads.patience
         page = read_page(
             f"{self._url}/{quote(path)}",
@@ -47,13 +45,13 @@ class HttpReader:
         return None if page is None else page.body
 
     def obtain(self, path: str, digest: Digest) -> Path:
-        """Return the file, downloaded if it is not here; raises PipelineError."""
+        """Return the file, downloaded if it is not cached; raises PipelineError."""
         url = f"{self._url}/{quote(path)}"
         return self._downloads.obtain(url, _wanted(digest), shown(url))
 
 
 class FolderReader:
-    """A folder of this machine."""
+    """A local folder."""
 
     def __init__(self, root: Path, downloads: Downloads) -> None:
         self._root = root
@@ -64,7 +62,7 @@ class FolderReader:
         return str(self._root)
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return a short file's bytes, or None; raises PipelineError."""
+        """Return the bytes of a small file, or None; raises PipelineError."""
         try:
             with (self._root / path).open("rb") as stream:
                 data = stream.read(limit + 1)
@@ -75,7 +73,7 @@ class FolderReader:
         return data
 
     def obtain(self, path: str, digest: Digest) -> Path:
-        """Return a checked copy of the file in the cache; raises PipelineError."""
+        """Return a verified copy of the file in the cache; raises PipelineError."""
         wanted = _wanted(digest)
         source = self._root / path
         if kept := self._downloads.kept(wanted):
@@ -91,22 +89,22 @@ class FolderReader:
 
 
 class BucketReader:
-    """A bucket, or another place of fsspec."""
+    """A bucket, or another file system of fsspec."""
 
     def __init__(self, url: str, downloads: Downloads) -> None:
         self._bucket = Bucket(url)
         self._downloads = downloads
 
     def describe(self) -> str:
-        """Return the address."""
+        """Return the URL."""
         return self._bucket.describe()
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return a short object's bytes, or None; raises PipelineError."""
+        """Return the bytes of a small object, or None; raises PipelineError."""
         return self._bucket.read(path, limit)
 
     def obtain(self, path: str, digest: Digest) -> Path:
-        """Return the checked object in the cache; raises PipelineError."""
+        """Return the verified object in the cache; raises PipelineError."""
         wanted = _wanted(digest)
         if kept := self._downloads.kept(wanted):
             return kept
@@ -125,7 +123,7 @@ def _wanted(digest: Digest) -> Wanted:
 def _too_long(where: str, limit: int) -> PipelineError:
     return PipelineError(
         Code.SOURCE_MISMATCH,
-        "The file is too long for what it is.",
+        "The file is too large.",
         where=where,
         expected=f"at most {limit} bytes",
     )

@@ -1,1 +1,1 @@
-"""A fixture's folder held against its manifest and against what is trusted."""
+"""Validation of a fixture's folder against its manifest and a trusted reference."""

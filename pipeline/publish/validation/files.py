@@ -1,4 +1,4 @@
-"""Every file of a folder against the manifest, the sums and the lock; none undeclared."""
+"""Check a folder's files against the manifest, the sums and the lock."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.stated import MANIFEST
 
 _MOST_SUMS = 4 << 20
-# What is hashed before it is told that it is too much.
+# Excess size up to which files are hashed before they are reported.
 _MOST_BEYOND = 64 << 20
 
 
 def oversized(folder: Path, stated: Stated) -> Iterator[Finding]:
-    """Yield the files that are far larger than declared, or far too large to be undeclared.
+    """Yield files that are far larger than declared, or large and undeclared.
 
-    None is opened: hashing them would take long, and end with the same.
+    They are reported without being hashed, which would take long.
     """
     declared = {file.path: file.size for file in stated.files}
     for path in sorted(folder.rglob("*")):
@@ -33,7 +33,7 @@ def oversized(folder: Path, stated: Stated) -> Iterator[Finding]:
         if not beside and S_ISREG(about.st_mode) and about.st_size > size + _MOST_BEYOND:
             yield Finding(
                 kind="size" if name in declared else "undeclared",
-                message="The file is far larger than the manifest tells.",
+                message="The file is far larger than the manifest declares.",
                 file=name,
                 line=_line(folder, name),
                 expected=f"{size} bytes" if name in declared else "no such file",
@@ -42,7 +42,7 @@ def oversized(folder: Path, stated: Stated) -> Iterator[Finding]:
 
 
 def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:
-    """Yield what differs between the files that are there and those that are declared."""
+    """Yield the differences between the existing and the declared files."""
     found = {file.path: file for file in there.files}
     declared = {file.path: file for file in stated.files}
     for path, file in sorted(declared.items()):
@@ -58,7 +58,7 @@ def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[F
         elif (now.size, now.sha256) != (file.size, file.sha256):
             yield Finding(
                 kind="size" if now.size != file.size else "digest",
-                message="The file is not the one that the manifest declares.",
+                message="The file does not match the manifest.",
                 file=path,
                 line=_line(folder, path),
                 expected=f"{file.size} bytes, sha256 {file.sha256}",
@@ -68,15 +68,15 @@ def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[F
     for path in sorted(set(found) - set(declared) - {MANIFEST} - COMPANIONS):
         yield Finding(
             kind="undeclared",
-            message="A file that the manifest does not declare lies in the folder.",
+            message="The file is not declared in the manifest.",
             file=path,
             expected="the files of the manifest, evidence/ and SHA256SUMS",
-            hint="Remove it, or build the fixture anew.",
+            hint="Remove it, or rebuild the fixture.",
         )
 
 
 def companions(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:
-    """Yield what belongs beside the manifest and is missing; older manifests stood alone."""
+    """Yield missing files that are derived from the manifest; versions before 3 had none."""
     if stated.manifest_version < 3:
         return
     found = {file.path for file in there.files}
@@ -84,38 +84,38 @@ def companions(folder: Path, stated: Stated, there: Release) -> Iterator[Finding
         if name not in found and not (folder / name).is_file():
             yield Finding(
                 kind="missing",
-                message="A file that is made from the manifest is missing.",
+                message="A file derived from the manifest is missing.",
                 file=name,
-                hint="Fetch the folder again, or build the fixture anew.",
+                hint="Fetch the folder again, or rebuild the fixture.",
             )
 
 
 def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
-    """Yield what differs from SHA256SUMS, where there is one."""
+    """Yield the differences from SHA256SUMS, if it exists."""
     path = folder / SUMS
     if not path.exists():
         return
     if path.stat().st_size > _MOST_SUMS:
-        yield Finding(kind="sums", message="The file is too large for sums.", file=SUMS)
+        yield Finding(kind="sums", message="SHA256SUMS is too large.", file=SUMS)
         return
     text = path.read_bytes()
     now = dict(_lines(there.sums()))
     stated = dict(_lines(text))
-    # What lies there and nobody declares is told of elsewhere.
+    # Undeclared files are reported elsewhere.
     wrong = [name for name, sha256 in stated.items() if now.get(name) != sha256]
     wrong += ({MANIFEST} | COMPANIONS) & (now.keys() - stated.keys())
     if not wrong and {SUMS, *stated} == {SUMS, *now} and text != there.sums():
         yield Finding(
             kind="sums",
-            message="The sums are right, and not written as they were.",
+            message="SHA256SUMS is not formatted canonically.",
             file=SUMS,
-            expected=f"{len(there.sums())} bytes, a line for each file by its path",
+            expected=f"{len(there.sums())} bytes, a line for each file, sorted by path",
             found=f"{len(text)} bytes",
         )
     for name in sorted(wrong):
         yield Finding(
             kind="sums",
-            message="The sum is not that of the file.",
+            message="The checksum does not match the file.",
             file=name,
             expected=f"sha256 {stated[name]}" if name in stated else "a line in SHA256SUMS",
             found=f"sha256 {now[name]}" if name in now else "no such file",
@@ -129,14 +129,14 @@ def _lines(sums: bytes) -> Iterator[tuple[str, str]]:
 
 
 def against_lock(locked: Locked, there: Release) -> Iterator[Finding]:
-    """Yield what differs from the lock; what it does not hold is left to the manifest."""
+    """Yield the differences from the lock, for the files that it has."""
     found = {file.path: file for file in there.files}
     for path, file in sorted(locked.files.items()):
         now = found.get(path)
         if now is None or (now.size, now.sha256) != (file.size, file.sha256):
             yield Finding(
                 kind="lock",
-                message="The file is not the one that is locked.",
+                message="The file does not match the lock.",
                 file=path,
                 expected=f"{file.size} bytes, sha256 {file.sha256}",
                 found="none" if now is None else f"{now.size} bytes, sha256 {now.sha256}",
@@ -144,7 +144,7 @@ def against_lock(locked: Locked, there: Release) -> Iterator[Finding]:
 
 
 def against_evidence(folder: Path, stated: Stated) -> Iterator[Finding]:
-    """Yield evidence that is of no case."""
+    """Yield evidence without a case."""
     evidence = folder / EVIDENCE
     if not evidence.is_dir():
         return
@@ -152,7 +152,7 @@ def against_evidence(folder: Path, stated: Stated) -> Iterator[Finding]:
         if path.name not in stated.tensors and path.name != CARD:
             yield Finding(
                 kind="undeclared",
-                message="Evidence of a case that the manifest does not have.",
+                message="The manifest has no case for this evidence.",
                 file=f"{EVIDENCE}/{path.name}",
             )
 
@@ -163,7 +163,7 @@ def _taken_for(sha256: str, declared: Mapping[str, object], path: str) -> str:
         for name, file in declared.items()
         if name != path and getattr(file, "sha256", "") == sha256
     ]
-    return f"It holds the bytes of {others[0]}." if others else ""
+    return f"Its bytes are those of {others[0]}." if others else ""
 
 
 def _line(folder: Path, path: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What a validation says: findings, and the verdict on a folder."""
+"""Results of a validation: findings, and the verdict on a folder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.errors import PipelineError
 
 
 class Verdict(StrEnum):
-    """What is known of a folder.
+    """The verdict on a folder.
 
-    Without anything that is trusted, a manifest and its sums may have been edited together: then
-    all that can be said is that the folder is consistent.
+    Without a trusted reference, a manifest and its sums may have been edited together: then the
+    folder is only consistent.
     """
 
     VALID = "valid"
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong: ``kind`` is stable; ``file`` lies in the folder, ``line`` in it."""
+    """One error: ``kind`` is stable; ``file`` is in the folder, ``line`` in the manifest."""
 
     kind: str
     message: str
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, kind: str, file: str, error: PipelineError) -> Finding:
-        """Return what an error of a check tells."""
+        """Return a finding with the fields of an error."""
         return cls(
             kind=kind,
             message=error.message,
@@ -48,7 +48,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder, its root digest, what is wrong with it, and what it was trusted by."""
+    """A folder, its root digest, its findings, and the reference that it was validated against."""
 
     folder: Path
     name: str

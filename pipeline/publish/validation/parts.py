@@ -1,4 +1,4 @@
-"""The parts of a fixture against what is stated of them: IR, tensors, guest, sources."""
+"""Check the parts of a fixture against its manifest: IR, tensors, guest, sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_WASM = 256 << 20
 
 
 def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
-    """Yield where the xml and its bin do not belong together, or are another network."""
+    """Yield whether xml and bin do not match, or are another network."""
     xml, weights = (folder / f"{stated.stem}.{end}" for end in ("xml", "bin"))
     if not (xml.is_file() and weights.is_file()):
         return
@@ -34,9 +34,9 @@ def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
         if wanted != size:
             yield Finding(
                 kind="pair",
-                message="The xml and the bin do not belong together.",
+                message="The xml and the bin do not match.",
                 file=xml.name,
-                expected=f"weights of {wanted} bytes, by the xml",
+                expected=f"{wanted} bytes of weights, by the xml",
                 found=f"{size} bytes",
             )
             return
@@ -44,7 +44,7 @@ def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding(
             kind="ir",
-            message="The xml is not that of an IR.",
+            message="The xml is not an IR.",
             file=xml.name,
             found=str(error)[:200],
         )
@@ -52,7 +52,7 @@ def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
     if digest != stated.model.canonical_digest:
         yield Finding(
             kind="network",
-            message="The IR is another network than the manifest states.",
+            message="The IR's network does not match the manifest.",
             file=xml.name,
             expected=f"canonical digest {stated.model.canonical_digest}",
             found=digest,
@@ -60,7 +60,7 @@ def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
 
 
 def tensors(folder: Path, stated: Stated) -> Iterator[Finding]:
-    """Yield tensors whose bytes, name and entry do not agree, or look like another layout."""
+    """Yield tensors whose bytes, name and entry disagree, or that look like another layout."""
     seen = set()
     for inputs in stated.tensors.values():
         for tensor in inputs.values():
@@ -73,7 +73,7 @@ def tensors(folder: Path, stated: Stated) -> Iterator[Finding]:
                 if (spec.dims, spec.type) != (tensor.dims, tensor.type):
                     yield Finding(
                         kind="tensor",
-                        message="The tensor's name says another shape or type than the manifest.",
+                        message="The tensor's name does not match the manifest's shape or type.",
                         file=tensor.file,
                         expected=f"{'x'.join(map(str, tensor.dims))} {tensor.type}",
                         found=f"{'x'.join(map(str, spec.dims))} {spec.type}",
@@ -88,19 +88,19 @@ def tensors(folder: Path, stated: Stated) -> Iterator[Finding]:
                     kind="layout",
                     message=str(look["warning"]),
                     file=tensor.file,
-                    hint="wasi-nn preview shows what the tensor really holds.",
+                    hint="`wasi-nn preview` renders the tensor.",
                 )
             if look["not finite"]:
                 yield Finding(
                     kind="tensor",
-                    message="The tensor holds values that are not finite.",
+                    message="The tensor has values that are not finite.",
                     file=tensor.file,
                     found=f"{look['not finite']} of NaN or infinity",
                 )
 
 
 def guest(folder: Path, stated: Stated) -> Iterator[Finding]:
-    """Yield imports of the guest that are not declared, or declared and not there."""
+    """Yield undeclared imports of the guest, and declared ones that it lacks."""
     path = folder / f"{stated.guest.program}.wasm"
     if not path.is_file():
         return
@@ -116,27 +116,27 @@ def guest(folder: Path, stated: Stated) -> Iterator[Finding]:
     if set(imports) != declared:
         yield Finding(
             kind="imports",
-            message="The guest's imports are not those that the manifest declares.",
+            message="The guest's imports do not match the manifest.",
             file=path.name,
-            expected=_some(declared - set(imports)) or "no more than is declared",
-            found=_some(set(imports) - declared) or "without them",
+            expected=_some(declared - set(imports)) or "only declared imports",
+            found=_some(set(imports) - declared) or "none of these",
         )
 
 
 def sources(stated: Stated) -> Iterator[Finding]:
-    """Yield sources without an address or a licence."""
+    """Yield sources without a URL or a licence."""
     for name, source in sorted(stated.sources.items()):
-        for what, there in (("licence", source.license), ("address", source.urls)):
+        for what, there in (("licence", source.license), ("URL", source.urls)):
             if not there:
                 yield Finding(
                     kind="source",
-                    message=f"The source {name} states no {what}.",
+                    message=f"Source {name} has no {what}.",
                     file=MANIFEST,
                 )
 
 
 def outputs(stated: Stated) -> Iterator[Finding]:
-    """Yield cases whose output tensors are not those that the IR has."""
+    """Yield cases whose output tensors do not match the IR's outputs."""
     if stated.manifest_version < 3:
         return
     interface = stated.model.interface
@@ -155,7 +155,7 @@ def outputs(stated: Stated) -> Iterator[Finding]:
         if said != wanted or case not in stated.tensors:
             yield Finding(
                 kind="outputs",
-                message=f"The outputs of case {case} are not those of the model's interface.",
+                message=f"The outputs of case {case} do not match the model's interface.",
                 file=MANIFEST,
                 expected=", ".join(file for _, file, _, _ in wanted),
                 found=", ".join(file for _, file, _, _ in said) or "none",
@@ -163,14 +163,14 @@ def outputs(stated: Stated) -> Iterator[Finding]:
 
 
 def steps(stated: Stated) -> Iterator[Finding]:
-    """Yield files that no step has made, or that none declares."""
+    """Yield files that no step made, or that are not declared."""
     if stated.manifest_version < 3:
         return
     made = {name for step in stated.steps.values() for name in step.files}
     for name in sorted(made ^ {file.path for file in stated.files}):
         yield Finding(
             kind="step",
-            message="The files and what the steps have made are not the same.",
+            message="The files do not match the outputs of the steps.",
             file=MANIFEST,
             expected="each declared file made by a step",
             found=name,

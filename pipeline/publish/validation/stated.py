@@ -1,4 +1,4 @@
-"""manifest.json as it is read back: of this version and older ones, from whoever wrote it."""
+"""Read an untrusted manifest.json, of this version or an older one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_BYTES = 16 << 20
 
 
 def read_manifest(folder: Path) -> Stated:
-    """Return the manifest of a folder; raises PipelineError (VERIFY) when it cannot be one."""
+    """Return the manifest of a folder; raises PipelineError (VERIFY) if it is invalid."""
     path = folder / MANIFEST
     try:
         if path.is_symlink() or not path.is_file():
@@ -31,7 +31,9 @@ def read_manifest(folder: Path) -> Stated:
         version = msgspec.json.decode(data, type=_Version).manifest_version
         if version not in READ_VERSIONS:
             raise _no_manifest(
-                path, f"manifest_version {version}", f"one of {READ_VERSIONS}, or a newer wasi-nn"
+                path,
+                f"manifest_version {version}",
+                f"one of {READ_VERSIONS}; later ones need a newer wasi-nn",
             )
         stated = decoded(data, Stated)
         lacking = [key for key in SINCE_3 if version >= 3 and not getattr(stated, key)]
@@ -69,8 +71,8 @@ def _names(stated: Stated) -> list[str]:
 def _no_manifest(path: Path, found: str, expected: str = "") -> PipelineError:
     return PipelineError(
         Code.VERIFY,
-        "The folder has no manifest that can be read.",
+        "Invalid manifest.",
         where=str(path),
-        expected=expected or f"manifest.json as `doit` writes it, below {_MOST_BYTES} bytes",
+        expected=expected or f"manifest.json as written by `doit`, below {_MOST_BYTES} bytes",
         found=found,
     )

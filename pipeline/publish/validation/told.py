@@ -1,4 +1,4 @@
-"""Validations as people, programs and CI read them."""
+"""Format validations as text, JSON, GitHub annotations and JUnit XML."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def as_text(validations: Sequence[Validation]) -> str:
 
 
 def as_json(validations: Sequence[Validation]) -> str:
-    """Return a JSON list, one object for each folder."""
+    """Return a JSON list with an object for each folder."""
     return msgspec.json.format(
         msgspec.json.encode(list(validations), enc_hook=str), indent=2
     ).decode()
 
 
 def as_annotations(validations: Sequence[Validation]) -> str:
-    """Return what GitHub shows beside the files: a workflow command for each finding."""
+    """Return GitHub annotations: a workflow command for each finding."""
     return "".join(
         f"::error file={_property(_file(each, finding))}"
         f"{f',line={finding.line}' if finding.line else ''}"
@@ -81,7 +81,7 @@ def as_junit(validations: Sequence[Validation]) -> str:
 
 
 def _file(validation: Validation, finding: Finding) -> str:
-    # A line is one of the manifest, which is the text that a person can look at.
+    # A line number refers to the manifest.
     name = "manifest.json" if finding.line else finding.file
     return os.path.relpath(validation.folder / name)
 

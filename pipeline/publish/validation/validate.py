@@ -1,4 +1,4 @@
-"""A fixture's folder, validated: every check, and what is trusted."""
+"""Validate a fixture's folder: all checks, and the trusted references."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def validate(
     signature: Path | None = None,
     run: bool = True,
 ) -> Validation:
-    """Return what is to be said of a folder.
+    """Return the validation of a folder.
 
-    It is valid only against something trusted: its root digest ``expect``, a public ``key`` that
-    its ``signature`` (its model.sig, unless given) was made with, or a ``lock`` that has the
-    fixture. All of them that are given must agree. With ``run`` the inference is run again, once
-    the files are right: nothing of a folder that is not what it says is executed. Raises
-    PipelineError (USAGE) when there is no folder to check, or the key cannot be used.
+    It is valid only against a trusted reference: its root digest ``expect``, a public ``key`` that
+    made its ``signature`` (default: its model.sig), or a ``lock`` that has the fixture. All given
+    ones must match. With ``run``, the inference is run again if all files are correct: nothing is
+    executed from a folder that does not match its manifest. Raises PipelineError (USAGE) if there
+    is no folder, or the key is invalid.
     """
     if not folder.is_dir():
         raise PipelineError(
             Code.USAGE,
-            "There is no folder to validate.",
+            "No folder to validate.",
             where=str(folder),
             expected="a folder with a manifest.json",
         )
@@ -50,7 +50,7 @@ def validate(
     except OSError as error:
         raise PipelineError(
             Code.STORAGE,
-            "The folder cannot be read.",
+            "Cannot read the folder.",
             where=str(error.filename or folder),
             found=error.strerror or str(error),
         ) from None
@@ -71,11 +71,11 @@ def validate(
 
 
 def _oversized(folder: Path) -> list[Finding]:
-    """Return the files that are too large to be hashed for nothing."""
+    """Return the files that are too large to hash."""
     try:
         return list(files.oversized(folder, read_manifest(folder)))
     except (OSError, PipelineError):
-        # What else is wrong with the folder is told by what follows.
+        # Other errors of the folder are reported by later checks.
         return []
 
 
@@ -97,14 +97,14 @@ def _checked(folder: Path, stated: Stated, there: Release) -> list[Finding]:
 def _trust(
     stated: Stated, there: Release, expect: str, lock: Mapping[str, Locked] | None
 ) -> tuple[str, list[Finding]]:
-    """Return what the folder is trusted by, and where it is not what that says."""
+    """Return the trusted references, and the findings where the folder does not match them."""
     by, findings = [], []
     if expect:
         by.append(expect)
         if there.root != expect:
             finding = Finding(
                 kind="root",
-                message="The folder is not the one that is expected.",
+                message="The folder does not have the expected root digest.",
                 file=MANIFEST,
                 expected=expect,
                 found=there.root,
@@ -123,7 +123,7 @@ def _signature(folder: Path, key: Path, signature: Path | None) -> list[Finding]
         return [
             Finding(
                 kind="signature",
-                message="The folder is not what the key's owner has signed.",
+                message="Signature verification failed.",
                 file=(signature or folder / SIGNATURE).name,
                 expected=f"a signature over these files, made with the private key of {key.name}",
                 found=why,

@@ -1,1 +1,1 @@
-"""artifacts/report.html: one file that shows what was built, and proves it, without a network."""
+"""artifacts/report.html: one self-contained file that shows what was built and verified."""

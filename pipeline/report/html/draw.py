@@ -1,4 +1,4 @@
-"""A recipe for a worker: draws what a fixture was given, what its tensors hold, what came out."""
+"""Recipe for a worker: render a fixture's source images, tensors and outputs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from pipeline.tensor.spec import TensorSpec
 from pipeline.tensor.stored import read_tensor
 from pipeline.work.action import Job
 
-# Raised when something else is drawn of the same files.
-VERSION = 1
+# Increase if the same files are rendered differently.
+VERSION = 2
 _FEW = 12
-# What a picture or an output that is not as it should be may raise in NumPy and Pillow.
+# What NumPy and Pillow may raise for an invalid image or output.
 _FAULTS = (PipelineError, OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError)
 
 
 def draw(job: Job) -> None:
-    """Recipe: write ``drawn``, as MessagePack, of whatever inputs there are.
+    """Recipe: write ``drawn`` as MessagePack, from whatever inputs exist.
 
     Inputs: ``xml`` and ``interface``; of each case ``source.<case>.<input>``,
     ``tensor.<case>.<input>`` and ``output.<case>.<output>``. Parameters: ``cases``, case → input →
-    its table in the config and its ``dims``. What cannot be drawn is told in a note.
+    its table in the config and its ``dims``. What cannot be rendered gets a note.
     """
     cases = cast(Mapping[str, Mapping[str, Mapping[str, Any]]], job.parameters["cases"])
     interface = _interface(job.inputs.get("interface"))
@@ -76,7 +76,7 @@ def _interface(path: Path | None) -> Interface | None:
 
 
 def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[Any]) -> Given:
-    """Draw one input; the pixels of a picture are added to ``seen``."""
+    """Render one input; append the pixels of an image to ``seen``."""
     tensor = msgspec.convert(
         {key: value for key, value in table.items() if key != "dims"}, Tensor, strict=False
     )
@@ -86,7 +86,7 @@ def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[
         try:
             source = _source(path, tensor)
         except _FAULTS as error:
-            notes.append(f"The picture cannot be shown: {_short(error)}")
+            notes.append(f"Cannot render the image: {_short(error)}")
     path = job.inputs.get(f"tensor.{case}.{name}")
     if path is None:
         return Given(name=name, source=source, note=" ".join([*notes, "The tensor is missing."]))
@@ -101,7 +101,7 @@ def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[
         plot, note = _values(values)
         return Given(name=name, plot=plot, note=note)
     except _FAULTS as error:
-        notes.append(f"The tensor cannot be shown: {_short(error)}")
+        notes.append(f"Cannot render the tensor: {_short(error)}")
         return Given(name=name, source=source, note=" ".join(notes))
 
 
@@ -117,12 +117,12 @@ def _source(path: Path, tensor: Tensor) -> Picture:
     try:
         image = decode(path, "RGB", profile=True, **shape)
     except PipelineError:
-        # A profile that does not fit its picture; the tensor need not have asked for it.
+        # The ICC profile may not fit the image, and the tensor may not use it.
         image = decode(path, "RGB", **shape)
     if tensor.crop is not None and tensor.decode == "exact":
         rows = tensor.crop.rows or (0, image.height)
         columns = tensor.crop.columns or (0, image.width)
-        # What is left out is paled.
+        # Fade what the crop removes.
         veil = Image.new("L", image.size, 190)
         veil.paste(0, (columns[0], rows[0], columns[1], rows[1]))
         image.paste((255, 255, 255), mask=veil)
@@ -139,7 +139,7 @@ def _held(values: Any, spec: TensorSpec, seen: list[Any]) -> tuple[Picture, str]
     if layout and layout == claimed_layout(values.shape):
         look = look_at(values, layout)
         if look.layout != layout:
-            note = f"Declared {layout}, but its bytes look like {look.layout}."
+            note = f"Declared {layout}, but the bytes look like {look.layout}."
             values, layout = reread(values, layout, look.layout), look.layout
     for axis, letter in reversed(list(enumerate(layout))):
         if letter in "ND":
@@ -177,13 +177,13 @@ def _output(path: Path, port: Port, seen: list[Any]) -> Output:
             return Output(
                 name=port.name,
                 picture=mask_picture(values, seen[0]),
-                note=f"{size} over the input: brighter is more, {ends}",
+                note=f"{size} over the input, brighter is higher; {ends}",
             )
         if form is Form.CLASSES:
             return Output(
                 name=port.name,
                 picture=classes_picture(values),
-                note=f"{size}: the strongest of {axes[0]} classes at each place, one colour each",
+                note=f"{size}: top class of {axes[0]} at each position, one colour per class",
             )
         return Output(
             name=port.name,
@@ -191,7 +191,7 @@ def _output(path: Path, port: Port, seen: list[Any]) -> Output:
             note=f"{axes[0]} to the right, {axes[1]} upwards; {ends}",
         )
     except _FAULTS as error:
-        return Output(name=port.name, note=f"The output cannot be shown: {_short(error)}")
+        return Output(name=port.name, note=f"Cannot render the output: {_short(error)}")
 
 
 def _short(error: Exception) -> str:

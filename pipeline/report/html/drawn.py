@@ -1,4 +1,4 @@
-"""What was drawn of a fixture: pictures, plots and sizes, as they are kept between reports."""
+"""Renderings of a fixture: images, plots and sizes, as cached between reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipeline.model.survey import Survey
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """A WebP picture in two sizes, and the size of the larger one in pixels."""
+    """A WebP image in two sizes, and the size of the larger one in pixels."""
 
     large: bytes
     small: bytes
@@ -17,7 +17,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plot(msgspec.Struct, frozen=True, kw_only=True):
-    """Many values as columns: the least and the greatest of each, from 0 (low) to 1 (high)."""
+    """Values as columns: the minimum and maximum of each, from 0 (low) to 1 (high)."""
 
     columns: tuple[tuple[float, float], ...]
     low: float
@@ -25,9 +25,9 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """One input of a case: the picture that it was made of, and what its tensor holds.
+    """One input of a case: its source image, and the contents of its tensor.
 
-    ``note`` says what there is to know of it, or why there is nothing to see.
+    ``note`` describes it, or says why there is no image.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One output of a case as a picture or a plot; ``note`` says how to read it."""
+    """One output of a case as an image or a plot; ``note`` says how to read it."""
 
     name: str
     picture: Picture | None = None
@@ -47,14 +47,14 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What was drawn of a case."""
+    """Renderings of a case."""
 
     inputs: tuple[Given, ...] = ()
     outputs: tuple[Output, ...] = ()
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
-    """What was drawn and measured of a fixture; ``unread`` says why its model was not."""
+    """Renderings and statistics of a fixture; ``unread`` is why its model has no statistics."""
 
     cases: dict[str, Case]
     survey: Survey | None = None

@@ -1,4 +1,4 @@
-"""What the report says, as values: everything that the page shows, and nothing else."""
+"""The data of the report: every value that the page shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.report.html.run import Failure, Run
 
 
 class State(Enum):
-    """How a fixture stands, as the page words it; the worst first."""
+    """State of a fixture, as shown on the page, in order of severity."""
 
     FAILED = "failed"
     BLOCKED = "not run"
@@ -22,7 +22,7 @@ class State(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Distance:
-    """How far an output is from the source framework's, and how far it may be."""
+    """How far an output is from the source framework's, and the tolerance."""
 
     output: str
     agrees: bool
@@ -34,7 +34,7 @@ class Distance:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One of the largest values; ``share`` is its part of the largest, 0 to 1."""
+    """One of the largest values; ``share`` is its ratio to the largest, 0 to 1."""
 
     index: int
     label: str
@@ -44,7 +44,7 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Checks:
-    """The three checks of a case, each as its evidence has them."""
+    """The checks of a case, from its evidence."""
 
     native_equal: bool
     executor: str
@@ -68,13 +68,13 @@ class Checks:
 
     @property
     def agrees(self) -> bool:
-        """Tell whether every output agrees with the source framework."""
+        """Return whether every output agrees with the source framework."""
         return all(each.agrees for each in self.distances)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One case: what goes in, what came out, and the checks; ``problem`` where those are none."""
+    """One case: its inputs, outputs and checks; ``problem`` if it has no checks."""
 
     name: str
     inputs: tuple[Given, ...]
@@ -96,7 +96,7 @@ class Port:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """The model: sizes in bytes, None for what is not there or could not be read."""
+    """The model: sizes in bytes, None if a file is missing or unreadable."""
 
     framework: str
     precision: str
@@ -114,7 +114,7 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file from elsewhere."""
+    """A fetched file."""
 
     name: str
     license: str
@@ -126,7 +126,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """A file of the fixture's folder; ``names`` are all that have these bytes."""
+    """A file of the fixture's folder; ``names`` are all files with these bytes."""
 
     names: tuple[str, ...]
     size: int
@@ -135,7 +135,7 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """What share of a dataset's pictures was classified right, 0 to 1."""
+    """Accuracy on a dataset's images, 0 to 1."""
 
     dataset: str
     pictures: int
@@ -165,7 +165,7 @@ class Fixture:
 
 @dataclass(frozen=True, kw_only=True)
 class Guest:
-    """A guest program; ``size`` in bytes, None where it is not built."""
+    """A guest program; ``size`` in bytes, None if it is not built."""
 
     name: str
     language: str
@@ -177,7 +177,7 @@ class Guest:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The whole page; ``fixtures`` has those that were tried, ``absent`` the others."""
+    """The whole page; ``fixtures`` are those that runs have included, ``absent`` the others."""
 
     project: str
     written: float

@@ -1,4 +1,4 @@
-"""In which form an output is shown, by its shape alone."""
+"""How to render an output, by its shape."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from enum import Enum
 _LONG = 2048
 _LEAST_SIDE = 4
 _MOST_CLASSES = 256
-# How far two aspects may be apart to be of one picture, since strides round.
+# Maximum relative difference of two aspect ratios that count as equal, since strides round.
 _ALIKE = 0.15
 
 
 class Form(Enum):
-    """Nothing (a ranking tells more), a curve, a picture over the input, one of classes, a roll."""
+    """None (the top values suffice), a curve, a mask over the input, a class map, a piano roll."""
 
     NONE = "none"
     PLOT = "plot"
@@ -23,7 +23,7 @@ class Form(Enum):
 
 
 def form_of(shape: Sequence[int], picture: tuple[int, int] | None) -> Form:
-    """Return the form for an output, where ``picture`` is height and width of the input, if any.
+    """Return the form of an output; ``picture`` is height and width of the input image, if any.
 
     >>> form_of((1, 1000, 1, 1), (227, 227)), form_of((1, 1, 192, 384), (192, 384))
     (<Form.NONE: 'none'>, <Form.MASK: 'mask'>)

@@ -1,4 +1,4 @@
-"""Drawings are kept beside a fixture's other files, and made anew when what they show changes."""
+"""Cache a fixture's renderings beside its files, until what they show changes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def drawing(
     aside: Aside,
     folder: Path,
 ) -> Drawn | None:
-    """Return what was drawn of a fixture as it is now; None where nothing of it is there.
+    """Return the renderings of a fixture's current files; None if it has none.
 
-    ``run`` runs the recipe ``draw`` somewhere; ``folder`` is an empty one for it to write into.
+    ``run`` runs the recipe ``draw``; ``folder`` is an empty folder for its output.
     Raises PipelineError and OSError.
     """
     inputs = {label: path for label, path in _inputs(subject).items() if path.is_file()}
@@ -66,7 +66,7 @@ def drawing(
     target = folder / "drawn"
     run(Job(inputs=inputs, outputs={"drawn": target}, parameters=parameters, scratch=folder))
     drawn = msgspec.msgpack.decode(target.read_bytes(), type=Drawn)
-    # Where it cannot be kept, it is drawn anew the next time.
+    # If it cannot be cached, it is rendered again next time.
     with suppress(OSError, PipelineError), aside(subject.drawn) as part:
         part.write_bytes(msgspec.msgpack.encode(_Kept(key, drawn)))
     return drawn

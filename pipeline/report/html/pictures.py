@@ -1,4 +1,4 @@
-"""Arrays as small pictures and plots."""
+"""Render arrays as small images and plots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.report.html.drawn import Picture, Plot
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The longer side in pixels: of a picture that stands alone, and where there are very many.
+# The longer side in pixels, and its size on a page with very many images.
 _LARGE = 320
 _SMALL = 104
 _FLAT = 64
@@ -19,7 +19,7 @@ _ROLL = (320, 160)
 
 
 def webp(image: Image) -> Picture:
-    """Return a picture scaled down to fit; one that is smaller stays as it is."""
+    """Return an image scaled down to fit; a smaller one is unchanged."""
     large = _fitted(image, _LARGE)
     return Picture(
         large=_encoded(large, 78),
@@ -30,7 +30,7 @@ def webp(image: Image) -> Picture:
 
 
 def as_plot(values: Any) -> Plot:
-    """Return a flat array as columns with the least and greatest value of each; NaN counts as 0."""
+    """Return a flat array as columns with the minimum and maximum of each; NaN counts as 0."""
     import numpy
 
     flat = numpy.nan_to_num(values.ravel().astype(numpy.float64), posinf=0, neginf=0)
@@ -51,7 +51,7 @@ def as_plot(values: Any) -> Plot:
 
 
 def roll_picture(values: Any) -> Picture:
-    """Return a matrix as a piano roll: its first axis to the right, its second upwards."""
+    """Return a matrix as a piano roll: first axis to the right, second upwards."""
     import cv2
     from PIL import Image
 
@@ -61,7 +61,7 @@ def roll_picture(values: Any) -> Picture:
 
 
 def mask_picture(values: Any, pixels: Any) -> Picture:
-    """Return a matrix laid over a picture, RGB of any size: the darker the picture, the less."""
+    """Return a matrix overlaid on an RGB image of any size; brighter is higher."""
     import cv2
     import numpy
     from PIL import Image
@@ -76,7 +76,7 @@ def mask_picture(values: Any, pixels: Any) -> Picture:
 
 
 def classes_picture(values: Any) -> Picture:
-    """Return the strongest class at each place of an array, classes × height × width, as hues."""
+    """Return the top class at each position of an array, classes × height × width, as hues."""
     import cv2
     import numpy
     from PIL import Image
@@ -89,7 +89,7 @@ def classes_picture(values: Any) -> Picture:
 
 
 def _pooled(values: Any, rows: int, columns: int) -> Any:
-    """Return the matrix with at most so many rows and columns, each the greatest of its part."""
+    """Return the matrix max-pooled to at most so many rows and columns."""
     import numpy
 
     for axis, most in ((0, rows), (1, columns)):
@@ -104,7 +104,7 @@ def _bytes(values: Any) -> Any:
 
     found = numpy.nan_to_num(values.astype(numpy.float64), posinf=0, neginf=0)
     low, high = float(found.min()), float(found.max())
-    # A share stays what it is; anything else is stretched.
+    # Values from 0 to 1 keep their scale; others are normalised.
     if low < 0 or high > 1:
         found = (found - low) / ((high - low) or 1.0)
     return numpy.ascontiguousarray(numpy.rint(found * 255).astype(numpy.uint8))

@@ -1,4 +1,4 @@
-"""The facts as one HTML file: a pure function from values to text."""
+"""Render the report's data as one HTML file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipeline.report.html.facts import Case, Report, State
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# Beyond that the pictures of the page are shown in their smaller size.
+# Above this total, the page uses the smaller images.
 _MOST_PICTURE_BYTES = 3_000_000
 _PLOT_HEIGHT = 60
-# A timeline of more steps has no names on its bars: they would be too narrow.
+# Above this number of steps, the bars of the timeline are too narrow for names.
 _MOST_NAMED = 400
 _GLYPHS: Mapping[State, str] = {
     State.FAILED: "✗",
@@ -34,7 +34,7 @@ _GLYPHS: Mapping[State, str] = {
 
 
 def render(report: Report) -> str:
-    """Return the page: nothing in it comes from elsewhere, and nothing of the facts is markup."""
+    """Return the page: it loads nothing external, and all data is escaped."""
     environment = _environment()
     style, script = _text("report.css"), _text("report.js")
     album = Album(report)
@@ -58,7 +58,7 @@ def render(report: Report) -> str:
 
 
 class Album:
-    """The pictures of a page, each of which is stored once, however often it is shown."""
+    """The images of a page, each stored once, however often it is shown."""
 
     def __init__(self, report: Report) -> None:
         every = {self.name(each): each for each in _pictures(report)}
@@ -68,13 +68,13 @@ class Album:
 
     @staticmethod
     def name(picture: Picture) -> str:
-        """Return the id of a picture, by its bytes."""
+        """Return the id of an image, by its bytes."""
         return "p" + hashlib.sha256(picture.large).hexdigest()[:10]
 
     def style(self) -> str:
-        """Return the rules that give each picture to the elements of its class.
+        """Return CSS rules that set each image as the background of its class.
 
-        The browser decodes only those that come into view, unlike those of elements.
+        Browsers decode background images only in view, unlike those of elements.
         """
         return "\n".join(
             f".{name}{{aspect-ratio:{each.width}/{each.height};"
@@ -87,7 +87,7 @@ class Album:
 
 
 def curve(plot: Plot) -> str:
-    """Return a plot as the path of an SVG of one unit for each column, and 60 high.
+    """Return a plot as an SVG path, one unit wide per column and 60 high.
 
     >>> curve(Plot(columns=((0.0, 1.0), (0.5, 0.5)), low=0, high=1))
     'M0.5 60V0M1.5 30.5V29.5'
@@ -139,7 +139,7 @@ def _pictures(report: Report) -> Iterator[Picture]:
 
 
 def _policy(styles: Iterable[str], script: str) -> str:
-    """Return a Content-Security-Policy that lets the page's own texts apply, and no request."""
+    """Return a Content-Security-Policy that allows only the page's own style and script."""
     allowed = " ".join(_digest(style) for style in styles)
     return (
         f"default-src 'none'; img-src data:; style-src {allowed}; script-src {_digest(script)}; "
@@ -152,7 +152,7 @@ def _digest(text: str) -> str:
 
 
 def _template(name: str) -> str:
-    # Indented for people; of 500 fixtures it would be a megabyte.
+    # Indented for readability; with 500 fixtures the indentation would add a megabyte.
     return re.sub(r"(?m)^[ \t]+", "", _text(name))
 
 
@@ -188,7 +188,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    # What steers a terminal may mislead here too: overrides of direction, invisible letters.
+    # Bidirectional overrides and invisible letters may mislead here as on a terminal.
     return printable(value) if type(value) is str else value
 
 

@@ -1,4 +1,4 @@
-"""What a run did, step by step, read from its event log."""
+"""The steps of a run, read from its event log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.report.events import (
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A step that failed, with the fields of its error; ``earlier`` if in a run before this."""
+    """A failed step, with the fields of its error; ``earlier`` if it failed in a previous run."""
 
     step: str
     code: str
@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step that began: ``start`` and ``seconds`` are wall time since the run began.
+    """A step that started: ``start`` is seconds since the start of the run.
 
     ``outcome`` is built, restored, up to date, failed, skipped, or cut off; ``thread`` counts
     from 1.
@@ -51,7 +51,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """A step that was not run: what it needs, or why it was left out."""
+    """A step that did not run: what it needs, or why it was skipped."""
 
     step: str
     reason: str
@@ -59,9 +59,9 @@ class Left:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run; ``exit_code`` is None where it was killed, or has not ended.
+    """One run; ``exit_code`` is None if it was killed or is still running.
 
-    ``idle`` counts the later runs that had nothing to do.
+    ``idle`` is the number of later runs that had nothing to do.
     """
 
     began: float
@@ -80,7 +80,7 @@ class Run:
 
 
 def last_run(folder: Path) -> Run | None:
-    """Return the last run of a folder of event logs that did something, or None."""
+    """Return the last run in a folder of event logs that had something to do, or None."""
     idle = 0
     for path in sorted(folder.glob("*.ndjson"), reverse=True):
         try:
@@ -96,7 +96,7 @@ def last_run(folder: Path) -> Run | None:
 
 
 def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
-    """Return what the events of one run tell, or None where its beginning is missing."""
+    """Return the run of these events, or None if its start is missing."""
     every = list(events)
     first = next((event for event in every if isinstance(event, RunStarted)), None)
     if first is None:
@@ -157,7 +157,7 @@ def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
 
 
 def _threaded(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Return the steps by their start; where a log does not tell the thread, the first free one."""
+    """Return the steps by start time; a step without a thread gets the first free one."""
     placed: list[Step] = []
     free: dict[int, float] = {}
     for step in sorted(steps, key=lambda step: step.start):

@@ -1,4 +1,4 @@
-"""One fixture as the report is asked to show it: its config, and where its files lie."""
+"""One fixture to report on: its config and the paths of its files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipeline.verify.descriptor import output_files
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A fixture; none of its files needs to be there.
+    """A fixture; any of its files may be missing.
 
     ``sources`` are the fetched files by name, ``tensors`` and ``evidence`` by case;
-    ``accuracy`` the reports of its datasets, ``drawn`` where its drawings are kept. ``current``
-    names those of its steps that are up to date; ``failed`` those that failed with the message,
-    ``blocked`` those that were not run with what they need.
+    ``accuracy`` the reports of its datasets, ``drawn`` the cache of its renderings. ``current`` are
+    the names of its up-to-date steps; ``failed`` maps failed steps to their messages, ``blocked``
+    those that did not run to what they need.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Subject:
 
     @property
     def manifest(self) -> Path:
-        """Return the file that is there once every case is verified."""
+        """Return the manifest, which exists once every case is verified."""
         return self.folder / "manifest.json"
 
     def outputs(self, case: str) -> Mapping[str, Path]:
-        """Return the raw file of each output of a verified case, by the output's name."""
+        """Return the raw output files of a verified case, by output name."""
         try:
             interface = decoded(self.interface.read_bytes(), Interface)
             names = output_files(interface, case)
@@ -60,7 +60,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class GuestSubject:
-    """A guest program: what its config says, and where its wasm and its imports lie."""
+    """A guest program: its config, and the paths of its wasm and its imports."""
 
     name: str
     language: str

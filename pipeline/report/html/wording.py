@@ -1,4 +1,4 @@
-"""Numbers and times as the page words them."""
+"""Format numbers and times for the page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from datetime import UTC, datetime
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-# The gauge runs over these powers of ten.
+# The gauge's range, as powers of ten.
 _LEAST, _MOST = -10.0, 0.0
 
 
 def size(count: int | None) -> str:
-    """Return bytes in the unit that suits.
+    """Return a number of bytes with a unit.
 
     >>> size(40230), size(281), size(None)
     ('39.3 KiB', '281 B', 'unknown')
@@ -25,7 +25,7 @@ def size(count: int | None) -> str:
 
 
 def amount(count: int) -> str:
-    """Return a large count in three digits.
+    """Return a large count with three digits.
 
     >>> amount(418467520), amount(16315376), amount(920)
     ('418 million', '16.3 million', '920')
@@ -37,7 +37,7 @@ def amount(count: int) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a duration.
+    """Return a duration as text.
 
     >>> seconds(0.0071), seconds(9.62), seconds(192)
     ('7 ms', '9.6 s', '3 min 12 s')
@@ -51,7 +51,7 @@ def seconds(value: float) -> str:
 
 
 def moment(when: float) -> str:
-    """Return a time in UTC, to the minute.
+    """Return a UTC time, to the minute.
 
     >>> moment(0)
     '1970-01-01 00:00 UTC'
@@ -60,12 +60,12 @@ def moment(when: float) -> str:
 
 
 def iso(when: float) -> str:
-    """Return a time as ISO 8601."""
+    """Return a time in ISO 8601."""
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def small(value: float) -> str:
-    """Return a small number in two digits.
+    """Return a small number with two digits.
 
     >>> small(3.844e-6), small(0.0001), small(0)
     ('3.8e-6', '1e-4', '0')
@@ -79,7 +79,7 @@ def small(value: float) -> str:
 
 
 def on_gauge(value: float) -> float:
-    """Return where a difference lies on the logarithmic gauge, in percent.
+    """Return the position of a difference on the logarithmic gauge, in percent.
 
     >>> on_gauge(1e-5), on_gauge(0), on_gauge(7)
     (50.0, 0.0, 100.0)
@@ -91,7 +91,7 @@ def on_gauge(value: float) -> float:
 
 
 def ticks(total: float) -> list[float]:
-    """Return the marks of a time axis of ``total`` seconds: three to eight, at round numbers.
+    """Return the tick marks of a time axis of ``total`` seconds: three to eight round numbers.
 
     >>> ticks(37.4), ticks(0.4)
     ([0.0, 10.0, 20.0, 30.0], [0.0, 0.1, 0.2, 0.3, 0.4])

@@ -1,1 +1,1 @@
-"""The conformance suite: what any wasi-nn host answers, asked by small guests."""
+"""The conformance suite: tests of any wasi-nn host by small guests."""

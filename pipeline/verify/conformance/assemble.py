@@ -1,8 +1,7 @@
-"""A case as a guest: WebAssembly text that makes the calls and says `ok`, or what differed.
+"""Assemble a case as a guest: WebAssembly text that makes the calls and prints `ok` or differences.
 
-The guest prints a line for each answer that is not the expected one, which begins with `differs:`
-or `unsafe:`, and at last `ok` or `end`. It needs nothing of its host but wasi-nn, fd_write and
-proc_exit.
+The guest prints a line for each unexpected result, which starts with `differs:` or `unsafe:`, and
+finally `ok` or `end`. It imports only wasi-nn, fd_write and proc_exit.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from pipeline.verify.conformance.case import (
 
 _WASI = "wasi_snapshot_preview1"
 _PAGE = 65536
-# Below it are the iovec (0), the count that was written (8), the failures (12), the last errno
+# Below it are the iovec (0), the number of bytes written (8), the failure flag (12), the last errno
 # (16) and the digits of a number (32).
 _FIRST = 64
 _UNSAFE_MISSING = 3
 
-# $say prints bytes, $number an errno, $check the two lines' difference; $holds compares bytes.
+# $say prints bytes, $number an errno, $check compares an errno and reports; $holds compares bytes.
 _RUNTIME = """
   (func $say (param $stream i32) (param $at i32) (param $size i32)
     (i32.store (i32.const 0) (local.get $at))
@@ -83,7 +82,7 @@ def assemble(case: Case) -> str:
 
 
 class _Assembly:
-    """The addresses of one guest, as they are given out."""
+    """Address allocation for one guest."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -101,7 +100,7 @@ class _Assembly:
             "{differs}", str(self._constant(b"differs: "))
         )
         ok, end = self._constant(b"ok\n"), self._constant(b"end\n")
-        # The bytes that lie behind all others, so that the end of memory has a number.
+        # Allocated after everything else, so that the end of memory is known.
         pages = -(-self._free // _PAGE) + 1
         self._places[END] = pages * _PAGE
         for place in (step for step in self._case.steps if isinstance(step, Place)):
@@ -137,7 +136,7 @@ class _Assembly:
         return "\n".join([*lines, ")\n"])
 
     def _mute(self, body: Sequence[str], pages: int) -> list[str]:
-        """Return a guest that cannot print: it exits with 0 when its call was answered with 3."""
+        """Return a guest that cannot print: it exits with 0 if its call returns errno 3."""
         return [
             f'  (import "{_WASI}" "proc_exit" (func $proc_exit (param i32)))',
             f"  (memory {pages})",
@@ -188,7 +187,7 @@ class _Assembly:
         made = f"(call ${call.function} {arguments})"
         if not self._case.memory:
             return [f"(i32.ne {made} (i32.const {_UNSAFE_MISSING}))"]
-        told = f"{call.function} answered ".encode()
+        told = f"{call.function} returned ".encode()
         expected = f", expected {' or '.join(map(str, call.expected))}\n".encode()
         checked = (
             f"(call $check {made} (i32.const {_mask(call.expected)})"
@@ -220,7 +219,7 @@ class _Assembly:
         return f"(i32.const {self._constant(text)}) (i32.const {len(text)})"
 
     def _constant(self, data: bytes) -> int:
-        """Return where bytes of the guest's own lie, which no host may know of."""
+        """Return the address of the guest's constant bytes, which no host can know."""
         if data not in self._constants:
             self._constants[data] = self._room(len(data), 0)
             self._segments.append((self._constants[data], data))

@@ -1,4 +1,4 @@
-"""What a conformance case is made of: bytes that are placed in memory, and steps over them."""
+"""Elements of a conformance case: bytes placed in memory, and steps that use them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-# The label of the first address behind the guest's memory.
+# The label of the first address beyond the guest's memory.
 END = "end of memory"
 
 
 @dataclass(frozen=True)
 class At:
-    """The address of placed bytes, and so many bytes further; a u32, which wraps."""
+    """The address of placed bytes plus an offset; a u32 that wraps."""
 
     label: str
     offset: int = 0
@@ -20,16 +20,16 @@ class At:
 
 @dataclass(frozen=True)
 class Word:
-    """The little-endian u32 that lies at placed bytes when a step is reached, such as a handle."""
+    """The little-endian u32 at placed bytes at the time of a step, such as a handle."""
 
     label: str
 
 
 @dataclass(frozen=True)
 class Place:
-    """Bytes in the guest's memory from the start; an ``At`` among the parts is its address.
+    """Initial bytes in the guest's memory; an ``At`` among the parts is its address.
 
-    ``past`` is how many bytes past a multiple of 16 they begin.
+    ``past`` is the misalignment: the offset from a multiple of 16.
     """
 
     label: str
@@ -39,9 +39,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of wasi-nn, the errnos that conform, and those that cannot be right.
+    """A call of wasi-nn, the expected errnos, and those that are unsafe.
 
-    ``needed`` ends the guest when the answer is another, since the steps after it make no sense.
+    ``needed`` ends the guest on any other errno, as later steps depend on the call.
     """
 
     function: str
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Holds:
-    """The bytes that must lie at a place now; others are unsafe, or merely differ."""
+    """The expected bytes at a place; others are unsafe, or merely differ."""
 
     label: str
     expected: bytes
@@ -80,16 +80,16 @@ class Print:
 
 @dataclass(frozen=True)
 class Exit:
-    """The guest's end by proc_exit."""
+    """Exit by proc_exit."""
 
     code: int
 
 
 @dataclass(frozen=True)
 class Stop:
-    """An end without a failure, where what follows needs an answer that the host need not give.
+    """Exit without failure unless the last call returned errno 0.
 
-    It ends the guest when the last call was answered with another errno than 0.
+    For steps that need a call which the host may legitimately reject.
     """
 
 
@@ -98,7 +98,7 @@ Step = Place | Call | Holds | Write | Print | Exit | Stop
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a host ends the guest's process: its exit code, and what it passed on."""
+    """The expected exit code and output of the guest's process."""
 
     exit_code: int = 0
     stdout: str = "ok\n"
@@ -107,11 +107,11 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One question to a host, by one guest; ``asks`` says in a sentence what conforms.
+    """One conformance test by one guest; ``asks`` says in a sentence what conforms.
 
-    ``graphs`` are the names that the host must offer. ``memory`` tells whether the guest exports
-    its memory; one that does not cannot print, so a host may refuse it or answer 3, by which the
-    guest ends with exit code 0.
+    ``graphs`` are the names that the host must provide. ``memory`` is whether the guest exports its
+    memory; without it the guest cannot print, so the host may reject it, or return errno 3, on
+    which the guest exits with code 0.
     """
 
     name: str
@@ -123,11 +123,11 @@ class Case:
 
 
 class Verdict(Enum):
-    """What a case says of a host.
+    """The verdict of a case on a host.
 
-    ``differs`` is another answer than ours, or the guest's end, where nothing is at risk;
-    ``unsafe`` is a host that crashes, hangs, shows bytes that are not the guest's, writes where it
-    may not, aliases the guest's memory, or calls success what cannot be right.
+    ``differs`` is another result than expected, or a trap of the guest, without risk; ``unsafe`` is
+    a host that crashes, hangs, exposes bytes that are not the guest's, writes where it must not,
+    aliases the guest's memory, or reports success for an invalid call.
     """
 
     CONFORMS = "conforms"

@@ -33,7 +33,7 @@ def cases() -> list[Case]:
     return [
         Case(
             name="context-bad-graph",
-            asks="a context of a graph that there is not is answered with 1",
+            asks="errno 1 for a context of an unknown graph",
             steps=[
                 Place("context", [HANDLE]),
                 refused("init_execution_context", _UNKNOWN, At("context")),
@@ -42,7 +42,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="context-handle-out-of-bounds",
-            asks="a pointer for the handle that ends outside memory is answered with 1",
+            asks="errno 1 for a handle pointer that ends outside memory",
             steps=[
                 *loaded(),
                 refused("init_execution_context", Word("graph"), At(END, -2)),
@@ -78,32 +78,32 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-bad-context",
-            asks="a context that there is not is answered with 1",
+            asks="errno 1 for an unknown context",
             steps=[*ready(), *tensor(), refused("set_input", _UNKNOWN, 0, At("x"))],
         ),
         _refused(
             "input-tensor-out-of-bounds", "a tensor that ends outside memory", [], At(END, -8)
         ),
         _record("input-dims-out-of-bounds", "dims that end outside memory", dims=At(END, -4)),
-        _record("input-dims-past-4-gib", "dims whose end is past 4 GiB", dims=u32(0xFFFFFFFC)),
+        _record("input-dims-past-4-gib", "dims that end past 4 GiB", dims=u32(0xFFFFFFFC)),
         _record("input-data-out-of-bounds", "data that ends outside memory", data=At(END, -8)),
-        _record("input-data-past-4-gib", "data whose end is past 4 GiB", data=u32(0xFFFFFFF8)),
-        _record("input-rank-huge", "a tensor of a billion axes", rank=1_000_000_000),
+        _record("input-data-past-4-gib", "data that ends past 4 GiB", data=u32(0xFFFFFFF8)),
+        _record("input-rank-huge", "a tensor with a billion axes", rank=1_000_000_000),
         Case(
             name="input-index",
-            asks="an input that the model does not have is answered with 1",
+            asks="errno 1 for an input index that the model does not have",
             steps=[*ready(), *tensor(), refused("set_input", Word("context"), 3, At("x"))],
         ),
         _record("input-type-out-of-range", "the element type 9", number=9),
         _record("input-type-255", "the element type 255", number=255),
         _refused(
             "input-type-other",
-            "a tensor of i32, whose size fits, for an input of f32",
+            "an i32 tensor of the right size for an f32 input",
             tensor(element="i32"),
         ),
         Case(
             name="input-padding",
-            asks="what lies in the three bytes behind the type does not matter",
+            asks="the three padding bytes after the type are ignored",
             steps=[
                 *ready(),
                 *tensor()[:2],
@@ -111,14 +111,20 @@ def cases() -> list[Case]:
                 *inferred(),
             ],
         ),
-        _refused("input-data-short", "data of fewer bytes than its shape", tensor(data=X[:12])),
-        _refused("input-data-long", "data of more bytes than its shape", tensor(data=X + X)),
-        _refused("input-data-empty", "data of no bytes", _empty()),
-        _refused("input-dims-other", "dims unlike the model's", tensor(dims=(1, 3), data=X[:12])),
+        _refused("input-data-short", "data with fewer bytes than its shape", tensor(data=X[:12])),
+        _refused("input-data-long", "data with more bytes than its shape", tensor(data=X + X)),
+        _refused("input-data-empty", "empty data", _empty()),
+        _refused(
+            "input-dims-other",
+            "dims that differ from the model's",
+            tensor(dims=(1, 3), data=X[:12]),
+        ),
         _refused(
             "input-dims-larger", "dims larger than the model's", tensor(data=X * 2, dims=(1, 8))
         ),
-        _refused("input-rank-other", "a rank unlike the model's, the bytes the same", _flat()),
+        _refused(
+            "input-rank-other", "a rank that differs from the model's, with the same bytes", _flat()
+        ),
         _refused("input-dim-zero", "a tensor with an axis of size 0", _zero()),
         _refused(
             "input-dims-overflow",
@@ -131,7 +137,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-dynamic",
-            asks="a model whose axis may have any size takes one, and then another",
+            asks="a model with a dynamic axis accepts one size, then another",
             steps=[
                 *ready(dynamic()),
                 *tensor(data=numbers("f32", 1, 2, 3), dims=(3,)),
@@ -146,7 +152,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-copied",
-            asks="what the guest does to its buffer after set_input has no effect",
+            asks="changes to the guest's buffer after set_input have no effect",
             steps=[
                 *ready(),
                 *tensor(),
@@ -158,7 +164,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-last-wins",
-            asks="of two tensors for one input the last is used",
+            asks="the last of two tensors for one input is used",
             steps=[
                 *ready(),
                 *tensor("first", numbers("f32", 7, 7, 7, 7)),
@@ -181,7 +187,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-two",
-            asks="each of two inputs is kept, in whichever order they come",
+            asks="two inputs may be set in any order",
             steps=[
                 *ready(subtract()),
                 *tensor("a", numbers("f32", 5, 6, 7, 8)),
@@ -196,10 +202,10 @@ def cases() -> list[Case]:
 
 
 def _refused(name: str, what: str, steps: Sequence[Step], at: At | None = None) -> Case:
-    """Return a case of a tensor that is refused, after which a good one is inferred."""
+    """Return a case with a rejected tensor, followed by a valid one."""
     return Case(
         name=name,
-        asks=f"{what}: answered with 1, and the context still works",
+        asks=f"errno 1 for {what}, and the context still works",
         steps=[
             *ready(),
             *steps,

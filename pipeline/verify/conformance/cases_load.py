@@ -1,4 +1,4 @@
-"""Cases of `load`: a model by its bytes."""
+"""Cases of `load`: a model from its bytes."""
 
 from __future__ import annotations
 
@@ -39,56 +39,56 @@ def cases() -> list[Case]:
     return [
         Case(
             name="load-infer",
-            asks="a model by its bytes, one input, one output: the numbers are right",
+            asks="a model from bytes with one input and one output computes the right values",
             steps=[*ready(), *tensor(), *inferred()],
         ),
         _refused_load(
             "load-handle-out-of-bounds",
-            "a pointer for the handle that ends outside memory is answered with 1",
+            "errno 1 for a handle pointer that ends outside memory",
             [*model(add())],
             out=At(END, -2),
         ),
         _refused_load(
             "load-builders-out-of-bounds",
-            "a builder array that ends outside memory is answered with 1",
+            "errno 1 for a builder array that ends outside memory",
             [*model(add())],
             builders=At(END, -8),
         ),
         _refused_load(
             "load-builders-past-4-gib",
-            "a builder array whose end is past 4 GiB is answered with 1",
+            "errno 1 for a builder array that ends past 4 GiB",
             [*model(add())],
             builders=0xFFFFFFF8,
         ),
         _refused_load(
             "load-builders-huge",
-            "more builders than memory can hold are answered with 1",
+            "errno 1 for more builders than fit into memory",
             [*model(add())],
             count=0x20000001,
         ),
         _with_builders(
             "load-xml-out-of-bounds",
-            "an xml that ends outside memory is answered with 1",
+            "errno 1 for an xml that ends outside memory",
             [At(END, -8), u32(4096), At("weights"), u32(16)],
         ),
         _with_builders(
             "load-xml-past-4-gib",
-            "an xml whose end is past 4 GiB is answered with 1",
+            "errno 1 for an xml that ends past 4 GiB",
             [u32(0xFFFFFFF0, 0x20), At("weights"), u32(16)],
         ),
         _with_builders(
             "load-weights-out-of-bounds",
-            "weights that end outside memory are answered with 1",
+            "errno 1 for weights that end outside memory",
             [At("xml"), u32(len(add().xml)), At(END, -8), u32(16)],
         ),
         _with_builders(
             "load-weights-past-4-gib",
-            "weights whose end is past 4 GiB are answered with 1",
+            "errno 1 for weights that end past 4 GiB",
             [At("xml"), u32(len(add().xml)), u32(0xFFFFFFF8, 16)],
         ),
         _misaligned(),
         *(
-            _refused_load(f"load-{word}", f"OpenVINO with {told} is answered with 1", [*four()], n)
+            _refused_load(f"load-{word}", f"errno 1 for OpenVINO with {told}", [*four()], n)
             for n, word, told in (
                 (0, "no-builder", "no builder"),
                 (1, "one-builder", "one builder"),
@@ -96,15 +96,15 @@ def cases() -> list[Case]:
                 (4, "four-builders", "four builders"),
             )
         ),
-        _unreadable("load-garbage-xml", "bytes that are no xml", Model(b"no model" * 8, b"")),
-        _unreadable("load-swapped", "weights in the place of the xml", _swapped()),
-        _unreadable("load-empty", "an xml of no bytes", Model(b"", add().weights)),
+        _unreadable("load-garbage-xml", "bytes that are not xml", Model(b"no model" * 8, b"")),
+        _unreadable("load-swapped", "xml and weights swapped", _swapped()),
+        _unreadable("load-empty", "an empty xml", Model(b"", add().weights)),
         _unreadable(
-            "load-truncated-weights", "weights that end early", Model(add().xml, add().weights[:8])
+            "load-truncated-weights", "truncated weights", Model(add().xml, add().weights[:8])
         ),
         _refused_load(
             "load-encoding-out-of-range",
-            "the encoding 42 is answered with 2",
+            "errno 2 for the encoding 42",
             [*model(add())],
             encoding=42,
             by=(ENCODING,),
@@ -120,7 +120,7 @@ def cases() -> list[Case]:
         *(
             Case(
                 name=f"load-garbage-{name}",
-                asks=f"bytes that are no {told} are answered with 5, or 2 without a backend",
+                asks=f"errno 5 for an invalid {told}, or 2 without a backend",
                 steps=[
                     Place("garbage", [bytes(range(7, 250)) * 4]),
                     Place("builders", [At("garbage"), u32(243 * 4)]),
@@ -136,13 +136,13 @@ def cases() -> list[Case]:
             for name, told, number in (
                 ("onnx", "ONNX model", _ONNX),
                 ("tensorflow", "TensorFlow graph", _TENSORFLOW),
-                ("pytorch", "TorchScript", _PYTORCH),
+                ("pytorch", "TorchScript program", _PYTORCH),
                 ("tensorflowlite", "TFLite flatbuffer", _TENSORFLOWLITE),
             )
         ),
         Case(
             name="load-target-gpu",
-            asks="the target gpu is served, or answered with 1 where there is none",
+            asks="the target gpu works, or errno 1 without a GPU",
             steps=[
                 *model(add()),
                 Place("graph", [HANDLE]),
@@ -154,14 +154,14 @@ def cases() -> list[Case]:
             ],
         ),
         _refused_load(
-            "load-target-tpu", "the target tpu is answered with 1", [*model(add())], target=_TPU
+            "load-target-tpu", "errno 1 for the target tpu", [*model(add())], target=_TPU
         ),
         _refused_load(
-            "load-target-out-of-range", "the target 9 is answered with 1", [*model(add())], target=9
+            "load-target-out-of-range", "errno 1 for the target 9", [*model(add())], target=9
         ),
         Case(
             name="load-handles",
-            asks=f"the first graph is handle 0, the next 1, and {_MANY} are no problem",
+            asks=f"handles count from 0, for up to {_MANY} graphs",
             steps=[
                 *model(add()),
                 *(step for number in range(_MANY) for step in _numbered(number)),
@@ -169,7 +169,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="load-failed-takes-no-handle",
-            asks="a load that fails writes nothing, and the next takes the first handle",
+            asks="a failed load writes nothing, and the next gets the first handle",
             steps=[
                 *model(Model(b"no model", b""), " bad"),
                 Place("graph bad", [HANDLE]),
@@ -187,7 +187,7 @@ def cases() -> list[Case]:
 
 
 def four() -> list[Step]:
-    """Place four builders, of which an IR has two."""
+    """Place four builders, of which an IR needs two."""
     return [
         Place("xml", [add().xml]),
         Place("weights", [add().weights]),
@@ -213,7 +213,7 @@ def _refused_load(
     out: At | None = None,
     by: tuple[int, ...] = (ARGUMENT,),
 ) -> Case:
-    """Return a case of a load that is refused, writes nothing, and lets the next be handle 0."""
+    """Return a case of a rejected load that writes nothing, so that the next gets handle 0."""
     place = At("builders") if builders is None else builders
     return Case(
         name=name,
@@ -232,7 +232,7 @@ def _refused_load(
 def _other_encoding(name: str, told: str, number: int, data: bytes, expected: bytes) -> Case:
     return Case(
         name=f"load-{name}",
-        asks=f"a model in {told} is inferred, or answered with 2 where there is no backend for it",
+        asks=f"{told} works, or errno 2 without a backend for it",
         steps=[
             Place("model", [data]),
             Place("builders", [At("model"), u32(len(data))]),
@@ -259,7 +259,7 @@ def _with_builders(name: str, asks: str, parts: Sequence[bytes | At]) -> Case:
 
 
 def _unreadable(name: str, what: str, parts: Model) -> Case:
-    return _refused_load(name, f"{what}: answered with 5", [*model(parts)], by=(RUNTIME,))
+    return _refused_load(name, f"errno 5 for {what}", [*model(parts)], by=(RUNTIME,))
 
 
 def _swapped() -> Model:
@@ -275,11 +275,11 @@ def _numbered(number: int) -> list[Step]:
 
 
 def _misaligned() -> Case:
-    """Every pointer odd: the ABI's are byte addresses."""
+    """A case in which every pointer is odd: the ABI's pointers are byte addresses."""
     parts = add()
     return Case(
         name="load-misaligned",
-        asks="builders, tensor, dims, data and results at odd addresses are served",
+        asks="builders, tensor, dims, data and results may be at odd addresses",
         steps=[
             Place("xml", [parts.xml], 3),
             Place("weights", [parts.weights], 1),

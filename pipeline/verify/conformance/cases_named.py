@@ -1,4 +1,4 @@
-"""Cases of `load_by_name`: a model that the host has, found by its name alone."""
+"""Cases of `load_by_name`: a model that the host provides by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.verify.conformance.steps import (
     u32,
 )
 
-# The graph that the host is asked to offer: the model `add`.
+# The graph that the host must provide: the model `add`.
 NAME = "add"
 
 
@@ -28,7 +28,7 @@ def cases() -> list[Case]:
     return [
         Case(
             name="name-found",
-            asks="a graph that the host offers is loaded by its name",
+            asks="a graph that the host provides is loaded by name",
             graphs=[NAME],
             steps=[
                 Place("name", [NAME.encode()]),
@@ -41,7 +41,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="name-twice",
-            asks="the same name twice gives two graphs that do not disturb each other",
+            asks="loading a name twice gives two independent graphs",
             graphs=[NAME],
             steps=[
                 Place("name", [NAME.encode()]),
@@ -65,7 +65,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="name-with-config",
-            asks="a graph is loaded by its name with the config {}",
+            asks="a graph is loaded by name with the config {}",
             graphs=[NAME],
             steps=[
                 Place("name", [NAME.encode()]),
@@ -80,14 +80,14 @@ def cases() -> list[Case]:
                 *inferred(),
             ],
         ),
-        _refused("name-unknown", "a name that the host does not offer", b"nothing-of-this-name"),
+        _refused("name-unknown", "a name that the host does not provide", b"nothing-of-this-name"),
         _refused("name-not-a-path", "a path with ../ in it", b"../add/../add"),
         _refused("name-not-a-file", "the path of a file of the model", b"add/model.xml"),
-        _refused("name-with-nul", "a name with a NUL in it", b"add\0"),
-        _refused("name-empty", "a name of no bytes", b""),
+        _refused("name-with-nul", "a name with a NUL", b"add\0"),
+        _refused("name-empty", "an empty name", b""),
         Case(
             name="name-not-utf8",
-            asks="a name that is not UTF-8 is answered with 1",
+            asks="errno 1 for a name that is not UTF-8",
             graphs=[NAME],
             steps=[
                 Place("name", [b"\xff\xfe\xfd"]),
@@ -98,7 +98,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="name-out-of-bounds",
-            asks="a name that ends outside memory is answered with 1",
+            asks="errno 1 for a name that ends outside memory",
             graphs=[NAME],
             steps=[
                 Place("graph", [HANDLE]),
@@ -108,7 +108,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="name-handle-out-of-bounds",
-            asks="a pointer for the handle that ends outside memory is answered with 1",
+            asks="errno 1 for a handle pointer that ends outside memory",
             graphs=[NAME],
             steps=[
                 Place("name", [NAME.encode()]),
@@ -124,7 +124,7 @@ def cases() -> list[Case]:
 def _refused(name: str, what: str, text: bytes) -> Case:
     return Case(
         name=name,
-        asks=f"{what} is answered with 8",
+        asks=f"errno 8 for {what}",
         graphs=[NAME],
         steps=[
             Place("name", [text or b"-"]),

@@ -27,17 +27,17 @@ def cases() -> list[Case]:
     return [
         Case(
             name="compute-bad-context",
-            asks="a context that there is not is answered with 1",
+            asks="errno 1 for an unknown context",
             steps=[refused("compute", _UNKNOWN)],
         ),
         Case(
             name="compute-without-input",
-            asks="an input that was never set is answered with 1",
+            asks="errno 1 if an input was not set",
             steps=[*ready(), refused("compute", Word("context"))],
         ),
         Case(
             name="compute-one-of-two-inputs",
-            asks="one input of two that was never set is answered with 1",
+            asks="errno 1 if one of two inputs was not set",
             steps=[
                 *ready(subtract()),
                 *tensor(),
@@ -47,12 +47,12 @@ def cases() -> list[Case]:
         ),
         Case(
             name="output-before-compute",
-            asks="an output before compute is answered with 5, and nothing is written",
+            asks="errno 5 for an output before compute, and nothing is written",
             steps=[*ready(), *tensor(), set_input(), *_nothing(by=RUNTIME)],
         ),
         Case(
             name="output-after-new-input",
-            asks="an output after a new input and no compute is answered with 5",
+            asks="errno 5 for an output after a new input without compute",
             steps=[
                 *ready(),
                 *tensor(),
@@ -64,45 +64,45 @@ def cases() -> list[Case]:
                 *_nothing(by=RUNTIME),
             ],
         ),
-        _computed("output-bad-context", "a context that there is not", context=_UNKNOWN),
-        _computed("output-index", "an output that the model does not have", index=3),
+        _computed("output-bad-context", "an unknown context", context=_UNKNOWN),
+        _computed("output-index", "an output index that the model does not have", index=3),
         _computed(
             "output-buffer-out-of-bounds", "a buffer that ends outside memory", buffer=At(END, -8)
         ),
-        _computed(
-            "output-buffer-past-4-gib", "a buffer whose end is past 4 GiB", buffer=0xFFFFFFF8
-        ),
+        _computed("output-buffer-past-4-gib", "a buffer that ends past 4 GiB", buffer=0xFFFFFFF8),
         _computed(
             "output-buffer-huge",
-            "a buffer that begins in memory and is said to end far outside",
+            "a buffer that starts in memory and ends far outside",
             size=0xFFFFFFF0,
         ),
         _computed(
-            "output-written-out-of-bounds", "a bytes_written outside memory", written=At(END, -2)
+            "output-written-out-of-bounds",
+            "a bytes_written pointer outside memory",
+            written=At(END, -2),
         ),
         Case(
             name="output-small-buffer",
-            asks="a buffer that is too small is answered with 7 and what is needed, and left alone",
+            asks="errno 7 and the needed size for a small buffer, which is left unchanged",
             steps=[*_ready_to_read(), *_too_small(8)],
         ),
         Case(
             name="output-size-query",
-            asks="a buffer of no bytes is answered with 7 and what is needed",
+            asks="errno 7 and the needed size for an empty buffer",
             steps=[*_ready_to_read(), *_too_small(0)],
         ),
         Case(
             name="output-larger-buffer",
-            asks="a larger buffer gets the output, and its rest is left alone",
+            asks="a larger buffer gets the output, and its rest is left unchanged",
             steps=[*_ready_to_read(), *output(Y, room=64)],
         ),
         Case(
             name="output-twice",
-            asks="an output that is read twice is the same twice",
+            asks="reading an output twice gives the same bytes",
             steps=[*_ready_to_read(), *output(Y), *output(Y, label=" again")],
         ),
         Case(
             name="output-several",
-            asks="each of two outputs comes by its index, in its own type",
+            asks="two outputs are returned by index, in their own types",
             steps=[
                 *ready(two_outputs()),
                 *tensor(),
@@ -114,7 +114,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="output-reread",
-            asks="a second inference on one context gives its own output",
+            asks="a second inference in a context returns its own output",
             steps=[
                 *_ready_to_read(),
                 *output(Y),
@@ -131,7 +131,7 @@ def cases() -> list[Case]:
 def _typed(element: str) -> Case:
     return Case(
         name=f"type-{element}",
-        asks=f"inputs and outputs of {element} are served, to the byte",
+        asks=f"inputs and outputs of {element} are exact",
         steps=[
             *ready(add(element)),
             *tensor(data=numbers(element, 10, 20, 30, 40), element=element),
@@ -156,10 +156,10 @@ def _computed(
     size: int = 16,
     written: At | None = None,
 ) -> Case:
-    """Return a case of a get_output that is refused, after which a good one is served."""
+    """Return a case of a rejected get_output, followed by a valid one."""
     return Case(
         name=name,
-        asks=f"{what}: answered with 1, and nothing is written",
+        asks=f"errno 1 for {what}, and nothing is written",
         steps=[
             *_ready_to_read(),
             Place("y bad", [UNTOUCHED * 32]),

@@ -1,4 +1,4 @@
-"""Cases of handles' ends and of the process: instances, the extensions, streams and exit codes."""
+"""Cases of handle release and of the process: instances, extensions, streams and exit codes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="unload-twice",
-            asks="a graph that was unloaded is answered with 1 when it is unloaded again",
+            asks="errno 1 for unloading a graph again",
             steps=[
                 *loaded(),
                 served("unload", Word("graph")),
@@ -55,7 +55,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="unload-ends-contexts",
-            asks="a context of a graph that was unloaded is answered with 1",
+            asks="errno 1 for a context of an unloaded graph",
             steps=[
                 *ready(),
                 *tensor(),
@@ -69,7 +69,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="unload-handle-not-reused",
-            asks="the handle of a graph that was unloaded is not given out again",
+            asks="the handle of an unloaded graph is not reused",
             steps=[
                 *loaded(),
                 served("unload", Word("graph")),
@@ -82,7 +82,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="finalize-twice",
-            asks="a context that was finalized is answered with 1 from then on",
+            asks="errno 1 for a finalized context",
             steps=[
                 *ready(),
                 *tensor(),
@@ -97,7 +97,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="single-unsupported",
-            asks="outputs in pieces, which this model does not have, are answered with 6",
+            asks="errno 6 for streamed outputs, which this model does not have",
             steps=[
                 *ready(),
                 *tensor(),
@@ -116,14 +116,14 @@ def cases() -> list[Case]:
         ),
         Case(
             name="memory-not-exported",
-            asks="a guest that exports no memory is refused or answered with 3",
+            asks="a guest that exports no memory is rejected, or gets errno 3",
             memory=False,
             steps=[Call("init_execution_context", (0, 0), (3,), unsafe=(0,))],
             ending=Ending(stdout=""),
         ),
         Case(
             name="streams",
-            asks="what the guest prints and its exit code are passed on",
+            asks="the guest's output and exit code are passed on",
             steps=[
                 *ready(),
                 *tensor(),

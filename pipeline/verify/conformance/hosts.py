@@ -1,4 +1,4 @@
-"""The hosts that the suite can be put to: this project's, those it knows, and any command."""
+"""The hosts to test: this project's, known runtimes, and any command."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _VERSION_SECONDS = 30.0
 class ConformanceHost:
     """A host: its name, its version, and the command that runs a guest.
 
-    In the command ``{wasm}`` stands for the guest's file and ``{dir}`` for the folder that holds
-    a folder for each named graph.
+    In the command, ``{wasm}`` is replaced by the guest's file, and ``{dir}`` by the folder with a
+    subfolder for each named graph.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ConformanceHost:
 
 
 def this_host() -> ConformanceHost:
-    """Return the embedded host, by its command line."""
+    """Return the embedded host, run by its command line."""
     from importlib.metadata import version
 
     command = [sys.executable, "-P", "-m", "pipeline.cli.main", "run"]
@@ -59,9 +59,9 @@ def this_host() -> ConformanceHost:
 
 
 def named_host(text: str, tools: Path) -> ConformanceHost:
-    """Return a known host, or the one that a command with ``{wasm}`` in it runs.
+    """Return a known host, or the host of a command that contains ``{wasm}``.
 
-    ``tools`` is a folder that exists, and may take programs. Raises PipelineError (USAGE,
+    ``tools`` is an existing folder where programs may be installed. Raises PipelineError (USAGE,
     TOOLCHAIN).
     """
     if text == "wasmtime":
@@ -100,14 +100,14 @@ def _found(name: str, program: str, arguments: Sequence[str], folder: Path) -> C
             Code.TOOLCHAIN,
             f"{name} is not installed.",
             where=f"--host {program}",
-            expected=f"{program} on the PATH, built with its wasi-nn",
-            hint="Or give the whole command, with {wasm} and {dir} in it.",
+            expected=f"{program} on the PATH, built with wasi-nn",
+            hint="Or give the full command, with {wasm} and {dir}.",
         )
     return ConformanceHost(name, _version(path, folder), (path, *arguments), dict(os.environ))
 
 
 def _version(program: str, folder: Path) -> str:
-    """Return the last word with a digit of what ``--version`` prints first."""
+    """Return the first version-like word that ``--version`` prints."""
     try:
         finished = run_process([program, "--version"], seconds=_VERSION_SECONDS, cwd=folder)
     except PipelineError:
@@ -120,8 +120,8 @@ def _version(program: str, folder: Path) -> str:
 def _no_command(text: str, found: str) -> PipelineError:
     return PipelineError(
         Code.USAGE,
-        "This is no host.",
+        "Invalid --host.",
         where=f"--host {text}",
-        expected=f"{', '.join(KNOWN)}, or a command with {{wasm}} in it",
+        expected=f"{', '.join(KNOWN)}, or a command with {{wasm}}",
         found=found,
     )

@@ -1,4 +1,4 @@
-"""What a guest's end on a host says of the host."""
+"""Judge a host by how its guest ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pipeline.errors import printable
 from pipeline.verify.conformance.case import Case, Verdict
 from pipeline.verify.peer_process import PeerRun
 
-# What a shell or a runtime says in place of a signal, and what a panic, an exception that nobody
-# caught, or a sanitizer leaves behind.
+# Exit codes that report a signal, and messages of a panic, an uncaught exception, or a sanitizer.
 _SIGNAL_CODES = {132, 135, 136, 139}
 _WINDOWS_FAULT = 0xC0000000
-# What Rust appends to an error, which is not its last cause.
+# Rust appends this to an error; it is not its cause.
 _BACKTRACE = "Stack backtrace:"
 _CRASH = re.compile(
     r"(?:panicked at|Segmentation fault|core dumped|terminate called|AddressSanitizer"
@@ -22,7 +21,7 @@ _SHOWN = 160
 
 
 def judge(case: Case, run: PeerRun | None) -> tuple[Verdict, str]:
-    """Return the verdict on how a guest ended, None where it was ended, and what was found."""
+    """Return the verdict on a run, None for one that timed out, and what was found."""
     if run is None:
         return Verdict.UNSAFE, "the host hangs"
     crash = _crash(run)
@@ -35,13 +34,9 @@ def judge(case: Case, run: PeerRun | None) -> tuple[Verdict, str]:
         if told:
             return verdict, _shown(told[0])
     if not case.memory:
-        # Such a guest cannot print: 1 is its own word that it was answered with another errno.
+        # Such a guest cannot print: it exits with 1 after any other errno.
         answered = run.exit_code == 1 and not run.stderr.strip()
-        return (
-            (Verdict.UNSAFE, "the call was not answered with 3")
-            if answered
-            else (Verdict.CONFORMS, "")
-        )
+        return (Verdict.UNSAFE, "the call did not return 3") if answered else (Verdict.CONFORMS, "")
     ending = case.ending
     if run.exit_code == ending.exit_code:
         missing = [
@@ -54,7 +49,7 @@ def judge(case: Case, run: PeerRun | None) -> tuple[Verdict, str]:
         ]
         if not missing:
             return Verdict.CONFORMS, ""
-        return Verdict.DIFFERS, f"{missing[0]} does not hold what the guest printed"
+        return Verdict.DIFFERS, f"{missing[0]} lacks the guest's output"
     if ending.exit_code and ending.stdout in run.stdout:
         return Verdict.DIFFERS, f"exit code {run.exit_code}, expected {ending.exit_code}"
     return Verdict.DIFFERS, f"the host ends the guest: {_last(run)}"

@@ -1,4 +1,4 @@
-"""The suite as files: what a runtime's own tests can run without this project."""
+"""The suite as files, for a runtime's own tests without this project."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipeline.verify.conformance.assemble import assemble
 from pipeline.verify.conformance.case import Case
 from pipeline.verify.conformance.models import add
 
-# Raised whenever a case asks something else, so that results can be compared.
+# Increased whenever a case changes, so that results can be compared.
 VERSION = 2
 
 _MODELS, _CASES = "models", "cases"
 
 
 def write_kit(folder: Path, cases: Sequence[Case]) -> None:
-    """Write the guests, the models, the expectations and how to use them; the folder is new.
+    """Write the guests, models, expectations and instructions to a new folder.
 
     The bytes are the same on every machine.
     """
@@ -53,7 +53,7 @@ def guest_of(folder: Path, case: Case) -> Path:
 
 
 def models_of(folder: Path) -> Path:
-    """Return the folder that holds the folders of a kit's named graphs."""
+    """Return the folder with the folders of a kit's named graphs."""
     return folder / _MODELS
 
 
@@ -74,40 +74,40 @@ def _expectation(case: Case, digest: str) -> Mapping[str, Any]:
 _README = """\
 # wasi-nn conformance kit
 
-Each `cases/NAME.wasm` is a WASI command that asks a wasi-nn host one question and judges the
-answer itself. It needs `wasi_ephemeral_nn`, and `fd_write` and `proc_exit` of WASI preview 1; no
-folder, argument or environment. `cases/NAME.wat` is the same as text. The models are inside the
-guests; those whose names begin with `name-` load the graph `add` by its name, which the host is to
-offer from `models/add`.
+Each `cases/NAME.wasm` is a WASI command that tests one behaviour of a wasi-nn host and checks the
+result itself. It imports `wasi_ephemeral_nn`, and `fd_write` and `proc_exit` of WASI preview 1, and
+needs no folder, argument or environment. `cases/NAME.wat` is the same as text. The models are
+embedded in the guests; cases whose names start with `name-` load the graph `add` by name, which the
+host must provide from `models/add`.
 
 ## What a guest prints
 
-A line `ok`, or a line for each answer that is not the expected one, and then `end`:
+A line `ok`, or a line for each unexpected result and then `end`:
 
-- `unsafe: …`: stale or foreign bytes, a write where none may be, memory of the guest aliased, or
-  success for what cannot be right;
-- `differs: …`: another errno than the expected one.
+- `unsafe: …`: stale or foreign bytes, an illegal write, aliased memory of the guest, or success for
+  an invalid call;
+- `differs: …`: another errno than expected.
 
-A host that crashes, panics or hangs is unsafe. One that ends the guest with a trap differs.
-`memory-not-exported` cannot print: it conforms when the host refuses it, or it ends with exit code
-0. `streams` and `exit-200` conform when the exit code and what is printed are those of
-`expectations.json`, which lists all cases with the sentence that each asks and its digest.
+A host that crashes, panics or hangs is unsafe. One that traps the guest differs.
+`memory-not-exported` cannot print: it conforms if the host rejects it, or if it exits with code 0.
+`streams` and `exit-200` conform if exit code and output are those of `expectations.json`, which
+lists all cases with a description and a digest.
 
 ## Running it
 
     ./conformance.sh COMMAND...
 
-runs `COMMAND... cases/NAME.wasm` for each case, with a limit of 60 seconds, prints a line for each,
-and ends with 1 when one does not conform. For example, with OpenVINO on the library path:
+runs `COMMAND... cases/NAME.wasm` for each case, with a time limit of 60 seconds, prints a line for
+each, and exits with 1 if a case does not conform. For example, with OpenVINO on the library path:
 
     ./conformance.sh wasmtime run -S nn -S nn-graph=openvino::models/add
 """
 
 _SCRIPT = """\
 #!/bin/sh
-# Runs each case on a host: ./conformance.sh COMMAND...
+# Run each case on a host: ./conformance.sh COMMAND...
 if [ $# -eq 0 ]; then
-  echo "usage: $0 COMMAND...   (cases/NAME.wasm is added to it)" >&2
+  echo "usage: $0 COMMAND...   (cases/NAME.wasm is appended)" >&2
   exit 2
 fi
 folder=$(dirname "$0")
@@ -132,7 +132,7 @@ for wasm in cases/*.wasm; do
   elif grep -q '^unsafe: ' "$printed"; then verdict=$(grep -m1 '^unsafe: ' "$printed")
   elif grep -q '^differs: ' "$printed"; then verdict=$(grep -m1 '^differs: ' "$printed")
   elif [ "$name" = memory-not-exported ]; then
-    if [ $code -eq 1 ] && ! [ -s "$complained" ]; then verdict="unsafe: not answered with 3"
+    if [ $code -eq 1 ] && ! [ -s "$complained" ]; then verdict="unsafe: the call did not return 3"
     else verdict=conforms
     fi
   elif [ $code -eq $wanted ] && { [ -z "$line" ] || grep -qx "$line" "$printed"; }; then

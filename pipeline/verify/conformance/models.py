@@ -1,7 +1,7 @@
-"""The models of the suite: OpenVINO IR of some hundred bytes each, made here.
+"""The models of the suite: OpenVINO IRs of some hundred bytes each, generated here.
 
-Each adds 1, 2, 3 and 4 to four numbers or does about as little, so that every output is exact in
-every type and on every machine, and no wrong input goes unnoticed.
+Each adds 1, 2, 3 and 4 to four numbers or does something similar, so that outputs are exact in
+every type on every machine, and any wrong input changes them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-# wasi-nn's number of each type of the 2023 ABI, and how Python's struct writes it.
+# The number of each type in wasi-nn's 2023 ABI, and its format in Python's struct.
 TYPES: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
         "f16": (0, "e"),
@@ -38,7 +38,7 @@ _TFLITE = (
 
 @dataclass(frozen=True)
 class Model:
-    """An IR: its text and its weights."""
+    """An IR: its xml and its weights."""
 
     xml: bytes
     weights: bytes
@@ -77,7 +77,7 @@ def subtract() -> Model:
 
 
 def two_outputs() -> Model:
-    """Return the outputs x + [1, 2, 3, 4] of f32 and that as i32, both 1x4."""
+    """Return x + [1, 2, 3, 4] as two outputs of f32 and i32, both 1x4."""
     weights = numbers("f32", *_ADDED)
     layers = [
         _parameter(0, "x", "f32", (1, 4)),
@@ -98,7 +98,7 @@ def two_outputs() -> Model:
 
 
 def dynamic() -> Model:
-    """Return y = x + 1 for x of f32 with one axis of any size."""
+    """Return y = x + 1 for an f32 x with one dynamic axis."""
     weights = numbers("f32", 1)
     layers = [
         _parameter(0, "x", "f32", (-1,)),
@@ -110,7 +110,7 @@ def dynamic() -> Model:
 
 
 def onnx() -> bytes:
-    """Return the model of `add` as ONNX, opset 13 (onnx.proto's fields by their numbers)."""
+    """Return the model of `add` as ONNX, opset 13 (fields by their numbers in onnx.proto)."""
     weights = _field(1, 1) + _field(1, 4) + _field(2, 1) + _field(8, b"w")
     weights += _field(9, numbers("f32", *_ADDED))
     node = _field(1, b"x") + _field(1, b"w") + _field(2, b"y") + _field(4, b"Add")
@@ -120,7 +120,7 @@ def onnx() -> bytes:
 
 
 def tensorflow() -> bytes:
-    """Return y = x * x of 1x4 f32 as a frozen TensorFlow graph (graph.proto's fields)."""
+    """Return y = x * x of 1x4 f32 as a frozen TensorFlow graph (fields by graph.proto)."""
     kind = _field(6, 1)
     shape = _field(7, b"".join(_field(2, _field(1, size)) for size in (1, 4)))
     x = _field(1, b"x") + _field(2, b"Placeholder")
@@ -134,9 +134,9 @@ def _attribute(key: bytes, value: bytes) -> bytes:
 
 
 def tflite() -> bytes:
-    """Return y = relu(x) of 1x4 f32 as a TFLite flatbuffer, written out.
+    """Return y = relu(x) of 1x4 f32 as a TFLite flatbuffer.
 
-    Its offsets cannot be told from its fields, so it is the bytes; a test builds the same.
+    Stored as bytes, since its offsets are hard to derive from its fields; a test rebuilds it.
     """
     return bytes.fromhex(_TFLITE)
 
@@ -147,7 +147,7 @@ def _value_info(name: bytes) -> bytes:
 
 
 def _field(number: int, value: int | bytes) -> bytes:
-    """Return a field as protobuf writes it; every number here is below 128."""
+    """Return a protobuf field; all numbers here are below 128."""
     if isinstance(value, int):
         return bytes([number << 3, value])
     length = len(value)

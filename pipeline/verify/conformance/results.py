@@ -1,4 +1,4 @@
-"""The results of the suite as people and programs read them."""
+"""Format the suite's results as text, JSON, JUnit XML and Markdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def line(result: Result) -> str:
 
 
 def summary(results: HostResults) -> str:
-    """Return how many cases have each verdict."""
+    """Return the number of cases with each verdict."""
     counts = ", ".join(f"{results.count(verdict)} {_counted(verdict)}" for verdict in Verdict)
     return f"{_title(results)}: {counts}, of {len(results.results)}"
 
@@ -50,7 +50,7 @@ def as_json(columns: Sequence[HostResults], date: str) -> Mapping[str, Any]:
 
 
 def as_junit(columns: Sequence[HostResults], allowed: Sequence[Verdict]) -> str:
-    """Return the results as JUnit XML: a suite for each host, a failure for what is not allowed."""
+    """Return JUnit XML: a suite for each host, a failure for each verdict that is not allowed."""
     root = ElementTree.Element("testsuites", name="wasi-nn conformance")
     for column in columns:
         failed = [result for result in column.results if result.verdict not in allowed]
@@ -80,12 +80,14 @@ def as_junit(columns: Sequence[HostResults], allowed: Sequence[Verdict]) -> str:
 
 
 def as_matrix(columns: Sequence[HostResults], date: str) -> str:
-    """Return the hosts side by side in Markdown, with what was found below."""
+    """Return a Markdown table of the hosts, followed by the findings."""
     titles = [_title(column) for column in columns]
     lines = [
-        f"Suite {VERSION}, run on {date}: ● conforms; differs: another answer, or the guest's end,",
-        "where nothing is at risk; **unsafe**: a crash or hang of the host, bytes that are not the",
-        "guest's, or success for what cannot be right.",
+        f"Suite {VERSION}, run on {date}: ● conforms; differs: another result than expected, or "
+        "the",
+        "guest trapped, without risk; **unsafe**: the host crashed or hung, returned bytes that "
+        "are not",
+        "the guest's, or reported success for an invalid call.",
         "",
         f"| case | {' | '.join(titles)} |",
         f"|---|{'---|' * len(titles)}",
@@ -103,7 +105,7 @@ def as_matrix(columns: Sequence[HostResults], date: str) -> str:
         told = [result for result in column.results if result.verdict is not Verdict.CONFORMS]
         if not told:
             continue
-        lines += ["", f"## {title}", "", "| case | asked | found |", "|---|---|---|"]
+        lines += ["", f"## {title}", "", "| case | expected | found |", "|---|---|---|"]
         lines += [
             f"| {result.case.name} | {_cell(result.case.asks)} | {_cell(result.found)} |"
             for result in told

@@ -1,4 +1,4 @@
-"""The steps that many cases share: a model loaded, a tensor set, an output read."""
+"""Steps that many cases share: load a model, set a tensor, read an output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.verify.conformance.models import TYPES, Model, add, numbers
 SUCCESS, ARGUMENT, ENCODING, RUNTIME, UNSUPPORTED, TOO_LARGE, NOT_FOUND = 0, 1, 2, 5, 6, 7, 8
 OPENVINO, CPU = 0, 0
 
-# What no host wrote.
+# A pattern that no host writes.
 UNTOUCHED = b"\xaa"
 HANDLE = UNTOUCHED * 4
 
@@ -20,17 +20,17 @@ Y = numbers("f32", 11, 22, 33, 44)
 
 
 def u32(*values: int) -> bytes:
-    """Return u32s as they lie in memory; a negative one wraps."""
+    """Return u32s as little-endian bytes; negative numbers wrap."""
     return struct.pack(f"<{len(values)}I", *(value & 0xFFFFFFFF for value in values))
 
 
 def refused(function: str, *arguments: int | At | Word, by: Sequence[int] = (ARGUMENT,)) -> Call:
-    """Return a call that must be answered with one of these errnos; 0 cannot be right."""
+    """Return a call that must return one of these errnos; 0 is unsafe."""
     return Call(function, arguments, tuple(by), unsafe=(SUCCESS,))
 
 
 def served(function: str, *arguments: int | At | Word) -> Call:
-    """Return a call that must succeed, or the case has no more to ask."""
+    """Return a call that must succeed, or the case ends."""
     return Call(function, arguments, (SUCCESS,), needed=True)
 
 
@@ -50,7 +50,7 @@ def model(parts: Model, label: str = "") -> list[Step]:
 
 
 def loaded(parts: Model | None = None, label: str = "") -> list[Step]:
-    """Load an IR, of `add` without one; its handle lies at ``graph``."""
+    """Load an IR (default: `add`); its handle is placed at ``graph``."""
     return [
         *model(parts or add(), label),
         Place(f"graph{label}", [HANDLE]),
@@ -64,12 +64,12 @@ def load(label: str = "") -> Call:
 
 
 def ready(parts: Model | None = None, label: str = "") -> list[Step]:
-    """Load an IR and make a context of it; its handle lies at ``context``."""
+    """Load an IR and create a context; its handle is placed at ``context``."""
     return [*loaded(parts, label), *context(label)]
 
 
 def context(label: str = "", graph: str | None = None) -> list[Step]:
-    """Make a context of the graph at ``graph``; its handle lies at ``context``."""
+    """Create a context of the graph at ``graph``; its handle is placed at ``context``."""
     return [
         Place(f"context{label}", [HANDLE]),
         served(
@@ -107,7 +107,7 @@ def record(
     padding: bytes = b"\0\0\0",
     past: int = 0,
 ) -> Place:
-    """Place the 20 bytes of a tensor whose dims and data lie at ``<label> dims`` and so on."""
+    """Place the 20-byte struct of a tensor; its dims and data are placed as by ``tensor``."""
     return Place(
         label,
         [
@@ -119,19 +119,19 @@ def record(
 
 
 def set_input(index: int = 0, label: str = "x", context: str = "") -> Call:
-    """Set an input to a tensor that was placed."""
+    """Set an input to a placed tensor."""
     return served("set_input", Word(f"context{context}"), index, At(label))
 
 
 def compute(context: str = "") -> Call:
-    """Compute."""
+    """Run inference."""
     return served("compute", Word(f"context{context}"))
 
 
 def output(
     expected: bytes, index: int = 0, *, room: int | None = None, label: str = "", context: str = ""
 ) -> list[Step]:
-    """Read an output into ``room`` bytes and look at all that was written."""
+    """Read an output into a buffer of ``room`` bytes and check everything that was written."""
     size = len(expected) if room is None else room
     tail = size - len(expected)
     return [

@@ -1,4 +1,4 @@
-"""The suite put to a host: every case in a process of its own."""
+"""Run the suite on a host, each case in its own process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.verify.peer_process import run_peer
 
 @dataclass(frozen=True)
 class Result:
-    """What a case says of a host; ``found`` is empty where it conforms. Seconds of wall time."""
+    """Result of a case on a host; ``found`` is empty if it conforms. ``seconds`` is wall time."""
 
     case: Case
     verdict: Verdict
@@ -29,13 +29,13 @@ class Result:
 
 @dataclass(frozen=True)
 class HostResults:
-    """What all cases say of a host, in their order."""
+    """Results of all cases on a host, in their order."""
 
     host: ConformanceHost
     results: tuple[Result, ...]
 
     def count(self, verdict: Verdict) -> int:
-        """Return how many cases have this verdict."""
+        """Return the number of cases with this verdict."""
         return sum(result.verdict is verdict for result in self.results)
 
 
@@ -48,10 +48,10 @@ def run_suite(
     jobs: int | None = None,
     each: Callable[[Result], None] = lambda _: None,
 ) -> HostResults:
-    """Put the cases of a written kit to a host, ``jobs`` at a time; ``seconds`` limits each.
+    """Run the cases of a written kit on a host, ``jobs`` in parallel, with ``seconds`` for each.
 
-    ``each`` is told the results in the order of the cases, as they come. Raises PipelineError
-    (TOOLCHAIN) when the host cannot be started.
+    ``each`` receives the results in the order of the cases. Raises PipelineError (TOOLCHAIN) if the
+    host cannot be started.
     """
     results = []
     for result in _results(host, cases, kit, seconds, jobs or os.cpu_count() or 1):

@@ -36,7 +36,7 @@ def test_success_for_what_cannot_be_right_is_unsafe(
 ) -> None:
     case = next(case for case in CASES if case.name == "output-before-compute")
     break_host(faults()[case.name])
-    assert ask(case) == (Verdict.UNSAFE, "get_output answered 0, expected 5")
+    assert ask(case) == (Verdict.UNSAFE, "get_output returned 0, expected 5")
 
 
 def test_another_errno_differs(ask: Ask, break_host: Callable[[Fault], None]) -> None:
@@ -47,7 +47,7 @@ def test_another_errno_differs(ask: Ask, break_host: Callable[[Fault], None]) ->
         return 5 if errno == 1 else int(errno)
 
     break_host(answers_5)
-    assert ask(case) == (Verdict.DIFFERS, "set_input answered 5, expected 1")
+    assert ask(case) == (Verdict.DIFFERS, "set_input returned 5, expected 1")
 
 
 def test_names_are_unique_and_each_case_asks_something() -> None:

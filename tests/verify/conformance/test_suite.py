@@ -178,11 +178,11 @@ def test_hosts_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--host", "nothing"], "a command with {wasm} in it"),
+        (["--host", "nothing"], "a command with {wasm}"),
         (["--host", "'open {wasm}"], "No closing quotation"),
         (["--host", "/no/such/program {wasm}", "--case", "load-infer"], "cannot be started"),
-        (["--case", "load-nothing"], "no such case"),
-        (["--jobs", "0"], "more than 0"),
+        (["--case", "load-nothing"], "No such case"),
+        (["--jobs", "0"], "greater than 0"),
     ],
 )
 def test_what_a_user_may_mistype_is_one_clear_error(

@@ -1,5 +1,5 @@
 "use strict";
-// The page is whole without this; it adds a filter, and buttons that copy digests.
+// The page works without this script, which adds a filter, and buttons to copy digests.
 (() => {
   const spoken = document.getElementById("spoken");
 
@@ -29,7 +29,7 @@
     }
   };
 
-  // Only once they can be seen: a page of many fixtures has thousands.
+  // Add buttons only when visible: a page of many fixtures has thousands.
   document.addEventListener("toggle", (event) => {
     if (!event.target.open) return;
     for (const code of event.target.querySelectorAll(".digest")) {
