@@ -202,7 +202,7 @@ class FixtureSteps:
             name=f"verify:{self._name}.{case}",
             title="sandbox = native, agrees with the source framework, gives what is expected",
             recipe=verify,
-            version=3,
+            version=4,
             inputs=inputs,
             outputs={"evidence/": self._folder / "evidence" / case},
             parameters={

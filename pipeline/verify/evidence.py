@@ -9,20 +9,29 @@ from pipeline.verify.tolerance import Tolerance
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """Agreement with an independent executor of the source model, output by output."""
+    """Agreement with an independent executor of the source model, output by output.
+
+    The executor answered the case again with its input moved by rounding, ``draws`` times. An
+    element is to be within ``factor`` times what its outputs moved by, and ``ulps`` units in the
+    last place; ``tolerance`` is what widens that.
+    """
 
     executor: str
     version: str
+    factor: float
+    ulps: int
+    draws: int
     tolerance: Tolerance
     outputs: dict[str, Difference]
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the largest values of the judged output."""
+    """One of the largest values of the judged output, and how far it may be off."""
 
     index: int
     label: str
     value: float
+    bound: float = 0.0
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
