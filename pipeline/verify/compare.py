@@ -19,35 +19,40 @@ _F16_PLACE = 2.0**-10
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """The distance of two arrays, and the bound that it was held against.
-
-    ``agrees`` says that no element is farther than its bound. ``max_absolute``, ``max_relative``
-    and ``cosine`` are over all elements; ``distance``, ``floor`` and ``bound`` are those of the
-    element where ``margin``, the distance divided by the bound, is greatest. ``noise`` is the
-    greatest noise floor of all elements. ``outside`` counts the elements beyond their bound, and
-    ``place`` is where they all are, if that is one element or one channel. ``ties`` counts whole
-    numbers that differ, where the framework itself gives one or the other. ``kernels`` is what
-    int8 kernels of this processor lose at most, if there are any. ``top_five`` is how many of the
-    five largest elements are the same; of fewer elements, how many of all. ``note`` says why they
-    cannot be compared, if so.
-    """
+    """The distance of an output from the source framework's, and the bound it was held against."""
 
     agrees: bool
+    """Whether no element is farther than its bound."""
     max_absolute: float = 0.0
+    """The largest distance of all elements."""
     max_relative: float = 0.0
+    """The largest distance as a share of the framework's value."""
     cosine: float = 1.0
+    """The cosine of the two outputs."""
     top_five: int = 0
+    """How many of the five largest elements are the same; of fewer elements, how many of all."""
     distance: float = 0.0
+    """The distance of the element that is nearest to its bound, or farthest beyond."""
     floor: float = 0.0
+    """The noise floor of that element."""
     bound: float = 0.0
+    """The bound of that element; 0 for whole numbers, which must be equal."""
     margin: float = 0.0
+    """Its distance divided by its bound: what agrees has 1 at most."""
     noise: float = 0.0
+    """The greatest noise floor of all elements."""
     elements: int = 0
+    """How many elements there are."""
     outside: int = 0
+    """How many elements are beyond their bound."""
     place: str = ""
+    """Where those are, if that is one element or one channel."""
     ties: int = 0
+    """How many whole numbers differ where two scores tie within the noise floor."""
     kernels: float | None = None
+    """What int8 kernels of this processor lose at most, where there are any."""
     note: str = ""
+    """Why the outputs cannot be compared, or what else is wrong."""
 
 
 def compare(

@@ -219,6 +219,11 @@ def _found(difference: Difference) -> str:
     if difference.note:
         return difference.note
     place = f" at {difference.place}" if difference.place else ""
+    if not difference.bound:
+        return (
+            f"{difference.outside} of {difference.elements} differ{place}, by up to "
+            f"{difference.max_absolute:.0f}"
+        )
     return (
         f"{difference.outside} of {difference.elements} elements beyond{place}; a distance of "
         f"{difference.distance:.3g}, {difference.margin:.3g} × the bound; cosine "

@@ -25,16 +25,19 @@ _SPREAD = 1000.0
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
     """What widens the measured bound: ``absolute + share × scale + relative × |b|``.
 
-    ``share`` is of the output's scale. ``cosine`` is that of the whole output, asked of those that
-    are not within the measured bound. All are 0 where f32 weights leave nothing but noise.
-    ``reason`` says why the config allows more.
+    All are 0 where f32 weights leave nothing but noise.
     """
 
     absolute: float = 0.0
+    """What every element may be off."""
     share: float = 0.0
+    """What every element may be off as a share of the output's scale."""
     relative: float = 0.0
+    """What every element may be off as a share of itself."""
     cosine: float = 0.0
+    """The least cosine of an output that is not within the measured bound."""
     reason: str = ""
+    """Why the config allows more than noise and precision explain."""
 
 
 # What weights of 11 and 8 significant bits lose; seen on the fixtures: f16 0.05, int8 0.13.
@@ -65,22 +68,26 @@ def tolerance(golden: Golden, precision: str) -> Tolerance:
 
 
 def scale_of(values: Any) -> Any:
-    """Return the scale that each element of an output is computed at, from its float64 values.
+    """Return the scale of each element of an output, from its float64 values.
 
-    The largest value, but of an output with a few that are beyond all others (masks of -1e9) a
-    thousand medians. The kernels of functions that end at 1, such as sigmoid and softmax, are right
-    within units of 1, so a smaller output has the scale 1, as long as that is no more than a
-    thousand times its own.
+    That is the largest value; of an output with a few that are beyond all others (masks of -1e9) it
+    is a thousand medians, or the element itself.
     """
     import numpy
 
     sizes = numpy.abs(values)
-    largest = float(sizes.max(initial=0.0))
     nonzero = sizes[sizes > 0]
-    usual = min(largest, _SPREAD * float(numpy.median(nonzero))) if nonzero.size else 0.0
-    return numpy.maximum(sizes, max(usual, min(1.0, _SPREAD * largest)))
+    usual = _SPREAD * float(numpy.median(nonzero)) if nonzero.size else 0.0
+    return numpy.maximum(sizes, min(float(sizes.max(initial=0.0)), usual))
 
 
 def last_places(values: Any, count: float = ULPS) -> Any:
-    """Return ``count`` units in the last place of float32 at the scale of each element."""
-    return count * _ULP * scale_of(values)
+    """Return ``count`` units in the last place of float32 at the scale of each element.
+
+    The kernels of functions that end at 1, such as sigmoid and softmax, are right within units of
+    1: a smaller output has the last place of 1, or of a thousand times its scale.
+    """
+    import numpy
+
+    scale = scale_of(values)
+    return count * _ULP * numpy.maximum(scale, numpy.minimum(1.0, _SPREAD * scale))
