@@ -1,6 +1,6 @@
 """The tables of manifest.json, for writing, validation and the JSON Schema.
 
-Keys that are not here are informative: how a tensor was made, the golden check's tolerance.
+Keys that are not here are informative, such as how a tensor was made.
 `manifest_schema` generates the published JSON Schema from these tables.
 """
 
@@ -108,6 +108,29 @@ class StatedGuest(msgspec.Struct, frozen=True):
     """Linear memory limit."""
 
 
+class StatedGolden(msgspec.Struct, frozen=True):
+    """The reference that outputs are compared with; measurements of a case are in its evidence."""
+
+    executor: str
+    """Runtime that runs the source model."""
+    factor: float | None = None
+    """Allowed distance in multiples of the noise floor, plus a few units in the last place."""
+    absolute: float | None = None
+    """Absolute tolerance that the config adds to the measured bound."""
+    relative: float | None = None
+    """Relative tolerance that the config adds to the measured bound."""
+    cosine: float | None = None
+    """Minimum cosine similarity of an output."""
+    reason: str | None = None
+    """Why the config allows more than the measured bound."""
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    """Files that the executor loads, if other than the model's; each with its source."""
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    """Input names in those files, where they differ."""
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    """Output names in those files, where they differ."""
+
+
 class StatedToolchain(msgspec.Struct, frozen=True):
     """A locked environment used by the build."""
 
@@ -149,8 +172,8 @@ class Stated(msgspec.Struct, frozen=True):
     """The guest."""
     expect: dict[str, dict[str, Any]]
     """Expected output of each case."""
-    golden: dict[str, Any]
-    """Executor that the outputs are compared with, and the tolerance."""
+    golden: StatedGolden
+    """Reference executor and tolerance."""
     description: str = ""
     """Description of the fixture, in one sentence."""
     outputs: dict[str, tuple[StatedOutput, ...]] = msgspec.field(default_factory=dict)
