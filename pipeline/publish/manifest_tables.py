@@ -148,7 +148,7 @@ class StatedStep(msgspec.Struct, frozen=True):
     key: _Sha256
     """Action key: a hash of recipe, code, tools, parameters and input digests."""
     code: _Sha256 | None = None
-    """Digest of the function's code, including what it imports from the pipeline; since version 4."""
+    """Digest of the code: the function and what it imports from the pipeline (since version 4)."""
     files: tuple[str, ...] = ()
     """Files of the folder that it made; empty for an intermediate step."""
 
