@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -83,9 +84,10 @@ def _unshare() -> list[str]:
     """Return the command that starts another in namespaces of its own, or nothing."""
     for way in ((), ("--user", "--map-root-user")):
         command = ["unshare", *way, "--net", "--mount"]
-        tried = "ip link set lo up && mount --bind /etc /mnt"
+        tried = 'ip link set lo up && mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"'
+        probe = [*command, "sh", "-c", tried, tempfile.gettempdir()]
         try:
-            done = subprocess.run([*command, "sh", "-c", tried], capture_output=True, timeout=20)
+            done = subprocess.run(probe, capture_output=True, timeout=20)
         except (OSError, subprocess.TimeoutExpired):
             continue
         if done.returncode == 0:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.telemetry.isolated import Isolated, run_isolated
 from tests.tiny import ROOT, Project
 
@@ -102,6 +104,7 @@ def test_no_command_contacts_anyone_or_writes_what_is_not_documented(
     assert [name for name in written if not name.startswith(tuple(documented()))] == []
 
 
+@pytest.mark.slow
 def test_in_a_home_that_is_read_only_nothing_is_amiss(built: Project, tmp_path: Path) -> None:
     env = {"WASI_NN_CACHE": str(tmp_path / "fetched")}
     done = run_all(built, tmp_path, READ_ONLY, read_only=True, env=env)
