@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -15,42 +14,29 @@ from typing import TYPE_CHECKING, Any
 from doit.exceptions import TaskFailed
 
 from pipeline.engine import remembered, state
-from pipeline.engine.declared import declared_at
-from pipeline.engine.faults import fault, forked
 from pipeline.engine.present import announce
 from pipeline.engine.registration import check_registered
 from pipeline.engine.reporter import Reporter
 from pipeline.errors import Code, ConfigErrors, PipelineError
-from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.console import Console, Volume, open_console
-from pipeline.report.events import (
-    EventLog,
-    StepBlocked,
-    StepFailed,
-    StepFinished,
-    StepProgress,
-    StepStarted,
-)
-from pipeline.store.collect import Collected, collect, note_roots
-from pipeline.store.history import Failed, History
-from pipeline.store.store import Store
-from pipeline.work.action import Action, Place
-from pipeline.work.amount import Amount
-from pipeline.work.build import Builder, Outcome, tool_version
-from pipeline.work.executor import Inline
-from pipeline.work.limits import byte_count
-from pipeline.work.plan import Foresight, Planned, why
-from pipeline.work.pool import Workers
-from pipeline.work.process import end_all
 
 if TYPE_CHECKING:
     from pipeline.engine.project import Project
+    from pipeline.engine.running import Running
+    from pipeline.report.events import EventLog
+    from pipeline.store.collect import Collected
+    from pipeline.store.history import History
+    from pipeline.store.store import Store
+    from pipeline.work.action import Action
+    from pipeline.work.build import Builder
     from pipeline.work.cluster import Cluster
+    from pipeline.work.plan import Planned
+    from pipeline.work.pool import Workers
 
+# What only a run needs is imported where it is used: a list of the steps needs none of it.
 # A conversion holds its worker while it waits for a process of its own, which has the processor.
 _WORKERS = max(2, os.cpu_count() or 1)
 _THREADS = 4
-_SAY_SECONDS = 1.0
 
 
 class Engine:
@@ -68,10 +54,8 @@ class Engine:
         self._recalled = remembered.recall(root, self._place, self._stamp)
         self._found_current: set[str] = set()
         self._executed = False
-        self._said: dict[str, float] = {}
         self.spared: set[str] = set()  # of the present run; see spared.py
         self.volume = Volume.USUAL
-        self.events = EventLog(root / "artifacts" / ".steps" / "events")
         self.threads = False  # whether steps that may do without a worker process do
         self._cluster: Cluster | None = None
         if self._recalled is None:
@@ -95,6 +79,13 @@ class Engine:
             raise SystemExit(1) from None
 
     @cached_property
+    def events(self) -> EventLog:
+        """The log of this run's events."""
+        from pipeline.report.events import EventLog
+
+        return EventLog(self._root / "artifacts" / ".steps" / "events")
+
+    @cached_property
     def console(self) -> Console:
         """Where the run is shown."""
         return open_console(sys.stdout, self.volume)
@@ -102,6 +93,8 @@ class Engine:
     @cached_property
     def workers(self) -> Workers:
         """The worker processes; none is started before a step needs one."""
+        from pipeline.work.pool import Workers
+
         return Workers(_WORKERS)
 
     @cached_property
@@ -112,13 +105,25 @@ class Engine:
 
     @cached_property
     def _builder(self) -> Builder:
+        from pipeline.work.build import Builder
+        from pipeline.work.executor import Inline
+
         either = Inline() if self.threads else None
         return Builder(self._store, self._cluster or self.workers, self.history, either=either)
 
     @cached_property
     def history(self) -> History:
         """How each step was last made, and how it last failed."""
+        from pipeline.store.history import History
+
         return History(self._project.layout.step("history", ""), self._store.temporary.aside)
+
+    @cached_property
+    def _running(self) -> Running:
+        from pipeline.engine.running import Running
+
+        parts = self._root, self._process, self._project, self._builder, self.history
+        return Running(*parts, self.events, self.console.progress)
 
     def selected(self, names: Sequence[str]) -> list[Action]:
         """Return the named steps and all that they need; see Project.selected."""
@@ -133,6 +138,9 @@ class Engine:
 
         Raises PipelineError (STORAGE).
         """
+        from pipeline.store.collect import collect
+        from pipeline.work.limits import byte_count
+
         store, project = self._builder.store, self._project
         # As the configs are now, which need not be how they were when something was last made.
         self._note_roots(each.key for each in self.foresee(list(project.steps.values())))
@@ -148,6 +156,8 @@ class Engine:
             ) from None
 
     def _note_roots(self, more: Iterable[str | None]) -> None:
+        from pipeline.store.collect import note_roots
+
         made = (self.history.made(name) for name in self._project.steps)
         keys = {each.key for each in made if each} | {key for key in more if key}
         note_roots(self._builder.store, self._root, keys)
@@ -174,6 +184,8 @@ class Engine:
 
     def foresee(self, actions: Sequence[Action]) -> list[Planned]:
         """Return what a run would do with these steps."""
+        from pipeline.work.plan import Foresight
+
         return Foresight(self._builder, self.history).plan(actions)
 
     def spread(self, address: str) -> int:
@@ -181,6 +193,7 @@ class Engine:
 
         Raises PipelineError (CLUSTER) when the cluster cannot be used.
         """
+        from pipeline.work.action import Place
         from pipeline.work.cluster import Cluster
 
         steps = self._project.steps.values()
@@ -191,6 +204,8 @@ class Engine:
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
+        from pipeline.work.process import end_all
+
         end_all()
         if self._cluster is not None:
             self._cluster.close()
@@ -198,8 +213,7 @@ class Engine:
             self.workers.close()
         if "_builder" in self.__dict__:
             if self._found_current or self._executed:
-                if not self._executed:
-                    self._remember()
+                self.remember()
                 self._note_roots(self._keys_found())
             self._builder.close()
 
@@ -218,8 +232,7 @@ class Engine:
 
     def tasks(self, kind: str) -> Iterator[dict[str, Any]]:
         """Yield the doit tasks of one kind, such as ``source``."""
-        steps = self._recalled.steps if self._recalled else self._steps(set())
-        for step in steps:
+        for step in self._listed:
             basename, _, rest = step.name.partition(":")
             if basename == kind:
                 yield self._task(step, rest)
@@ -233,6 +246,10 @@ class Engine:
             elif name.startswith("accuracy:"):
                 reports[name] = action.outputs["report"]
         return reports
+
+    @cached_property
+    def _listed(self) -> list[remembered.Step]:
+        return self._recalled.steps if self._recalled else self._steps(set())
 
     def _steps(self, current: set[str]) -> list[remembered.Step]:
         project = self._project
@@ -268,97 +285,14 @@ class Engine:
 
     def _execute(self, name: str) -> TaskFailed | dict[str, str]:
         self._executed = True
-        if os.getpid() != self._process:
-            return TaskFailed(forked().render())
-        action = self._project.steps[name]
-        reasons = why(self._builder, self.history, action) or ("it was asked for anew",)
-        self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
-        try:
-            self._note_published(action)
-            outcome = self._builder.build(
-                action,
-                lambda text, amount=None: self._progress(name, text, amount),
-                # doit runs a current step only when it was asked to, with `-a`.
-                anew=name in self._found_current or self._was_current(name),
-            )
-        except PipelineError as error:
-            place = declared_at(self._root, name)
-            error.where = f"{error.where}; declared in {place}" if error.where else place
-            if error.code is Code.TOOLCHAIN and name in self.spared:
-                self.events.write(StepBlocked(step=name, reason=error.message))
-                return {"outcome": "skipped", "told": error.render()}
-            return self._failed(name, error)
-        except Exception as error:
-            return self._failed(name, fault(action, error))
-        return self._finished(name, outcome)
-
-    def _finished(self, name: str, outcome: Outcome) -> dict[str, str]:
-        made = self.history.made(name)
-        record = self._builder.store.records.get(made.key) if made else None
-        if made is not None and record is not None:
-            outputs = {
-                f"{label}{member}": digest.sha256
-                for label, members in record.outputs.items()
-                for member, digest in members.items()
-            }
-            self.events.write(
-                StepFinished(
-                    step=name,
-                    outcome=outcome.value,
-                    seconds=made.seconds,
-                    key=made.key,
-                    outputs=outputs,
-                )
-            )
-        return {"outcome": outcome.value}
-
-    def _progress(self, name: str, text: str, amount: Amount | None) -> None:
-        self.console.progress(name, text, amount)
-        now = time.monotonic()
-        if now - self._said.get(name, 0.0) >= _SAY_SECONDS:
-            self._said[name] = now
-            self.events.write(StepProgress(step=name, text=text, amount=amount))
-
-    def _failed(self, name: str, error: PipelineError) -> TaskFailed:
-        self.events.write(
-            StepFailed(
-                step=name,
-                code=error.code.value,
-                message=error.message,
-                where=error.where,
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
-                detail=error.detail,
-            )
-        )
-        failed = Failed(code=error.code.value, message=error.message, when=time.time())
-        self.history.note_failed(name, failed)
-        return TaskFailed(error.render())
+        # doit runs a current step only when it was asked to, with `-a`.
+        anew = name in self._found_current or self._was_current(name)
+        return self._running.run(name, anew=anew, may_skip=name in self.spared)
 
     def _was_current(self, name: str) -> bool:
         return self._recalled is not None and any(
             step.current for step in self._recalled.steps if step.name == name
         )
-
-    def _note_published(self, action: Action) -> None:
-        """Note what a step puts into a fixture's folder; before the manifest, drop the rest.
-
-        All of it before the step itself: of a step that has ended, nothing is left to be done.
-        """
-        project = self._project
-        kind, _, rest = action.name.partition(":")
-        fixture = rest.partition(".")[0]
-        folder = project.layout.artifacts / fixture
-        memory = project.layout.step(fixture, "published")
-
-        def inside(action: Action) -> list[Path]:
-            return [path for path in action.outputs.values() if path.is_relative_to(folder)]
-
-        if published := inside(action):
-            note_published(folder, published, memory)
-        if kind == "manifest":
-            drop_stale(folder, [p for a in project.steps.values() for p in inside(a)], memory)
 
     def _forget(self, task: str) -> None:
         remembered.forget(self._place)
@@ -373,17 +307,30 @@ class Engine:
             else:
                 path.unlink(missing_ok=True)
 
-    def _remember(self) -> None:
-        """Keep what this run saw, once it found everything that it looked at up to date."""
-        known = self._builder.store.known
-        if self._recalled or not self._stamp or known.unsure:
+    def remember(self) -> None:
+        """Keep the steps for the next command, with those that this one found to be current.
+
+        Where it ran any, or a file was changing meanwhile, that is said of none.
+        """
+        if not self._stamp or "_project" not in self.__dict__:
             return
-        project = self._project
-        needed = {name: project.needed(action) for name, action in project.steps.items()}
-        current = remembered.settled(self._found_current, needed)
-        tools = {tool for action in project.steps.values() for tool in action.tools}
-        folders = [each for action in project.steps.values() for each in action.folders.items()]
-        seen = {str(folder.absolute()): version for folder, version in folders}
+        known = self._builder.store.known if self._found_current and not self._executed else None
+        sure = known is not None and not known.unsure
+        before = self._recalled
+        if before and (not sure or any(step.current for step in before.steps)):
+            return
+        # The configs may have been read after their versions were.
+        if remembered.stamp_of(self._root) != self._stamp:
+            return
+        project, current = self._project, set[str]()
+        tools: dict[str, str] = {}
+        if known is not None and sure:
+            from pipeline.work.tool_version import tool_version
+
+            needed = {name: project.needed(action) for name, action in project.steps.items()}
+            current = remembered.settled(self._found_current, needed)
+            used = {tool for action in project.steps.values() for tool in action.tools}
+            tools = {tool: tool_version(tool) for tool in sorted(used)}
         remembered.remember(
             self._place,
             remembered.Remembered(
@@ -391,8 +338,8 @@ class Engine:
                 stamp=self._stamp,
                 default=project.default(),
                 steps=self._steps(current),
-                tools={tool: tool_version(tool) for tool in sorted(tools)},
-                files=known.seen | seen,
+                around=remembered.surroundings(project),
+                tools=tools,
+                files=known.seen if known is not None and sure else {},
             ),
-            self._store.temporary.aside,
         )

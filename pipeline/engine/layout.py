@@ -23,7 +23,7 @@ class Layout:
         self.local = self.artifacts / ".steps"
         self.toolchains = configs.root / configs.project.toolchains
         self.offline = configs.project.offline
-        self._locks = configs.root / "configs" / "toolchains"
+        self.locks = configs.root / "configs" / "toolchains"
 
     def source(self, fixture: str, name: str, source: Source) -> Path:
         """Return where a fetched file lies; its suffix is that of its first address."""
@@ -38,7 +38,7 @@ class Layout:
 
     def lock(self, toolchain: str) -> Path:
         """Return the requirements file of a toolchain."""
-        return self._locks / f"{toolchain}.lock"
+        return self.locks / f"{toolchain}.lock"
 
     def environment(self, toolchain: str) -> Environment:
         """Return a toolchain's locked environment."""

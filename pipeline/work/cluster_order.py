@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest, key_of
-from pipeline.store.known import version_of
+from pipeline.store.versions import version_of
 from pipeline.work.code import modules
 
 _PACKAGE = Path(__file__).parents[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from typing import Any
 
 from doit.cmd_clean import Clean as DoitClean
@@ -37,7 +38,14 @@ class Strace(DoitStrace):  # type: ignore[misc] # doit has no types
 
 @understood
 class List(DoitList):  # type: ignore[misc] # doit has no types
-    """As doit has it."""
+    """doit's own, which keeps the steps, so that the next list need not read the configs."""
+
+    @functools.wraps(DoitList._execute)
+    def _execute(self, **options: Any) -> int:
+        code = int(super()._execute(**options) or 0)
+        with suppress(IndexError):  # The tasks may be another's.
+            present().remember()
+        return code
 
 
 @understood

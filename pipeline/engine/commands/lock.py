@@ -26,8 +26,8 @@ from pipeline.publish.lock import (
     write_lock,
 )
 from pipeline.work.action import Action
-from pipeline.work.build import tool_version
 from pipeline.work.plan import Intent
+from pipeline.work.tool_version import tool_version
 
 _CHECK = {
     "name": "check",
