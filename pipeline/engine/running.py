@@ -114,7 +114,12 @@ class Running:
                 detail=error.detail,
             )
         )
-        failed = Failed(code=error.code.value, message=error.message, when=time.time())
+        failed = Failed(
+            code=error.code.value,
+            message=error.message,
+            when=time.time(),
+            evidence=error.evidence,
+        )
         self.history.note_failed(name, failed)
         return TaskFailed(error.render())
 

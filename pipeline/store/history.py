@@ -30,11 +30,17 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step failed, since which it has not been made."""
+    """How a step failed, since which it has not been made; ``evidence`` as its error had it."""
 
     code: str
     message: str
     when: float
+    evidence: dict[str, Any] = {}
+
+
+def failed_last_time(failed: Failed) -> str:
+    """Return how a step failed, as every command words it."""
+    return f"failed last time: {failed.message}"
 
 
 class History:

@@ -23,9 +23,10 @@ _SECONDS = 240.0
 
 def ask_golden(
     job: Job, interface: Interface, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> evidence.Golden:
+) -> tuple[evidence.Golden, dict[str, Any]]:
     """Run the source model on the IR's ``inputs`` and compare with its ``outputs``, by name.
 
+    Returns how they agree, and the source model's outputs by the names of ours.
     Raises PipelineError (VERIFY, TOOLCHAIN, TIME_LIMIT).
     """
     golden = msgspec.convert(job.parameters["golden"], Golden)
@@ -53,15 +54,17 @@ def ask_golden(
         )
     )
     allowed = tolerance(golden, model.precision)
-    return evidence.Golden(
+    theirs = {
+        name: _typed(other, model.outputs.get(name), ours)
+        for (name, ours), other in zip(outputs.items(), answer.outputs, strict=True)
+    }
+    found = evidence.Golden(
         executor=golden.executor,
         version=answer.version,
         tolerance=allowed,
-        outputs={
-            name: compare(ours, _typed(other, model.outputs.get(name), ours), allowed)
-            for (name, ours), other in zip(outputs.items(), answer.outputs, strict=True)
-        },
+        outputs={name: compare(ours, theirs[name], allowed) for name, ours in outputs.items()},
     )
+    return found, theirs
 
 
 def _typed(theirs: Any, output: ModelOutput | None, ours: Any) -> Any:

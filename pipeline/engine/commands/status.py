@@ -12,6 +12,7 @@ from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
+from pipeline.store.history import failed_last_time
 from pipeline.work.action import Action
 from pipeline.work.plan import Intent, Planned
 
@@ -57,7 +58,8 @@ def _status(engine: Engine, names: list[str], as_json: bool) -> int:
     for step in steps:
         size = f"{step.bytes / 2**20:.2f} MiB" if step.bytes else ""
         line = f"{step.state:<8} {step.name:<{width}} {size:>12}  {step.made or '':<20}"
-        print(f"{line} {step.error or ''}".rstrip())
+        failed = engine.history.failed(step.name) if step.error else None
+        print(f"{line} {failed_last_time(failed) if failed else ''}".rstrip())
     return 0
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from pipeline.report.html.drawn import Given, Output
 from pipeline.report.html.run import Failure, Run
+from pipeline.verify.failure import FailedCase
 
 
 class State(Enum):
@@ -74,7 +75,10 @@ class Checks:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One case: what goes in, what came out, and the checks; ``problem`` where those are none."""
+    """One case: what goes in, what came out, and the checks; ``problem`` where those are none.
+
+    ``failure`` is what came out where the case failed.
+    """
 
     name: str
     inputs: tuple[Given, ...]
@@ -83,6 +87,7 @@ class Case:
     checks: Checks | None
     problem: str
     failed: bool
+    failure: FailedCase | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pipeline.errors import PipelineError
 from pipeline.model.request import Interface
 from pipeline.store.decoded import decoded
 from pipeline.verify.descriptor import output_files
+from pipeline.verify.failure import FailedCase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,8 @@ class Subject:
     ``sources`` are the fetched files by name, ``tensors`` and ``evidence`` by case;
     ``accuracy`` the reports of its datasets, ``drawn`` where its drawings are kept. ``current``
     names those of its steps that are up to date; ``failed`` those that failed with the message,
-    ``blocked`` those that were not run with what they need.
+    ``blocked`` those that were not run with what they need; ``failures`` has what came out of each
+    case that failed.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Subject:
     current: Collection[str]
     failed: Mapping[str, str]
     blocked: Mapping[str, str]
+    failures: Mapping[str, FailedCase]
 
     @property
     def manifest(self) -> Path:
