@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.report.console import Console, Volume, open_console
 
 if TYPE_CHECKING:
+    from pipeline.engine.cleaning import Removed
     from pipeline.engine.project import Project
     from pipeline.engine.running import Running
     from pipeline.report.events import EventLog
@@ -167,6 +167,24 @@ class Engine:
             with suppress(PipelineError):
                 yield self._builder.key(self._project.steps[name])
 
+    def clean(self, steps: Sequence[str], *, dry: bool) -> list[Removed]:
+        """Remove the targets of steps; see cleaning.clean."""
+        from pipeline.engine.cleaning import clean
+
+        return clean(self._project, steps, dry=dry)
+
+    def undeclared(self) -> list[Removed]:
+        """Return what is left of fixtures that no config declares; see cleaning.undeclared."""
+        from pipeline.engine.cleaning import undeclared
+
+        return undeclared(self._project, self.history)
+
+    def clean_undeclared(self, names: Sequence[str], *, dry: bool) -> list[Removed]:
+        """Remove what is left of such fixtures; see cleaning.clean_undeclared."""
+        from pipeline.engine.cleaning import clean_undeclared
+
+        return clean_undeclared(self._project, self.history, names, dry=dry)
+
     def report(self, target: Path | None = None, known: Collection[str] = ()) -> Path:
         """Write the page for people, with the steps ``known`` up to date; return where it lies.
 
@@ -269,7 +287,6 @@ class Engine:
             "uptodate": [True if step.current else (self._is_current, [step.name])],
             "task_dep": step.task_dep,
             "targets": step.targets,
-            "clean": [(self._clean, [step.name])],
             # doit's capture swaps sys.stdout for all threads at once.
             "io": {"capture": False},
         }
@@ -298,14 +315,6 @@ class Engine:
         remembered.forget(self._place)
         if task in self._project.steps:
             self._builder.forget(self._project.steps[task])
-
-    def _clean(self, name: str) -> None:
-        action = self._project.steps[name]
-        for path in (*action.withdraws, *action.outputs.values()):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
 
     def remember(self) -> None:
         """Keep the steps for the next command, with those that this one found to be current.
