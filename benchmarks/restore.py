@@ -54,7 +54,6 @@ def main() -> None:
                 name=f"fill:{number}",
                 title="random bytes",
                 recipe=fill,
-                version=1,
                 outputs={"file": target},
                 parameters={"number": number},
             )

@@ -76,7 +76,6 @@ class DatasetSteps:
         outputs = {"pictures": self._packs / "pictures.json"}
         common: dict[str, Any] = {
             "name": f"pictures:{self._label}",
-            "version": 1,
             "seconds": _GATHER_SECONDS,
             "withdraws": (self._index, self._report),
         }
@@ -127,7 +126,6 @@ class DatasetSteps:
                 name=f"shard:{self._label}.{number:04}",
                 title=f"the tensors of part {number + 1} of {len(given)}",
                 recipe=make_shard,
-                version=1,
                 inputs=inputs,
                 outputs={
                     "tensors": self._folder / self._file(number),
@@ -157,7 +155,6 @@ class DatasetSteps:
             name=f"dataset:{self._label}",
             title="index.ndjson: every picture's tensor, digest and label",
             recipe=make_index,
-            version=1,
             inputs={
                 "pictures": self._packs / "pictures.json",
                 **{f"shard.{n}": self._packs / f"{n:04}.ndjson" for n in self._numbers},
@@ -184,7 +181,6 @@ class DatasetSteps:
                 name=f"score:{self._label}.{number:04}",
                 title=f"part {number + 1} of {len(self._numbers)}, natively and in the sandbox",
                 recipe=score,
-                version=1,
                 inputs={
                     **self._ir,
                     "guest": self._guest,
@@ -207,7 +203,6 @@ class DatasetSteps:
             name=f"accuracy:{self._label}",
             title="how many pictures were classified right, natively and in the sandbox",
             recipe=judge,
-            version=1,
             inputs={
                 "index": self._index,
                 **{f"scores.{n}": self._packs / f"{n:04}.scores.ndjson" for n in self._numbers},

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from pipeline.engine.registration import check_registered
 from pipeline.engine.reporter import Reporter
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.report.console import Console, Volume, open_console
+from pipeline.work.once import Once
 
 if TYPE_CHECKING:
     from pipeline.engine.cleaning import Removed
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pipeline.report.events import EventLog
     from pipeline.store.collect import Collected
     from pipeline.store.history import History
-    from pipeline.store.store import Store
     from pipeline.work.action import Action
     from pipeline.work.build import Builder
     from pipeline.work.cluster import Cluster
@@ -53,73 +53,99 @@ class Engine:
         self._place = remembered.place_of(root)
         self._recalled = remembered.recall(root, self._place, self._stamp)
         self._found_current: set[str] = set()
-        self._executed = False
+        self._executed = self._closed = False
         self.spared: set[str] = set()  # of the present run; see spared.py
         self.volume = Volume.USUAL
         self.threads = False  # whether steps that may do without a worker process do
         self._cluster: Cluster | None = None
+        self._all: list[remembered.Step] | None = None
+        # doit's threads share them; a run with nothing to do is over before they are made.
+        self._configured = Once(self._load)
+        self._opened = Once(self._open)
+        self._pooled = Once(self._pool)
+        self._logged = Once(self._log)
+        self._shown = Once(lambda: open_console(sys.stdout, self.volume))
+        self._begun = Once(self._begin)
         if self._recalled is None:
             _ = self._project
         state.forget_with(self._forget)
         announce(self)
 
-    @cached_property
-    def _project(self) -> Project:
-        # Every recipe hangs on them: a run with nothing to do is over before they are imported.
+    def _load(self) -> Project:
+        from pipeline.engine.storage import check_environment
+        from pipeline.work.recipe_code import RecipeCodes
+
+        # Before any recipe is imported, so that no change of one goes unseen.
+        codes = RecipeCodes(self._root / "artifacts" / ".steps" / "code")
+        # Every recipe hangs on them.
         from pipeline.config.load import load_project
         from pipeline.engine.project import Project
-        from pipeline.engine.storage import check_environment
 
         try:
             configs = load_project(self._root)
             check_environment(configs.project)
-            return Project(configs)
+            return Project(configs, codes)
         except (ConfigErrors, PipelineError) as error:
             print(error.render(), file=sys.stderr)
             raise SystemExit(1) from None
 
-    @cached_property
+    def _open(self) -> tuple[Builder, History]:
+        from pipeline.engine.storage import open_store
+        from pipeline.store.history import History
+        from pipeline.work.build import Builder
+        from pipeline.work.executor import Inline
+
+        if self._closed:
+            raise PipelineError(Code.STORAGE, "The run has ended.")
+        project = self._project
+        store = open_store(project.layout, project.configs.project)
+        history = History(project.layout.step("history", ""), store.temporary.aside)
+        workers = self._cluster or self.workers
+        either = Inline() if self.threads else None
+        return Builder(store, workers, history, project.codes, either=either), history
+
+    @property
+    def _project(self) -> Project:
+        return self._configured.get()
+
+    @property
+    def _builder(self) -> Builder:
+        return self._opened.get()[0]
+
+    @property
+    def history(self) -> History:
+        """How each step was last made, and how it last failed."""
+        return self._opened.get()[1]
+
+    @property
+    def console(self) -> Console:
+        """Where the run is shown."""
+        return self._shown.get()
+
+    @property
+    def workers(self) -> Workers:
+        """The worker processes; none is started before a step needs one."""
+        return self._pooled.get()
+
+    @property
     def events(self) -> EventLog:
         """The log of this run's events."""
+        return self._logged.get()
+
+    def _pool(self) -> Workers:
+        from pipeline.work.pool import Workers
+
+        workers = Workers(_WORKERS)
+        if self._closed:
+            workers.close()
+        return workers
+
+    def _log(self) -> EventLog:
         from pipeline.report.events import EventLog
 
         return EventLog(self._root / "artifacts" / ".steps" / "events")
 
-    @cached_property
-    def console(self) -> Console:
-        """Where the run is shown."""
-        return open_console(sys.stdout, self.volume)
-
-    @cached_property
-    def workers(self) -> Workers:
-        """The worker processes; none is started before a step needs one."""
-        from pipeline.work.pool import Workers
-
-        return Workers(_WORKERS)
-
-    @cached_property
-    def _store(self) -> Store:
-        from pipeline.engine.storage import open_store
-
-        return open_store(self._project.layout, self._project.configs.project)
-
-    @cached_property
-    def _builder(self) -> Builder:
-        from pipeline.work.build import Builder
-        from pipeline.work.executor import Inline
-
-        either = Inline() if self.threads else None
-        return Builder(self._store, self._cluster or self.workers, self.history, either=either)
-
-    @cached_property
-    def history(self) -> History:
-        """How each step was last made, and how it last failed."""
-        from pipeline.store.history import History
-
-        return History(self._project.layout.step("history", ""), self._store.temporary.aside)
-
-    @cached_property
-    def _running(self) -> Running:
+    def _begin(self) -> Running:
         from pipeline.engine.running import Running
 
         parts = self._root, self._process, self._project, self._builder, self.history
@@ -216,20 +242,26 @@ class Engine:
 
         steps = self._project.steps.values()
         tools = {tool for step in steps if step.place is not Place.THREAD for tool in step.tools}
-        digest = self._store.known.digest
-        self._cluster = Cluster(address, digest=digest, tools=tools, local=self.workers)
+        self._cluster = Cluster(
+            address,
+            # The builder, which has the store, is made with the cluster.
+            digest=lambda path: self._builder.store.known.digest(path),
+            tools=tools,
+            local=self.workers,
+        )
         return self._cluster.at_once()
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
         from pipeline.work.process import end_all
 
+        self._closed = True
         end_all()
         if self._cluster is not None:
             self._cluster.close()
-        if "workers" in self.__dict__:
-            self.workers.close()
-        if "_builder" in self.__dict__:
+        if (workers := self._pooled.made()) is not None:
+            workers.close()
+        if self._opened.made() is not None:
             if self._found_current or self._executed:
                 self.remember()
                 self._note_roots(self._keys_found())
@@ -250,24 +282,19 @@ class Engine:
 
     def tasks(self, kind: str) -> Iterator[dict[str, Any]]:
         """Yield the doit tasks of one kind, such as ``source``."""
-        for step in self._listed:
+        for step in self._listed():
             basename, _, rest = step.name.partition(":")
             if basename == kind:
                 yield self._task(step, rest)
 
     def evidence(self) -> dict[str, Path]:
         """Return where each verification keeps its report, by task name."""
-        reports = {}
-        for name, action in self._project.steps.items():
-            if name.startswith("verify:"):
-                reports[name] = action.outputs["evidence/"] / "report.json"
-            elif name.startswith("accuracy:"):
-                reports[name] = action.outputs["report"]
-        return reports
+        return self._project.evidence()
 
-    @cached_property
     def _listed(self) -> list[remembered.Step]:
-        return self._recalled.steps if self._recalled else self._steps(set())
+        if self._all is None:
+            self._all = self._recalled.steps if self._recalled else self._steps(set())
+        return self._all
 
     def _steps(self, current: set[str]) -> list[remembered.Step]:
         project = self._project
@@ -304,7 +331,7 @@ class Engine:
         self._executed = True
         # doit runs a current step only when it was asked to, with `-a`.
         anew = name in self._found_current or self._was_current(name)
-        return self._running.run(name, anew=anew, may_skip=name in self.spared)
+        return self._begun.get().run(name, anew=anew, may_skip=name in self.spared)
 
     def _was_current(self, name: str) -> bool:
         return self._recalled is not None and any(
@@ -321,7 +348,7 @@ class Engine:
 
         Where it ran any, or a file was changing meanwhile, that is said of none.
         """
-        if not self._stamp or "_project" not in self.__dict__:
+        if not self._stamp or self._configured.made() is None:
             return
         known = self._builder.store.known if self._found_current and not self._executed else None
         sure = known is not None and not known.unsure

@@ -23,6 +23,7 @@ from pipeline.verify.descriptor import describe
 from pipeline.verify.executors import EXECUTORS
 from pipeline.work.action import Action, Place
 from pipeline.work.build import declared
+from pipeline.work.recipe_code import RecipeCodes
 
 _TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "wasmtime")
 _TENSOR_SECONDS = 120.0
@@ -33,12 +34,15 @@ _VERIFY_SLACK_SECONDS = 300.0
 class FixtureSteps:
     """The steps of one fixture, or of one variant: that has no sources of its own."""
 
-    def __init__(self, layout: Layout, configs: Configs, name: str, guest: Action) -> None:
+    def __init__(
+        self, layout: Layout, configs: Configs, codes: RecipeCodes, name: str, guest: Action
+    ) -> None:
         fixture = configs.fixtures[name]
         # Whose sources a variant shares.
         whole = configs.variant_of.get(name, name)
         self._layout = layout
         self._configs = configs
+        self._codes = codes
         self._name = name
         self._whole = whole
         self._fixture = fixture
@@ -106,7 +110,6 @@ class FixtureSteps:
             name=f"source:{self._name}.{label}",
             title=f"{urls[0]}",
             recipe=fetch,
-            version=1,
             # A file of the project without a digest is its own truth: its content is the key.
             inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
             outputs={"file": self._sources[label]},
@@ -137,7 +140,6 @@ class FixtureSteps:
             name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
             title=target.name,
             recipe=make_tensor,
-            version=1,
             inputs={
                 ".".join(path).removesuffix(".source"): self._sources[name]
                 for path, name in sources_of(tensor).items()
@@ -161,7 +163,6 @@ class FixtureSteps:
             name=f"fixture:{self._name}",
             title="fixture.txt, and the guest beside it",
             recipe=describe,
-            version=1,
             inputs={
                 "interface": self._interface,
                 "guest": self._layout.step("guests", f"{program}.wasm"),
@@ -202,7 +203,6 @@ class FixtureSteps:
             name=f"verify:{self._name}.{case}",
             title="sandbox = native, agrees with the source framework, gives what is expected",
             recipe=verify,
-            version=3,
             inputs=inputs,
             outputs={"evidence/": self._folder / "evidence" / case},
             parameters={
@@ -268,7 +268,6 @@ class FixtureSteps:
             name=f"manifest:{self._name}",
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
-            version=6,
             inputs=inputs,
             outputs={
                 "manifest": self._manifest,
@@ -276,7 +275,7 @@ class FixtureSteps:
             },
             parameters={
                 "tools": list(tools),
-                "steps": {step.name: _told(step, self._folder) for step in steps},
+                "steps": {step.name: _told(step, self._codes, self._folder) for step in steps},
                 "declared": {
                     "name": self._name,
                     "description": fixture.description,
@@ -311,10 +310,10 @@ class FixtureSteps:
         return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
 
 
-def _told(step: Action, folder: Path) -> dict[str, object]:
+def _told(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:
     """Return what a manifest tells of a step, and what it needs to find its key."""
     made = sorted(path.name for path in step.outputs.values() if path.parent == folder)
-    return {**declared(step), "inputs": list(step.inputs), "files": made}
+    return {**declared(step, codes), "inputs": list(step.inputs), "files": made}
 
 
 def _used(fixture: Fixture) -> set[str]:

@@ -23,7 +23,6 @@ def guest_steps(layout: Layout, configs: Configs) -> Iterator[Action]:
             name=f"guest:{name}",
             title=guest.description,
             recipe=compile_guest,
-            version=1,
             inputs={
                 f"{kind}.{number}": layout.root / path
                 for kind, paths in files.items()

@@ -102,7 +102,6 @@ class ModelSteps:
             name=f"weights:{self._name}",
             title=f"weights from the seed {model.seed}",
             recipe=draw_weights,
-            version=1,
             inputs={"topology": self.files["topology"]},
             outputs={"weights": self.files["weights"]},
             parameters={"name": self._name, "seed": model.seed},
@@ -119,7 +118,6 @@ class ModelSteps:
             name=f"ir:{self._name}",
             title=f"{model.framework} to OpenVINO IR, {precision}",
             recipe=convert,
-            version=3,
             inputs={
                 **self.files,
                 **self._converter.inputs(self._layout),
@@ -149,7 +147,6 @@ class ModelSteps:
             name=f"int8:{self._name}",
             title=f"quantised by NNCF, calibrated with {len(self.calibration)} tensors",
             recipe=quantise,
-            version=2,
             inputs={
                 "f32.xml": exact["xml"],
                 "f32.bin": exact["bin"],

@@ -11,16 +11,23 @@ from pipeline.config.load import Configs
 from pipeline.engine.layout import Layout
 from pipeline.engine.steps import all_steps
 from pipeline.errors import Code, PipelineError
+from pipeline.publish.stale import drop_stale, note_published
 from pipeline.work.action import Action
+from pipeline.work.recipe_code import RecipeCodes
 
 
 class Project:
-    """What the configs say: the steps by name, where they keep things, who makes which file."""
+    """What the configs say: the steps by name, where they keep things, who makes which file.
 
-    def __init__(self, configs: Configs) -> None:
+    ``codes`` has the code of their recipes.
+    """
+
+    def __init__(self, configs: Configs, codes: RecipeCodes | None = None) -> None:
         self.configs = configs
+        self.codes = codes or RecipeCodes()
         self.layout = Layout(configs)
-        self.steps: Mapping[str, Action] = {action.name: action for action in all_steps(configs)}
+        actions = all_steps(configs, self.codes)
+        self.steps: Mapping[str, Action] = {action.name: action for action in actions}
         self._makers = {
             path: action.name for action in self.steps.values() for path in _made(action)
         }
@@ -39,6 +46,16 @@ class Project:
         makers = self._makers
         made_by = {makers[path] for path in action.inputs.values() if path in makers}
         return sorted(made_by | set(action.after))
+
+    def evidence(self) -> dict[str, Path]:
+        """Return where each verification keeps its report, by the name of its step."""
+        reports = {}
+        for name, action in self.steps.items():
+            if name.startswith("verify:"):
+                reports[name] = action.outputs["evidence/"] / "report.json"
+            elif name.startswith("accuracy:"):
+                reports[name] = action.outputs["report"]
+        return reports
 
     def shown(self, action: Action) -> list[str]:
         """Return the targets as doit lists them."""
@@ -66,6 +83,24 @@ class Project:
         steps = self.steps
         found = {step for name in names for step in _matching(name, steps)}
         return [step for step in steps if step in found]
+
+    def note_published(self, action: Action) -> None:
+        """Note what a step puts into a fixture's folder; before the manifest, drop the rest.
+
+        All of it before the step itself: of a step that has ended, nothing is left to be done.
+        """
+        kind, _, rest = action.name.partition(":")
+        fixture = rest.partition(".")[0]
+        folder = self.layout.artifacts / fixture
+        memory = self.layout.step(fixture, "published")
+
+        def inside(action: Action) -> list[Path]:
+            return [path for path in action.outputs.values() if path.is_relative_to(folder)]
+
+        if published := inside(action):
+            note_published(folder, published, memory)
+        if kind == "manifest":
+            drop_stale(folder, [p for a in self.steps.values() for p in inside(a)], memory)
 
 
 def _matching(name: str, steps: Mapping[str, Action]) -> set[str]:

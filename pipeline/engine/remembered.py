@@ -23,13 +23,11 @@ from pipeline.errors import PipelineError
 from pipeline.store.atomic import write_bytes
 from pipeline.store.digest import Digest
 from pipeline.store.versions import TICK_NS, version_of
-from pipeline.work.code import modules
+from pipeline.work.code import PACKAGE, modules
 from pipeline.work.tool_version import tool_version
 
 if TYPE_CHECKING:
     from pipeline.engine.project import Project
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 class Step(NamedTuple):
@@ -75,7 +73,7 @@ def stamp_of(root: Path) -> str:
     folders = [root / "configs" / "fixtures", root / "configs" / "guests"]
     lines = [sys.version]
     project = str(root / "configs" / "project.toml")
-    for path in (project, *_configs(folders), *modules(_PACKAGE)):
+    for path in (project, *_configs(folders), *modules(PACKAGE)):
         try:
             status = Path(path).stat()
         except OSError:

@@ -14,7 +14,6 @@ from pipeline.engine.declared import declared_at
 from pipeline.engine.faults import fault, forked
 from pipeline.engine.project import Project
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.stale import drop_stale, note_published
 from pipeline.report.events import (
     EventLog,
     StepBlocked,
@@ -24,7 +23,6 @@ from pipeline.report.events import (
     StepStarted,
 )
 from pipeline.store.history import Failed, History
-from pipeline.work.action import Action
 from pipeline.work.amount import Amount
 from pipeline.work.build import Builder, Outcome
 from pipeline.work.plan import why
@@ -57,7 +55,7 @@ class Running:
         reasons = why(self.builder, self.history, action) or ("it was asked for anew",)
         self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
         try:
-            self._note_published(action)
+            self.project.note_published(action)
             outcome = self.builder.build(
                 action,
                 lambda text, amount=None: self._progress(name, text, amount),
@@ -122,22 +120,3 @@ class Running:
         )
         self.history.note_failed(name, failed)
         return TaskFailed(error.render())
-
-    def _note_published(self, action: Action) -> None:
-        """Note what a step puts into a fixture's folder; before the manifest, drop the rest.
-
-        All of it before the step itself: of a step that has ended, nothing is left to be done.
-        """
-        project = self.project
-        kind, _, rest = action.name.partition(":")
-        fixture = rest.partition(".")[0]
-        folder = project.layout.artifacts / fixture
-        memory = project.layout.step(fixture, "published")
-
-        def inside(action: Action) -> list[Path]:
-            return [path for path in action.outputs.values() if path.is_relative_to(folder)]
-
-        if published := inside(action):
-            note_published(folder, published, memory)
-        if kind == "manifest":
-            drop_stale(folder, [p for a in project.steps.values() for p in inside(a)], memory)

@@ -8,15 +8,17 @@ from pipeline.engine.guest_steps import guest_steps
 from pipeline.engine.layout import Layout
 from pipeline.toolchain.locked import make_environment
 from pipeline.work.action import Action
+from pipeline.work.recipe_code import RecipeCodes
 
 
-def all_steps(configs: Configs) -> tuple[Action, ...]:
-    """Return every action of every fixture."""
+def all_steps(configs: Configs, codes: RecipeCodes | None = None) -> tuple[Action, ...]:
+    """Return every action of every fixture; ``codes`` has the code of their recipes."""
     layout = Layout(configs)
+    codes = codes or RecipeCodes()
     steps: list[Action] = []
     guests = {step.name: step for step in guest_steps(layout, configs)}
     fixtures = [
-        FixtureSteps(layout, configs, name, guests[f"guest:{fixture.guest.program}"])
+        FixtureSteps(layout, configs, codes, name, guests[f"guest:{fixture.guest.program}"])
         for name, fixture in configs.fixtures.items()
     ]
     needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
@@ -32,7 +34,6 @@ def _toolchain(layout: Layout, name: str) -> Action:
         name=f"toolchain:{name}",
         title="an isolated environment from a hash-locked requirements file",
         recipe=make_environment,
-        version=1,
         inputs={"lock": layout.lock(name)},
         outputs={"stamp": layout.stamp(name)},
         parameters={"toolchain": name},

@@ -8,12 +8,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.store.digest import Digest
+from pipeline.work.once import Once
 
 _OWNER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,95}")
 _BRANCH = "main"
@@ -46,18 +46,18 @@ class Hub:
             )
         self._owner = owner.strip("/")
 
-    @cached_property
+    @property
     def _api(self) -> Any:
         from huggingface_hub import HfApi
 
-        _bound()
+        _bound.get()
         return HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
 
     @property
     def _session(self) -> Any:
         from huggingface_hub import get_session
 
-        _bound()
+        _bound.get()
         return get_session()
 
     def describe(self) -> str:
@@ -199,12 +199,15 @@ class Hub:
         return _wrong(self.describe(), found, _hint(status))
 
 
-@cache
-def _bound() -> None:
+def _bind() -> None:
     """Let the library ask with a client that waits no longer than we do."""
     from huggingface_hub import set_client_factory
 
     set_client_factory(_client)
+
+
+# A second time would close the client that another thread asks with.
+_bound = Once(_bind)
 
 
 def _client() -> Any:

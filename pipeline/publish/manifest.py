@@ -120,7 +120,7 @@ def _steps(job: Job) -> dict[str, dict[str, object]]:
         }
         told[name] = {
             "recipe": step["recipe"],
-            "version": step["version"],
+            "code": step["code"],
             "key": key_of(parts_of(said, inputs)),
             "files": step["files"],
         }

@@ -15,7 +15,7 @@ import msgspec
 from pipeline.config.key_docs import key_docs
 from pipeline.model import request
 from pipeline.publish import manifest_tables
-from pipeline.publish.manifest_tables import MANIFEST_VERSION, SINCE_3, Stated
+from pipeline.publish.manifest_tables import MANIFEST_VERSION, SINCE_3, Stated, StatedStep
 from pipeline.store.atomic import write_bytes
 
 FILE = f"manifest-{MANIFEST_VERSION}.schema.json"
@@ -25,7 +25,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the manifests that are written now.
 
     >>> schema()["properties"]["manifest_version"]["const"]
-    3
+    4
     """
     generated = msgspec.json.schema(Stated)["$defs"]
     tables = {name: _documented(name, table) for name, table in generated.items()}
@@ -33,6 +33,7 @@ def schema() -> dict[str, Any]:
     manifest["properties"]["manifest_version"]["const"] = MANIFEST_VERSION
     # Readers do without these in older manifests.
     manifest["required"] = [*manifest["required"], *SINCE_3, "description", "tools", "toolchains"]
+    tables[StatedStep.__name__]["required"].append("code")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:wasi-nn-pipeline:manifest:{MANIFEST_VERSION}",

@@ -13,9 +13,9 @@ import msgspec
 from pipeline.config.schema import Expect
 from pipeline.model.request import Interface
 
-MANIFEST_VERSION = 3
-# 1 held the evidence too; 2 had neither outputs nor steps.
-READ_VERSIONS = (1, 2, 3)
+MANIFEST_VERSION = 4
+# 1 held the evidence too; 2 had neither outputs nor steps; 3 had a number for a step's code.
+READ_VERSIONS = (1, 2, 3, 4)
 SINCE_3 = ("outputs", "steps", "run")
 MOST_SECONDS = 3600.0
 
@@ -122,10 +122,10 @@ class StatedStep(msgspec.Struct, frozen=True):
 
     recipe: str
     """The function that was run."""
-    version: int
-    """Raised when the function makes something else of the same inputs."""
     key: _Sha256
-    """The action key: a hash of recipe, version, tools, parameters and the inputs' digests."""
+    """The action key: a hash of recipe, code, tools, parameters and the inputs' digests."""
+    code: _Sha256 | None = None
+    """The digest of the function's code and of what it imports of the pipeline; since version 4."""
     files: tuple[str, ...] = ()
     """The files of the folder that it made; none for a step on the way."""
 

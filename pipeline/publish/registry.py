@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.errors import Code, PipelineError, printable
 from pipeline.publish.oci import MANIFEST_TYPE, MOST_MANIFEST_BYTES
 from pipeline.source.urls import http_fault
 from pipeline.store.digest import Digest
+from pipeline.work.once import Once
 
 _CONNECT_SECONDS, _SILENT_SECONDS = 10.0, 60.0
 _ATTEMPTS = 3
@@ -39,10 +40,14 @@ class Registry:
         self._local = local
         self._basic = False
         _check_installed(host)
+        self._connected = Once(self._connect)
 
-    @cached_property
+    @property
     def _oras(self) -> Any:
-        """The client, with the kind of login that the registry asks for."""
+        return self._connected.get()
+
+    def _connect(self) -> Any:
+        """Return the client, with the kind of login that the registry asks for."""
         import requests
 
         prefix = "http" if self._local else "https"

@@ -19,12 +19,14 @@ _KINDS = ("made", "failed")
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """How a step was last brought up to date.
 
-    ``parts`` is what its ``key`` is a hash of, ``seconds`` how long its recipe took when it ran,
-    ``when`` the time of its end in seconds since 1970.
+    ``parts`` is what its ``key`` is a hash of, ``code`` the digest of each file of the recipe's
+    code, ``seconds`` how long the recipe took when it ran, ``when`` the time of its end in seconds
+    since 1970.
     """
 
     key: str
     parts: dict[str, Any]
+    code: dict[str, str] = {}
     outcome: str
     seconds: float
     when: float

@@ -73,29 +73,31 @@ class KnownDigests:
 
     def _look_up(self, path: str, version: str) -> Digest | None:
         query = "SELECT sha256, size FROM files WHERE path = ? AND version = ?"
+        asked = self._connection
         try:
             with self._guard:
-                row = self._connection.execute(query, (path, version)).fetchone()
+                row = asked.execute(query, (path, version)).fetchone()
             return Digest(row[0], row[1]) if row else None
         except sqlite3.OperationalError:
             return None  # Locked: the file is read instead.
         except (sqlite3.DatabaseError, ValueError, TypeError):
-            self._begin_anew()
+            self._begin_anew(asked)
             return None
 
     def _remember(self, path: str, version: str, digest: Digest) -> None:
         row = (path, version, digest.sha256, digest.size)
         if not self._writable:
             return
+        asked = self._connection
         try:
             with self._guard:
-                self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+                asked.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
         except sqlite3.OperationalError:
             # Locked, read-only or full: files are read again next time, nothing is lost. Another
             # try for each file would wait for each as long.
             self._writable = False
         except sqlite3.DatabaseError:
-            self._begin_anew()
+            self._begin_anew(asked)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -119,9 +121,10 @@ class KnownDigests:
         connection.execute(_SCHEMA)
         return connection
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, corrupt: sqlite3.Connection) -> None:
         with self._guard:
-            if self._closed:
+            # Another thread that met the same may have begun anew already.
+            if self._closed or self._connection is not corrupt:
                 return
             self._connection.close()
             try:

@@ -62,17 +62,17 @@ Recipe = Callable[[Job], None]
 class Action:
     """One step: ``recipe`` makes ``outputs`` from ``inputs`` and ``parameters``.
 
-    ``version`` counts changes of the recipe's meaning; ``tools`` names the installed packages
-    whose versions shape the result. An output whose label ends in ``/`` is a folder. With
-    ``restorable`` false an output is never taken from the cache, since more stands behind it
-    than its bytes. ``withdraws`` are files that vouch for the outputs and go before those change.
+    The recipe is a function of a module, and its code is part of the key; ``tools`` names the
+    installed packages whose versions shape the result. An output whose label ends in ``/`` is a
+    folder. With ``restorable`` false an output is never taken from the cache, since more stands
+    behind it than its bytes. ``withdraws`` are files that vouch for the outputs and go before those
+    change.
     ``folders`` are those that the step was declared by, each with the version that was looked at.
     """
 
     name: str
     title: str
     recipe: Recipe
-    version: int
     outputs: Mapping[str, Path]
     inputs: Mapping[str, Path] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)

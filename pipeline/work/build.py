@@ -22,6 +22,7 @@ from pipeline.store.store import Store
 from pipeline.work.action import Action, Job, Place
 from pipeline.work.amount import Say
 from pipeline.work.executor import Executor, Inline
+from pipeline.work.recipe_code import RecipeCodes
 from pipeline.work.tool_version import tool_version
 
 _FULL = "Free some disk space; nothing was left half-written."
@@ -38,6 +39,8 @@ _HINTS = {
 }
 
 WORKER_MEMORY = 4 * 2**30
+# Hex digits that tell two versions of a file apart.
+_SHORT = 12
 
 Files = dict[str, dict[str, Path]]
 
@@ -53,7 +56,8 @@ class Outcome(Enum):
 class Builder:
     """Builds actions over one store; ``workers`` runs those that need a process of their own.
 
-    ``either`` runs those that may do without, where it is not to be ``workers`` too.
+    ``codes`` has the code of their recipes. ``either`` runs those that may do without a process,
+    where it is not to be ``workers`` too.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Builder:
         store: Store,
         workers: Executor,
         history: History | None = None,
+        codes: RecipeCodes | None = None,
         *,
         either: Executor | None = None,
     ) -> None:
@@ -71,11 +76,12 @@ class Builder:
             Place.EITHER: either or workers,
         }
         self._history = history
+        self._codes = codes or RecipeCodes()
 
     def parts(
         self, action: Action, foreseen: Mapping[Path, Digest] = MappingProxyType({})
     ) -> dict[str, Any]:
-        """Return what the key is a hash of: recipe, tools, parameters and input digests.
+        """Return what the key is a hash of: recipe, its code, tools, parameters, input digests.
 
         ``foreseen`` are the digests that inputs would have; all others are looked at. Raises
         PipelineError when an input is not there.
@@ -84,7 +90,12 @@ class Builder:
             label: foreseen[path].sha256 if path in foreseen else self._input_digest(action, label)
             for label, path in action.inputs.items()
         }
-        return parts_of(declared(action), inputs)
+        return parts_of(declared(action, self._codes), inputs)
+
+    def code(self, action: Action) -> dict[str, str]:
+        """Return a short digest of each file of the recipe's code, by its path."""
+        files = self._codes.of(action.recipe).files
+        return {path: sha256[:_SHORT] for path, sha256 in files.items()}
 
     def key(self, action: Action) -> str:
         """Return the SHA-256 of the action's parts; raises PipelineError as they do."""
@@ -118,6 +129,7 @@ class Builder:
                     made = Made(
                         key=key,
                         parts=parts,
+                        code=self.code(action),
                         outcome=outcome.value,
                         seconds=record.seconds,
                         when=time.time(),
@@ -226,6 +238,12 @@ class Builder:
                     f"An input of {action.name} changed while the step read it.",
                     hint="Run doit again; what came of both versions was dropped.",
                 )
+            if not self._codes.unchanged(action.recipe):
+                raise PipelineError(
+                    Code.STORAGE,
+                    f"The code of {action.name} changed while doit was running.",
+                    hint="Run doit again; what came of both versions was dropped.",
+                )
             digests = {
                 label: {name: Digest.of_file(path) for name, path in members.items()}
                 for label, members in files.items()
@@ -270,11 +288,11 @@ def _clear(folder: Path) -> None:
         folder.unlink(missing_ok=True)
 
 
-def declared(action: Action) -> dict[str, Any]:
+def declared(action: Action, codes: RecipeCodes) -> dict[str, Any]:
     """Return what an action says of itself before any of its inputs is there, as plain data."""
     return {
         "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
-        "version": action.version,
+        "code": codes.of(action.recipe).sha256,
         "tools": list(action.tools),
         "parameters": dict(action.parameters),
         "outputs": {label: path.name for label, path in action.outputs.items()},

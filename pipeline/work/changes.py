@@ -12,6 +12,7 @@ from pipeline.store.digest import canonical_json
 _MISSING = object()
 _NAMES = {"inputs": "input", "tools": "tool", "parameters": "parameter", "outputs": "output name"}
 _SHORT = 12
+_MOST_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,26 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     """Return what differs between the parts of two keys, nested tables path by path.
 
     >>> [str(each) for each in changes(
-    ...     {"version": 1, "parameters": {"tensor": {"mean": [1, 2]}}},
-    ...     {"version": 1, "parameters": {"tensor": {"mean": [1, 3]}}})]
+    ...     {"recipe": "a.b", "parameters": {"tensor": {"mean": [1, 2]}}},
+    ...     {"recipe": "a.b", "parameters": {"tensor": {"mean": [1, 3]}}})]
     ['parameter tensor.mean: [1, 2] → [1, 3]']
     """
     return list(_changes((), _plain(old), _plain(new)))
+
+
+def code_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return which files of a recipe's code differ, each map being of digests by path.
+
+    >>> code_changes({"a.py": "1", "b.py": "1"}, {"a.py": "2", "c.py": "1"})
+    ['code: a.py changed', 'code: b.py is no longer imported', 'code: c.py is newly imported']
+    """
+    found = [f"code: {path} changed" for path in old if path in new and old[path] != new[path]]
+    found += [f"code: {path} is no longer imported" for path in old if path not in new]
+    found += [f"code: {path} is newly imported" for path in new if path not in old]
+    if len(found) > _MOST_FILES:
+        more = len(found) - _MOST_FILES + 1
+        found[_MOST_FILES - 1 :] = [f"code: {more} more files changed"]
+    return found
 
 
 def _plain(parts: Mapping[str, Any]) -> object:
@@ -56,14 +72,12 @@ def _named(path: Sequence[str]) -> str:
     kind, *rest = path
     if kind == "recipe":
         return "the recipe"
-    if kind == "version":
-        return "the recipe's version"
     return " ".join([_NAMES.get(kind, kind), ".".join(rest)]).strip()
 
 
 def _shown(path: Sequence[str], value: object) -> str:
     if value is _MISSING:
         return ""
-    if path[0] == "inputs":
+    if path[0] in ("inputs", "code"):
         return f"sha256 {str(value)[:_SHORT]}…"
     return str(value)

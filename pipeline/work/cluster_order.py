@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.store.digest import Digest, key_of
-from pipeline.store.versions import version_of
-from pipeline.work.code import modules
+from pipeline.store.digest import Digest
+from pipeline.work.code import PACKAGE, package_digest
 
-_PACKAGE = Path(__file__).parents[1]
 _OURS = "wasi-nn-pipeline, its code"
 
 
@@ -92,7 +89,7 @@ def versions(tools: Iterable[str]) -> dict[str, str]:
             found[tool] = version(tool)
         except PackageNotFoundError:
             found[tool] = "none"
-    return {**found, _OURS: _code()}
+    return {**found, _OURS: package_digest(PACKAGE)}
 
 
 def check_versions(expected: Mapping[str, str], found: Mapping[str, str], address: str) -> None:
@@ -107,14 +104,3 @@ def check_versions(expected: Mapping[str, str], found: Mapping[str, str], addres
                 found=f"{tool} {found.get(tool, 'none')}",
                 hint="Install the same versions on every worker, and restart it.",
             )
-
-
-def _code() -> str:
-    return _code_of(tuple((path, version_of(Path(path).stat())) for path in modules(_PACKAGE)))
-
-
-@lru_cache(maxsize=1)
-def _code_of(versions: tuple[tuple[str, str], ...]) -> str:
-    files = [Path(path) for path, _ in versions]
-    digests = {path.relative_to(_PACKAGE).as_posix(): Digest.of_file(path).sha256 for path in files}
-    return key_of(digests)[:12]

@@ -10,11 +10,11 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.store.digest import Digest, key_of
-from pipeline.store.history import History, failed_last_time
+from pipeline.store.history import History, Made, failed_last_time
 from pipeline.store.records import Record
 from pipeline.work.action import Action
 from pipeline.work.build import Builder, targets
-from pipeline.work.changes import changes
+from pipeline.work.changes import changes, code_changes
 
 
 class Intent(Enum):
@@ -131,12 +131,21 @@ def _reasons(
     record: Record | None,
 ) -> list[str]:
     made = history.made(action.name)
-    reasons = [str(change) for change in changes(made.parts, parts)] if made else []
+    reasons = _changed(made, parts, builder.code(action)) if made else []
     if not reasons:
         reasons = _about(builder, action, record) if record else []
     if record is None and (failed := _failed(history, action)):
         return [*failed, *reasons]
     return reasons or ["it was never made here" if made is None else "its record is gone"]
+
+
+def _changed(made: Made, parts: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:
+    old, new = dict(made.parts), dict(parts)
+    if not made.code:
+        return [str(change) for change in changes(old, new)]
+    # The files say more than the digest of them all.
+    old["code"] = new["code"]
+    return [*code_changes(made.code, code), *(str(change) for change in changes(old, new))]
 
 
 def _about(builder: Builder, action: Action, record: Record) -> list[str]:

@@ -227,7 +227,7 @@ def test_changed_code_of_the_pipeline_is_noticed(
     code = tmp_path / "code"
     code.mkdir()
     (code / "step.py").write_text("one")
-    monkeypatch.setattr(remembered, "_PACKAGE", code)
+    monkeypatch.setattr(remembered, "PACKAGE", code)
     monkeypatch.setattr(remembered, "TICK_NS", -(10**18))
     before = remembered.stamp_of(settled.root)
     (code / "step.py").write_text("two")

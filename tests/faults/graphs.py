@@ -140,7 +140,6 @@ def _step(
         name=f"ir:{name}",
         title="",
         recipe=recipe,
-        version=1,
         inputs={"in": folder / source},
         outputs={"out": root / "artifacts" / f"{name}.txt"},
         parameters={"name": name},

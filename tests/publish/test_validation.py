@@ -291,7 +291,7 @@ def test_a_tensor_in_another_layout_is_noticed(tmp_path: Path, folder: Path) -> 
 OLDER = Path(__file__).parent / "manifests"
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_folder_with_an_older_manifest_is_still_valid(
     folder: Path, check: Callable[..., Validation], version: int
 ) -> None:
@@ -309,7 +309,7 @@ def test_a_folder_with_an_older_manifest_is_still_valid(
     assert check(trusted=False, run=True).findings == ()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_manifest_as_it_was_released_is_read(tmp_path: Path, version: int) -> None:
     from pipeline.publish.validation.stated import read_manifest
 

@@ -212,7 +212,7 @@ from pipeline.work.pool import Workers
 folder, url, sha256, most = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 store = Store(folder / "cache")
 action = Action(
-    name="source:a", title="", recipe=fetch, version=1, outputs={"file": folder / "out" / "a.bin"},
+    name="source:a", title="", recipe=fetch, outputs={"file": folder / "out" / "a.bin"},
     parameters={"name": "a", "sha256": sha256, "sha384": None, "sha1": None, "size": None},
     means={"urls": (url,), "downloads": folder / "downloads", "offline": False, "root": folder},
 )

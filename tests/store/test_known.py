@@ -80,3 +80,17 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None
     (tmp_path / "file").write_bytes(b"")
     digests = KnownDigests(tmp_path / "file" / "below" / "d.sqlite")
     assert digests.digest(tmp_path / "file") == Digest.of_bytes(b"")
+
+
+def test_threads_that_meet_one_corrupt_database_move_it_aside_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digests = KnownDigests(tmp_path / "d.sqlite")
+    corrupt = digests._connection
+    digests._begin_anew(corrupt)
+    begun = digests._connection
+    digests._begin_anew(corrupt)
+    assert digests._connection is begun is not corrupt
+    assert len([p for p in tmp_path.iterdir() if "corrupt" in p.name]) == 1
+    assert capsys.readouterr().err.count("moved") == 1
+    digests.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.store import Store
-from pipeline.work.action import Action
+from pipeline.work.action import Action, Place
 from pipeline.work.amount import Amount
 from pipeline.work.build import Builder, Outcome
 from pipeline.work.pool import Workers
@@ -33,7 +35,6 @@ def action(tmp_path: Path) -> Action:
         name="shout:x",
         title="",
         recipe=recipes.shout,
-        version=1,
         inputs={"text": tmp_path / "in.txt"},
         outputs={"out": tmp_path / "made" / "out.txt"},
     )
@@ -62,8 +63,8 @@ def test_touching_an_input_changes_nothing(builder: Builder, action: Action) -> 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"version": 2}, {"parameters": {"tail": "!"}}, {"tools": ("numpy",)}],
-    ids=["recipe version", "parameter", "tool"],
+    [{"recipe": recipes.nap}, {"parameters": {"tail": "!"}}, {"tools": ("numpy",)}],
+    ids=["recipe", "parameter", "tool"],
 )
 def test_what_the_key_holds_decides(
     builder: Builder, action: Action, changed: dict[str, object]
@@ -71,6 +72,55 @@ def test_what_the_key_holds_decides(
     builder.build(action, said)
     other: Action = replace(action, **changed)  # type: ignore[arg-type] # of any field
     assert not builder.is_current(other)
+
+
+RECIPE = """\
+from pathlib import Path
+
+def make(job):
+    job.outputs["out"].write_text("one")
+    edited = Path(str(job.means.get("edits", "")))
+    if edited.is_file():
+        edited.write_text(edited.read_text().replace("one", "two"))
+"""
+
+
+@pytest.fixture
+def own(action: Action, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Action, Path]:
+    """Return an action whose recipe is in a module of its own, and that module's file."""
+    file = tmp_path / "a_recipe_of_its_own.py"
+    file.write_text(RECIPE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, file.stem, raising=False)
+    recipe = importlib.import_module(file.stem).make
+    return replace(action, recipe=recipe), file
+
+
+def test_changed_code_builds_anew_and_its_return_is_restored(
+    builder: Builder, own: tuple[Action, Path]
+) -> None:
+    action, file = own
+    builder.build(action, said)
+    for text, current, outcome in (
+        (f"{RECIPE}# a remark", True, Outcome.CURRENT),
+        (RECIPE.replace("one", "two"), False, Outcome.BUILT),
+        (RECIPE, False, Outcome.RESTORED),
+    ):
+        file.write_text(text)
+        # As the next run finds it.
+        later = Builder(builder.store, builder._executors[Place.WORKER])
+        assert later.is_current(action) == current
+        assert later.build(action, said) is outcome
+
+
+def test_what_code_made_that_changed_meanwhile_is_dropped(
+    builder: Builder, own: tuple[Action, Path]
+) -> None:
+    action, file = own
+    with pytest.raises(PipelineError, match="The code of shout:x changed while doit was running"):
+        builder.build(replace(action, means={"edits": str(file)}), said)
+    assert not target(action).exists()
+    assert not Builder(builder.store, builder._executors[Place.WORKER]).is_current(action)
 
 
 def test_means_are_not_part_of_the_key(builder: Builder, action: Action) -> None:
@@ -168,7 +218,6 @@ def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> N
         name="folder:x",
         title="",
         recipe=recipes.write_folder,
-        version=1,
         parameters={"b": "b"},
         outputs={"folder/": folder},
     )
@@ -190,7 +239,6 @@ def test_a_pipe_in_place_of_a_folder_makes_way(builder: Builder, tmp_path: Path)
         name="folder:x",
         title="",
         recipe=recipes.write_folder,
-        version=1,
         parameters={"b": "b"},
         outputs={"folder/": folder},
     )

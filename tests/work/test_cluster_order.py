@@ -14,7 +14,7 @@ from pipeline.work.cluster_order import versions
 def test_every_change_of_the_code_is_another_version(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cluster_order, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(cluster_order, "PACKAGE", tmp_path)
     (tmp_path / "room").mkdir()
     module = tmp_path / "room" / "module.py"
     module.write_text("one")
