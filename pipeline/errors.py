@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Code(StrEnum):
@@ -55,7 +57,7 @@ class PipelineError(Exception):
 
     ``message`` is one sentence; ``where`` a ``file:line``, tensor or node; ``expected`` and
     ``found`` the two sides of a comparison; ``hint`` what to do; ``detail`` the last lines of
-    another tool's output.
+    another tool's output. ``evidence`` is what was found, as JSON data for the report.
 
     >>> error = PipelineError(Code.TENSOR, "The mean has two values.", where="a.toml:3",
     ...                       expected="3", found="2", hint="Give one value per channel.")
@@ -77,6 +79,7 @@ class PipelineError(Exception):
         found: str = "",
         hint: str = "",
         detail: str = "",
+        evidence: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -86,10 +89,11 @@ class PipelineError(Exception):
         self.found = found
         self.hint = hint
         self.detail = detail
+        self.evidence = dict(evidence or {})
 
     def __reduce__(self) -> tuple[object, ...]:
         # By default, exceptions with keyword-only arguments cannot be unpickled.
-        return (_rebuild, (self.code, self.message, self._fields()))
+        return (_rebuild, (self.code, self.message, self._fields(), self.evidence))
 
     def _fields(self) -> dict[str, str]:
         names = ("where", "expected", "found", "hint", "detail")
@@ -118,8 +122,10 @@ def printable(text: str) -> str:
     )
 
 
-def _rebuild(code: Code, message: str, fields: dict[str, str]) -> PipelineError:
-    return PipelineError(code, message, **fields)
+def _rebuild(
+    code: Code, message: str, fields: dict[str, str], evidence: dict[str, Any]
+) -> PipelineError:
+    return PipelineError(code, message, **fields, evidence=evidence)
 
 
 class ConfigErrors(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.dataset.pictures import is_picture, is_plain
 from pipeline.errors import printable
-from pipeline.store.known import version_of
+from pipeline.store.versions import version_of
 
 _MAGIC = re.compile(r"[*?[]")
 

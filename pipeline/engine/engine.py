@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -15,41 +13,30 @@ from typing import TYPE_CHECKING, Any
 from doit.exceptions import TaskFailed
 
 from pipeline.engine import remembered, state
-from pipeline.engine.declared import declared_at
-from pipeline.engine.faults import fault, forked
 from pipeline.engine.present import announce
 from pipeline.engine.registration import check_registered
 from pipeline.engine.reporter import Reporter
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.report.console import Console, Volume, open_console
-from pipeline.report.events import (
-    EventLog,
-    StepBlocked,
-    StepFailed,
-    StepFinished,
-    StepProgress,
-    StepStarted,
-)
-from pipeline.store.collect import Collected, collect, note_roots
-from pipeline.store.history import Failed, History
-from pipeline.work.action import Action, Place
-from pipeline.work.amount import Amount
-from pipeline.work.build import Builder, Outcome, tool_version
-from pipeline.work.executor import Inline
-from pipeline.work.limits import byte_count
 from pipeline.work.once import Once
-from pipeline.work.plan import Foresight, Planned, why
-from pipeline.work.pool import Workers
-from pipeline.work.process import end_all
 
 if TYPE_CHECKING:
+    from pipeline.engine.cleaning import Removed
     from pipeline.engine.project import Project
+    from pipeline.engine.running import Running
+    from pipeline.report.events import EventLog
+    from pipeline.store.collect import Collected
+    from pipeline.store.history import History
+    from pipeline.work.action import Action
+    from pipeline.work.build import Builder
     from pipeline.work.cluster import Cluster
+    from pipeline.work.plan import Planned
+    from pipeline.work.pool import Workers
 
+# What only a run needs is imported where it is used: a list of the steps needs none of it.
 # A conversion holds its worker while it waits for a process of its own, which has the processor.
 _WORKERS = max(2, os.cpu_count() or 1)
 _THREADS = 4
-_SAY_SECONDS = 1.0
 
 
 class Engine:
@@ -67,17 +54,18 @@ class Engine:
         self._recalled = remembered.recall(root, self._place, self._stamp)
         self._found_current: set[str] = set()
         self._executed = self._closed = False
-        self._said: dict[str, float] = {}
         self.spared: set[str] = set()  # of the present run; see spared.py
         self.volume = Volume.USUAL
-        self.events = EventLog(root / "artifacts" / ".steps" / "events")
         self.threads = False  # whether steps that may do without a worker process do
-        self.workers = Workers(_WORKERS)  # none is started before a step needs one
         self._cluster: Cluster | None = None
+        self._all: list[remembered.Step] | None = None
         # doit's threads share them; a run with nothing to do is over before they are made.
         self._configured = Once(self._load)
         self._opened = Once(self._open)
+        self._pooled = Once(self._pool)
+        self._logged = Once(self._log)
         self._shown = Once(lambda: open_console(sys.stdout, self.volume))
+        self._begun = Once(self._begin)
         if self._recalled is None:
             _ = self._project
         state.forget_with(self._forget)
@@ -103,6 +91,9 @@ class Engine:
 
     def _open(self) -> tuple[Builder, History]:
         from pipeline.engine.storage import open_store
+        from pipeline.store.history import History
+        from pipeline.work.build import Builder
+        from pipeline.work.executor import Inline
 
         if self._closed:
             raise PipelineError(Code.STORAGE, "The run has ended.")
@@ -131,6 +122,35 @@ class Engine:
         """Where the run is shown."""
         return self._shown.get()
 
+    @property
+    def workers(self) -> Workers:
+        """The worker processes; none is started before a step needs one."""
+        return self._pooled.get()
+
+    @property
+    def events(self) -> EventLog:
+        """The log of this run's events."""
+        return self._logged.get()
+
+    def _pool(self) -> Workers:
+        from pipeline.work.pool import Workers
+
+        workers = Workers(_WORKERS)
+        if self._closed:
+            workers.close()
+        return workers
+
+    def _log(self) -> EventLog:
+        from pipeline.report.events import EventLog
+
+        return EventLog(self._root / "artifacts" / ".steps" / "events")
+
+    def _begin(self) -> Running:
+        from pipeline.engine.running import Running
+
+        parts = self._root, self._process, self._project, self._builder, self.history
+        return Running(*parts, self.events, self.console.progress)
+
     def selected(self, names: Sequence[str]) -> list[Action]:
         """Return the named steps and all that they need; see Project.selected."""
         return self._project.selected(names)
@@ -144,6 +164,9 @@ class Engine:
 
         Raises PipelineError (STORAGE).
         """
+        from pipeline.store.collect import collect
+        from pipeline.work.limits import byte_count
+
         store, project = self._builder.store, self._project
         # As the configs are now, which need not be how they were when something was last made.
         self._note_roots(each.key for each in self.foresee(list(project.steps.values())))
@@ -159,6 +182,8 @@ class Engine:
             ) from None
 
     def _note_roots(self, more: Iterable[str | None]) -> None:
+        from pipeline.store.collect import note_roots
+
         made = (self.history.made(name) for name in self._project.steps)
         keys = {each.key for each in made if each} | {key for key in more if key}
         note_roots(self._builder.store, self._root, keys)
@@ -167,6 +192,24 @@ class Engine:
         for name in self._found_current:
             with suppress(PipelineError):
                 yield self._builder.key(self._project.steps[name])
+
+    def clean(self, steps: Sequence[str], *, dry: bool) -> list[Removed]:
+        """Remove the targets of steps; see cleaning.clean."""
+        from pipeline.engine.cleaning import clean
+
+        return clean(self._project, steps, dry=dry)
+
+    def undeclared(self) -> list[Removed]:
+        """Return what is left of fixtures that no config declares; see cleaning.undeclared."""
+        from pipeline.engine.cleaning import undeclared
+
+        return undeclared(self._project, self.history)
+
+    def clean_undeclared(self, names: Sequence[str], *, dry: bool) -> list[Removed]:
+        """Remove what is left of such fixtures; see cleaning.clean_undeclared."""
+        from pipeline.engine.cleaning import clean_undeclared
+
+        return clean_undeclared(self._project, self.history, names, dry=dry)
 
     def report(self, target: Path | None = None, known: Collection[str] = ()) -> Path:
         """Write the page for people, with the steps ``known`` up to date; return where it lies.
@@ -185,6 +228,8 @@ class Engine:
 
     def foresee(self, actions: Sequence[Action]) -> list[Planned]:
         """Return what a run would do with these steps."""
+        from pipeline.work.plan import Foresight
+
         return Foresight(self._builder, self.history).plan(actions)
 
     def spread(self, address: str) -> int:
@@ -192,6 +237,7 @@ class Engine:
 
         Raises PipelineError (CLUSTER) when the cluster cannot be used.
         """
+        from pipeline.work.action import Place
         from pipeline.work.cluster import Cluster
 
         steps = self._project.steps.values()
@@ -207,15 +253,17 @@ class Engine:
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
+        from pipeline.work.process import end_all
+
         self._closed = True
         end_all()
         if self._cluster is not None:
             self._cluster.close()
-        self.workers.close()
+        if (workers := self._pooled.made()) is not None:
+            workers.close()
         if self._opened.made() is not None:
             if self._found_current or self._executed:
-                if not self._executed:
-                    self._remember()
+                self.remember()
                 self._note_roots(self._keys_found())
             self._builder.close()
 
@@ -234,8 +282,7 @@ class Engine:
 
     def tasks(self, kind: str) -> Iterator[dict[str, Any]]:
         """Yield the doit tasks of one kind, such as ``source``."""
-        steps = self._recalled.steps if self._recalled else self._steps(set())
-        for step in steps:
+        for step in self._listed():
             basename, _, rest = step.name.partition(":")
             if basename == kind:
                 yield self._task(step, rest)
@@ -243,6 +290,11 @@ class Engine:
     def evidence(self) -> dict[str, Path]:
         """Return where each verification keeps its report, by task name."""
         return self._project.evidence()
+
+    def _listed(self) -> list[remembered.Step]:
+        if self._all is None:
+            self._all = self._recalled.steps if self._recalled else self._steps(set())
+        return self._all
 
     def _steps(self, current: set[str]) -> list[remembered.Step]:
         project = self._project
@@ -262,7 +314,6 @@ class Engine:
             "uptodate": [True if step.current else (self._is_current, [step.name])],
             "task_dep": step.task_dep,
             "targets": step.targets,
-            "clean": [(self._clean, [step.name])],
             # doit's capture swaps sys.stdout for all threads at once.
             "io": {"capture": False},
         }
@@ -278,73 +329,9 @@ class Engine:
 
     def _execute(self, name: str) -> TaskFailed | dict[str, str]:
         self._executed = True
-        if os.getpid() != self._process:
-            return TaskFailed(forked().render())
-        action = self._project.steps[name]
-        reasons = why(self._builder, self.history, action) or ("it was asked for anew",)
-        self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
-        try:
-            self._project.note_published(action)
-            outcome = self._builder.build(
-                action,
-                lambda text, amount=None: self._progress(name, text, amount),
-                # doit runs a current step only when it was asked to, with `-a`.
-                anew=name in self._found_current or self._was_current(name),
-            )
-        except PipelineError as error:
-            place = declared_at(self._root, name)
-            error.where = f"{error.where}; declared in {place}" if error.where else place
-            if error.code is Code.TOOLCHAIN and name in self.spared:
-                self.events.write(StepBlocked(step=name, reason=error.message))
-                return {"outcome": "skipped", "told": error.render()}
-            return self._failed(name, error)
-        except Exception as error:
-            return self._failed(name, fault(action, error))
-        return self._finished(name, outcome)
-
-    def _finished(self, name: str, outcome: Outcome) -> dict[str, str]:
-        made = self.history.made(name)
-        record = self._builder.store.records.get(made.key) if made else None
-        if made is not None and record is not None:
-            outputs = {
-                f"{label}{member}": digest.sha256
-                for label, members in record.outputs.items()
-                for member, digest in members.items()
-            }
-            self.events.write(
-                StepFinished(
-                    step=name,
-                    outcome=outcome.value,
-                    seconds=made.seconds,
-                    key=made.key,
-                    outputs=outputs,
-                )
-            )
-        return {"outcome": outcome.value}
-
-    def _progress(self, name: str, text: str, amount: Amount | None) -> None:
-        self.console.progress(name, text, amount)
-        now = time.monotonic()
-        if now - self._said.get(name, 0.0) >= _SAY_SECONDS:
-            self._said[name] = now
-            self.events.write(StepProgress(step=name, text=text, amount=amount))
-
-    def _failed(self, name: str, error: PipelineError) -> TaskFailed:
-        self.events.write(
-            StepFailed(
-                step=name,
-                code=error.code.value,
-                message=error.message,
-                where=error.where,
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
-                detail=error.detail,
-            )
-        )
-        failed = Failed(code=error.code.value, message=error.message, when=time.time())
-        self.history.note_failed(name, failed)
-        return TaskFailed(error.render())
+        # doit runs a current step only when it was asked to, with `-a`.
+        anew = name in self._found_current or self._was_current(name)
+        return self._begun.get().run(name, anew=anew, may_skip=name in self.spared)
 
     def _was_current(self, name: str) -> bool:
         return self._recalled is not None and any(
@@ -356,25 +343,30 @@ class Engine:
         if task in self._project.steps:
             self._builder.forget(self._project.steps[task])
 
-    def _clean(self, name: str) -> None:
-        action = self._project.steps[name]
-        for path in (*action.withdraws, *action.outputs.values()):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+    def remember(self) -> None:
+        """Keep the steps for the next command, with those that this one found to be current.
 
-    def _remember(self) -> None:
-        """Keep what this run saw, once it found everything that it looked at up to date."""
-        known = self._builder.store.known
-        if self._recalled or not self._stamp or known.unsure:
+        Where it ran any, or a file was changing meanwhile, that is said of none.
+        """
+        if not self._stamp or self._configured.made() is None:
             return
-        project = self._project
-        needed = {name: project.needed(action) for name, action in project.steps.items()}
-        current = remembered.settled(self._found_current, needed)
-        tools = {tool for action in project.steps.values() for tool in action.tools}
-        folders = [each for action in project.steps.values() for each in action.folders.items()]
-        seen = {str(folder.absolute()): version for folder, version in folders}
+        known = self._builder.store.known if self._found_current and not self._executed else None
+        sure = known is not None and not known.unsure
+        before = self._recalled
+        if before and (not sure or any(step.current for step in before.steps)):
+            return
+        # The configs may have been read after their versions were.
+        if remembered.stamp_of(self._root) != self._stamp:
+            return
+        project, current = self._project, set[str]()
+        tools: dict[str, str] = {}
+        if known is not None and sure:
+            from pipeline.work.tool_version import tool_version
+
+            needed = {name: project.needed(action) for name, action in project.steps.items()}
+            current = remembered.settled(self._found_current, needed)
+            used = {tool for action in project.steps.values() for tool in action.tools}
+            tools = {tool: tool_version(tool) for tool in sorted(used)}
         remembered.remember(
             self._place,
             remembered.Remembered(
@@ -382,8 +374,8 @@ class Engine:
                 stamp=self._stamp,
                 default=project.default(),
                 steps=self._steps(current),
-                tools={tool: tool_version(tool) for tool in sorted(tools)},
-                files=known.seen | seen,
+                around=remembered.surroundings(project),
+                tools=tools,
+                files=known.seen if known is not None and sure else {},
             ),
-            self._builder.store.temporary.aside,
         )

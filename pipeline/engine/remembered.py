@@ -1,30 +1,36 @@
-"""What a run with nothing to do has seen, so that the next one need only look for changes.
+"""The project's steps as the last command saw them, so that the next need only look for changes.
 
-A step that was current stays current while no config, no code of the pipeline, no tool and no
+The steps are the same while no config, no code of the pipeline and nothing else that they were
+declared by has changed. A step that was current stays current while, beside that, no tool and no
 version of a file that it reads or writes has changed. What is kept here may be deleted at any
-time: the records decide, this only saves asking them.
+time: the configs and the records decide, this only saves asking them. Plain JSON, since importing
+more than that would be most of what `doit list` takes.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-
-import msgspec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import PipelineError
-from pipeline.store.atomic import Aside
+from pipeline.store.atomic import write_bytes
 from pipeline.store.digest import Digest
-from pipeline.store.known import TICK_NS, version_of
-from pipeline.work.build import tool_version
+from pipeline.store.versions import TICK_NS, version_of
 from pipeline.work.code import PACKAGE, modules
+from pipeline.work.tool_version import tool_version
+
+if TYPE_CHECKING:
+    from pipeline.engine.project import Project
 
 
-class Step(msgspec.Struct, frozen=True, array_like=True):
+class Step(NamedTuple):
     """A step as doit needs it; ``current`` when it and all before it were up to date."""
 
     name: str
@@ -34,13 +40,26 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     current: bool
 
 
-class Remembered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A project's steps, and the version of each file that says they are up to date."""
+class Surroundings(NamedTuple):
+    """What beside configs and code decides which steps there are.
+
+    ``folders`` have a version each, as those have that pictures are listed from; ``packages`` say
+    whether each is installed here; ``variables`` are those of the environment that must be set.
+    """
+
+    folders: dict[str, str]
+    packages: dict[str, bool]
+    variables: list[str]
+
+
+class Remembered(NamedTuple):
+    """A project's steps, what declared them, and the versions that say which are up to date."""
 
     root: str
     stamp: str
     default: list[str]
     steps: list[Step]
+    around: Surroundings
     tools: dict[str, str]
     files: dict[str, str]
 
@@ -71,30 +90,43 @@ def place_of(root: Path) -> Path:
     return root / "artifacts" / ".steps" / "remembered"
 
 
+def surroundings(project: Project) -> Surroundings:
+    """Return what the project's steps depend on beside configs and code, as it is now."""
+    from pipeline.engine.storage import variables
+    from pipeline.toolchain.locked import TOOLCHAINS
+
+    configs = project.configs
+    sources = [path for guest in configs.guests.values() for path in guest.sources + guest.headers]
+    watched = {(configs.root / path).parent for path in sources} | {project.layout.locks}
+    folders = {str(folder.absolute()): _version(str(folder)) for folder in watched}
+    listed = [each for action in project.steps.values() for each in action.folders.items()]
+    packages = [each.package for each in TOOLCHAINS.values() if each.package]
+    return Surroundings(
+        folders | {str(folder.absolute()): version for folder, version in listed},
+        {name: _installed(name) for name in packages},
+        list(variables(configs.project)),
+    )
+
+
 def recall(root: Path, place: Path, stamp: str) -> Remembered | None:
-    """Return what is remembered of the project, if all of it still holds."""
-    try:
-        remembered = msgspec.msgpack.decode(place.read_bytes(), type=Remembered)
-    except (OSError, msgspec.MsgspecError, RecursionError):
+    """Return what is remembered of the project, if its steps are still the same.
+
+    None of them is current where a tool or a file has changed.
+    """
+    remembered = _read(place)
+    if remembered is None or (remembered.root, remembered.stamp) != (str(root), stamp):
         return None
-    if (remembered.root, remembered.stamp) != (str(root), stamp):
+    if not _holds(remembered.around):
         return None
-    try:
-        for path, version in remembered.files.items():
-            # Some 26,000 in a project of 1,000 fixtures: a Path for each would double the time.
-            if version_of(os.stat(path)) != version:  # noqa: PTH116
-                return None
-        if any(tool_version(tool) != version for tool, version in remembered.tools.items()):
-            return None
-    except (OSError, PipelineError):
-        return None
-    return remembered
+    if _unchanged(remembered):
+        return remembered
+    return remembered._replace(steps=[each._replace(current=False) for each in remembered.steps])
 
 
-def remember(place: Path, remembered: Remembered, aside: Aside) -> None:
+def remember(place: Path, remembered: Remembered) -> None:
     """Keep it; where that cannot be written, nothing is lost but time."""
-    with suppress(OSError), aside(place) as part:
-        part.write_bytes(msgspec.msgpack.encode(remembered))
+    with suppress(OSError, ValueError):
+        write_bytes(place, json.dumps(remembered._asdict()).encode())
 
 
 def forget(place: Path) -> None:
@@ -117,6 +149,79 @@ def settled(current: Iterable[str], needed: Mapping[str, Iterable[str]]) -> set[
         if name in known and good.issuperset(others):
             good.add(name)
     return good
+
+
+def _holds(around: Surroundings) -> bool:
+    try:
+        return (
+            all(_version(path) == version for path, version in around.folders.items())
+            and all(_installed(name) == there for name, there in around.packages.items())
+            and all(os.environ.get(name) for name in around.variables)
+        )
+    except ValueError:
+        return False
+
+
+def _unchanged(remembered: Remembered) -> bool:
+    try:
+        for path, version in remembered.files.items():
+            # Some 26,000 in a project of 1,000 fixtures: a Path for each would double the time.
+            if version_of(os.stat(path)) != version:  # noqa: PTH116
+                return False
+        return all(tool_version(tool) == version for tool, version in remembered.tools.items())
+    except (OSError, ValueError, PipelineError):
+        return False
+
+
+def _version(path: str) -> str:
+    try:
+        return version_of(os.stat(path))  # noqa: PTH116
+    except OSError:
+        return ""
+
+
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def _read(place: Path) -> Remembered | None:
+    """Return what a file holds, or None where it is missing, or has another shape than ours."""
+    try:
+        found = json.loads(place.read_bytes())
+        remembered = Remembered(**found)
+        steps = [Step(*step) for step in remembered.steps]
+        around = Surroundings(*remembered.around)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    whole = (
+        _all_are(str, [remembered.root, remembered.stamp])
+        and _all_are(str, remembered.default)
+        and all(_is_step(step) for step in steps)
+        and all(_maps_to(str, each) for each in (remembered.tools, remembered.files))
+        and _maps_to(str, around.folders)
+        and _maps_to(bool, around.packages)
+        # Of a dotted name the package would be imported.
+        and all(name.isidentifier() for name in around.packages)
+        and _all_are(str, around.variables)
+    )
+    return remembered._replace(steps=steps, around=around) if whole else None
+
+
+def _is_step(step: Step) -> bool:
+    return (
+        type(step.name) is type(step.title) is str
+        and type(step.current) is bool
+        and _all_are(str, step.targets)
+        and _all_are(str, step.task_dep)
+    )
+
+
+def _all_are(kind: type, values: Any) -> bool:
+    return type(values) is list and all(type(each) is kind for each in values)
+
+
+def _maps_to(kind: type, table: Any) -> bool:
+    return type(table) is dict and all(type(each) is kind for each in table.values())
 
 
 def _configs(folders: Iterable[Path]) -> list[str]:

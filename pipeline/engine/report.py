@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from pipeline.engine.project import Project
 from pipeline.errors import Code, PipelineError
@@ -21,7 +24,8 @@ from pipeline.report.html.run import Failure, Run, last_run
 from pipeline.report.html.subject import GuestSubject, Subject
 from pipeline.store.atomic import write_bytes
 from pipeline.store.history import Failed, History
-from pipeline.work.action import Job
+from pipeline.verify.failure import FailedCase
+from pipeline.work.action import Action, Job
 from pipeline.work.build import WORKER_MEMORY, Builder
 from pipeline.work.executor import Executor
 
@@ -62,8 +66,9 @@ class Reports:
         """
         failed = self._failed(known)
         run = self._still(last_run(self.events), known)
+        first = self._first_failed(failed)
         subjects = [
-            self._subject(name, run, failed, known)
+            self._subject(name, run, failed, first, known)
             for name in self.project.configs.fixtures
             if f"manifest:{name}" in self.project.steps
         ]
@@ -118,7 +123,12 @@ class Reports:
         )
 
     def _subject(
-        self, name: str, run: Run | None, failed: Mapping[str, Failed], known: Collection[str]
+        self,
+        name: str,
+        run: Run | None,
+        failed: Mapping[str, Failed],
+        first: Mapping[str, str],
+        known: Collection[str],
     ) -> Subject:
         steps, layout = self.project.steps, self.project.layout
         fixture = self.project.configs.fixtures[name]
@@ -128,6 +138,12 @@ class Reports:
         own = self._own[name]
         judged = [manifest.name, *(action.name for action in verified.values())]
         blocked = {each.step: f"needs {each.reason}" for each in run.blocked} if run else {}
+        current = {step for step in judged if step in known or self._is_current(step)}
+        waiting = {
+            step: f"needs {first[step]}, which failed last time"
+            for step in judged
+            if step in first.keys() - failed.keys() - current and self._tried(name)
+        }
         return Subject(
             name=name,
             config=fixture,
@@ -158,10 +174,29 @@ class Reports:
                 if dataset.accuracy is not None
             },
             drawn=layout.step(name, "drawn"),
-            current={step for step in judged if step in known or self._is_current(step)},
+            current=current,
             failed={step: failed[step].message for step in own if step in failed},
-            blocked={step: reason for step, reason in blocked.items() if step in own},
+            blocked={
+                **waiting,
+                **{step: reason for step, reason in blocked.items() if step in own},
+            },
+            failures=dict(_failed_cases(verified, failed)),
         )
+
+    def _tried(self, name: str) -> bool:
+        """Tell whether a plain run builds a fixture, or any of its steps was made here."""
+        default = self.project.configs.fixtures[name].default
+        return default or any(self.history.made(step) for step in self._own[name])
+
+    def _first_failed(self, failed: Mapping[str, Failed]) -> Mapping[str, str]:
+        """Return for each step that failed or needs one that did the first such on its way."""
+        first: dict[str, str] = {}
+        for name, action in self.project.steps.items() if failed else ():
+            needed = self.project.needed(action)
+            found = name if name in failed else next((first[n] for n in needed if n in first), "")
+            if found:
+                first[name] = found
+        return first
 
     @cached_property
     def _own(self) -> Mapping[str, list[str]]:
@@ -215,6 +250,16 @@ class Reports:
                     imports=outputs["imports"],
                     used_by=tuple(used.get(name, ())),
                 )
+
+
+def _failed_cases(
+    verified: Mapping[str, Action], failed: Mapping[str, Failed]
+) -> Iterator[tuple[str, FailedCase]]:
+    """Yield what came out of each case that failed, where that was kept and can be read."""
+    for case, action in verified.items():
+        if action.name in failed:
+            with suppress(msgspec.MsgspecError, RecursionError):
+                yield case, msgspec.convert(failed[action.name].evidence, FailedCase)
 
 
 def _failures(run: Run | None, failed: Mapping[str, Failed]) -> Iterator[Failure]:

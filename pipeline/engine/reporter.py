@@ -10,20 +10,16 @@ import time
 from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.engine.interrupts import raise_interrupts
 from pipeline.engine.spared import spared
 from pipeline.errors import PipelineError
 from pipeline.report.console import Console, Left, Volume, hush
-from pipeline.report.events import (
-    VERSION,
-    EventLog,
-    RunFinished,
-    RunStarted,
-    StepBlocked,
-)
 from pipeline.report.verified import verified_rows
+
+if TYPE_CHECKING:
+    from pipeline.report.events import EventLog
 
 
 class _Engine(Protocol):
@@ -65,6 +61,8 @@ class Reporter:
 
     def initialize(self, tasks: dict[str, Any], selected_tasks: list[str]) -> None:
         """Count the steps that the run may reach."""
+        from pipeline.report.events import VERSION, RunStarted
+
         waiting, seen = list(selected_tasks), set()
         while waiting:
             name = waiting.pop()
@@ -122,6 +120,8 @@ class Reporter:
     def add_failure(self, task: Any, fail: Any) -> None:
         """A step failed, or was blocked by one that did."""
         if type(fail).__name__ == "UnmetDependency":
+            from pipeline.report.events import StepBlocked
+
             self._blocked[task.name] = fail.message
             self._engine.events.write(StepBlocked(step=task.name, reason=fail.message))
             return
@@ -142,6 +142,8 @@ class Reporter:
 
     def complete_run(self) -> None:
         """Close the workers and say how the run ended."""
+        from pipeline.report.events import RunFinished
+
         cause = sys.exc_info()[1]
         interrupted = isinstance(cause, (KeyboardInterrupt, SystemExit))
         if interrupted:

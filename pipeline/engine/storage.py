@@ -27,9 +27,16 @@ def open_store(layout: Layout, project: Project) -> Store:
 
 def check_environment(project: Project) -> None:
     """Raise PipelineError (CONFIG) where the remote cache lacks a variable, before any work."""
-    if project.remote is not None and not project.offline:
-        for name in filter(None, (project.remote.token_env, project.remote.secret_env)):
-            _variable(name)
+    for name in variables(project):
+        _variable(name)
+
+
+def variables(project: Project) -> tuple[str, ...]:
+    """Return the variables of the environment that the remote cache needs."""
+    remote = project.remote
+    if remote is None or project.offline:
+        return ()
+    return tuple(filter(None, (remote.token_env, remote.secret_env)))
 
 
 def _open(remote: RemoteCache) -> Remote:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -13,6 +13,7 @@ from pipeline.store.atomic import Aside
 from pipeline.store.decoded import decoded
 
 T = TypeVar("T", bound=msgspec.Struct)
+_KINDS = ("made", "failed")
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +32,17 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """The last failure of a step, if no success followed."""
+    """The last failure of a step, if no success followed; ``evidence`` is its error's."""
 
     code: str
     message: str
     when: float
+    evidence: dict[str, Any] = {}
+
+
+def failed_last_time(failed: Failed) -> str:
+    """Return how a step failed, as every command words it."""
+    return f"failed last time: {failed.message}"
 
 
 class History:
@@ -63,6 +70,21 @@ class History:
         """Save a failure; write errors are ignored."""
         with suppress(OSError):
             self._write(self._place(step, "failed"), failed)
+
+    def steps(self) -> set[str]:
+        """Return the steps of which anything is kept."""
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except OSError:
+            return set()
+        ends = tuple(f".{what}.json" for what in _KINDS)
+        return {unquote(name.rsplit(".", 2)[0]) for name in names if name.endswith(ends)}
+
+    def drop(self, step: str) -> None:
+        """Forget how a step was made and how it failed; what cannot be removed stays."""
+        for what in _KINDS:
+            with suppress(OSError):
+                self._place(step, what).unlink(missing_ok=True)
 
     def _write(self, place: Path, value: msgspec.Struct) -> None:
         with self._aside(place) as part:

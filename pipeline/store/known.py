@@ -12,10 +12,7 @@ import time
 from pathlib import Path
 
 from pipeline.store.digest import Digest
-
-# A file changed again within one clock tick looks unchanged, so recent versions are not stored.
-# Linux ticks at 1 to 10 ms; FAT at 2 s for mtime, but ctime is finer.
-TICK_NS = 50_000_000
+from pipeline.store.versions import TICK_NS, version_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -150,8 +147,3 @@ class KnownDigests:
 
 def _settled(status: os.stat_result) -> bool:
     return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > TICK_NS
-
-
-def version_of(status: os.stat_result) -> str:
-    """Return an identifier of a file's version: inode, size, mtime_ns and ctime_ns."""
-    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

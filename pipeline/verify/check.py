@@ -21,6 +21,7 @@ from pipeline.verify.compare import reach
 from pipeline.verify.data_set import write_data_set
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
+from pipeline.verify.failure import failed_case, pairs
 from pipeline.verify.golden import ask_golden, disagreements
 from pipeline.verify.native import infer_natively
 from pipeline.verify.pictures import write_pictures
@@ -38,7 +39,8 @@ def verify(job: Job) -> None:
     files of the fixture's folder (``descriptor``, ``guest``, ``xml``, ``bin``,
     ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and ``picture.<input>``, the
     sources of those that are made from one. Output: the folder ``evidence/``. Raises
-    PipelineError for whatever fails first, with the rest in its detail.
+    PipelineError for whatever fails first, with the rest in its detail, and what came out as its
+    evidence (a FailedCase).
     """
     case = str(job.parameters["case"])
     where = str(job.parameters["where"])
@@ -80,19 +82,34 @@ def verify(job: Job) -> None:
         port.name: array_of(path, port)
         for port, path in zip(interface.inputs, tensors, strict=True)
     }
-    golden = ask_golden(job, interface, inputs, outputs)
+    golden, theirs = ask_golden(job, interface, inputs, outputs)
     seconds["golden"] = time.perf_counter() - started
     failures += disagreements(golden, where)
 
     expect = msgspec.convert(job.parameters["expect"], Expect)
     labels = read_labels(job.inputs["labels"].read_text()) if "labels" in job.inputs else ()
     failures += shortfalls(expect, outputs, labels, where)
+    wanted = expect.output or interface.outputs[0].name
     if failures:
-        raise _joined(failures)
+        error = _joined(failures)
+        alone = {
+            port.name: array_of(native / file, port)
+            for port, file in zip(interface.outputs, files, strict=True)
+        }
+        error.evidence = failed_case(
+            [
+                *pairs(outputs, alone, "native inference", differing=True),
+                *pairs(outputs, theirs, f"{golden.executor} {golden.version}"),
+            ],
+            outputs.get(wanted),
+            expect.average,
+            labels,
+            _expected(expect),
+        )
+        raise error
 
-    name = expect.output or interface.outputs[0].name
-    judged = outputs[name]
-    bound = reach(golden.outputs[name], judged, golden.tolerance)
+    judged = outputs[wanted]
+    bound = reach(golden.outputs[wanted], judged, golden.tolerance)
     report = evidence.Evidence(
         case=case,
         native_equal=True,

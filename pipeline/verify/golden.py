@@ -28,11 +28,12 @@ _UNSTABLE = 10.0
 
 def ask_golden(
     job: Job, interface: Interface, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> evidence.Golden:
+) -> tuple[evidence.Golden, dict[str, Any]]:
     """Run the source model on the IR's ``inputs`` and compare with its ``outputs``, by name.
 
-    It answers again with nothing but rounding changed, and what its outputs move by is the noise
-    floor that the distance is held against. Raises PipelineError (VERIFY, TOOLCHAIN, TIME_LIMIT).
+    The executor runs again with rounding errors in its inputs; how far its outputs move is the
+    noise floor. Returns the comparison, and the source model's outputs by the names of the IR's.
+    Raises PipelineError (VERIFY, TOOLCHAIN, TIME_LIMIT).
     """
     golden = msgspec.convert(job.parameters["golden"], Golden)
     model = msgspec.convert(job.parameters["model"], Model)
@@ -65,9 +66,13 @@ def ask_golden(
     allowed = tolerance(golden, model.precision)
     floats: Mapping[str, Any] = {}
     if integer_kernels:
-        found = infer_in_floats(job.inputs["xml"], list(inputs.values()))
-        floats = dict(zip(outputs, found, strict=True))
-    return evidence.Golden(
+        inferred = infer_in_floats(job.inputs["xml"], list(inputs.values()))
+        floats = dict(zip(outputs, inferred, strict=True))
+    theirs = {
+        name: _typed(source, model.outputs.get(name), ours)
+        for (name, ours), source in zip(outputs.items(), answer.outputs, strict=True)
+    }
+    compared = evidence.Golden(
         executor=golden.executor,
         version=answer.version,
         factor=FACTOR,
@@ -76,6 +81,7 @@ def ask_golden(
         tolerance=allowed,
         outputs=_compared(outputs, floats, answer, model, allowed, quantised),
     )
+    return compared, theirs
 
 
 def _compared(

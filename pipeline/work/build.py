@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from pipeline.store.store import Store
 from pipeline.work.action import Action, Job, Place
 from pipeline.work.amount import Say
 from pipeline.work.executor import Executor, Inline
+from pipeline.work.tool_version import tool_version
 
 if TYPE_CHECKING:
     from pipeline.work.recipe_code import RecipeCodes
@@ -312,21 +312,6 @@ def parts_of(declared: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str
     """Return what a key is a hash of; ``inputs`` are the SHA-256 digests by their labels."""
     tools = {tool: tool_version(tool) for tool in declared["tools"]}
     return {**declared, "tools": tools, "inputs": dict(inputs)}
-
-
-@cache
-def tool_version(package: str) -> str:
-    """Return the installed version of a package, which is part of what it makes."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise PipelineError(
-            Code.TOOLCHAIN,
-            f"The package {package} is not installed.",
-            hint=f"Install it: pip install {package}",
-        ) from None
 
 
 def targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:

@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.store.digest import Digest
-from pipeline.store.known import version_of
 from pipeline.store.objects import copy
+from pipeline.store.versions import version_of
 from pipeline.work import cluster_worker
 from pipeline.work.action import Job, Portable, Recipe
 from pipeline.work.cluster_connection import connected, line, unusable

@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.store.digest import Digest
-from pipeline.store.known import version_of
 from pipeline.store.objects import Objects
+from pipeline.store.versions import version_of
 from pipeline.work.action import Job, Portable, Recipe
 from pipeline.work.cluster_order import Answer, Order, Sent, check_versions, versions
 from pipeline.work.machine import home

@@ -28,7 +28,7 @@ def modules(package: Path) -> list[str]:
 def package_digest(package: Path) -> str:
     """Return 12 hex digits that tell any two states of a package's code from one another."""
     # The workers of a cluster ask; what starts a run has no use for it.
-    from pipeline.store.known import version_of
+    from pipeline.store.versions import version_of
 
     versions = ((path, version_of(Path(path).stat())) for path in modules(package))
     return _digest(package, tuple(versions))

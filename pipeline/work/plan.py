@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.store.digest import Digest, key_of
-from pipeline.store.history import History, Made
+from pipeline.store.history import History, Made, failed_last_time
 from pipeline.store.records import Record
 from pipeline.work.action import Action
 from pipeline.work.build import Builder, targets
@@ -69,13 +69,14 @@ class Foresight:
             parts = self._builder.parts(action, self._foreseen)
         except PipelineError as error:
             self._expect(action, None)
-            return Planned(action.name, None, Intent.RUN, (error.message,), seconds)
+            unreadable = _unreadable(self._history, action, error)
+            return Planned(action.name, None, Intent.RUN, unreadable, seconds)
         key = key_of(parts)
         record = self._builder.store.peek(key)
         if record is not None and self._builder.holds(action, record):
             self._expect(action, record)
             return Planned(action.name, key, Intent.CURRENT, (), seconds)
-        reasons = _reasons(self._builder, action, parts, made, record)
+        reasons = _reasons(self._builder, self._history, action, parts, record)
         if record is not None and self._builder.restorable(action, record):
             self._expect(action, record)
             return Planned(action.name, key, Intent.RESTORE, tuple(reasons), 0.0)
@@ -101,23 +102,40 @@ def why(builder: Builder, history: History, action: Action) -> tuple[str, ...]:
     try:
         parts = builder.parts(action)
     except PipelineError as error:
-        return (error.message,)
+        return _unreadable(history, action, error)
     record = builder.store.records.get(key_of(parts))
     if record is not None and builder.holds(action, record):
         return ()
-    return tuple(_reasons(builder, action, parts, history.made(action.name), record))
+    return tuple(_reasons(builder, history, action, parts, record))
+
+
+def _failed(history: History, action: Action) -> list[str]:
+    failed = history.failed(action.name)
+    return [] if failed is None else [failed_last_time(failed)]
+
+
+def _unreadable(history: History, action: Action, error: PipelineError) -> tuple[str, ...]:
+    """Return the reasons for a step whose inputs cannot be read."""
+    failed = history.failed(action.name)
+    if failed is None:
+        return (error.message,)
+    same = failed.message == error.message
+    return (failed_last_time(failed),) if same else (failed_last_time(failed), error.message)
 
 
 def _reasons(
     builder: Builder,
+    history: History,
     action: Action,
     parts: Mapping[str, Any],
-    made: Made | None,
     record: Record | None,
 ) -> list[str]:
+    made = history.made(action.name)
     reasons = _changed(made, parts, builder.code(action)) if made else []
     if not reasons:
         reasons = _about(builder, action, record) if record else []
+    if record is None and (failed := _failed(history, action)):
+        return [*failed, *reasons]
     return reasons or ["never built in this project" if made is None else "no cache record"]
 
 

@@ -19,7 +19,7 @@ import msgspec
 from pipeline.errors import Code, PipelineError
 from pipeline.store.atomic import write_bytes
 from pipeline.store.digest import Digest, key_of
-from pipeline.store.known import TICK_NS, version_of
+from pipeline.store.versions import TICK_NS, version_of
 from pipeline.work.action import Recipe
 from pipeline.work.code import PACKAGE, modules
 from pipeline.work.python_source import Import, PythonSource, read_source

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class Checkout(Project):
 
     code: Path
 
-    def doit(self, *arguments: str, seconds: float = 300) -> Run:
+    def doit(
+        self, *arguments: str, seconds: float = 300, env: Mapping[str, str] | None = None
+    ) -> Run:
         """Run the copy's doit."""
         done = subprocess.run(
             [sys.executable, "-m", "doit", *arguments],
@@ -33,7 +36,7 @@ class Checkout(Project):
             capture_output=True,
             text=True,
             timeout=seconds,
-            env={**os.environ, "PYTHONPATH": str(self.code)},
+            env={**(env or os.environ), "PYTHONPATH": str(self.code)},
         )
         return Run(done.returncode, done.stdout + done.stderr)
 

@@ -153,3 +153,44 @@ def test_what_was_mended_is_no_longer_failed(project: Project) -> None:
     project.edit("[expect.red]\ntop1 = 1", "[expect.red]\ntop1 = 0")
     assert project.doit().returncode == 0
     assert {step["state"] for step in states(project).values()} == {"current"}
+
+
+def test_what_failed_says_so_in_every_command(project: Project) -> None:
+    config = project.config.with_name("other.toml")
+    config.write_text(project.config.read_text().replace("top1 = 2", "top1 = 1"))
+    assert project.doit("manifest:other").returncode == 1
+    said = "failed last time: The largest output is of another class than the config expects."
+    assert project.doit("why", "verify:other.blue").output == (
+        f"verify:other.blue would run\n  {said}\n"
+    )
+    plan = project.doit("plan", "verify:other.blue").output
+    assert plan.splitlines()[0].split(maxsplit=2)[2].strip() == said
+    status = project.doit("status", "verify:other.blue").output
+    (line,) = (line for line in status.splitlines() if "verify:other.blue" in line)
+    assert line.startswith("failed ")
+    assert line.endswith(said)
+    # Without having been tried, it is as it was.
+    assert project.doit("why", "manifest:other").output.endswith("which would run\n")
+
+
+def test_what_failed_is_told_with_what_changed_since_it_was_made(project: Project) -> None:
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    assert project.doit().returncode == 1
+    assert project.doit("why", "verify:tiny.red").output == (
+        "verify:tiny.red would run\n"
+        "  failed last time: The largest output is of another class than the config expects.\n"
+        "  parameter expect.top1: 0 → 1\n"
+    )
+    project.edit("[expect.red]\ntop1 = 1", "[expect.red]\ntop1 = 0")
+    assert project.doit("why", "verify:tiny.red").output == "verify:tiny.red is up to date\n"
+
+
+def test_a_source_that_is_missing_is_told_once(project: Project) -> None:
+    (project.root / "red.png").unlink()
+    before = project.doit("why", "source:tiny.red").output
+    assert project.doit("source:tiny.red").returncode == 1
+    after = project.doit("why", "source:tiny.red").output
+    assert before.splitlines()[1] == "  An input of source:tiny.red cannot be read."
+    assert after.splitlines()[1:] == [
+        "  failed last time: An input of source:tiny.red cannot be read."
+    ]

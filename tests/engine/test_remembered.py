@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,10 +47,38 @@ def test_what_is_remembered_needs_neither_the_configs_nor_a_recipe(
     """Reading them is most of what a run with nothing to do would take."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     for arguments in ([], ["list"]):
-        run = settled.doit(*arguments)
-        imported = {line.rpartition("|")[2].strip() for line in run.output.splitlines()}
+        imported = imports(settled, *arguments)
         assert "pipeline.engine.engine" in imported
         assert not imported & {"pipeline.config.load", "pipeline.engine.steps", "openvino"}
+
+
+def imports(project: Project, *arguments: str) -> set[str]:
+    run = project.doit(*arguments)
+    return {line.rpartition("|")[2].strip() for line in run.output.splitlines()}
+
+
+@pytest.mark.parametrize("state", ["current", "failed", "partly built", "not built"])
+def test_a_list_reads_no_config_whatever_is_built(
+    settled: Project, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if state == "failed":
+        settled.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+        assert settled.doit().returncode == 1
+    elif state == "partly built":
+        (settled.folder / "tiny.bin").unlink()
+        settled.doit("clean", "verify:tiny.red")
+    elif state == "not built":
+        shutil.rmtree(settled.root / "artifacts")
+        # There is nothing yet that this one could have from an earlier one.
+        assert settled.doit("list", "--all").returncode == 0
+    listed = settled.doit("list", "--all").output
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    imported = imports(settled, "list")
+    assert "pipeline.engine.engine" in imported
+    assert not imported & {"pipeline.config.load", "pipeline.engine.steps", "msgspec", "sqlite3"}
+    monkeypatch.delenv("PYTHONPROFILEIMPORTTIME")
+    memory(settled).unlink()
+    assert settled.doit("list", "--all").output == listed
 
 
 def test_a_target_edited_with_the_same_size_and_time_is_restored(settled: Project) -> None:
@@ -100,6 +131,39 @@ def test_cleaned_targets_come_back(settled: Project) -> None:
     assert "tensor:tiny.red" in run.steps("restored")
 
 
+def change(place: Path, **fields: Any) -> bytes:
+    return json.dumps({**json.loads(place.read_bytes()), **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff garbage",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        {"steps": [["a", "b", [], [], "yes"]]},
+        {"steps": [["a", "b", [7], [], True]]},
+        {"steps": [7]},
+        {"steps": 7},
+        {"default": "tiny"},
+        {"files": {"\0": "1"}},
+        {"files": []},
+        {"around": [{"\0": "1"}, {}, []]},
+        {"around": [{}, {"os.path": True}, []]},
+        {"around": [{}, {}, ["\ud800"]]},
+        {"around": 7},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_what_has_another_shape_is_no_memory(settled: Project, content: Any) -> None:
+    place = memory(settled)
+    place.write_bytes(content if isinstance(content, bytes) else change(place, **content))
+    found = remembered.recall(settled.root, place, remembered.stamp_of(settled.root))
+    assert found is None or not any(step.current for step in found.steps)
+
+
 def test_what_cannot_be_read_is_no_memory(settled: Project) -> None:
     memory(settled).write_bytes(b"\xff garbage")
     assert settled.doit().output.startswith("nothing to do")
@@ -111,11 +175,50 @@ def test_a_config_that_was_just_written_is_not_vouched_for(settled: Project) -> 
     assert remembered.stamp_of(settled.root) == ""
 
 
+def recalled(project: Project) -> remembered.Remembered | None:
+    return remembered.recall(project.root, memory(project), remembered.stamp_of(project.root))
+
+
 def test_another_tool_version_is_noticed(settled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    stamp = remembered.stamp_of(settled.root)
-    assert remembered.recall(settled.root, memory(settled), stamp)
+    before = recalled(settled)
     monkeypatch.setattr(remembered, "tool_version", lambda tool: "0")
-    assert remembered.recall(settled.root, memory(settled), stamp) is None
+    after = recalled(settled)
+    assert before is not None
+    assert after is not None
+    assert after.steps == [step._replace(current=False) for step in before.steps]
+
+
+def test_a_package_that_was_installed_is_noticed(
+    settled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch beside us takes the place of its toolchain, which is then no step."""
+    assert recalled(settled) is not None
+    there = remembered._installed
+    monkeypatch.setattr(remembered, "_installed", lambda name: not there(name))
+    assert recalled(settled) is None
+
+
+def test_a_guest_source_that_is_gone_is_told(settled: Project) -> None:
+    (settled.root / "guests/classify/classify.c").unlink()
+    run = settled.doit("list")
+    assert run.returncode == 1
+    assert "classify.toml:" in run.output
+
+
+def test_a_variable_that_the_remote_cache_needs_is_missed(
+    settled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settled.root / "configs/project.toml"
+    remote = "[remote]\nurl = 'http://127.0.0.1:9/'\ntoken_env = 'TINY_TOKEN'\n"
+    settings.write_text(settings.read_text() + remote)
+    monkeypatch.setenv("TINY_TOKEN", "secret")
+    assert settled.doit("list").returncode == 0
+    assert recalled(settled) is not None
+    assert settled.doit("list").returncode == 0
+    monkeypatch.delenv("TINY_TOKEN")
+    run = settled.doit("list")
+    assert run.returncode == 1
+    assert "needs the environment variable TINY_TOKEN" in run.output
 
 
 def test_changed_code_of_the_pipeline_is_noticed(

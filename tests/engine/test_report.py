@@ -6,7 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from tests.tiny import Project
+import pytest
+
+from tests.tiny import Project, write_model
 
 
 def page_of(project: Project) -> str:
@@ -117,3 +119,68 @@ def test_evidence_of_an_earlier_expectation_is_not_shown_as_todays(project: Proj
     page = page_of(project)
     assert state_of(page, "tiny") == "out of date"
     assert headline(page) == "1 of 2 cases verified"
+
+
+def card_of(page: str, fixture: str) -> str:
+    return page.partition(f'id="f-{fixture}"')[2].partition("</article>")[0]
+
+
+def disagree(project: Project, scale: float) -> None:
+    """Let the executor answer with another network, which multiplies by ``scale``."""
+    write_model(project.root / "other.onnx", scale)
+    other = '[source.other]\nurls = ["file:other.onnx"]\nlicense = "Apache-2.0"\n\n'
+    project.edit("[source.red]", f"{other}[source.red]")
+    golden = 'executor = "onnxruntime"'
+    project.edit(golden, f'{golden}\nfiles = {{ model = "other" }}')
+
+
+def test_a_failed_case_shows_its_outputs_beside_the_executors(project: Project) -> None:
+    ours = json.loads((project.folder / "evidence/red/report.json").read_bytes())["top"][0]["value"]
+    disagree(project, 0.13)
+    assert project.doit().returncode == 1
+    card = card_of(page_of(project), "tiny")
+    assert "failed last time: Output y of the IR disagrees with onnxruntime" in card
+    assert "beside onnxruntime" in card
+    assert "Where they differ most; 3 of 3 elements are not equal" in card
+    row = card.partition("Where they differ most")[2].partition("</table>")[0]
+    index, mine, theirs, difference = re.findall(r"<td[^>]*>([^<\n]*)", row)[:4]
+    assert index == "0, 0"
+    assert float(mine) == round(ours, 4)
+    assert float(theirs) == pytest.approx(1.3 * ours, rel=1e-4)
+    assert float(difference) == pytest.approx(0.3 * ours, rel=1e-3)
+    # What is not verified has nothing in the folder that is published.
+    assert not (project.folder / "evidence/red").exists() or (
+        "other" not in (project.folder / "evidence/red/report.json").read_text()
+    )
+
+
+def test_a_failed_expectation_shows_the_five_largest(project: Project) -> None:
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    assert project.doit().returncode == 1
+    card = card_of(page_of(project), "tiny")
+    assert "The largest values that came out; expected: top 1 is 1" in card
+    assert "all 3 elements are equal" in card
+
+
+def test_damaged_evidence_of_a_failure_is_left_out(project: Project) -> None:
+    project.edit("[expect.red]\ntop1 = 0", "[expect.red]\ntop1 = 1")
+    assert project.doit().returncode == 1
+    (place,) = (project.root / "artifacts/.steps/history").glob("verify*red.failed.json")
+    content = json.loads(place.read_bytes())
+    assert content["evidence"]["top"][0]["index"] == 0
+    place.write_text(json.dumps({**content, "evidence": {"top": [{"index": "<b>"}]}}))
+    run = project.doit("report")
+    assert run.returncode == 0, run.output
+    assert "The largest values that came out" not in page_of(project)
+    assert state_of(page_of(project), "tiny") == "failed"
+
+
+def test_what_waits_for_a_step_that_failed_earlier_says_so(project: Project) -> None:
+    (project.root / "guests/classify/classify.c").write_text("no C")
+    assert project.doit().returncode == 1
+    # Another run, which says nothing of the fixture.
+    (project.root / "artifacts/tiny/red-1x3x8x8-f32.rgb").unlink()
+    assert project.doit("tensor:tiny.red").returncode == 0
+    page = page_of(project)
+    assert "needs guest:classify, which failed last time" in card_of(page, "tiny")
+    assert state_of(page, "tiny") == "not run"

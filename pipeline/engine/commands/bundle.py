@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.engine.commands.lock import built, manifests
+from pipeline.engine.commands.built import STRICT_OPTION, built, folders
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
-from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.bundle import write_bundle
 from pipeline.publish.release import release_of
@@ -33,20 +33,22 @@ class BundleCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "write each fixture as a .tar.gz, the same bytes from any machine"
     doc_usage = "[FIXTURE ...]"
     doc_description = (
-        "Without a name: the fixtures of a plain run; '*' means all. They have to be built. What "
-        "was found on this machine is an archive of its own, NAME.evidence.tar.gz."
+        "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "
+        "whose last build failed is left out. What was found on this machine is an archive of its "
+        "own, NAME.evidence.tar.gz."
     )
-    cmd_options = (_OUT,)
+    cmd_options = (_OUT, STRICT_OPTION)
 
-    def _execute(self, out: str, pos_args: list[str]) -> int:
-        return told(lambda engine: _bundle(engine, Path(out), pos_args))
+    def _execute(self, out: str, strict: bool, pos_args: list[str]) -> int:
+        return told(
+            lambda engine: _bundle(Path(out), folders(built(engine, pos_args, strict=strict)))
+        )
 
 
-def _bundle(engine: Engine, out: Path, names: list[str]) -> int:
+def _bundle(out: Path, fixtures: Sequence[Path]) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for action in manifests(built(engine, names)):
-            folder = action.outputs["manifest"].parent
+        for folder in fixtures:
             for path in write_bundle(release_of(folder, "0"), folder, out):
                 digest = Digest.of_file(path)
                 print(f"{path}: {digest.size / 1e6:.1f} MB, sha256 {digest.sha256}")

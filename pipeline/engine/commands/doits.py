@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from typing import Any
 
-from doit.cmd_clean import Clean as DoitClean
 from doit.cmd_dumpdb import DumpDB as DoitDumpDB
 from doit.cmd_forget import Forget as DoitForget
 from doit.cmd_help import Help as DoitHelp
@@ -37,7 +37,14 @@ class Strace(DoitStrace):  # type: ignore[misc] # doit has no types
 
 @understood
 class List(DoitList):  # type: ignore[misc] # doit has no types
-    """As doit has it."""
+    """doit's own, which keeps the steps, so that the next list need not read the configs."""
+
+    @functools.wraps(DoitList._execute)
+    def _execute(self, **options: Any) -> int:
+        code = int(super()._execute(**options) or 0)
+        with suppress(IndexError):  # The tasks may be another's.
+            present().remember()
+        return code
 
 
 @understood
@@ -50,18 +57,6 @@ class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
     """Refused by our state, which keeps nothing."""
 
     doc_purpose = "refused here: name the tasks to run instead"
-
-
-@understood
-class Clean(DoitClean):  # type: ignore[misc] # doit has no types
-    """doit's own, which also takes away the page that told of what is cleaned."""
-
-    # doit passes the options that the signature names, so it has to be that of its own method.
-    @functools.wraps(DoitClean._execute)
-    def _execute(self, **options: Any) -> None:
-        super()._execute(**options)
-        if self.sel_default_tasks and not options["dryrun"]:
-            present().report_place.unlink(missing_ok=True)
 
 
 @understood

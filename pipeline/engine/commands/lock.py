@@ -10,6 +10,7 @@ from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.engine.commands.built import STRICT_OPTION, built, manifests
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
@@ -26,8 +27,7 @@ from pipeline.publish.lock import (
     write_lock,
 )
 from pipeline.work.action import Action
-from pipeline.work.build import tool_version
-from pipeline.work.plan import Intent
+from pipeline.work.tool_version import tool_version
 
 _CHECK = {
     "name": "check",
@@ -47,20 +47,21 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "keep the digests of what is built in artifacts/lock.json, or check them"
     doc_usage = "[FIXTURE ...]"
     doc_description = (
-        "Without a name: the fixtures of a plain run; '*' means all. They have to be built. The "
-        "lock holds each file's size and sha256, the step that makes it, the versions of the tools "
+        "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "
+        "whose last build failed is left out, and keeps what was locked of it. The lock holds "
+        "each file's size and sha256, the step that makes it, the versions of the tools "
         "on its way, the canonical digest of each IR, and the largest values that came out. With "
         "--check, a file that the locked tools made otherwise is an error; with another version of "
         "one of its tools it may differ, as long as the outputs agree within their bound."
     )
-    cmd_options = (_CHECK,)
+    cmd_options = (_CHECK, STRICT_OPTION)
 
-    def _execute(self, check: bool, pos_args: list[str]) -> int:
-        return told(lambda engine: (_check if check else _lock)(engine, pos_args))
+    def _execute(self, check: bool, strict: bool, pos_args: list[str]) -> int:
+        run = _check if check else _lock
+        return told(lambda engine: run(engine, built(engine, pos_args, strict=strict)))
 
 
-def _lock(engine: Engine, names: list[str]) -> int:
-    actions = built(engine, names)
+def _lock(engine: Engine, actions: Sequence[Action]) -> int:
     path = _lock_path(actions)
     was = read_lock(path)
     declared = {_fixture(each) for each in manifests(engine.selected(["*"]))}
@@ -75,8 +76,7 @@ def _lock(engine: Engine, names: list[str]) -> int:
     return 0
 
 
-def _check(engine: Engine, names: list[str]) -> int:
-    actions = built(engine, names)
+def _check(_: Engine, actions: Sequence[Action]) -> int:
     path = _lock_path(actions)
     was = read_lock(path)
     faults = 0
@@ -109,30 +109,6 @@ def _show_fault(finding: Finding, lock: Path, name: str) -> None:
         hint=f"If that is meant: doit lock {name}",
     )
     print(error.render(), file=sys.stderr)
-
-
-def built(engine: Engine, names: Sequence[str]) -> list[Action]:
-    """Return the steps of the fixtures that are meant; raises PipelineError if one is not built."""
-    if names:
-        meant = engine.named([f"manifest:{name}" for name in names])
-    else:
-        meant = [each.name for each in manifests(engine.selected([]))]
-    actions = engine.selected(meant)
-    planned_steps = engine.foresee(actions)
-    stale = {each.name for each in planned_steps if each.intent is not Intent.CURRENT}
-    for planned in planned_steps:
-        if planned.name in stale:
-            lacking = [
-                name for name in meant if stale & {each.name for each in engine.selected([name])}
-            ]
-            raise PipelineError(
-                Code.LOCK,
-                "What is built is not what the configs say.",
-                where=planned.name,
-                found="; ".join(planned.reasons),
-                hint=f"Build it first: doit {' '.join(lacking)}",
-            )
-    return actions
 
 
 def _present(actions: Sequence[Action]) -> Iterator[tuple[str, Mapping[str, object], Locked]]:
@@ -169,11 +145,6 @@ def _tools(action: Action, makers: Mapping[Path, Action]) -> dict[str, str]:
 
 def _lock_path(actions: Sequence[Action]) -> Path:
     return manifests(actions)[0].outputs["manifest"].parents[1] / "lock.json"
-
-
-def manifests(actions: Sequence[Action]) -> list[Action]:
-    """Return the steps that write the manifests, one for each fixture."""
-    return [action for action in actions if action.name.startswith("manifest:")]
 
 
 def _fixture(action: Action) -> str:

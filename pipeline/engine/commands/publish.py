@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.config.schema import UNKNOWN_LICENCE
-from pipeline.engine.commands.lock import built, manifests
+from pipeline.engine.commands.built import STRICT_OPTION, built, folders
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.destination import Published, publish_all
+from pipeline.publish.destination import Destination, Published, publish_all
 from pipeline.publish.destinations import destination
 from pipeline.publish.manifest_tables import Stated
 from pipeline.publish.release import check_version, release_of
@@ -63,41 +64,54 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "publish fixtures as an immutable version: to a folder, a registry or a bucket"
     doc_usage = "--to TARGET --as VERSION [FIXTURE ...]"
     doc_description = (
-        "Without a name: the fixtures of a plain run; '*' means all. They have to be built. A "
-        "version is there whole or not at all; publishing the same again moves nothing, and "
-        "another content under a version that is there is an error. What an interrupted run has "
-        "moved is not moved again. Credentials are those of the environment or of the usual files "
-        "of docker and the buckets' libraries."
+        "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "
+        "whose last build failed is left out. A version is there whole or not at all; publishing "
+        "the same again moves nothing, and another content under a version that is there is an "
+        "error. What an interrupted run has moved is not moved again. Credentials are those of "
+        "the environment or of the usual files of docker and the buckets' libraries."
     )
-    cmd_options = (_TO, _AS, _SIGN, _DRY, JSON_OPTION)
+    cmd_options = (_TO, _AS, _SIGN, _DRY, STRICT_OPTION, JSON_OPTION)
 
     def _execute(
-        self, to: str, version: str, sign: str, dry_run: bool, as_json: bool, pos_args: list[str]
+        self,
+        to: str,
+        version: str,
+        sign: str,
+        dry_run: bool,
+        strict: bool,
+        as_json: bool,
+        pos_args: list[str],
     ) -> int:
-        key = Path(sign) if sign else None
-        return told(lambda engine: _publish(engine, to, version, key, dry_run, as_json, pos_args))
+        def command(engine: Engine) -> int:
+            place = _destination(to, version)
+            fixtures = folders(built(engine, pos_args, strict=strict))
+            key = Path(sign) if sign else None
+            return _publish(place, fixtures, version, key, dry_run, as_json)
+
+        return told(command)
 
 
-def _publish(
-    engine: Engine,
-    to: str,
-    version: str,
-    key: Path | None,
-    dry_run: bool,
-    as_json: bool,
-    names: list[str],
-) -> int:
+def _destination(to: str, version: str) -> Destination:
     for option, value, example in (("--to", to, "published"), ("--as", version, "1.0")):
         if not value:
             raise PipelineError(
                 Code.USAGE, f"{option} is missing.", hint=f"For example: {option} {example}"
             )
     check_version(version)
-    place = destination(to)
-    folders = [action.outputs["manifest"].parent for action in manifests(built(engine, names))]
-    for folder in folders:
+    return destination(to)
+
+
+def _publish(
+    place: Destination,
+    fixtures: Sequence[Path],
+    version: str,
+    key: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    for folder in fixtures:
         _warn_of_licences(folder)
-    releases = [(release_of(folder, version), folder) for folder in folders]
+    releases = [(release_of(folder, version), folder) for folder in fixtures]
     results = publish_all(place, releases, dry_run=dry_run, say=_say, key=key)
     if as_json:
         print(json.dumps([_plain(each, dry_run) for each in results], indent=2))

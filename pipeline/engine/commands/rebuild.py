@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config.load import Configs, load_project
-from pipeline.engine.commands.lock import manifests
+from pipeline.engine.commands.built import manifests
 from pipeline.engine.engine import Engine
 from pipeline.engine.layout import Layout
 
@@ -50,7 +50,7 @@ def rebuild(engine: Engine, names: list[str]) -> int:
             shutil.copytree(downloads, cache / "downloads", copy_function=_link)
         _point_to_toolchains(root / "configs" / "project.toml", layout.toolchains)
         fixtures = [f"manifest:{name}" for name in names]
-        for arguments in (fixtures, ["lock", "--check", *names]):
+        for arguments in (fixtures, ["lock", "--check", "--strict", *names]):
             # A remote cache would hand over what others built.
             finished = subprocess.run(
                 [sys.executable, "-m", "doit", *arguments],

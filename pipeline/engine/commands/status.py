@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 import msgspec
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.engine.cleaning import Removed
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.told import told
 from pipeline.engine.commands.understood import understood
 from pipeline.engine.engine import Engine
+from pipeline.store.history import failed_last_time
 from pipeline.toolchain.collect import folder_size
 from pipeline.toolchain.locked import Environment
 from pipeline.work.action import Action
@@ -37,8 +39,8 @@ class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_description = (
         "Nothing is run; all fixtures are shown, not only those of a plain run. As JSON: version, "
         "and steps: name, state, made (ISO 8601), seconds and key of the last time that it was "
-        "made here, bytes of its targets, with a toolchain's environment, and error, when failing "
-        "was the last that happened."
+        "built, bytes of its targets (and of a toolchain's environment), and error if the last run "
+        "failed; and left: name, files and bytes of each built fixture whose config was deleted."
     )
     cmd_options = (JSON_OPTION,)
 
@@ -52,16 +54,27 @@ def _status(engine: Engine, names: list[str], as_json: bool) -> int:
         _step(engine, action, planned)
         for action, planned in zip(actions, engine.foresee(actions), strict=True)
     ]
+    left = [] if names else engine.undeclared()
     if as_json:
-        text = msgspec.json.format(msgspec.json.encode({"version": 1, "steps": steps}))
+        document = {"version": 1, "steps": steps, "left": [_left(each) for each in left]}
+        text = msgspec.json.format(msgspec.json.encode(document))
         sys.stdout.write(text.decode() + "\n")
         return 0
     width = max(len(step.name) for step in steps)
     for step in steps:
         size = f"{step.bytes / 2**20:.2f} MiB" if step.bytes else ""
         line = f"{step.state:<8} {step.name:<{width}} {size:>12}  {step.made or '':<20}"
-        print(f"{line} {step.error or ''}".rstrip())
+        failed = engine.history.failed(step.name) if step.error else None
+        print(f"{line} {failed_last_time(failed) if failed else ''}".rstrip())
+    for each in left:
+        size = f"{each.bytes / 2**20:.2f} MiB" if each.bytes else ""
+        why = each.kept or "no config declares it; to remove it: doit clean --stale"
+        print(f"{'left':<8} {each.name:<{width}} {size:>12}  {why}")
     return 0
+
+
+def _left(removed: Removed) -> dict[str, object]:
+    return {"name": removed.name, "files": removed.files, "bytes": removed.bytes}
 
 
 def _step(engine: Engine, action: Action, planned: Planned) -> _Step:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.cli.validate import report
-from pipeline.engine.commands.lock import manifests
+from pipeline.engine.commands.built import (
+    STRICT_OPTION,
+    first_failed,
+    fixtures_meant,
+    leave_out,
+    manifests,
+)
 from pipeline.engine.commands.options import JSON_OPTION
 from pipeline.engine.commands.rebuild import rebuild
 from pipeline.engine.commands.told import told
@@ -17,6 +24,8 @@ from pipeline.engine.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.lock import read_lock
 from pipeline.publish.validation.validate import validate
+from pipeline.work.action import Action
+from pipeline.work.plan import Intent
 
 _UNCHECKED = 2
 
@@ -63,16 +72,18 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_usage = "[FIXTURE ...]"
     doc_description = (
         "Without a name: the fixtures of a plain run. Exit code 0: valid; 1: invalid; 2: could "
-        "not be checked. With --rebuild nothing of artifacts/ is looked at: the configs are built "
-        "in an empty folder, with the downloads and toolchains that are here, and the bytes that "
-        "come out are compared with artifacts/lock.json."
+        "not be checked. A fixture that has no manifest since its last build failed is left out, "
+        "unless it is named or --strict is given. With --rebuild nothing of artifacts/ is looked "
+        "at: the configs are built in an empty folder, with the downloads and toolchains that are "
+        "here, and the bytes that come out are compared with artifacts/lock.json."
     )
-    cmd_options = (_REBUILD, _NO_RUN, JSON_OPTION, _GITHUB, _JUNIT)
+    cmd_options = (_REBUILD, _NO_RUN, STRICT_OPTION, JSON_OPTION, _GITHUB, _JUNIT)
 
     def _execute(
         self,
         again: bool,
         no_run: bool,
+        strict: bool,
         as_json: bool,
         github: bool,
         junit: str,
@@ -81,16 +92,36 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         def command(engine: Engine) -> int:
             if again:
                 return rebuild(engine, pos_args)
-            return _validate(engine, pos_args, not no_run, as_json, github, junit)
+            chosen = _chosen(engine, pos_args, strict)
+            if not chosen:
+                return _UNCHECKED
+            return _validate(chosen, not no_run, as_json, github, Path(junit) if junit else None)
 
         return told(command)
 
 
+def _chosen(engine: Engine, names: Sequence[str], strict: bool) -> list[Action]:
+    """Return the steps of the manifests that are meant, without those whose last build failed.
+
+    One that was built before, and has a manifest, can be checked all the same.
+    """
+    meant = fixtures_meant(engine, names)
+    chosen = []
+    for action in manifests(engine.selected(list(meant))):
+        fixture = meant[action.name]
+        if not (strict or fixture in names or action.outputs["manifest"].exists()):
+            planned = {each.name: each for each in engine.foresee(engine.selected([action.name]))}
+            stale = [each.name for each in planned.values() if each.intent is not Intent.CURRENT]
+            if failed := first_failed(engine, planned, stale):
+                leave_out(fixture, *failed)
+                continue
+        chosen.append(action)
+    return chosen
+
+
 def _validate(
-    engine: Engine, names: list[str], run: bool, as_json: bool, github: bool, junit: str
+    chosen: Sequence[Action], run: bool, as_json: bool, github: bool, junit: Path | None
 ) -> int:
-    meant = [f"manifest:{name}" for name in names]
-    chosen = manifests(engine.selected(engine.named(meant) if names else []))
     steps = {action.outputs["manifest"].parent: action.name for action in chosen}
     folders = [folder for folder in steps if folder.is_dir()]
     try:
@@ -99,8 +130,7 @@ def _validate(
     except PipelineError as error:
         print(error.render(), file=sys.stderr)
         return _UNCHECKED
-    place = Path(junit) if junit else None
-    code = report(validations, as_json=as_json, github=github, junit=place)
+    code = report(validations, as_json=as_json, github=github, junit=junit)
     missing = [folder for folder in steps if folder not in folders]
     for folder in missing:
         fault = PipelineError(

@@ -7,6 +7,7 @@ from enum import Enum
 
 from pipeline.report.html.drawn import Given, Output
 from pipeline.report.html.run import Failure, Run
+from pipeline.verify.failure import FailedCase
 
 
 class State(Enum):
@@ -83,7 +84,10 @@ class Checks:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One case: its inputs, outputs and checks; ``problem`` if it has no checks."""
+    """One case: its inputs, outputs and checks; ``problem`` if it has no checks.
+
+    ``failure`` is the comparison of a failed case's outputs.
+    """
 
     name: str
     inputs: tuple[Given, ...]
@@ -92,6 +96,7 @@ class Case:
     checks: Checks | None
     problem: str
     failed: bool
+    failure: FailedCase | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

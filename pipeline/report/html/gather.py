@@ -47,7 +47,10 @@ def gather(subject: Subject, drawn: Drawn | None) -> facts.Fixture:
         name=subject.name,
         description=subject.config.description,
         state=_state(subject, manifest is not None),
-        troubles=(*subject.failed.items(), *subject.blocked.items()),
+        troubles=(
+            *((step, f"failed last time: {message}") for step, message in subject.failed.items()),
+            *subject.blocked.items(),
+        ),
         cases=cases,
         model=_model(subject, drawn),
         guest=subject.config.guest.program,
@@ -97,7 +100,8 @@ def _case(subject: Subject, case: str, drawn: Drawn | None) -> facts.Case:
     evidence = _read(subject.evidence[case], Evidence) if step in subject.current else None
     problem = ""
     if evidence is None:
-        problem = subject.failed.get(step) or subject.blocked.get(step) or ""
+        failed = subject.failed.get(step)
+        problem = f"failed last time: {failed}" if failed else subject.blocked.get(step, "")
         if not problem and step in subject.current:
             problem = "The evidence of this case is missing or damaged."
         problem = problem or "This case has not been verified as it is now declared."
@@ -109,6 +113,7 @@ def _case(subject: Subject, case: str, drawn: Drawn | None) -> facts.Case:
         checks=_checks(subject, case, evidence) if evidence else None,
         problem=problem,
         failed=step in subject.failed,
+        failure=subject.failures.get(case) if step in subject.failed else None,
     )
 
 

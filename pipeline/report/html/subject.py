@@ -13,6 +13,7 @@ from pipeline.errors import PipelineError
 from pipeline.model.request import Interface
 from pipeline.store.decoded import decoded
 from pipeline.verify.descriptor import output_files
+from pipeline.verify.failure import FailedCase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Subject:
     ``sources`` are the fetched files by name, ``tensors`` and ``evidence`` by case;
     ``accuracy`` the reports of its datasets, ``drawn`` the cache of its renderings. ``current`` are
     the names of its up-to-date steps; ``failed`` maps failed steps to their messages, ``blocked``
-    those that did not run to what they need.
+    those that did not run to what they need; ``failures`` maps failed cases to their comparison.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Subject:
     current: Collection[str]
     failed: Mapping[str, str]
     blocked: Mapping[str, str]
+    failures: Mapping[str, FailedCase]
 
     @property
     def manifest(self) -> Path:
