@@ -202,7 +202,7 @@ def _write_kit(folder: Path, cases: Sequence[Case]) -> int:
         write_kit(folder, cases)
     except OSError as error:
         raise PipelineError(
-            Code.STORAGE, "The kit cannot be written.", where=str(folder), found=str(error)
+            Code.STORAGE, "Cannot write the kit.", where=str(folder), found=str(error)
         ) from None
     print(f"{len(cases)} cases in {folder}; see its README.md")
     return 0

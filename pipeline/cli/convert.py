@@ -149,7 +149,7 @@ def execute(args: argparse.Namespace) -> int:
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
-                "The IR cannot be written.",
+                "Cannot write the IR.",
                 where=str(args.output),
                 found=error.strerror or str(error),
             ) from None

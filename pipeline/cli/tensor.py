@@ -186,4 +186,4 @@ def _whole(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of integers") from None

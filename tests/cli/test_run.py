@@ -226,4 +226,4 @@ def test_the_help_has_an_example() -> None:
 def test_fuel_is_a_positive_whole_number(tmp_path: Path, fuel: str) -> None:
     done = wasi_nn(f"--fuel={fuel}", "guest.wasm", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is not a positive whole number" in done.stderr
+    assert "is not a positive integer" in done.stderr

@@ -203,7 +203,7 @@ def _too_small(size: int) -> list[Step]:
         Holds(
             "written small",
             u32(16),
-            "bytes_written does not tell the size that is needed",
+            "bytes_written is not the needed size",
             unsafe=False,
         ),
     ]
