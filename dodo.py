@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.engine import Engine
+from pipeline.doit_plugin import Engine
 
 engine = Engine(Path(__file__).resolve().parent)
 DOIT_CONFIG = engine.settings()

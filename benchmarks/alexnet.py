@@ -16,9 +16,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.convert import plain
 from benchmarks.timing import Timed, timed
-from pipeline.config.load import load_project
-from pipeline.engine.layout import Layout
-from pipeline.toolchain.locked import python_of
+from pipeline.config.load_project import load_project
+from pipeline.graph.layout import Layout
+from pipeline.toolchain.environment import python_of
 from pipeline.verify import native_program
 
 NAME = "alexnet-seeded"

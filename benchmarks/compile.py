@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.host.command import Command
-from pipeline.host.program import load_program
-from pipeline.host.sandbox import start_engine
+from pipeline.host.sandbox.guest_command import Command
+from pipeline.host.sandbox.guest_program import load_program
+from pipeline.host.sandbox.run_guest import start_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 15

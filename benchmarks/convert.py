@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.timing import Timed, timed
-from pipeline.config.load import load_project
+from pipeline.config.load_project import load_project
 from pipeline.config.model_tables import Model
-from pipeline.engine.layout import Layout
-from pipeline.engine.steps import all_steps
-from pipeline.model.convert import TOOLCHAINS
-from pipeline.toolchain.locked import python_of
+from pipeline.graph.all_steps import all_steps
+from pipeline.graph.layout import Layout
+from pipeline.model.convert.make_ir import TOOLCHAINS
+from pipeline.toolchain.environment import python_of
 
 RUNS = 7
 USUAL = ("squeezenet", "text-direction", "mobilenet-v1", "basic-pitch")

@@ -215,7 +215,7 @@ def main() -> None:
 
 
 def _on_cluster(place: Path, folder: Path, count: int, pool: float) -> str:
-    from tests.work.clusters import local_cluster
+    from tests.execution.dask.clusters import local_cluster
 
     with local_cluster(place / "dask") as cluster:
         root = make_project(place / "cluster", folder, count)

@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.work.action import Job
-from pipeline.work.pool import Workers
+from pipeline.execution.action import Job
+from pipeline.execution.pool.worker_pool import Workers
 
 RUNS = 300
 PROCESSES = 7

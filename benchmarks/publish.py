@@ -17,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline.publish.destination import publish_all
-from pipeline.publish.destinations import destination
-from pipeline.publish.fetch import fetch
-from pipeline.publish.release import Release, release_of
+from pipeline.publish.fetch_release import fetch
+from pipeline.publish.places.destination import publish_all
+from pipeline.publish.places.open_destination import destination
+from pipeline.publish.release.release import Release, release_of
 from tests.publish.places import registry
 
 _MB = 1 << 20

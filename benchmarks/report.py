@@ -20,15 +20,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.config.load import load_project
-from pipeline.engine.project import Project
-from pipeline.engine.report import Reports
+from pipeline.cache.cache import Store
+from pipeline.cache.history import History
+from pipeline.config.load_project import load_project
+from pipeline.doit_plugin.html_report import Reports
+from pipeline.execution.builder import Builder
+from pipeline.execution.pool.worker_pool import Workers
+from pipeline.graph.step_graph import Project
 from pipeline.report.events import EventLog, RunFinished, RunStarted, StepFinished, StepStarted
-from pipeline.store.history import History
-from pipeline.store.store import Store
 from pipeline.tensor.image import image_tensor
-from pipeline.work.build import Builder
-from pipeline.work.pool import Workers
 
 RUNS = 5
 FLAGS = [

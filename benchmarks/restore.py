@@ -20,11 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.store.store import Store
-from pipeline.work.action import Action, Job
-from pipeline.work.amount import silent
-from pipeline.work.build import Builder, Outcome
-from pipeline.work.pool import Workers
+from pipeline.cache.cache import Store
+from pipeline.execution.action import Action, Job
+from pipeline.execution.builder import Builder, Outcome
+from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.progress import silent
 
 RUNS = 5
 FILES = 4

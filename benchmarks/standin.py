@@ -9,14 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.config.load import load_project
-from pipeline.engine.layout import Layout
-from pipeline.engine.steps import all_steps
-from pipeline.store.digest import Digest
-from pipeline.store.records import Record
-from pipeline.store.store import Store
-from pipeline.work.build import Builder
-from pipeline.work.pool import Workers
+from pipeline.cache.action_records import Record
+from pipeline.cache.cache import Store
+from pipeline.cache.digest import Digest
+from pipeline.config.load_project import load_project
+from pipeline.execution.builder import Builder
+from pipeline.execution.pool.worker_pool import Workers
+from pipeline.graph.all_steps import all_steps
+from pipeline.graph.layout import Layout
 
 FIXTURE = """\
 description = "a stand-in"

@@ -15,7 +15,7 @@ from pipeline.cli.main import command_line
 from pipeline.config.json_schema import schemas
 from pipeline.config.key_docs import key_docs
 from pipeline.errors import Code
-from pipeline.publish.manifest_schema import schema
+from pipeline.publish.release.manifest_schema import schema
 
 _FOLDER = "reference"
 _MADE = "% Made from the code by reference_pages.py.\n\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
-    from pipeline.publish.fetch import fetch
+    from pipeline.publish.fetch_release import fetch
 
 __all__ = ["fetch"]
 
@@ -18,7 +18,7 @@ disable_telemetry()
 def __getattr__(name: str) -> Any:
     # Found when it is asked for: whoever imports a room of the pipeline does not pay for others.
     if name == "fetch":
-        from pipeline.publish.fetch import fetch
+        from pipeline.publish.fetch_release import fetch
 
         return fetch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -63,13 +63,13 @@ def _actions(parser: argparse.ArgumentParser) -> Iterable[argparse.Action]:
 
 
 def _cases(**_: object) -> Mapping[str, str]:
-    from pipeline.verify.conformance.cases import CASES
+    from pipeline.conformance.cases.all_cases import CASES
 
     return {case.name: case.asks for case in CASES}
 
 
 def _hosts(**_: object) -> Iterable[str]:
-    from pipeline.verify.conformance.hosts import KNOWN
+    from pipeline.conformance.runner.hosts import KNOWN
 
     return KNOWN
 

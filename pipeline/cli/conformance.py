@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.volume import add_quiet
+from pipeline.cli.verbosity import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.verify.conformance.case import Case, Verdict
-    from pipeline.verify.conformance.suite import HostResults
+    from pipeline.conformance.case import Case, Verdict
+    from pipeline.conformance.runner.suite import HostResults
 
 _EPILOG = """\
 examples:
@@ -99,7 +99,7 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the suite; returns 1 if a host does not conform. Raises PipelineError."""
-    from pipeline.verify.conformance.cases import CASES
+    from pipeline.conformance.cases.all_cases import CASES
 
     cases = _chosen(CASES, args.names)
     if args.list:
@@ -113,8 +113,8 @@ def execute(args: argparse.Namespace) -> int:
     columns = _run(args, cases)
     allowed = _allowed(args.allow)
     if args.junit is not None:
-        from pipeline.store.atomic import write_bytes
-        from pipeline.verify.conformance.results import as_junit
+        from pipeline.cache.atomic import write_bytes
+        from pipeline.conformance.runner.results import as_junit
 
         write_bytes(args.junit, as_junit(columns, allowed).encode())
     ok = all(result.verdict in allowed for column in columns for result in column.results)
@@ -122,11 +122,11 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, cases: Sequence[Case]) -> list[HostResults]:
-    from pipeline.verify.conformance import results
-    from pipeline.verify.conformance.case import Verdict
-    from pipeline.verify.conformance.hosts import named_host, this_host
-    from pipeline.verify.conformance.kit import write_kit
-    from pipeline.verify.conformance.suite import Result, run_suite
+    from pipeline.conformance.case import Verdict
+    from pipeline.conformance.runner import results
+    from pipeline.conformance.runner.hosts import named_host, this_host
+    from pipeline.conformance.runner.kit import write_kit
+    from pipeline.conformance.runner.suite import Result, run_suite
 
     plain = not (args.json or args.matrix)
 
@@ -183,13 +183,13 @@ def _chosen(cases: Sequence[Case], names: Sequence[str]) -> Sequence[Case]:
 
 
 def _allowed(allow: str | None) -> list[Verdict]:
-    from pipeline.verify.conformance.case import Verdict
+    from pipeline.conformance.case import Verdict
 
     return [Verdict.CONFORMS, Verdict.DIFFERS] if allow == "differs" else [Verdict.CONFORMS]
 
 
 def _write_kit(folder: Path, cases: Sequence[Case]) -> int:
-    from pipeline.verify.conformance.kit import write_kit
+    from pipeline.conformance.runner.kit import write_kit
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(

@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
-from pipeline.cli.volume import add_volume, progress
+from pipeline.cli.verbosity import add_volume, progress
 from pipeline.config.model_tables import Framework, Model, ModelInput
 from pipeline.errors import Code, PipelineError
-from pipeline.work.amount import Say
-
-if TYPE_CHECKING:
-    from pipeline.toolchain.locked import Environment
+from pipeline.model.inspect.model_files import model_files
+from pipeline.toolchain.toolchain_python import toolchain_python
 
 _SECONDS = 3600.0
 _LARGEST = 3.4028234663852886e38
@@ -98,12 +95,12 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Convert, write the IR and print its digests; raises PipelineError."""
+    from pipeline.cache.atomic import aside
+    from pipeline.cache.objects import copy
     from pipeline.cli.convert_int8 import check_calibration, quantised
-    from pipeline.model.canonical_digest import canonical_digest
-    from pipeline.model.convert import TOOLCHAINS, make_ir
-    from pipeline.model.request import Request
-    from pipeline.store.atomic import aside
-    from pipeline.store.objects import copy
+    from pipeline.model.convert.make_ir import TOOLCHAINS, make_ir
+    from pipeline.model.convert.request import Request
+    from pipeline.model.ir.canonical_digest import canonical_digest
 
     check_calibration(args)
     framework, files = model_files(args.model, args.framework)
@@ -177,26 +174,10 @@ def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _identity(path: Path) -> dict[str, object]:
-    from pipeline.store.digest import Digest
+    from pipeline.cache.digest import Digest
 
     digest = Digest.of_file(path)
     return {"path": str(path), "size": digest.size, "sha256": digest.sha256}
-
-
-def model_files(
-    paths: Sequence[Path], given: Framework | None
-) -> tuple[Framework, Mapping[str, Path]]:
-    """Return the framework, and the model's files including external data of an ONNX model.
-
-    Raises PipelineError (USAGE, MODEL).
-    """
-    from pipeline.cli.external_data import external_data
-    from pipeline.model.recognise import recognise
-
-    framework, files = recognise(paths, given)
-    if framework == "onnx":
-        return framework, {**files, **external_data(files["model"])}
-    return framework, files
 
 
 def _check_architecture(args: argparse.Namespace, files: Mapping[str, Path]) -> None:
@@ -215,20 +196,6 @@ def _check_architecture(args: argparse.Namespace, files: Mapping[str, Path]) -> 
             "--architecture needs a PyTorch state dict, and the model is not one.",
             hint="Omit --architecture.",
         )
-
-
-def toolchain_python(toolchain: str | None, scratch: Path, say: Say) -> Path:
-    """Return a toolchain's interpreter, or ours for none; creates a missing environment.
-
-    Raises PipelineError (TOOLCHAIN).
-    """
-    from pipeline.toolchain.locked import python_of, ready
-
-    environment = _environment(toolchain) if toolchain else None
-    if environment is None:
-        return Path(sys.executable)
-    ready(environment, scratch, say)
-    return python_of(environment.folder)
 
 
 def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
@@ -278,8 +245,8 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
 
 
 def _check_input(name: str, given: ModelInput) -> None:
-    from pipeline.config.finding import Finding, Known
     from pipeline.config.input_rules import check_input
+    from pipeline.config.mistake import Finding, Known
 
     findings = list(check_input((), given, Known()))
     if 0 in given.shape:
@@ -310,28 +277,3 @@ def _divisors(text: str) -> tuple[float, ...]:
     if not all(number > 0 for number in found):
         raise argparse.ArgumentTypeError(f"{text!r} has a number that is not positive")
     return found
-
-
-def _environment(toolchain: str) -> Environment | None:
-    """Return a toolchain's environment, by the lock of the project here or of this checkout."""
-    from pipeline.toolchain.locked import TOOLCHAINS, Environment, environment_folder, installed
-
-    if installed(TOOLCHAINS[toolchain]):
-        return None
-    roots = (Path.cwd(), Path(__file__).resolve().parents[2])
-    locks = [root / "configs" / "toolchains" / f"{toolchain}.lock" for root in roots]
-    lock = next((lock for lock in locks if lock.exists()), None)
-    if lock is None:
-        raise PipelineError(
-            Code.TOOLCHAIN,
-            f"Lock file of toolchain {toolchain} not found.",
-            expected=str(locks[0]),
-            hint="Run this in a checkout of the project.",
-        )
-    folder = lock.parents[2] / "artifacts" / ".cache" / "toolchains"
-    return Environment(
-        toolchain=toolchain,
-        lock=lock,
-        folder=environment_folder(TOOLCHAINS[toolchain], lock, folder),
-        offline=False,
-    )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.work.amount import Say
+from pipeline.execution.progress import Say
 
 _SECONDS = 3600.0
 _SIZES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
@@ -42,10 +42,10 @@ def quantised(
     args: argparse.Namespace, name: str, xml: bytes, weights: Path, scratch: Path, say: Say
 ) -> tuple[bytes, Path, Mapping[str, float]]:
     """Quantise an f32 IR; return it and each output's relative error. Raises PipelineError."""
-    from pipeline.cli.convert import toolchain_python
     from pipeline.config.model_tables import Model
-    from pipeline.model.interface import read_interface
-    from pipeline.model.quantise import Quantising, quantise_ir
+    from pipeline.model.convert.quantise import Quantising, quantise_ir
+    from pipeline.model.ir.interface import read_interface
+    from pipeline.toolchain.toolchain_python import toolchain_python
 
     folder = scratch / "int8"
     folder.mkdir()

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.volume import add_volume, progress
+from pipeline.cli.verbosity import add_volume, progress
 
 _EPILOG = """\
 examples:
@@ -69,7 +69,7 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Fetch and print the path; raises PipelineError."""
-    from pipeline.publish.fetch import fetch
+    from pipeline.publish.fetch_release import fetch
 
     name, _, version = args.fixture.partition("@")
     with progress(args, args.fixture) as say:

@@ -52,15 +52,15 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
-    from pipeline.guest.inspect import inspect_guest
-    from pipeline.model import inspect
-    from pipeline.tensor.inspect import inspect_tensor
+    from pipeline.guest.inspect_guest import inspect_guest
+    from pipeline.model.inspect import inspect_model
+    from pipeline.tensor.inspect_tensor import inspect_tensor
 
     return {
-        ".xml": inspect.inspect_ir,
-        ".onnx": inspect.inspect_network,
-        ".tflite": inspect.inspect_network,
-        ".caffemodel": inspect.inspect_caffemodel,
+        ".xml": inspect_model.inspect_ir,
+        ".onnx": inspect_model.inspect_network,
+        ".tflite": inspect_model.inspect_network,
+        ".caffemodel": inspect_model.inspect_caffemodel,
         ".wasm": inspect_guest,
         **dict.fromkeys((".bgr", ".rgb", ".rgba", ".gray", ".raw"), inspect_tensor),
     }

@@ -30,6 +30,9 @@ COMMANDS = (
     "completion",
 )
 
+# These have a folder of their own.
+_PACKAGES = ("new", "doctor")
+
 _INTERRUPTED = 130
 _TERMINATED = 143
 
@@ -44,7 +47,8 @@ def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
     for name in names:
-        import_module(f"pipeline.cli.{name}").add_parser(subparsers)
+        module = f"pipeline.cli.{name}.command" if name in _PACKAGES else f"pipeline.cli.{name}"
+        import_module(module).add_parser(subparsers)
     return parser
 
 

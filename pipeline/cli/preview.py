@@ -44,9 +44,9 @@ def execute(args: argparse.Namespace) -> int:
     """Write the image; raises PipelineError."""
     from PIL import Image
 
-    from pipeline.store.atomic import aside
-    from pipeline.tensor.preview import picture_of
-    from pipeline.tensor.stored import read_tensor
+    from pipeline.cache.atomic import aside
+    from pipeline.tensor.tensor_file import read_tensor
+    from pipeline.tensor.tensor_preview import picture_of
 
     spec = _spec(args)
     values = read_tensor(args.tensor, spec)
@@ -86,7 +86,7 @@ def dims(text: str) -> tuple[int, ...]:
 
 def _spec(args: argparse.Namespace) -> Any:
     from pipeline.tensor.spec import TensorSpec
-    from pipeline.tensor.stored import spec_of
+    from pipeline.tensor.tensor_file import spec_of
 
     try:
         told = spec_of(args.tensor)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.errors import Code, PipelineError
-from pipeline.work.limits import byte_count
+from pipeline.execution.byte_count import byte_count
 
 if TYPE_CHECKING:
     from pipeline.host.host import Outcome, Preopen
@@ -182,7 +182,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> Outcome:
-    from pipeline.host.frameworks import parse_choice
+    from pipeline.host.backend_registry import parse_choice
     from pipeline.host.host import Host, NamedGraph
 
     # Importing OpenVINO's converter would double the start-up time, and this process converts
@@ -241,7 +241,7 @@ def _guest_first(text: str) -> Preopen:
 
 
 def _preopen(text: str, host_first: bool) -> Preopen:
-    from pipeline.host.command import Preopen
+    from pipeline.host.sandbox.guest_command import Preopen
 
     parts = text.split("::")
     writable = len(parts) == 3 and parts[2] == "rw"

@@ -83,10 +83,10 @@ def execute(args: argparse.Namespace) -> int:
     """Write the tensor and print its digest; raises PipelineError."""
     import msgspec
 
+    from pipeline.cache.atomic import aside
+    from pipeline.cache.digest import Digest
     from pipeline.config.tensor_rules import check_tensor
     from pipeline.config.tensor_tables import Tensor
-    from pipeline.store.atomic import aside
-    from pipeline.store.digest import Digest
     from pipeline.tensor.image import image_tensor
     from pipeline.tensor.spec import TensorSpec
 

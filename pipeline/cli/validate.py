@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.volume import add_quiet
+from pipeline.cli.verbosity import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.publish.lock import Locked
+    from pipeline.publish.release.lock_file import Locked
     from pipeline.publish.validation.finding import Validation
 
 _UNCHECKED = 2
@@ -86,7 +86,7 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Validate, report, and return the exit code."""
-    from pipeline.publish.validation.validate import validate
+    from pipeline.publish.validation.validate_fixture import validate
 
     try:
         if args.expect and len(args.folders) > 1:
@@ -123,12 +123,12 @@ def report(
     quiet: bool = False,
 ) -> int:
     """Print and write the results; return 1 if a folder is invalid, else 0."""
-    from pipeline.publish.validation import told
-    from pipeline.store.atomic import write_bytes
+    from pipeline.cache.atomic import write_bytes
+    from pipeline.publish.validation import formatters
 
     if junit is not None:
         try:
-            write_bytes(junit, told.as_junit(validations).encode())
+            write_bytes(junit, formatters.as_junit(validations).encode())
         except OSError as error:
             fault = PipelineError(
                 Code.STORAGE,
@@ -140,11 +140,11 @@ def report(
             return _UNCHECKED
     shown = [each for each in validations if each.findings] if quiet else validations
     if as_json:
-        print(told.as_json(validations))
+        print(formatters.as_json(validations))
     elif shown:
-        print(told.as_text(shown).rstrip("\n"))
+        print(formatters.as_text(shown).rstrip("\n"))
     if github:
-        print(told.as_annotations(validations), end="")
+        print(formatters.as_annotations(validations), end="")
     return 1 if any(each.findings for each in validations) else 0
 
 
@@ -157,7 +157,7 @@ def _fixtures(folder: Path) -> list[Path]:
 
 
 def _locked(path: Path | None) -> Mapping[str, Locked] | None:
-    from pipeline.publish.lock import read_lock
+    from pipeline.publish.release.lock_file import read_lock
 
     if path is None:
         return None

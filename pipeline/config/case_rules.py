@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 
-from pipeline.config.finding import Finding, Known
+from pipeline.config.mistake import Finding, Known
 from pipeline.config.model_tables import PortType
 from pipeline.config.schema import Expect, Fixture, GuestRun
 from pipeline.config.tensor_rules import CHANNELS, check_tensor

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pipeline.config.dataset_tables import Dataset, picture_tensor
-from pipeline.config.finding import Finding, Known
+from pipeline.config.mistake import Finding, Known
 from pipeline.config.schema import Fixture
 from pipeline.config.tensor_rules import check_tensor
 from pipeline.config.wording import Path, dotted, quoted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pipeline.config.finding import Finding, Known
+from pipeline.config.mistake import Finding, Known
 from pipeline.config.model_tables import ModelInput
 from pipeline.config.wording import Path, quoted
 

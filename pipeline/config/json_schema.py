@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
+from pipeline.cache.atomic import write_bytes
 from pipeline.config.key_docs import key_docs
 from pipeline.config.schema import Fixture, Guest, Project
 from pipeline.config.tables import Table
-from pipeline.store.atomic import write_bytes
 
 _TABLES: Mapping[str, type[msgspec.Struct]] = {
     "fixture": Fixture,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from pipeline.config.addresses import path_fault
-from pipeline.config.finding import Finding, Known
+from pipeline.config.address_rules import path_fault
 from pipeline.config.input_rules import check_input
+from pipeline.config.mistake import Finding, Known
 from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Golden, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from urllib.parse import urlsplit
 
-from pipeline.config.addresses import path_fault
+from pipeline.config.address_rules import path_fault
 from pipeline.config.case_rules import (
     check_cases,
     check_expectations,
@@ -14,7 +14,7 @@ from pipeline.config.case_rules import (
     check_input_names,
 )
 from pipeline.config.dataset_rules import check_datasets
-from pipeline.config.finding import Finding, Known
+from pipeline.config.mistake import Finding, Known
 from pipeline.config.model_rules import check_golden, check_model, check_quantisation
 from pipeline.config.schema import Fixture, Guest, Project, RemoteCache
 from pipeline.config.source_rules import check_references, check_sources

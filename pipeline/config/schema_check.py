@@ -13,8 +13,8 @@ from typing import Generic, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-from pipeline.config.finding import Finding
 from pipeline.config.key_docs import key_docs
+from pipeline.config.mistake import Finding
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.config.addresses import address_fault
-from pipeline.config.finding import Finding, Known
+from pipeline.config.address_rules import address_fault
+from pipeline.config.mistake import Finding, Known
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.tensor_tables import sources_of
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown

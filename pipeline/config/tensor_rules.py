@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pipeline.config.finding import Finding
+from pipeline.config.mistake import Finding
 from pipeline.config.tensor_tables import Tensor
 
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from pipeline.config.finding import Finding
+from pipeline.config.mistake import Finding
 from pipeline.config.rules import fixture_findings, name_fault
 from pipeline.config.schema import Fixture, Variant
 from pipeline.config.wording import Path, quoted

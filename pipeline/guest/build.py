@@ -11,12 +11,12 @@ from typing import cast
 
 from pipeline.config.schema import LanguageName
 from pipeline.errors import Code, PipelineError
-from pipeline.guest.audit import audit
+from pipeline.execution.action import Job
+from pipeline.execution.process import Finished, run_process
+from pipeline.guest.imports import audit
 from pipeline.guest.language import Build, Complaint, Refused
 from pipeline.guest.languages import LANGUAGES
-from pipeline.source.fetch import fetch
-from pipeline.work.action import Job
-from pipeline.work.process import Finished, run_process
+from pipeline.source.fetch_source import fetch
 
 _DETAIL_LINES = 20
 _DETAIL_WIDTH = 200

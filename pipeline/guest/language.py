@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import PipelineError
-from pipeline.work.process import Finished
+from pipeline.execution.process import Finished
 
 
 @dataclass(frozen=True, kw_only=True)

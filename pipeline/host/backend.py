@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pipeline.host.abi import Encoding, Target
+from pipeline.host.abi.enums import Encoding, Target
 
 
 @dataclass(frozen=True, slots=True)

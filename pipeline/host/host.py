@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host import abi
+from pipeline.host.abi import enums
+from pipeline.host.abi.memory import Memory
+from pipeline.host.abi.witx import Functions, Limits
 from pipeline.host.backend import Hint, Tuning
-from pipeline.host.border import Border, Crossed
-from pipeline.host.command import Command, Preopen
-from pipeline.host.frameworks import Backends
-from pipeline.host.functions import Functions, Limits
-from pipeline.host.graphs import GraphRegistry, NamedGraph
-from pipeline.host.memory import Memory
-from pipeline.host.sandbox import HostFunction, run_command
+from pipeline.host.backend_registry import Backends
+from pipeline.host.graph_registry import GraphRegistry, NamedGraph
+from pipeline.host.sandbox.guest_command import Command, Preopen
+from pipeline.host.sandbox.run_guest import HostFunction, run_command
+from pipeline.host.tensor_recorder import Border, Crossed
 
 __all__ = ["Crossed", "Host", "Limits", "NamedGraph", "Outcome", "Preopen"]
 
@@ -55,8 +55,8 @@ class Host:
     r"""A host that serves wasi-nn; graphs loaded by name stay compiled across guests.
 
     ``say`` receives each message. ``tensor_type_abi`` and ``encoding_numbers`` select a numbering
-    where guests differ; see pipeline.host.abi. ``backends`` selects the framework of an encoding.
-    ``hint`` is what to optimise for, ``threads`` the number of CPU threads per inference,
+    where guests differ; see pipeline.host.abi.enums. ``backends`` selects the framework of an
+    encoding. ``hint`` is what to optimise for, ``threads`` the number of CPU threads per inference,
     ``model_cache`` a folder to cache compiled named graphs in, created if missing; backends ignore
     options that they do not support. Raises PipelineError (USAGE) for an unknown framework, or a
     folder that cannot be created.
@@ -85,17 +85,17 @@ class Host:
         self,
         *,
         say: Callable[[str], None] | None = None,
-        tensor_type_abi: abi.TensorTypeAbi = 2023,
-        encoding_numbers: abi.EncodingNumbers = "wasmedge",
+        tensor_type_abi: enums.TensorTypeAbi = 2023,
+        encoding_numbers: enums.EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
-        backends: Mapping[abi.Encoding, str] | None = None,
+        backends: Mapping[enums.Encoding, str] | None = None,
         hint: Hint | None = None,
         threads: int | None = None,
         model_cache: Path | None = None,
     ) -> None:
         self._say = say
-        self._tensor_type_abi: abi.TensorTypeAbi = tensor_type_abi
-        self._encoding_numbers: abi.EncodingNumbers = encoding_numbers
+        self._tensor_type_abi: enums.TensorTypeAbi = tensor_type_abi
+        self._encoding_numbers: enums.EncodingNumbers = encoding_numbers
         self._limits = limits or Limits()
         self._backends = Backends(
             backends or {}, Tuning(hint=hint, threads=threads, cache=_made(model_cache))
@@ -173,11 +173,11 @@ class Host:
             )
             offered = {
                 name: (len(parameters), _bound(functions, name))
-                for name, parameters in abi.FUNCTIONS.items()
+                for name, parameters in enums.FUNCTIONS.items()
             }
             started = time.perf_counter()
             try:
-                ended = run_command(command, abi.MODULE, offered, functions.cancel)
+                ended = run_command(command, enums.MODULE, offered, functions.cancel)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise

@@ -1,1 +1,1 @@
-"""Publish, fetch and validate fixtures."""
+"""Releases of fixtures: what they hold, where they are published, how they are checked."""

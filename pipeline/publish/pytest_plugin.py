@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def wasi_nn_fixture(pytestconfig: pytest.Config) -> FetchFixture:
     """Fetch published wasi-nn fixtures, cached across runs; failures are reported as errors."""
     from pipeline.errors import PipelineError
-    from pipeline.publish.fetch import fetch
+    from pipeline.publish.fetch_release import fetch
 
     sources = list(pytestconfig.getini("wasi_nn_sources"))
 

@@ -17,7 +17,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from pipeline.work.amount import Amount
+from pipeline.execution.progress import Amount
 
 _KEPT_RUNS = 50
 VERSION = 1

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import Code, PipelineError
-from pipeline.source.transport import PATIENCE, Answer, Broken, Patience, Refused, exchange
-from pipeline.source.urls import shown
-from pipeline.source.wanted import Wanted
-from pipeline.work.amount import Amount, Say
+from pipeline.execution.progress import Amount, Say
+from pipeline.http.client import PATIENCE, Answer, Broken, Patience, Refused, exchange
+from pipeline.http.urls import shown
+from pipeline.source.expected_file import Wanted
 
 # Transient status codes, worth a retry.
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})

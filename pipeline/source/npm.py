@@ -10,15 +10,16 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from pipeline.cache.atomic import write_bytes
+from pipeline.cache.digest import key_of
+from pipeline.cache.json_decoding import decoded
 from pipeline.errors import Code, PipelineError
-from pipeline.source.archive import member_pieces
-from pipeline.source.downloads import Downloads
-from pipeline.source.urls import NpmUrl, http_fault, plain, shown
-from pipeline.source.wanted import Wanted
-from pipeline.store.atomic import write_bytes
-from pipeline.store.decoded import decoded
-from pipeline.store.digest import key_of
-from pipeline.work.process import run_process
+from pipeline.execution.process import run_process
+from pipeline.http.urls import http_fault, plain, shown
+from pipeline.source.addresses import NpmUrl
+from pipeline.source.archive_member import member_pieces
+from pipeline.source.download_cache import Downloads
+from pipeline.source.expected_file import Wanted
 
 _SECONDS = 120.0
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.decode import Mode, decode
-from pipeline.tensor.frame import cropped, fitted, rotated
-from pipeline.tensor.numbers import as_type
+from pipeline.tensor.decode_image import Mode, decode
+from pipeline.tensor.element_types import as_type
+from pipeline.tensor.resize import cropped, fitted, rotated
 
 Array = Any
 _MODES: dict[str | None, Mode] = {"GRAY": "L", "RGBA": "RGBA"}

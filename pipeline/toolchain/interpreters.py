@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.work.machine import entries, home, is_program, programs_named
-from pipeline.work.process import run_process
+from pipeline.execution.machine import entries, home, is_program, programs_named
+from pipeline.execution.process import run_process
 
 _PROBE = (
     "import json,platform,sys;"

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from pipeline.config.dataset_tables import Accuracy
-from pipeline.dataset.index import read_index
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Job
+from pipeline.tensor.dataset.dataset_index import read_index
 from pipeline.verify.score import Score
-from pipeline.work.action import Job
 
 _SHOWN = 5
 

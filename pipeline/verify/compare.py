@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.verify.noise import noise_floor
+from pipeline.verify.noise_floor import noise_floor
 from pipeline.verify.tolerance import FACTOR, INT8, ULPS, Tolerance, last_places, scale_of
 
 _TOP = 5

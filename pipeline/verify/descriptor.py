@@ -21,9 +21,9 @@ from typing import Any, cast
 import msgspec
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.request import Interface, Port
+from pipeline.execution.action import Job
+from pipeline.model.convert.request import Interface, Port
 from pipeline.tensor.spec import TensorSpec, file_name
-from pipeline.work.action import Job
 
 _FIELD_TYPES = ("f16", "f32", "f64", "u8", "i32", "i64")
 

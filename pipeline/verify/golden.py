@@ -9,17 +9,17 @@ import msgspec
 
 from pipeline.config.model_tables import Golden, Model, ModelInput, ModelOutput
 from pipeline.errors import Code, PipelineError
-from pipeline.model.request import Interface
-from pipeline.toolchain.locked import python_for
+from pipeline.execution.action import Job
+from pipeline.model.convert.request import Interface
+from pipeline.toolchain.environment import python_for
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
-from pipeline.verify.executors.executor import Answer, Question
+from pipeline.verify.executors.reference_executor import Answer, Question
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
-from pipeline.verify.noise import DRAWS, moved
+from pipeline.verify.noise_floor import DRAWS, moved
 from pipeline.verify.ties import tied
 from pipeline.verify.tolerance import FACTOR, INT8, ULPS, Tolerance, tolerance
-from pipeline.work.action import Job
 
 _SECONDS = 240.0
 # Within so many times the noise floor, noise is the likelier cause.

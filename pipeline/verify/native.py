@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.work.process import run_process
+from pipeline.execution.process import run_process
 
 _PROGRAM = Path(__file__).with_name("native_program.py")
 

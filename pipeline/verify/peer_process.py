@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from pipeline.errors import Code, PipelineError
-from pipeline.work.process import end_tree
+from pipeline.execution.process import end_tree
 
 _PRINTED = 1024 * 1024
 

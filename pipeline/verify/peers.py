@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.process import run_process
 from pipeline.verify.peer_process import PeerRun, run_peer
-from pipeline.work.process import run_process
 
 _PROBE_SECONDS = 30.0
 # The CLI keeps what it compiled in the user's home, and ends where it cannot.

@@ -6,14 +6,14 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pipeline.cache.objects import copy
 from pipeline.config.schema import GuestRun
 from pipeline.errors import Code, PipelineError
-from pipeline.host.graphs import NamedGraph
+from pipeline.execution.byte_count import byte_count
+from pipeline.execution.progress import silent
+from pipeline.execution.watchdog import ended_after
+from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.host import Host, Outcome, Preopen
-from pipeline.store.objects import copy
-from pipeline.work.amount import silent
-from pipeline.work.last_resort import ended_after
-from pipeline.work.limits import byte_count
 
 # What a guest may print, and write beside its outputs.
 _SPARE_BYTES = 64 << 20

@@ -12,15 +12,15 @@ from typing import Any, BinaryIO
 import msgspec
 
 from pipeline.config.schema import GuestRun
-from pipeline.dataset.index import lines
 from pipeline.errors import Code, PipelineError
-from pipeline.model.request import Interface
+from pipeline.execution.action import Job
+from pipeline.execution.progress import Amount
+from pipeline.model.convert.request import Interface
+from pipeline.tensor.dataset.dataset_index import lines
 from pipeline.verify.descriptor import descriptor_text, output_files, output_spec
 from pipeline.verify.expectation import ranking
 from pipeline.verify.native import infer_natively
 from pipeline.verify.sandboxed import infer_in_sandbox
-from pipeline.work.action import Job
-from pipeline.work.amount import Amount
 
 _START_SECONDS = 60.0
 # The guest `classify` takes 64 cases at a time.

@@ -14,7 +14,7 @@ from tests import fork_server
 from tests.fork_server import Finished
 from tests.host.conftest import Ir, models  # noqa: F401 - a fixture of both rooms
 from tests.host.script import Script, write_guest
-from tests.host.test_formats import onnx_model
+from tests.host.test_model_formats import onnx_model
 
 ROOT = Path(__file__).parents[2]
 EXIT = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'

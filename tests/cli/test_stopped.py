@@ -15,7 +15,7 @@ from tests.tiny import ROOT, make_project, write_model, write_picture
 
 SLOW = """
 import sys, time
-import pipeline.draft.files as files
+import pipeline.cli.new.local_files as files
 real = files.copy
 def copy(source, target):
     real(source, target)

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.load import load_project
+from pipeline.config.load_project import load_project
 from pipeline.errors import Code, ConfigErrors
 from tests.config.sample import FIXTURE, FIXTURE_PATH, write_project
 from tests.config.test_schema_check import mutated

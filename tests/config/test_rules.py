@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.load import load_project
+from pipeline.config.load_project import load_project
 from tests.config.sample import (
     FIXTURE,
     FIXTURE_PATH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.load import load_project
+from pipeline.config.load_project import load_project
 from pipeline.errors import PipelineError
 from tests.config.sample import FIXTURE, errors_of, write_project
 

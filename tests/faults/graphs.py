@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.work.action import Action, Job, Place, Recipe
+from pipeline.execution.action import Action, Job, Place, Recipe
 
 
 def shout(job: Job) -> None:

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 FUNCTIONS = {
-    "note": "pipeline.publish.stale:note_published",
-    "drop": "pipeline.publish.stale:drop_stale",
-    "withdraw": "pipeline.work.build:Builder._withdraw",
-    "written": "pipeline.work.build:_written",
-    "keep": "pipeline.store.objects:Objects.put",
-    "write": "pipeline.store.objects:copy",
+    "note": "pipeline.publish.release.stale_files:note_published",
+    "drop": "pipeline.publish.release.stale_files:drop_stale",
+    "withdraw": "pipeline.execution.builder:Builder._withdraw",
+    "written": "pipeline.execution.builder:_written",
+    "keep": "pipeline.cache.objects:Objects.put",
+    "write": "pipeline.cache.objects:copy",
     "sync": "os:fsync",
     "rename": "pathlib:Path.replace",
-    "clear": "pipeline.work.build:_clear",
-    "record": "pipeline.store.records:Records.put",
-    "fetch": "pipeline.store.objects:Objects.fetch",
-    "place": "pipeline.store.temporary:Temporary.place",
+    "clear": "pipeline.execution.builder:_clear",
+    "record": "pipeline.cache.action_records:Records.put",
+    "fetch": "pipeline.cache.objects:Objects.fetch",
+    "place": "pipeline.cache.temporary:Temporary.place",
 }
 
 
@@ -101,12 +101,12 @@ def main() -> None:
     """Run doit under watch."""
     from doit.doit_cmd import DoitMain
 
-    import_module("pipeline.engine.engine")
+    import_module("pipeline.doit_plugin.engine")
     step, point, nth, number, log, *arguments = sys.argv[1:]
     reaper = Reaper(step, point, int(nth), int(number), Path(log))
     for name, place in FUNCTIONS.items():
         replace(place, lambda function, name=name: reaper.watched(name, function))  # type: ignore[misc] # bound now
-    replace("pipeline.engine.engine:Engine._execute", reaper.executing)
+    replace("pipeline.doit_plugin.engine:Engine._execute", reaper.executing)
     sys.exit(DoitMain().run(arguments))
 
 

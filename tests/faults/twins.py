@@ -33,9 +33,9 @@ def task_ir():
 """
 _OURS = """\
 from pathlib import Path
-from pipeline.engine import project
-from pipeline.engine import Engine
-from pipeline.store.digest import Digest
+from pipeline.doit_plugin import project
+from pipeline.doit_plugin import Engine
+from pipeline.cache.digest import Digest
 from tests.faults.graphs import GRAPHS
 
 def counted(path, real=Digest.of_file):

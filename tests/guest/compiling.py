@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from pipeline.config.load import load_project
+from pipeline.config.load_project import load_project
 from pipeline.config.schema import LanguageName
-from pipeline.engine.steps import all_steps
+from pipeline.execution.action import Job
+from pipeline.graph.all_steps import all_steps
 from pipeline.guest.build import compile_guest
 from pipeline.guest.languages import LANGUAGES
-from pipeline.work.action import Job
 from tests.programs import COMPILERS, require_program
 from tests.tiny import ROOT
 

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 import wasmtime
 
-from pipeline.config.load import load_project
+from pipeline.config.load_project import load_project
 from pipeline.config.schema import LanguageName
 from pipeline.errors import Code, PipelineError
 from pipeline.guest.languages import LANGUAGES

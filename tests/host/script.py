@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi import FUNCTIONS, MODULE
+from pipeline.host.abi.enums import FUNCTIONS, MODULE
 from pipeline.host.host import Host, NamedGraph, Outcome
 
 PAGES = 8

@@ -12,14 +12,14 @@ import numpy
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi import Encoding
-from pipeline.host.frameworks import frameworks
-from pipeline.host.graphs import NamedGraph
+from pipeline.host.abi.enums import Encoding
+from pipeline.host.backend_registry import frameworks
+from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.host import Host
 from tests.host.conftest import Ir
 from tests.host.made_models import paddle_model, saved_model, tensorflow_graph, tflite_model
 from tests.host.script import FILL, Script
-from tests.host.test_formats import onnx_model
+from tests.host.test_model_formats import onnx_model
 
 VALUES = numpy.array([-1, 2, -3, 4], "<f4").tobytes()
 RELU = [0, 2, 0, 4]
@@ -187,7 +187,7 @@ def test_a_target_that_is_not_here_names_those_that_are(
 def test_targets_are_the_devices_that_openvino_reports(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pipeline.host.abi import Target
+    from pipeline.host.abi.enums import Target
     from pipeline.host.backend import Tuning
     from pipeline.host.backends.openvino import OpenVINO
 
@@ -380,7 +380,7 @@ def test_a_framework_is_a_module_that_no_list_names(
     from pipeline.host import backends
 
     (tmp_path / "fake.py").write_text(
-        "from pipeline.host.abi import Encoding\n"
+        "from pipeline.host.abi.enums import Encoding\n"
         "from pipeline.host.backend import Framework\n"
         "FRAMEWORK = Framework(name='fake', encodings=(Encoding.GGML,), start=None)\n"
     )

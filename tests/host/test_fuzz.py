@@ -69,10 +69,10 @@ def _forgetful(real: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("where", "name", "broken"),
     [
-        ("memory", "write", _too_long),
-        ("memory", "check", _unchecked),
-        ("handles.Handles", "add", _again),
-        ("functions.Functions", "_get_output", _forgetful),
+        ("abi.memory", "write", _too_long),
+        ("abi.memory", "check", _unchecked),
+        ("abi.handles:Handles", "add", _again),
+        ("abi.witx:Functions", "_get_output", _forgetful),
     ],
 )
 def test_a_broken_host_is_noticed(
@@ -82,7 +82,7 @@ def test_a_broken_host_is_noticed(
     name: str,
     broken: Callable[[Callable[..., Any]], Callable[..., Any]],
 ) -> None:
-    module, _, inner = where.partition(".")
+    module, _, inner = where.partition(":")
     owner = importlib.import_module(f"pipeline.host.{module}")
     if inner:
         owner = getattr(owner, inner)

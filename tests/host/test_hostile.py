@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi import MODULE
+from pipeline.host.abi.enums import MODULE
 from pipeline.host.host import Host, NamedGraph
 from tests.host.conftest import Ir
 from tests.host.script import END, FILL, Script, write_guest

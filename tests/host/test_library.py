@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi import Encoding
+from pipeline.host.abi.enums import Encoding
 from pipeline.host.host import Host, NamedGraph
 from tests.host.conftest import Ir
 from tests.host.made_models import tflite_model

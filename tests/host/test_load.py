@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.host.graphs import NamedGraph
+from pipeline.host.graph_registry import NamedGraph
 from tests.host.conftest import Ir
 from tests.host.script import END, FILL, Script
 
@@ -262,7 +262,7 @@ def test_the_single_calls_are_unsupported(tmp_path: Path) -> None:
 
 
 def test_limits_give_7(models: Models, tmp_path: Path) -> None:
-    from pipeline.host.functions import Limits
+    from pipeline.host.abi.witx import Limits
 
     size = len(models["add"].xml) + len(models["add"].bin)
     script = Script()

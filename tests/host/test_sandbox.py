@@ -302,7 +302,7 @@ def test_a_guest_runs_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_a_function_of_the_host_raises_is_raised_where_the_guest_was_started(
     models: dict[str, Ir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.host.functions import Functions
+    from pipeline.host.abi.witx import Functions
 
     def call(*_: object) -> int:
         raise KeyboardInterrupt

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.caffe_layers import check_weights, weighted_layers
-from pipeline.model.caffemodel import read_blobs, write_caffemodel
-from pipeline.model.prototxt import Message, read_prototxt
-from pipeline.model.seeded import draw_weights
-from pipeline.work.action import Job
+from pipeline.execution.action import Job
+from pipeline.model.caffe.caffemodel import read_blobs, write_caffemodel
+from pipeline.model.caffe.layers import check_weights, weighted_layers
+from pipeline.model.caffe.prototxt import Message, read_prototxt
+from pipeline.model.caffe.seeded_weights import draw_weights
 
 ROOT = Path(__file__).parents[2]
 ALEXNET = ROOT / "configs/topologies/alexnet.prototxt"

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from pipeline.model.canonical_digest import canonical_digest
+from pipeline.model.ir.canonical_digest import canonical_digest
 from tests.model.test_convert import run
 from tests.tiny import write_model
 

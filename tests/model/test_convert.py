@@ -10,11 +10,11 @@ import numpy
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.canonical import canonical_or_refused, canonical_xml, weights_size
-from pipeline.model.convert import convert
-from pipeline.verify.executors.executor import Question
-from pipeline.verify.executors.onnxruntime import run_onnxruntime
-from pipeline.work.action import Job
+from pipeline.execution.action import Job
+from pipeline.model.convert.make_ir import convert
+from pipeline.model.ir.canonical_xml import canonical_or_refused, canonical_xml, weights_size
+from pipeline.verify.executors.ort import run_onnxruntime
+from pipeline.verify.executors.reference_executor import Question
 from tests.tiny import write_model
 
 OUTPUTS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect import inspect_ir, inspect_network
+from pipeline.model.inspect.inspect_model import inspect_ir, inspect_network
 from tests.tiny import write_model
 
 PARAMETER = (

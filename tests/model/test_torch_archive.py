@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model import torch_archive
-from pipeline.model.torch_archive import check_archive, is_torchscript
+from pipeline.model.convert import torch_archive
+from pipeline.model.convert.torch_archive import check_archive, is_torchscript
 
 
 def written(path: Path, members: dict[str, bytes], compression: int) -> Path:

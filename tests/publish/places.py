@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cache.servers import free_port, process, s3
 from tests.programs import require_program
 from tests.publish.hub import TOKEN, stand_in
-from tests.store.servers import free_port, process, s3
 
 _REGISTRY = """\
 version: 0.1

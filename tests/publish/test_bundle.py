@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.publish.bundle import write_bundle
-from pipeline.publish.release import release_of
+from pipeline.publish.release.release import release_of
+from pipeline.publish.release.write_bundle import write_bundle
 from tests.tiny import ROOT, Project
 
 
@@ -90,7 +90,7 @@ def test_what_was_found_is_shown_beside_it(built: Project) -> None:
 
 
 def test_a_card_names_the_class_that_is_expected(built: Project) -> None:
-    from pipeline.publish.card import card
+    from pipeline.publish.release.card import card
 
     manifest = read(built, "manifest.json")
     manifest["expect"]["red"]["labels"] = "names"
@@ -100,7 +100,7 @@ def test_a_card_names_the_class_that_is_expected(built: Project) -> None:
 
 
 def test_what_a_config_says_cannot_break_the_card(built: Project) -> None:
-    from pipeline.publish.card import card
+    from pipeline.publish.release.card import card
 
     manifest = read(built, "manifest.json")
     manifest["description"] = "a | b <script>\n# no heading"

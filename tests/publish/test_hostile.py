@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.destination import publish_all
-from pipeline.publish.destinations import destination
-from pipeline.publish.fetch import fetch
-from pipeline.publish.release import release_of
+from pipeline.publish.fetch_release import fetch
+from pipeline.publish.places.destination import publish_all
+from pipeline.publish.places.open_destination import destination
+from pipeline.publish.release.release import release_of
+from tests.cache.servers import lying
 from tests.publish.places import Place, registry, site
-from tests.store.servers import lying
 from tests.tiny import ROOT
 
 SECRET = "AKIA-not-for-eyes"
@@ -197,7 +197,7 @@ def test_a_bucket_that_never_ends_is_given_up(
     from s3fs import S3FileSystem
 
     S3FileSystem.clear_instance_cache()
-    monkeypatch.setattr("pipeline.publish.origins.indexed.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("pipeline.publish.places.indexed.MOST_BYTES", 1 << 20)
     with lying(endless_object(declared)) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")

@@ -11,12 +11,12 @@ import huggingface_hub
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.publish.destination import publish_all
-from pipeline.publish.destinations import destination
-from pipeline.publish.fetch import fetch
-from pipeline.publish.release import release_of
+from pipeline.publish.fetch_release import fetch
+from pipeline.publish.places.destination import publish_all
+from pipeline.publish.places.open_destination import destination
+from pipeline.publish.release.release import release_of
+from tests.cache.servers import lying
 from tests.publish.hub import TOKEN, State, stand_in
-from tests.store.servers import lying
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_hub_that_falls_silent_is_given_up(hub: State, monkeypatch: pytest.Mon
         request.wfile.flush()
         done.wait(20)
 
-    monkeypatch.setattr("pipeline.publish.hub._SILENT_SECONDS", 1.0)
+    monkeypatch.setattr("pipeline.publish.places.hub_client._SILENT_SECONDS", 1.0)
     huggingface_hub.close_session()
     with lying(silent) as url:
         monkeypatch.setenv("HF_ENDPOINT", url)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.publish.companions import COMPANIONS
-from pipeline.publish.manifest_schema import FILE, encoded, schema
-from pipeline.store.digest import Digest
+from pipeline.cache.digest import Digest
+from pipeline.publish.release.derived_files import COMPANIONS
+from pipeline.publish.release.manifest_schema import FILE, encoded, schema
 from tests.tiny import Project
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
@@ -87,7 +87,7 @@ def test_the_published_schema_is_the_one_of_the_tables() -> None:
 
     Draft202012Validator.check_schema(schema())
     committed = (SCHEMAS / FILE).read_bytes()
-    assert committed == encoded(), "run python -m pipeline.publish.manifest_schema"
+    assert committed == encoded(), "run python -m pipeline.publish.release.manifest_schema"
 
 
 def test_each_table_and_key_of_the_schema_is_documented() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.destination import publish_all
-from pipeline.publish.destinations import destination
-from pipeline.publish.fetch import fetch
-from pipeline.publish.release import release_of
+from pipeline.publish.fetch_release import fetch
+from pipeline.publish.places.destination import publish_all
+from pipeline.publish.places.open_destination import destination
+from pipeline.publish.release.release import release_of
+from tests.cache.servers import free_port, process
 from tests.programs import require_program
-from tests.store.servers import free_port, process
 
 # The account that Azurite's documentation gives; it opens nothing else.
 ACCOUNT = "devstoreaccount1"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.destination import Published, publish_all
-from pipeline.publish.destinations import destination
-from pipeline.publish.fetch import fetch
-from pipeline.publish.release import release_of
+from pipeline.publish.fetch_release import fetch
+from pipeline.publish.places.destination import Published, publish_all
+from pipeline.publish.places.open_destination import destination
+from pipeline.publish.release.release import release_of
 from tests.publish.places import Place, registry, registry_with_login
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.publish.release import check_path, decode, release_of
+from pipeline.publish.release.release import check_path, decode, release_of
 
 
 def test_the_root_is_the_digest_of_the_sums(fixture_folder: Path) -> None:

@@ -14,12 +14,12 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.destination import publish_all
-from pipeline.publish.destinations import destination
-from pipeline.publish.fetch import fetch
-from pipeline.publish.release import release_of
+from pipeline.publish.fetch_release import fetch
+from pipeline.publish.places.destination import publish_all
+from pipeline.publish.places.open_destination import destination
+from pipeline.publish.release.release import release_of
 from pipeline.publish.validation.finding import Validation, Verdict
-from pipeline.publish.validation.validate import validate
+from pipeline.publish.validation.validate_fixture import validate
 from tests.programs import require_program
 from tests.publish.places import Place, folder
 from tests.tiny import Project

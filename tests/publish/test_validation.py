@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.publish.companions import COMPANIONS
-from pipeline.publish.lock import read_lock
-from pipeline.publish.release import release_of
+from pipeline.publish.release.derived_files import COMPANIONS
+from pipeline.publish.release.lock_file import read_lock
+from pipeline.publish.release.release import release_of
 from pipeline.publish.validation.finding import Validation, Verdict
-from pipeline.publish.validation.validate import validate
+from pipeline.publish.validation.validate_fixture import validate
 from tests.tiny import Project
 
 REPRODUCIBLE = (
@@ -262,7 +262,7 @@ def test_nothing_of_a_damaged_folder_is_executed(
     def refuse(*_: object) -> Iterator[None]:
         raise AssertionError("it was executed")
 
-    monkeypatch.setattr("pipeline.publish.validation.validate.rerun", refuse)
+    monkeypatch.setattr("pipeline.publish.validation.validate_fixture.rerun", refuse)
     (folder / "classify.wasm").write_bytes(b"\0asm\1\0\0\0")
     assert check(run=True).verdict is Verdict.INVALID
 
@@ -271,9 +271,9 @@ def test_a_tensor_in_another_layout_is_noticed(tmp_path: Path, folder: Path) -> 
     """The same rule as `wasi-nn inspect`, on a picture that is large enough to tell."""
     import numpy
 
-    from pipeline.publish.manifest_tables import StatedTensor
-    from pipeline.publish.validation.parts import tensors
-    from pipeline.publish.validation.stated import read_manifest
+    from pipeline.publish.release.manifest_tables import StatedTensor
+    from pipeline.publish.validation.check_parts import tensors
+    from pipeline.publish.validation.read_manifest import read_manifest
 
     ramp = numpy.linspace(0, 255, 64, dtype=numpy.float32)
     picture = numpy.stack([ramp + 0 * ramp[:, None], 255 - ramp + 0 * ramp[:, None]] * 2)[:3]
@@ -311,7 +311,7 @@ def test_a_folder_with_an_older_manifest_is_still_valid(
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_manifest_as_it_was_released_is_read(tmp_path: Path, version: int) -> None:
-    from pipeline.publish.validation.stated import read_manifest
+    from pipeline.publish.validation.read_manifest import read_manifest
 
     shutil.copyfile(OLDER / f"{version}.json", tmp_path / "manifest.json")
     stated = read_manifest(tmp_path)

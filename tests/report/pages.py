@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.report.html import facts
-from pipeline.report.html.drawn import Given, Output
-from pipeline.report.html.run import Failure, Left, Run, Step
+from pipeline.report.html.drawings import Given, Output
+from pipeline.report.html.run_log import Failure, Left, Run, Step
 
 HOSTILE = """</style></script><script>window.pwned=1</script><img src=x onerror=pwned=1>"'&\u202e"""
 

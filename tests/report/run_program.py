@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 
-from pipeline.report.console import Left, Volume, open_console
-from pipeline.report.verified import Row
-from pipeline.work.amount import Amount
+from pipeline.execution.progress import Amount
+from pipeline.report.console.open_console import open_console
+from pipeline.report.console.protocol import Left, Volume
+from pipeline.report.verified_cases import Row
 
 STEPS = ("source:x.weights", "source:x." + "long-" * 12 + "name", "shard:x.many.0003", "ir:x")
 HOSTILE = "[red]not \x1b[2J\x1b[31m red[/red]\r\x07"

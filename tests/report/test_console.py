@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.console import Left, Volume, open_console
-from pipeline.report.ending import closing, table
-from pipeline.report.live import LiveConsole
-from pipeline.report.plain import PlainConsole
-from pipeline.report.verified import Row, verified_rows
-from pipeline.work.amount import Amount
+from pipeline.execution.progress import Amount
+from pipeline.report.console.live import LiveConsole
+from pipeline.report.console.open_console import open_console
+from pipeline.report.console.plain import PlainConsole
+from pipeline.report.console.protocol import Left, Volume
+from pipeline.report.console.summary import closing, table
+from pipeline.report.verified_cases import Row, verified_rows
 
 ROWS = [
     Row("squeezenet", "cat", "= native", "opencv within 3.8e-06", "285 Egyptian cat (0.454)"),
@@ -53,7 +54,7 @@ def test_plain_lines_count_and_can_be_grepped() -> None:
 
 def test_a_long_step_says_now_and_then_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("pipeline.report.plain.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pipeline.report.console.plain.time.monotonic", lambda: now[0])
     stream = io.StringIO()
     console = PlainConsole(stream)
     console.started("source:x.a", "", 1)

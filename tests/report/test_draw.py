@@ -11,10 +11,10 @@ import numpy
 import pytest
 from PIL import Image
 
-from pipeline.model.request import Interface, Port
+from pipeline.execution.action import Job
+from pipeline.model.convert.request import Interface, Port
 from pipeline.report.html.draw import draw
-from pipeline.report.html.drawn import Case, Drawn, Picture
-from pipeline.work.action import Job
+from pipeline.report.html.drawings import Case, Drawn, Picture
 
 PHOTO = {
     "type": "f32",

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from pipeline.report.html.pictures import webp
-from pipeline.report.html.render import render
+from pipeline.report.html.page import render
+from pipeline.report.html.thumbnails import webp
 from tests.programs import require_program
 from tests.report.pages import HOSTILE, empty_report, failed_report
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.source.fetch import fetch
-from pipeline.work.action import Job
+from pipeline.execution.action import Job
+from pipeline.source.fetch_source import fetch
 from tests.source.site import HASTY
 
 

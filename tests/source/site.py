@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
-from pipeline.source.transport import Patience
+from pipeline.http.client import Patience
 
 # Short enough for a test, long enough for a busy machine.
 HASTY = Patience(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.progress import Amount, silent
+from pipeline.http.client import Patience
 from pipeline.source.download import download, read_page
-from pipeline.source.transport import Patience
-from pipeline.source.wanted import Wanted
-from pipeline.work.amount import Amount, silent
+from pipeline.source.expected_file import Wanted
 from tests.source.site import (
     HASTY,
     Answer,

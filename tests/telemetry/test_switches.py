@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.execution.process import run_process
 from pipeline.telemetry import PREAMBLE, SWITCHES, disable_telemetry, private_home
-from pipeline.toolchain.locked import (
+from pipeline.toolchain.environment import (
     TOOLCHAINS,
     Environment,
     environment_folder,
     python_of,
     ready,
 )
-from pipeline.work.process import run_process
 from tests.fixtures.kaldi_nets import nnet1
 from tests.source.packages import sdist
 from tests.source.recipe import Fetch
@@ -90,8 +90,8 @@ def test_model_optimizer_does_not(tmp_path: Path, toolchains: Path) -> None:
     program = f"""
 from pathlib import Path
 from pipeline.config.model_tables import Model
-from pipeline.model.mo import convert_kaldi
-from pipeline.model.request import Request
+from pipeline.model.convert.mo import convert_kaldi
+from pipeline.model.convert.request import Request
 model = Model(framework="kaldi", files={{}}, inputs={{}}, precision="f32")
 request = Request(name="net", model=model, files={{"model": Path("net.nnet")}},
                   python=Path({str(python_of(place))!r}), seconds=300)

@@ -18,7 +18,7 @@ from PIL import Image, features
 from pipeline.config.tensor_rules import CHANNELS, check_tensor
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.decode import decode, pixels_of
+from pipeline.tensor.decode_image import decode, pixels_of
 from pipeline.tensor.image import image_tensor, scaled, typed
 
 KINDS = {

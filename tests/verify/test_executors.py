@@ -9,9 +9,9 @@ from typing import Any
 import numpy
 import pytest
 
-from pipeline.verify.executors import EXECUTORS, apart
-from pipeline.verify.executors.executor import Answer, Question
-from pipeline.verify.noise import DRAWS, moved
+from pipeline.verify.executors import EXECUTORS, subprocess_executor
+from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.noise_floor import DRAWS, moved
 from tests.host.made_models import quantised_tflite, tflite_model
 from tests.tiny import write_model
 
@@ -63,13 +63,13 @@ def test_a_framework_apart_starts_once_for_all_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
-    real: Any = vars(apart)["run_process"]
+    real: Any = vars(subprocess_executor)["run_process"]
 
     def counted(*arguments: Any, **other: Any) -> Any:
         started.append(arguments)
         return real(*arguments, **other)
 
-    monkeypatch.setattr(apart, "run_process", counted)
+    monkeypatch.setattr(subprocess_executor, "run_process", counted)
     answer, given = asked(tmp_path, tflite_model())
     assert len(started) == 1
     assert len(answer.others) == DRAWS

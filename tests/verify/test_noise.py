@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 import pytest
 
-from pipeline.verify.noise import DRAWS, moved, noise_floor
+from pipeline.verify.noise_floor import DRAWS, moved, noise_floor
 
 
 def test_floats_move_by_one_unit_in_the_last_place_up_or_down() -> None:

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.request import Interface, Port
+from pipeline.model.convert.request import Interface, Port
 from pipeline.verify.accuracy import judge
 from pipeline.verify.score import score
-from tests.dataset.photos import job
+from tests.tensor.dataset.photos import job
 
 PORT = Port(name="x", names=("x",), shape=(1, 3, 8, 8), type="f32")
 OUTPUT = Port(name="y", names=("y",), shape=(1, 3), type="f32")

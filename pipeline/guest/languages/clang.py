@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.guest.language import Build, Complaint
-from pipeline.guest.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
+from pipeline.guest.languages.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
 
 _FLAGS = ("--target=wasm32-wasi", "-O2", "-s", "-Wall", "-Wextra", "-Wpedantic")
 _UNLISTED = "List every included file in headers, and include it by its file name only."

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.machine import entries, home, programs_named
 from pipeline.guest.language import Build, Complaint
-from pipeline.work.machine import entries, home, programs_named
 
 # The second is the older name of the first.
 _TARGETS = ("wasm32-wasip1", "wasm32-wasi")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.guest.language import Build, Complaint
-from pipeline.guest.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
+from pipeline.guest.languages.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
 
 # ReleaseSafe: out-of-bounds accesses trap.
 _FLAGS = ("-target", "wasm32-wasi", "-O", "ReleaseSafe", "-fstrip", "-lc")

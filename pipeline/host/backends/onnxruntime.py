@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi import Encoding, Target
+from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
-from pipeline.host.onnx_references import check_file, check_parts
-from pipeline.host.words import own_words
+from pipeline.host.clean_text import own_words
+from pipeline.host.onnx_external_data import check_file, check_parts
 
 _FATAL = 4
 _ELEMENTS = {

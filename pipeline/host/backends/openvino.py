@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.host.abi import Encoding, Target
+from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import DTYPES, Arrays, bytes_of, output_bytes, zeros
 from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
-from pipeline.host.onnx_references import check_file, check_parts
-from pipeline.host.words import own_words
+from pipeline.host.clean_text import own_words
+from pipeline.host.onnx_external_data import check_file, check_parts
 
 if TYPE_CHECKING:
     from openvino import Model

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi import Encoding, Target
+from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendFailure, Framework, Missing, Port, Tuning
-from pipeline.host.words import own_words
+from pipeline.host.clean_text import own_words
 
 _TENSOR, _TUPLE, _LIST = "Tensor", "Tuple[", "List[Tensor]"
 

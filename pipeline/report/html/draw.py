@@ -8,24 +8,24 @@ from typing import Any, cast
 
 import msgspec
 
+from pipeline.cache.json_decoding import decoded
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import PipelineError
-from pipeline.model.request import Interface, Port
-from pipeline.model.survey import survey
-from pipeline.report.html.drawn import Case, Drawn, Given, Output, Picture
-from pipeline.report.html.forms import Form, form_of
-from pipeline.report.html.pictures import (
+from pipeline.execution.action import Job
+from pipeline.model.convert.request import Interface, Port
+from pipeline.model.inspect.model_statistics import survey
+from pipeline.report.html.drawings import Case, Drawn, Given, Output, Picture
+from pipeline.report.html.output_forms import Form, form_of
+from pipeline.report.html.thumbnails import (
     as_plot,
     classes_picture,
     mask_picture,
     roll_picture,
     webp,
 )
-from pipeline.store.decoded import decoded
 from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
 from pipeline.tensor.spec import TensorSpec
-from pipeline.tensor.stored import read_tensor
-from pipeline.work.action import Job
+from pipeline.tensor.tensor_file import read_tensor
 
 # Increase if the same files are rendered differently.
 VERSION = 2
@@ -108,7 +108,7 @@ def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[
 def _source(path: Path, tensor: Tensor) -> Picture:
     from PIL import Image
 
-    from pipeline.tensor.decode import decode
+    from pipeline.tensor.decode_image import decode
 
     shape: dict[str, Any] = {
         "background": tensor.background or (255, 255, 255),
@@ -132,7 +132,7 @@ def _source(path: Path, tensor: Tensor) -> Picture:
 def _held(values: Any, spec: TensorSpec, seen: list[Any]) -> tuple[Picture, str]:
     from PIL import Image
 
-    from pipeline.tensor.preview import picture_of
+    from pipeline.tensor.tensor_preview import picture_of
 
     layout = spec.layout or ""
     note = ""

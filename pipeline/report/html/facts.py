@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pipeline.report.html.drawn import Given, Output
-from pipeline.report.html.run import Failure, Run
-from pipeline.verify.failure import FailedCase
+from pipeline.report.html.drawings import Given, Output
+from pipeline.report.html.run_log import Failure, Run
+from pipeline.verify.failed_case import FailedCase
 
 
 class State(Enum):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.cache.json_decoding import decoded
 from pipeline.config.schema import Fixture
 from pipeline.errors import PipelineError
-from pipeline.model.request import Interface
-from pipeline.store.decoded import decoded
+from pipeline.model.convert.request import Interface
 from pipeline.verify.descriptor import output_files
-from pipeline.verify.failure import FailedCase
+from pipeline.verify.failed_case import FailedCase
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from pipeline.config.model_tables import ExecutorName
-from pipeline.verify.executors.apart import run_apart
-from pipeline.verify.executors.executor import Executor
 from pipeline.verify.executors.kaldi import run_kaldi
-from pipeline.verify.executors.onnxruntime import run_onnxruntime
 from pipeline.verify.executors.opencv import run_opencv
+from pipeline.verify.executors.ort import run_onnxruntime
+from pipeline.verify.executors.reference_executor import Executor
+from pipeline.verify.executors.subprocess_executor import run_apart
 
 EXECUTORS: Mapping[ExecutorName, Executor] = {
     "litert": Executor("tflite", partial(run_apart, "litert"), "ai-edge-litert"),

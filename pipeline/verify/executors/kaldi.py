@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.verify.executors.executor import Answer, Question
+from pipeline.verify.executors.reference_executor import Answer, Question
 
 _LARGEST = 2**31
 _MOST_COMPONENTS = 10_000

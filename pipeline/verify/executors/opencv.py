@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.verify.executors.executor import Answer, Question
+from pipeline.verify.executors.reference_executor import Answer, Question
 
 
 def run_opencv(question: Question) -> Answer:

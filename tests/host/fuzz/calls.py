@@ -6,7 +6,7 @@ import random
 import struct
 from dataclasses import dataclass
 
-from pipeline.host.abi import FUNCTIONS
+from pipeline.host.abi.enums import FUNCTIONS
 from tests.host.fuzz.memory import Image, number, out_place
 
 FUNCTION_NAMES = tuple(FUNCTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.host.abi import FUNCTIONS, MODULE
+from pipeline.host.abi.enums import FUNCTIONS, MODULE
 from tests.host.fuzz.calls import COPY, FUNCTION_NAMES, GROW, STORE
 from tests.host.fuzz.memory import IMAGE
 from tests.host.script import write_guest

@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.host import abi
-from pipeline.host.abi import Encoding
+from pipeline.host.abi import enums
+from pipeline.host.abi.enums import Encoding
+from pipeline.host.abi.memory import Memory
+from pipeline.host.abi.witx import Functions
 from pipeline.host.backend import Tuning
-from pipeline.host.command import Command, Preopen
-from pipeline.host.frameworks import Backends
-from pipeline.host.functions import Functions
-from pipeline.host.graphs import GraphRegistry, NamedGraph
-from pipeline.host.memory import Memory
-from pipeline.host.sandbox import run_command
+from pipeline.host.backend_registry import Backends
+from pipeline.host.graph_registry import GraphRegistry, NamedGraph
+from pipeline.host.sandbox.guest_command import Command, Preopen
+from pipeline.host.sandbox.run_guest import run_command
 from tests.host.fuzz.calls import sequence
 from tests.host.fuzz.guest import write_interpreter
 from tests.host.fuzz.memory import NAMES, save_models, spoilt, whole_image
@@ -67,7 +67,7 @@ class Fuzzer:
         watch = Watch(functions)
         offered = {
             name: (len(parameters), _bound(watch, name))
-            for name, parameters in abi.FUNCTIONS.items()
+            for name, parameters in enums.FUNCTIONS.items()
         }
         command = Command(
             wasm=self._wasm,
@@ -75,7 +75,7 @@ class Fuzzer:
             seconds=_SECONDS,
             memory=_MEMORY,
         )
-        ended = run_command(command, abi.MODULE, offered, functions.cancel)
+        ended = run_command(command, enums.MODULE, offered, functions.cancel)
         self.answers.update(watch.answers)
         assert ended.exit_code == 0
         failed = [text for text in said if "the host failed" in text or "Traceback" in text]

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.host.functions import Functions
-from pipeline.host.memory import Memory
+from pipeline.host.abi.memory import Memory
+from pipeline.host.abi.witx import Functions
 from tests.host.fuzz.memory import NAMES, expected
 
 _LOADS = {"load": 4, "load_by_name": 2, "load_by_name_with_config": 4}

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from border import Order, serve
+from array_io import Order, serve
 
 _BUILTIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 

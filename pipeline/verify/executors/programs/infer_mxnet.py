@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import mxnet
-from border import Order, serve
+from array_io import Order, serve
 
 
 def infer(order: Order) -> Iterator[list[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import paddle
-from border import Order, serve
+from array_io import Order, serve
 from paddle import inference
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from border import Order, serve
+from array_io import Order, serve
 
 
 def infer(order: Order) -> Iterator[list[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from border import Order, serve
+from array_io import Order, serve
 from torch_module import load
 
 

@@ -1,0 +1,1 @@
+"""Digests, atomic writes, the content-addressed object store and the action records."""

@@ -1,0 +1,95 @@
+"""The local cache: file digests, objects, records and locks in one folder."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.cache.action_records import Record, Records
+from pipeline.cache.digest import Digest
+from pipeline.cache.digest_cache import KnownDigests
+from pipeline.cache.objects import Objects
+from pipeline.cache.remote.remote_cache import Shared
+from pipeline.cache.temporary import Temporary
+
+_SAY_SECONDS = 1.0
+
+
+class Store:
+    """The cache folder, optionally backed by a remote cache.
+
+    Everything in it can be built or downloaded again, so it may be deleted at any time.
+    """
+
+    def __init__(self, folder: Path, shared: Shared | None = None) -> None:
+        self.folder = folder
+        self.shared = shared
+        self.known = KnownDigests(folder / "digests.sqlite")
+        self.temporary = Temporary(folder / "tmp")
+        self.objects = Objects(folder / "cas", self.temporary.aside)
+        self.records = Records(folder / "ac", self.temporary.aside)
+        self._closed = False
+
+    def recall(self, key: str) -> Record | None:
+        """Return the record of a key, local or remote, and store it locally; raises OSError."""
+        record = self.peek(key)
+        if record is not None and not self.records.touch(key):
+            self.records.put(key, record)
+        return record
+
+    def peek(self, key: str) -> Record | None:
+        """Return the record of a key, local or remote."""
+        record = self.records.get(key)
+        if record is None and self.shared is not None:
+            record = self.shared.record(key)
+        return record
+
+    def fetch(self, digest: Digest, target: Path) -> bool:
+        """Write an object, local or remote, to ``target``; False if there is none."""
+        if self.objects.fetch(digest, target):
+            return True
+        return (
+            self.shared is not None
+            and self.shared.obtain(digest, self.objects)
+            and self.objects.fetch(digest, target)
+        )
+
+    def keep(self, key: str, record: Record, *, share: bool) -> None:
+        """Store the record of a key, whose objects are stored already; raises OSError."""
+        self.records.put(key, record)
+        if share and self.shared is not None:
+            self.shared.offer(key, record, self.objects)
+
+    @contextmanager
+    def lock(self, name: str, say: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lock ``name`` across processes; ``say`` is called while waiting.
+
+        The operating system releases it when the process ends. Raises OSError, also when the
+        store is closed meanwhile.
+        """
+        from filelock import FileLock, Timeout
+
+        place = self.folder / "locks" / f"{name}.lock"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place)
+        patience = 0.0
+        while not lock.is_locked:
+            if self._closed:
+                raise FileNotFoundError(errno.ENOENT, "The run has ended", str(place))
+            try:
+                lock.acquire(timeout=patience)
+            except Timeout:
+                say("waiting for another run that builds this step")
+                patience = _SAY_SECONDS
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Close the database and remove temporary files."""
+        self._closed = True
+        self.temporary.close()
+        self.known.close()

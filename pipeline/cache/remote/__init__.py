@@ -1,0 +1,1 @@
+"""Remote caches: the protocol, its HTTP and bucket implementations."""

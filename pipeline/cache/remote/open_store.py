@@ -1,0 +1,19 @@
+"""Open a remote cache by its URL."""
+
+from __future__ import annotations
+
+from pipeline.cache.remote.remote_store import Remote
+
+
+def open_remote(url: str, *, token: str | None, seconds: float) -> Remote:
+    """Return the remote cache at a URL, without connecting.
+
+    Raises PipelineError (CONFIG) for an unsupported URL.
+    """
+    if url.startswith(("http://", "https://")):
+        from pipeline.cache.remote.http_store import HttpRemote
+
+        return HttpRemote(url, token=token, seconds=seconds)
+    from pipeline.cache.remote.bucket_store import BucketRemote
+
+    return BucketRemote(url)

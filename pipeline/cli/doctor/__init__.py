@@ -1,0 +1,1 @@
+"""`wasi-nn doctor`: checks of this machine and of a project."""

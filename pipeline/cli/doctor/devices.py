@@ -1,0 +1,28 @@
+"""The devices that OpenVINO finds."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.subprocess_probe import NoAnswer, asked
+
+_PROGRAM = """
+import json, openvino
+core = openvino.Core()
+names = {device: core.get_property(device, "FULL_DEVICE_NAME") for device in core.available_devices}
+print(json.dumps(names))
+"""
+_FIX = "pip install --force-reinstall openvino; its CPU plug-in needs an x86-64 or ARM64 processor"
+
+
+def devices() -> list[Line]:
+    """Return a line for each device; fixtures are verified on the CPU."""
+    try:
+        names: dict[str, str] = json.loads(asked(_PROGRAM))
+    except (NoAnswer, ValueError) as told:
+        return [lacking("device", "CPU", f"OpenVINO fails: {told}", _FIX)]
+    lines = [fine("device", device, name) for device, name in sorted(names.items())]
+    if "CPU" not in names:
+        lines.append(lacking("device", "CPU", "not found by OpenVINO", _FIX))
+    return lines

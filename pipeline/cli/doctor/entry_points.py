@@ -1,0 +1,73 @@
+"""Whether our entry points (doit's commands and backend, and the programs) are installed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.packages import NAME
+
+GROUPS = ("doit.COMMAND", "doit.BACKEND", "console_scripts")
+_INSTALL = "pip install -e ."
+
+
+def registration(root: Path) -> list[Line]:
+    """Return a line for each group of entry points, and one for `doit` on the PATH.
+
+    An editable install keeps the entry points of its install time, so they are compared with
+    the pyproject.toml of ``root``, if that is ours.
+    """
+    try:
+        found = distribution(NAME)
+    except PackageNotFoundError:
+        return [lacking("plug-in", NAME, "not installed in this Python", _INSTALL)]
+    return [*(_group(group, found, root) for group in GROUPS), _program()]
+
+
+def _group(group: str, found: Distribution, root: Path) -> Line:
+    points = {each.name: each for each in found.entry_points if each.group == group}
+    declared = _declared(group, root)
+    missing = sorted(declared.keys() - points.keys())
+    if missing:
+        told = f"outdated install, without {', '.join(missing)}"
+        return lacking("plug-in", group, told, _INSTALL)
+    for name, point in points.items():
+        if name in declared and point.value != declared[name]:
+            told = f"{name} is {point.value}, now {declared[name]}"
+            return lacking("plug-in", group, told, _INSTALL)
+        if group != "console_scripts":
+            try:
+                point.load()
+            except Exception as error:
+                told = f"{name} does not load: {type(error).__name__}: {error}"
+                return lacking("plug-in", group, told, _INSTALL)
+    return fine("plug-in", group, ", ".join(sorted(points)))
+
+
+def _declared(group: str, root: Path) -> dict[str, str]:
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+        if project["name"] != NAME:
+            return {}
+        table: dict[str, str]
+        table = project["scripts"] if group == "console_scripts" else project["entry-points"][group]
+        return table
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _program() -> Line:
+    if find_spec("doit") is None:
+        return lacking("plug-in", "doit", "not installed in this Python", _INSTALL)
+    named = shutil.which("doit")
+    beside = Path(sys.executable).parent
+    if named is None or Path(named).parent.resolve() != beside.resolve():
+        told = f"the PATH has {named or 'none'}, not the one of {beside}"
+        fix = "Activate the environment, or run: python -m doit"
+        return lacking("plug-in", "doit", told, fix, needed=False)
+    return fine("plug-in", "doit", named)

@@ -1,0 +1,75 @@
+"""The doctor's results as plain lines, as JSON, and as a table on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.cli.doctor.check import Line, Verdict, exit_code
+from pipeline.cli.doctor.examine import examine
+from pipeline.report.console.summary import one_line
+from pipeline.report.console.terminal import can_move
+
+VERSION = 1
+
+
+def report(root: Path, *, as_json: bool) -> int:
+    """Run all checks, print the results, and return the exit code: 1 if something is wrong."""
+    if as_json:
+        lines = list(examine(root))
+        print(as_object(lines))
+        return exit_code(lines)
+    lines = []
+    for line in _shown(examine(root)):
+        lines.append(line)
+    print(closing(lines))
+    return exit_code(lines)
+
+
+def as_object(lines: Sequence[Line]) -> str:
+    """Return one JSON object: version, fine, and lines with the fields of Line."""
+    found = {"version": VERSION, "fine": exit_code(lines) == 0, "lines": [asdict(x) for x in lines]}
+    return json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def as_text(line: Line) -> str:
+    """Return a line to grep.
+
+    >>> as_text(Line("folder", "cache", Verdict.WRONG, "full", "doit gc"))
+    'wrong folder cache: full; fix: doit gc'
+    """
+    fix = f"; fix: {line.fix}" if line.fix else ""
+    return one_line(f"{line.verdict:<5} {line.check} {line.subject}: {line.found}{fix}")
+
+
+def closing(lines: Sequence[Line]) -> str:
+    """Return the summary line, which names what is wrong.
+
+    >>> closing([Line("folder", "cache", Verdict.WRONG, "full", "doit gc")])
+    '1 wrong (folder cache), 0 notes, 0 fine'
+    """
+    wrong = [one_line(f"{x.check} {x.subject}") for x in lines if x.verdict is Verdict.WRONG]
+    count = Counter(line.verdict for line in lines)
+    notes, fine = count[Verdict.NOTE], count[Verdict.FINE]
+    named = f" ({', '.join(wrong)})" if wrong else ""
+    return f"{len(wrong)} wrong{named}, {notes} note{'' if notes == 1 else 's'}, {fine} fine"
+
+
+def _shown(lines: Iterator[Line]) -> Iterator[Line]:
+    """Print each line and yield it."""
+    show = _print_text
+    if can_move(sys.stdout):
+        with suppress(ImportError):  # Rich itself may be missing.
+            from pipeline.cli.doctor.terminal_table import print_line as show
+    for line in lines:
+        show(line)
+        yield line
+
+
+def _print_text(line: Line) -> None:
+    print(as_text(line), flush=True)

@@ -1,0 +1,82 @@
+"""Locked environments of converters and compilers of guests: installed, creatable, or missing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.cli.doctor.check import Line, fine, lacking
+
+if TYPE_CHECKING:
+    from pipeline.config.load_project import Configs
+    from pipeline.config.schema import Fixture
+    from pipeline.toolchain.environment import Toolchain
+
+
+def toolchains(configs: Configs) -> Iterator[Line]:
+    """Yield a line for each toolchain; those of the default fixtures are needed."""
+    from pipeline.toolchain.environment import TOOLCHAINS
+
+    needed = {
+        name for fixture in configs.fixtures.values() if fixture.default for name in _used(fixture)
+    }
+    for toolchain in TOOLCHAINS.values():
+        yield _toolchain(toolchain, configs, needed=toolchain.name in needed)
+
+
+def _toolchain(toolchain: Toolchain, configs: Configs, *, needed: bool) -> Line:
+    from pipeline.toolchain.environment import environment_folder, installed, python_of
+    from pipeline.toolchain.interpreters import find_interpreter
+
+    name = toolchain.name
+    if installed(toolchain):
+        return fine("toolchain", name, f"{toolchain.package} is installed in this Python")
+    lock = configs.root / "configs" / "toolchains" / f"{name}.lock"
+    if not lock.is_file():
+        told = f"{lock} does not exist"
+        return lacking("toolchain", name, told, "Restore it from the repository", needed=needed)
+    folder = environment_folder(toolchain, lock, configs.root / configs.project.toolchains)
+    if python_of(folder).exists():
+        return fine("toolchain", name, f"installed in {folder}")
+    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as scratch:
+        found = find_interpreter(toolchain.pythons, Path(scratch))
+    make = f"doit toolchain:{name}"
+    if found is not None:
+        told = f"will be created on demand, with Python {found.version}"
+        return lacking("toolchain", name, told, make, needed=False)
+    told = f"cannot be created: Python {' or '.join(toolchain.pythons)} not found"
+    fix = f"uv python install {toolchain.pythons[0]}"
+    # With network access, uv installs it.
+    return lacking("toolchain", name, told, fix, needed=needed and configs.project.offline)
+
+
+def _used(fixture: Fixture) -> Iterator[str]:
+    from pipeline.model.convert.make_ir import TOOLCHAINS as CONVERTERS
+    from pipeline.verify.executors import EXECUTORS
+
+    if converter := CONVERTERS.get(fixture.model.framework):
+        yield converter
+    if fixture.model.precision == "int8":
+        yield "nncf"
+    executor = EXECUTORS[fixture.golden.executor] if fixture.golden.executor else None
+    if executor is not None and executor.toolchain:
+        yield executor.toolchain
+
+
+def compilers(configs: Configs) -> Iterator[Line]:
+    """Yield a line for each guest language; those of the default fixtures are needed."""
+    from pipeline.guest.languages import LANGUAGES
+
+    programs = {each.guest.program for each in configs.fixtures.values() if each.default}
+    needed = {guest.language for name, guest in configs.guests.items() if name in programs}
+    for name, language in LANGUAGES.items():
+        compiler = language.compiler()
+        lack = language.lack(compiler)
+        if lack is not None:
+            told = lack.message.rstrip(".")
+            yield lacking("compiler", name, told, lack.hint, needed=name in needed)
+        else:
+            what = ", ".join([*language.packages, *map(str, compiler.values())])
+            yield fine("compiler", name, what or "found")

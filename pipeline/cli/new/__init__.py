@@ -1,0 +1,1 @@
+"""`wasi-nn new`: drafts of configs, from a model and photos."""

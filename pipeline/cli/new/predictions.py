@@ -1,0 +1,124 @@
+"""Evaluate the source model's outputs: which predictions are clear, and their magnitudes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.cli.new.draft import Draft, Photo
+from pipeline.cli.new.draft_options import Order
+from pipeline.cli.new.shapes import example, shown
+from pipeline.cli.new.source_inference import Answer, Reply, ask_source
+from pipeline.config.model_tables import Precision
+from pipeline.config.schema import Fixture
+from pipeline.errors import Code, PipelineError
+from pipeline.model.inspect.model_interface import Outline
+from pipeline.verify.tolerance import tolerance
+
+# The largest value must lead the second by this many times the bound.
+_LEAD = 10
+# Outputs below this test little.
+_NOTHING = 1e-6
+
+
+def asked(
+    order: Order,
+    draft: Draft,
+    fixture: Fixture,
+    outline: Outline,
+    shots: Sequence[tuple[Photo, Path]],
+) -> Mapping[str, Reply]:
+    """Run the source model on the cases; raises PipelineError if that fails."""
+    outputs = [each.name for each in outline.outputs]
+    if order.framework == "kaldi":
+        # Kaldi networks have one output, without a name.
+        outputs = ["output"]
+    sources = {shot.source: path for shot, path in shots}
+    labelled = draft.labels is not None
+    try:
+        replies = ask_source(
+            fixture, outputs, order.files, sources, labelled=labelled, quantised=draft.quantised
+        )
+    except PipelineError as error:
+        if error.code is not Code.VERIFY:
+            raise
+        guessed = [each for each in draft.inputs if each.why.get("shape", "").startswith("guess")]
+        raise PipelineError(
+            Code.MODEL,
+            f"{fixture.golden.executor} cannot run the model"
+            + (" with the guessed shapes." if guessed else "."),
+            where=", ".join(
+                f"{each.name} {'x'.join(map(str, each.shape))}" for each in guessed or draft.inputs
+            ),
+            hint=_open(outline, draft)
+            or "If the shapes are right, give the model in another format in [golden.files].",
+            detail=error.detail,
+        ) from None
+    for case, reply in replies.items():
+        if not reply.finite:
+            raise PipelineError(
+                Code.MODEL,
+                f"{fixture.golden.executor} returns NaN or infinity for {case!r}.",
+                expected="finite numbers",
+                hint="Use another input: --image, --values or --shape.",
+            )
+    return replies
+
+
+def _open(outline: Outline, draft: Draft) -> str:
+    """Return a hint about the dynamic shapes that were guessed, or ''."""
+    settled = {each.name for each in draft.inputs if each.why.get("shape")}
+    left = [
+        each
+        for each in outline.inputs
+        if each.name in settled and (each.shape is None or None in each.shape)
+    ]
+    if not left:
+        return ""
+    told = ", ".join(f"{each.name} {shown(each.shape) if each.shape else '?'}" for each in left)
+    flags = " ".join(f"--shape {each.name}={example(each.shape)}" for each in left)
+    return f"Each ? is dynamic: {told}. Give full shapes that the model accepts, such as {flags}"
+
+
+def clear(
+    order: Order,
+    fixture: Fixture,
+    replies: Mapping[str, Reply],
+    photos: bool,
+    said: list[str],
+) -> tuple[dict[str, Answer], dict[str, list[str]]]:
+    """Return the clear prediction of each photo.
+
+    Also, for each further precision, the cases whose class it may change.
+    """
+    answers = {
+        case: reply.answer for case, reply in replies.items() if photos and reply.answer is not None
+    }
+    clear = {}
+    for case, answer in answers.items():
+        if _near(answer, fixture, order.precisions[0]):
+            said.append(f"{case}: the two largest outputs are too close to expect a class")
+        else:
+            clear[case] = answer
+    doubtful = {
+        str(precision): [
+            case for case, answer in clear.items() if _near(answer, fixture, precision)
+        ]
+        for precision in order.precisions[1:]
+    }
+    return clear, doubtful
+
+
+def _near(answer: Answer, fixture: Fixture, precision: Precision) -> bool:
+    """Return whether a precision may swap the two largest classes."""
+    allowed = tolerance(fixture.golden, precision)
+    size = abs(answer.value)
+    bound = max(answer.bound, (allowed.share + allowed.relative) * size)
+    return answer.lead <= min(_LEAD * bound, size / 4)
+
+
+def warn(replies: Mapping[str, Reply], said: list[str]) -> None:
+    """Note outputs that are nearly zero."""
+    for case, reply in replies.items():
+        if reply.least < _NOTHING:
+            said.append(f"{case}: an output is nearly zero; another input would test more")

@@ -1,0 +1,62 @@
+"""Interactive prompts on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.cli.new.prompts import Asker, Question, take_defaults
+from pipeline.errors import Code, PipelineError, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def asker(*, quiet: bool) -> Asker:
+    """Return an Asker: prompts on a terminal, else the defaults."""
+    if quiet or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return take_defaults
+    return _ask
+
+
+def grid(rows: Iterable[Sequence[str]]) -> RenderableType:
+    """Return rows as columns that wrap within themselves on a narrow terminal."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _ask(question: Question) -> str:
+    from rich.console import Console
+    from rich.prompt import Prompt
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(printable(question.text), style="bold"))
+    if question.choices:
+        console.print(grid(question.choices.items()))
+    choices = list(question.choices or ()) or None
+    try:
+        while True:
+            if question.default is None:
+                answer = Prompt.ask(
+                    "  answer", console=console, choices=choices, show_choices=False
+                )
+            else:
+                answer = Prompt.ask(
+                    "  answer",
+                    console=console,
+                    choices=choices,
+                    show_choices=False,
+                    default=question.default,
+                )
+            if answer and answer.strip():
+                return answer.strip()
+    except EOFError:
+        raise PipelineError(Code.USAGE, "No answer to a prompt.", expected=question.flag) from None

@@ -1,0 +1,1 @@
+"""The conformance suite: what any wasi-nn host answers, asked by small guests."""

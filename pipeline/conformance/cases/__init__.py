@@ -1,0 +1,1 @@
+"""The cases of the suite, a module for each group of wasi-nn calls."""

@@ -1,0 +1,1 @@
+"""The suite run on a host, judged, reported, and written as files."""

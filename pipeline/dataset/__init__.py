@@ -1,1 +1,0 @@
-"""Datasets: many images, converted to shards of tensors, with an index."""

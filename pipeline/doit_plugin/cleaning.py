@@ -1,0 +1,193 @@
+"""What `doit clean` removes: the targets of steps, and what is left of fixtures without a config.
+
+Only what steps have made goes, and no link below the folder of artifacts is followed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cache.history import History
+from pipeline.config.rules import name_fault
+from pipeline.errors import Code, PipelineError
+from pipeline.graph.step_graph import Project
+from pipeline.publish.release.stale_files import drop_stale, is_below, noted
+
+# Folders beside those of the fixtures.
+_OF_ALL = {"code", "events", "guests", "history", "toolchains"}
+_NOTES = "published"
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What goes of a fixture, a guest or a toolchain; ``kept`` says why something does not."""
+
+    name: str
+    files: int
+    bytes: int
+    kept: str = ""
+
+
+def clean(project: Project, steps: Iterable[str], *, dry: bool) -> list[Removed]:
+    """Remove the targets of steps and the folders that are empty then; return what, by fixture.
+
+    Raises PipelineError (STORAGE).
+    """
+    top = project.layout.artifacts
+    targets: dict[str, dict[Path, None]] = {}
+    for step in steps:
+        action = project.steps[step]
+        owner = step if _is_of_all(step) else _owner(step)
+        targets.setdefault(owner, {}).update(dict.fromkeys(action.outputs.values()))
+        for voucher in action.withdraws:
+            # A guest's are the manifests of all fixtures that have it.
+            whose = voucher.relative_to(top).parts[0] if voucher.is_relative_to(top) else owner
+            targets.setdefault(whose, {})[voucher] = None
+    removed = []
+    for owner, named in targets.items():
+        paths = [path for path in named if is_below(top, path)]
+        behind = len(named) - len(paths)
+        files = _files(paths)
+        kept = f"{behind} targets lie behind a link" if behind else ""
+        removed.append(Removed(owner, len(files), sum(files.values()), kept))
+        if not dry:
+            with _storage_errors():
+                for path in paths:
+                    _remove(path)
+                _forget_published(top / owner, project.layout.local / owner)
+                for path in (*paths, project.layout.local / owner / _NOTES):
+                    _prune(path.parent, top)
+    return [each for each in removed if each.files or each.kept]
+
+
+def undeclared(project: Project, history: History) -> list[Removed]:
+    """Return the fixtures that steps worked for and no config declares, with what is there."""
+    made = history.steps()
+    found = {_owner(step) for step in made if not _is_of_all(step)}
+    with suppress(OSError):
+        found |= {notes.parent.name for notes in project.layout.local.glob(f"*/{_NOTES}")}
+    found -= project.configs.fixtures.keys() | _OF_ALL
+    every = [_left(project, name) for name in sorted(found) if not name_fault(name)]
+    return [each for each in every if each.files or each.kept]
+
+
+def clean_undeclared(
+    project: Project, history: History, names: Iterable[str], *, dry: bool
+) -> list[Removed]:
+    """Remove what steps have made of fixtures that no config declares; return what.
+
+    ``names`` are those to remove, none for all. What a person has put into such a folder stays.
+    Raises PipelineError (USAGE, STORAGE).
+    """
+    found = {each.name: each for each in undeclared(project, history)}
+    wanted = [*names] or [*found]
+    for name in wanted:
+        if name not in found:
+            raise PipelineError(
+                Code.USAGE,
+                f"No fixture {name!r} without a config has left anything.",
+                hint="`doit status` lists those that have.",
+            )
+    top = project.layout.artifacts
+    for name in () if dry else wanted:
+        if found[name].kept:
+            continue
+        folder, local = top / name, project.layout.local / name
+        with _storage_errors():
+            drop_stale(folder, [], local / _NOTES)
+            for each in _folders(folder):
+                _prune(each, top)
+            if local.is_dir():
+                shutil.rmtree(local)
+        for step in history.steps():
+            if _owner(step) == name and not _is_of_all(step):
+                history.drop(step)
+    return [found[name] for name in wanted]
+
+
+def _left(project: Project, name: str) -> Removed:
+    top = project.layout.artifacts
+    folder, local = top / name, project.layout.local / name
+    for path in (folder, local):
+        if path.is_symlink() or not is_below(top, path):
+            return Removed(name, 0, 0, f"{path.relative_to(project.layout.root)} is a link")
+    files = _files([*noted(folder, local / _NOTES), local])
+    return Removed(name, len(files), sum(files.values()))
+
+
+def _owner(step: str) -> str:
+    """Return the fixture, or whatever else, that a step is of."""
+    return step.partition(":")[2].partition(".")[0]
+
+
+def _is_of_all(step: str) -> bool:
+    return step.startswith(("toolchain:", "guest:"))
+
+
+def _files(paths: Iterable[Path]) -> Mapping[Path, int]:
+    """Return the size of each file among and below some paths; that of a link is 0."""
+    found: dict[Path, int] = {}
+    for path in paths:
+        for each in path.rglob("*") if path.is_dir() and not path.is_symlink() else (path,):
+            if each.is_symlink():
+                found[each] = 0
+            elif each.is_file():
+                found[each] = each.stat().st_size
+    return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders below one, the deepest first, and then itself."""
+    below = [path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()]
+    yield from sorted(below, reverse=True)
+    yield folder
+
+
+def _prune(folder: Path, top: Path) -> None:
+    """Remove a folder and those above it as far as they are empty; ``top`` stays."""
+    while folder != top and is_below(top, folder):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return
+        folder = folder.parent
+
+
+def _forget_published(folder: Path, local: Path) -> None:
+    """Drop the notes of what is gone; with the last one the drawings, which show nothing then."""
+    notes = noted(folder, local / _NOTES)
+    for path, note in notes.items():
+        if not path.exists() and not path.is_symlink():
+            note.unlink(missing_ok=True)
+    if notes and not any(note.exists() for note in notes.values()):
+        (local / "drawn").unlink(missing_ok=True)
+        with suppress(OSError):
+            (local / _NOTES).rmdir()
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "What was built cannot be removed.",
+            where=str(error.filename or ""),
+            found=error.strerror or str(error),
+            hint="The rest is still there: mend that and run the command again.",
+        ) from None

@@ -1,0 +1,83 @@
+"""The commands that doit brings, with this project's errors; doit finds them by entry points."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import suppress
+from typing import Any
+
+from doit.cmd_dumpdb import DumpDB as DoitDumpDB
+from doit.cmd_forget import Forget as DoitForget
+from doit.cmd_help import Help as DoitHelp
+from doit.cmd_ignore import Ignore as DoitIgnore
+from doit.cmd_info import Info as DoitInfo
+from doit.cmd_list import List as DoitList
+from doit.cmd_resetdep import ResetDep as DoitResetDep
+from doit.cmd_strace import Strace as DoitStrace
+from doit.exceptions import InvalidCommand
+
+from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.current_project import present
+
+
+@understood
+class Help(DoitHelp):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class ResetDep(DoitResetDep):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class Strace(DoitStrace):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class List(DoitList):  # type: ignore[misc] # doit has no types
+    """doit's own, which keeps the steps, so that the next list need not read the configs."""
+
+    @functools.wraps(DoitList._execute)
+    def _execute(self, **options: Any) -> int:
+        code = int(super()._execute(**options) or 0)
+        with suppress(IndexError):  # The tasks may be another's.
+            present().remember()
+        return code
+
+
+@understood
+class Forget(DoitForget):  # type: ignore[misc] # doit has no types
+    """As doit has it."""
+
+
+@understood
+class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
+    """Refused by our state, which keeps nothing."""
+
+    doc_purpose = "refused here: name the tasks to run instead"
+
+
+@understood
+class Info(DoitInfo):  # type: ignore[misc] # doit has no types
+    """doit's own, which takes any word for a task."""
+
+    @functools.wraps(DoitInfo._execute)
+    def _execute(self, **options: Any) -> int:
+        names = {task.name for task in self.task_list}
+        for word in options["pos_args"]:
+            if word not in names:
+                raise InvalidCommand(not_found=word)
+        return int(super()._execute(**options) or 0)
+
+
+@understood
+class DumpDB(DoitDumpDB):  # type: ignore[misc] # doit has no types
+    """Refused: doit keeps no database here."""
+
+    doc_purpose = "refused here: `doit status` tells what is known of each step"
+
+    def execute(self, params: Any, args: list[str]) -> int:
+        """Raise InvalidCommand."""
+        raise InvalidCommand("There is no database to dump: `doit status` tells what is known.")

@@ -1,0 +1,147 @@
+"""`doit run`, which can also be one shard of a run, or have a cluster do the work."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from contextlib import suppress
+from typing import Any
+
+from doit.cmd_run import Run as DoitRun
+from doit.cmd_run import opt_verbosity
+from doit.control import TaskControl
+
+from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.current_project import present
+from pipeline.errors import Code, PipelineError
+from pipeline.graph.shard import Shard, chosen
+from pipeline.report.console.protocol import Volume
+
+# A thread of this process waits for each step that a cluster runs.
+_MOST_AT_ONCE = 64
+_VOLUMES = {0: Volume.QUIET, 2: Volume.VERBOSE}
+_SHARD = {
+    "section": "spreading",
+    "name": "shard",
+    "long": "shard",
+    "type": str,
+    "default": "",
+    "help": "i/n: run the part i of n, counted from 1, of the fixtures of this run. Every machine "
+    "that has the same configs splits them in the same way; with a remote cache they share the "
+    "steps that several fixtures need.",
+}
+_CLUSTER = {
+    "section": "spreading",
+    "name": "cluster",
+    "long": "cluster",
+    "type": str,
+    "default": "",
+    "help": "tcp://SCHEDULER:PORT: run conversions, tensors and verifications on the workers of a "
+    "Dask cluster. They need this pipeline and its packages, of the same versions, and no shared "
+    "folder: what they read and write is sent to them and back, unless they see the same files.",
+}
+_THREADS = {
+    "section": "spreading",
+    "name": "threads",
+    "long": "threads",
+    "type": bool,
+    "default": False,
+    "help": "make the shards of datasets in threads of this process, as many as -n says: with "
+    "-n 1 one after the other. No limits of time and memory hold for them then.",
+}
+
+
+_QUIET = {
+    "section": "run",
+    "name": "quiet",
+    "short": "q",
+    "long": "quiet",
+    "type": bool,
+    "default": False,
+    "help": "tell only of what failed, as -v 0 does",
+}
+_VERBOSITY = {
+    **opt_verbosity,
+    "help": "0 tell only of what failed. 1 tell also what was built. 2 tell also what each step "
+    "says of itself, and which are up to date. [default: 1]",
+}
+
+
+@understood
+class Run(DoitRun):  # type: ignore[misc] # doit has no types
+    """doit's own command with more options; doit finds it by its entry point."""
+
+    name = "run"
+    cmd_options = (
+        *(_VERBOSITY if each is opt_verbosity else each for each in DoitRun.cmd_options),
+        _QUIET,
+        _SHARD,
+        _CLUSTER,
+        _THREADS,
+    )
+
+    def execute(self, params: Any, args: list[str]) -> int:
+        """Run the tasks, and return the exit code: 1 for an error, which is told on stderr."""
+        try:
+            self._shard = Shard.parse(params["shard"]) if params["shard"] else None
+            self._cluster = params["cluster"]
+            self._threads = params["threads"]
+            if self._cluster and self._threads:
+                raise PipelineError(
+                    Code.USAGE,
+                    "The steps run on a cluster or in threads of this process, not both.",
+                )
+            told = 0 if params["quiet"] else params["verbosity"]
+            self._volume = _VOLUMES.get(told, Volume.USUAL)
+            # doit itself asks in this way whether an option was given.
+            self._counted = "num_process" in params._non_default_keys
+            return int(super().execute(params, args))
+        except PipelineError as error:
+            print(error.render(), file=sys.stderr)
+            return 1
+
+    # doit passes the options that the signature names, so it has to be that of its own method.
+    @functools.wraps(DoitRun._execute)
+    def _execute(self, **options: Any) -> int:
+        with suppress(IndexError):  # The tasks may be another's.
+            present().volume = self._volume
+            present().threads = self._threads
+        if self._shard is not None:
+            self.sel_tasks = self._selected(self._shard)
+            if not self.sel_tasks:
+                print(f"nothing to do: shard {self._shard} has none of the fixtures")
+                return 0
+        if self._cluster:
+            at_once = self._spread(self._cluster)
+            if not self._counted:
+                options["num_process"] = max(options["num_process"], min(at_once, _MOST_AT_ONCE))
+        return int(super()._execute(**options))
+
+    def _spread(self, address: str) -> int:
+        try:
+            engine = present()
+        except IndexError:
+            raise PipelineError(
+                Code.USAGE, "The tasks of this dodo.py are none that a cluster could run."
+            ) from None
+        try:
+            return engine.spread(address)
+        except PipelineError:
+            engine.close()
+            raise
+
+    def _selected(self, shard: Shard) -> list[str]:
+        control = TaskControl(self.task_list)
+        control.process(self.sel_tasks)
+        named = [leaf for name in control.selected_tasks for leaf in _leaves(control.tasks, name)]
+        for task in control.tasks.values():
+            # Once these are set, doit takes nothing that is named after the task.
+            task.options = None
+        every = [task.name for task in self.task_list if not task.has_subtask]
+        default = self.loader.load_doit_config().get("default_tasks", every)
+        return chosen(shard, dict.fromkeys(named), every, default)
+
+
+def _leaves(tasks: dict[str, Any], name: str) -> list[str]:
+    task = tasks[name]
+    return [each for each in task.task_dep if tasks[each].subtask_of == name] or [name]

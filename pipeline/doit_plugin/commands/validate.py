@@ -1,0 +1,143 @@
+"""`doit validate`: whether what lies in artifacts/ is what it says, or can be built again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from doit.cmd_base import DoitCmdBase
+
+from pipeline.cli.validate import report
+from pipeline.doit_plugin.commands.built_fixtures import (
+    STRICT_OPTION,
+    first_failed,
+    fixtures_meant,
+    leave_out,
+    manifests,
+)
+from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.options import JSON_OPTION
+from pipeline.doit_plugin.commands.rebuild import rebuild
+from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.engine import Engine
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Action
+from pipeline.execution.planner import Intent
+from pipeline.publish.release.lock_file import read_lock
+from pipeline.publish.validation.validate_fixture import validate
+
+_UNCHECKED = 2
+
+_REBUILD = {
+    "name": "again",
+    "short": "",
+    "long": "rebuild",
+    "type": bool,
+    "default": False,
+    "help": "build everything anew in an empty folder, and compare the bytes with the lock",
+}
+_NO_RUN = {
+    "name": "no_run",
+    "short": "",
+    "long": "no-run",
+    "type": bool,
+    "default": False,
+    "help": "look at the files alone; do not infer",
+}
+_GITHUB = {
+    "name": "github",
+    "short": "",
+    "long": "github",
+    "type": bool,
+    "default": False,
+    "help": "also print annotations for GitHub Actions",
+}
+_JUNIT = {
+    "name": "junit",
+    "short": "",
+    "long": "junit",
+    "type": str,
+    "default": "",
+    "help": "also write JUnit XML into this file",
+}
+
+
+@understood
+class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
+    """The command; doit asks for a class."""
+
+    name = "validate"
+    doc_purpose = "check what is built against manifests and the lock, and infer again"
+    doc_usage = "[FIXTURE ...]"
+    doc_description = (
+        "Without a name: the fixtures of a plain run. Exit code 0: valid; 1: invalid; 2: could "
+        "not be checked. A fixture that has no manifest since its last build failed is left out, "
+        "unless it is named or --strict is given. With --rebuild nothing of artifacts/ is looked "
+        "at: the configs are built in an empty folder, with the downloads and toolchains that are "
+        "here, and the bytes that come out are compared with artifacts/lock.json."
+    )
+    cmd_options = (_REBUILD, _NO_RUN, STRICT_OPTION, JSON_OPTION, _GITHUB, _JUNIT)
+
+    def _execute(
+        self,
+        again: bool,
+        no_run: bool,
+        strict: bool,
+        as_json: bool,
+        github: bool,
+        junit: str,
+        pos_args: list[str],
+    ) -> int:
+        def command(engine: Engine) -> int:
+            if again:
+                return rebuild(engine, pos_args)
+            chosen = _chosen(engine, pos_args, strict)
+            if not chosen:
+                return _UNCHECKED
+            return _validate(chosen, not no_run, as_json, github, Path(junit) if junit else None)
+
+        return told(command)
+
+
+def _chosen(engine: Engine, names: Sequence[str], strict: bool) -> list[Action]:
+    """Return the steps of the manifests that are meant, without those whose last build failed.
+
+    One that was built before, and has a manifest, can be checked all the same.
+    """
+    meant = fixtures_meant(engine, names)
+    chosen = []
+    for action in manifests(engine.selected(list(meant))):
+        fixture = meant[action.name]
+        if not (strict or fixture in names or action.outputs["manifest"].exists()):
+            planned = {each.name: each for each in engine.foresee(engine.selected([action.name]))}
+            stale = [each.name for each in planned.values() if each.intent is not Intent.CURRENT]
+            if failed := first_failed(engine, planned, stale):
+                leave_out(fixture, *failed)
+                continue
+        chosen.append(action)
+    return chosen
+
+
+def _validate(
+    chosen: Sequence[Action], run: bool, as_json: bool, github: bool, junit: Path | None
+) -> int:
+    steps = {action.outputs["manifest"].parent: action.name for action in chosen}
+    folders = [folder for folder in steps if folder.is_dir()]
+    try:
+        lock = read_lock(folders[0].parent / "lock.json").fixtures if folders else {}
+        validations = [validate(folder, lock=lock, run=run) for folder in folders]
+    except PipelineError as error:
+        print(error.render(), file=sys.stderr)
+        return _UNCHECKED
+    code = report(validations, as_json=as_json, github=github, junit=junit)
+    missing = [folder for folder in steps if folder not in folders]
+    for folder in missing:
+        fault = PipelineError(
+            Code.VERIFY,
+            "The fixture is not built.",
+            where=str(folder),
+            hint=f"Build it first: doit {steps[folder]}",
+        )
+        print(fault.render(), file=sys.stderr)
+    return code or (_UNCHECKED if missing else 0)

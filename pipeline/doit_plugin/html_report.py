@@ -1,0 +1,271 @@
+"""What the report is asked to show: each fixture of the configs, with the state of its steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from pipeline.cache.atomic import write_bytes
+from pipeline.cache.history import Failed, History
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Action, Job
+from pipeline.execution.builder import WORKER_MEMORY, Builder
+from pipeline.execution.executor import Executor
+from pipeline.graph.step_graph import Project
+from pipeline.report.html import facts
+from pipeline.report.html.draw import draw
+from pipeline.report.html.drawing_cache import drawing
+from pipeline.report.html.drawings import Drawn
+from pipeline.report.html.gather_facts import gather, gather_guest
+from pipeline.report.html.page import render
+from pipeline.report.html.run_log import Failure, Run, last_run
+from pipeline.report.html.subject import GuestSubject, Subject
+from pipeline.verify.failed_case import FailedCase
+
+_DRAW_SECONDS = 120.0
+_DRAW_TOOLS = ("numpy", "pillow", "opencv-python-headless", "openvino")
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Makes reports of one project; ``events`` is the folder of the event logs."""
+
+    project: Project
+    builder: Builder
+    history: History
+    workers: Executor
+    events: Path
+
+    def write(self, target: Path, known: Collection[str] = ()) -> Path:
+        """Write the page, whole or not at all, and return where; raises PipelineError (STORAGE)."""
+        page = self.page(known).encode("utf-8", "backslashreplace")
+        try:
+            write_bytes(target, page)
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                "The report cannot be written.",
+                where=str(target),
+                found=error.strerror or str(error),
+                hint="Give yourself the right to write there, or name another file: doit report -o",
+            ) from None
+        return target
+
+    def page(self, known: Collection[str] = ()) -> str:
+        """Return the page as it stands now; the steps ``known`` are up to date.
+
+        What cannot be drawn is said in the page.
+        """
+        failed = self._failed(known)
+        run = self._still(last_run(self.events), known)
+        first = self._first_failed(failed)
+        subjects = [
+            self._subject(name, run, failed, first, known)
+            for name in self.project.configs.fixtures
+            if f"manifest:{name}" in self.project.steps
+        ]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            drawn = list(threads.map(self._drawn, subjects))
+        problems = [problem for _, problem in drawn if problem]
+        every = [
+            gather(subject, found) for subject, (found, _) in zip(subjects, drawn, strict=True)
+        ]
+        order = list(facts.State)
+        shown = sorted(
+            (each for each in every if each.state is not facts.State.ABSENT),
+            key=lambda each: (order.index(each.state), each.name),
+        )
+        used: dict[str, list[str]] = {}
+        for each in shown:
+            used.setdefault(each.guest, []).append(each.name)
+        return render(
+            facts.Report(
+                project=self.project.configs.root.name,
+                written=time.time(),
+                run=run,
+                failures=tuple(_failures(run, failed)),
+                fixtures=tuple(shown),
+                absent=tuple(each for each in every if each.state is facts.State.ABSENT),
+                guests=tuple(gather_guest(guest) for guest in self._guests(used)),
+                problems=tuple(problems),
+            )
+        )
+
+    def _failed(self, known: Collection[str]) -> dict[str, Failed]:
+        """Return the steps that failed when they were last tried, and are not up to date since."""
+        found = {
+            step: failed
+            for step in self.project.steps
+            if step not in known and (failed := self.history.failed(step)) is not None
+        }
+        return {step: failed for step, failed in found.items() if not self._is_current(step)}
+
+    def _still(self, run: Run | None, known: Collection[str]) -> Run | None:
+        """Return the run without what it did not do and has been mended since."""
+        if run is None:
+            return None
+
+        def open_yet(step: str) -> bool:
+            return step not in known and not (step in self.project.steps and self._is_current(step))
+
+        return replace(
+            run,
+            failures=tuple(each for each in run.failures if open_yet(each.step)),
+            blocked=tuple(each for each in run.blocked if open_yet(each.step)),
+        )
+
+    def _subject(
+        self,
+        name: str,
+        run: Run | None,
+        failed: Mapping[str, Failed],
+        first: Mapping[str, str],
+        known: Collection[str],
+    ) -> Subject:
+        steps, layout = self.project.steps, self.project.layout
+        fixture = self.project.configs.fixtures[name]
+        manifest = steps[f"manifest:{name}"]
+        verified = {case: steps[f"verify:{name}.{case}"] for case in fixture.tensor}
+        some = next(iter(verified.values()))
+        own = self._own[name]
+        judged = [manifest.name, *(action.name for action in verified.values())]
+        blocked = {each.step: f"needs {each.reason}" for each in run.blocked} if run else {}
+        current = {step for step in judged if step in known or self._is_current(step)}
+        waiting = {
+            step: f"needs {first[step]}, which failed last time"
+            for step in judged
+            if step in first.keys() - failed.keys() - current and self._tried(name)
+        }
+        return Subject(
+            name=name,
+            config=fixture,
+            folder=layout.artifacts / name,
+            sources={
+                label.removeprefix("source."): path
+                for label, path in manifest.inputs.items()
+                if label.startswith("source.")
+            },
+            xml=some.inputs["xml"],
+            weights=some.inputs["bin"],
+            interface=some.inputs["interface"],
+            tensors={
+                case: {
+                    label.removeprefix("tensor."): path
+                    for label, path in action.inputs.items()
+                    if label.startswith("tensor.")
+                }
+                for case, action in verified.items()
+            },
+            evidence={
+                case: action.outputs["evidence/"] / "report.json"
+                for case, action in verified.items()
+            },
+            accuracy={
+                label: steps[f"accuracy:{name}.{label}"].outputs["report"]
+                for label, dataset in fixture.dataset.items()
+                if dataset.accuracy is not None
+            },
+            drawn=layout.step(name, "drawn"),
+            current=current,
+            failed={step: failed[step].message for step in own if step in failed},
+            blocked={
+                **waiting,
+                **{step: reason for step, reason in blocked.items() if step in own},
+            },
+            failures=dict(_failed_cases(verified, failed)),
+        )
+
+    def _tried(self, name: str) -> bool:
+        """Tell whether a plain run builds a fixture, or any of its steps was made here."""
+        default = self.project.configs.fixtures[name].default
+        return default or any(self.history.made(step) for step in self._own[name])
+
+    def _first_failed(self, failed: Mapping[str, Failed]) -> Mapping[str, str]:
+        """Return for each step that failed or needs one that did the first such on its way."""
+        first: dict[str, str] = {}
+        for name, action in self.project.steps.items() if failed else ():
+            needed = self.project.needed(action)
+            found = name if name in failed else next((first[n] for n in needed if n in first), "")
+            if found:
+                first[name] = found
+        return first
+
+    @cached_property
+    def _own(self) -> Mapping[str, list[str]]:
+        """Return the steps of each fixture."""
+        own: dict[str, list[str]] = {name: [] for name in self.project.configs.fixtures}
+        for step in self.project.steps:
+            name = step.partition(":")[2].partition(".")[0]
+            if name in own:
+                own[name].append(step)
+        return own
+
+    def _is_current(self, step: str) -> bool:
+        action = self.project.steps[step]
+        # Most of what is not built has no output at all, and then there is nothing to hash.
+        if not all(path.exists() for path in action.outputs.values()):
+            return False
+        try:
+            return self.builder.is_current(action)
+        except (PipelineError, OSError):
+            return False
+
+    def _drawn(self, subject: Subject) -> tuple[Drawn | None, str]:
+        store = self.builder.store
+        try:
+            with store.temporary.folder() as folder:
+                return drawing(
+                    subject, store.known.digest, self._draw, store.temporary.aside, folder
+                ), ""
+        except PipelineError as error:
+            return None, f"{subject.name} could not be drawn: {error.message}"
+        except OSError as error:
+            return None, f"{subject.name} could not be drawn: {error.strerror or error}"
+        except Exception as error:  # A fault of ours in one drawing is no reason for no page.
+            return None, f"{subject.name} could not be drawn: {type(error).__name__}: {error}"
+
+    def _draw(self, job: Job) -> None:
+        self.workers.run(draw, job, seconds=_DRAW_SECONDS, memory=WORKER_MEMORY, tools=_DRAW_TOOLS)
+
+    def _guests(self, used: dict[str, list[str]]) -> Iterator[GuestSubject]:
+        for name, guest in self.project.configs.guests.items():
+            step = self.project.steps.get(f"guest:{name}")
+            if step is None:
+                continue
+            outputs = step.outputs
+            if name in used or outputs["wasm"].exists():
+                yield GuestSubject(
+                    name=name,
+                    language=guest.language,
+                    description=guest.description,
+                    wasm=outputs["wasm"],
+                    imports=outputs["imports"],
+                    used_by=tuple(used.get(name, ())),
+                )
+
+
+def _failed_cases(
+    verified: Mapping[str, Action], failed: Mapping[str, Failed]
+) -> Iterator[tuple[str, FailedCase]]:
+    """Yield what came out of each case that failed, where that was kept and can be read."""
+    for case, action in verified.items():
+        if action.name in failed:
+            with suppress(msgspec.MsgspecError, RecursionError):
+                yield case, msgspec.convert(failed[action.name].evidence, FailedCase)
+
+
+def _failures(run: Run | None, failed: Mapping[str, Failed]) -> Iterator[Failure]:
+    """Yield what failed in the run, then what failed before it and was not made since."""
+    told = {each.step for each in run.failures} if run else set()
+    yield from run.failures if run else ()
+    for step, each in failed.items():
+        if step not in told:
+            yield Failure(step=step, code=each.code, message=each.message, earlier=True)

@@ -1,0 +1,232 @@
+"""The project's steps as the last command saw them, so that the next need only look for changes.
+
+The steps are the same while no config, no code of the pipeline and nothing else that they were
+declared by has changed. A step that was current stays current while, beside that, no tool and no
+version of a file that it reads or writes has changed. What is kept here may be deleted at any
+time: the configs and the records decide, this only saves asking them. Plain JSON, since importing
+more than that would be most of what `doit list` takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.cache.atomic import write_bytes
+from pipeline.cache.digest import Digest
+from pipeline.cache.file_version import TICK_NS, version_of
+from pipeline.errors import PipelineError
+from pipeline.execution.source_modules import PACKAGE, modules
+from pipeline.execution.tool_version import tool_version
+
+if TYPE_CHECKING:
+    from pipeline.graph.step_graph import Project
+
+
+class Step(NamedTuple):
+    """A step as doit needs it; ``current`` when it and all before it were up to date."""
+
+    name: str
+    title: str
+    targets: list[str]
+    task_dep: list[str]
+    current: bool
+
+
+class Surroundings(NamedTuple):
+    """What beside configs and code decides which steps there are.
+
+    ``folders`` have a version each, as those have that pictures are listed from; ``packages`` say
+    whether each is installed here; ``variables`` are those of the environment that must be set.
+    """
+
+    folders: dict[str, str]
+    packages: dict[str, bool]
+    variables: list[str]
+
+
+class Remembered(NamedTuple):
+    """A project's steps, what declared them, and the versions that say which are up to date."""
+
+    root: str
+    stamp: str
+    default: list[str]
+    steps: list[Step]
+    around: Surroundings
+    tools: dict[str, str]
+    files: dict[str, str]
+
+
+def stamp_of(root: Path) -> str:
+    """Return the versions of every config and of the pipeline's own code, in one text.
+
+    Empty when one was changed so lately that a further change could go unseen.
+    """
+    now = time.time_ns()
+    folders = [root / "configs" / "fixtures", root / "configs" / "guests"]
+    lines = [sys.version]
+    project = str(root / "configs" / "project.toml")
+    for path in (project, *_configs(folders), *modules(PACKAGE)):
+        try:
+            status = Path(path).stat()
+        except OSError:
+            lines.append(f"{path} none")
+            continue
+        if now - max(status.st_mtime_ns, status.st_ctime_ns) <= TICK_NS:
+            return ""
+        lines.append(f"{path} {version_of(status)}")
+    return Digest.of_bytes("\n".join(lines).encode(errors="surrogateescape")).sha256
+
+
+def place_of(root: Path) -> Path:
+    """Return where a project's memory lies."""
+    return root / "artifacts" / ".steps" / "remembered"
+
+
+def surroundings(project: Project) -> Surroundings:
+    """Return what the project's steps depend on beside configs and code, as it is now."""
+    from pipeline.graph.open_cache import variables
+    from pipeline.toolchain.environment import TOOLCHAINS
+
+    configs = project.configs
+    sources = [path for guest in configs.guests.values() for path in guest.sources + guest.headers]
+    watched = {(configs.root / path).parent for path in sources} | {project.layout.locks}
+    folders = {str(folder.absolute()): _version(str(folder)) for folder in watched}
+    listed = [each for action in project.steps.values() for each in action.folders.items()]
+    packages = [each.package for each in TOOLCHAINS.values() if each.package]
+    return Surroundings(
+        folders | {str(folder.absolute()): version for folder, version in listed},
+        {name: _installed(name) for name in packages},
+        list(variables(configs.project)),
+    )
+
+
+def recall(root: Path, place: Path, stamp: str) -> Remembered | None:
+    """Return what is remembered of the project, if its steps are still the same.
+
+    None of them is current where a tool or a file has changed.
+    """
+    remembered = _read(place)
+    if remembered is None or (remembered.root, remembered.stamp) != (str(root), stamp):
+        return None
+    if not _holds(remembered.around):
+        return None
+    if _unchanged(remembered):
+        return remembered
+    return remembered._replace(steps=[each._replace(current=False) for each in remembered.steps])
+
+
+def remember(place: Path, remembered: Remembered) -> None:
+    """Keep it; where that cannot be written, nothing is lost but time."""
+    with suppress(OSError, ValueError):
+        write_bytes(place, json.dumps(remembered._asdict()).encode())
+
+
+def forget(place: Path) -> None:
+    """Drop what is remembered."""
+    with suppress(OSError):
+        place.unlink()
+
+
+def settled(current: Iterable[str], needed: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the steps that are current and need only such steps, all the way up.
+
+    ``needed`` gives what each step needs, in the order in which data flows.
+
+    >>> sorted(settled({"a", "b", "d"}, {"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}))
+    ['a', 'b']
+    """
+    known = set(current)
+    good: set[str] = set()
+    for name, others in needed.items():
+        if name in known and good.issuperset(others):
+            good.add(name)
+    return good
+
+
+def _holds(around: Surroundings) -> bool:
+    try:
+        return (
+            all(_version(path) == version for path, version in around.folders.items())
+            and all(_installed(name) == there for name, there in around.packages.items())
+            and all(os.environ.get(name) for name in around.variables)
+        )
+    except ValueError:
+        return False
+
+
+def _unchanged(remembered: Remembered) -> bool:
+    try:
+        for path, version in remembered.files.items():
+            # Some 26,000 in a project of 1,000 fixtures: a Path for each would double the time.
+            if version_of(os.stat(path)) != version:  # noqa: PTH116
+                return False
+        return all(tool_version(tool) == version for tool, version in remembered.tools.items())
+    except (OSError, ValueError, PipelineError):
+        return False
+
+
+def _version(path: str) -> str:
+    try:
+        return version_of(os.stat(path))  # noqa: PTH116
+    except OSError:
+        return ""
+
+
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def _read(place: Path) -> Remembered | None:
+    """Return what a file holds, or None where it is missing, or has another shape than ours."""
+    try:
+        found = json.loads(place.read_bytes())
+        remembered = Remembered(**found)
+        steps = [Step(*step) for step in remembered.steps]
+        around = Surroundings(*remembered.around)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    whole = (
+        _all_are(str, [remembered.root, remembered.stamp])
+        and _all_are(str, remembered.default)
+        and all(_is_step(step) for step in steps)
+        and all(_maps_to(str, each) for each in (remembered.tools, remembered.files))
+        and _maps_to(str, around.folders)
+        and _maps_to(bool, around.packages)
+        # Of a dotted name the package would be imported.
+        and all(name.isidentifier() for name in around.packages)
+        and _all_are(str, around.variables)
+    )
+    return remembered._replace(steps=steps, around=around) if whole else None
+
+
+def _is_step(step: Step) -> bool:
+    return (
+        type(step.name) is type(step.title) is str
+        and type(step.current) is bool
+        and _all_are(str, step.targets)
+        and _all_are(str, step.task_dep)
+    )
+
+
+def _all_are(kind: type, values: Any) -> bool:
+    return type(values) is list and all(type(each) is kind for each in values)
+
+
+def _maps_to(kind: type, table: Any) -> bool:
+    return type(table) is dict and all(type(each) is kind for each in table.values())
+
+
+def _configs(folders: Iterable[Path]) -> list[str]:
+    found = []
+    for folder in folders:
+        with suppress(OSError), os.scandir(folder) as entries:
+            found += [entry.path for entry in entries if entry.name.endswith(".toml")]
+    return sorted(found)

@@ -1,0 +1,122 @@
+"""One step of a run: brought up to date, and what became of it kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from pipeline.cache.history import Failed, History
+from pipeline.doit_plugin.step_faults import fault, forked
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.builder import Builder, Outcome
+from pipeline.execution.planner import why
+from pipeline.execution.progress import Amount
+from pipeline.graph.source_locations import declared_at
+from pipeline.graph.step_graph import Project
+from pipeline.report.events import (
+    EventLog,
+    StepBlocked,
+    StepFailed,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
+
+_SHOW_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """Runs the steps of one project; ``process`` is the one that may, ``show`` shows progress."""
+
+    root: Path
+    process: int
+    project: Project
+    builder: Builder
+    history: History
+    events: EventLog
+    show: Callable[[str, str, Amount | None], None]
+    _shown: dict[str, float] = field(default_factory=dict)
+
+    def run(self, name: str, *, anew: bool, may_skip: bool) -> TaskFailed | dict[str, str]:
+        """Bring a step up to date; return what doit keeps of it, or how it failed.
+
+        ``anew`` runs the recipe whatever is there. With ``may_skip`` a compiler that is missing
+        is no failure.
+        """
+        if os.getpid() != self.process:
+            return TaskFailed(forked().render())
+        action = self.project.steps[name]
+        reasons = why(self.builder, self.history, action) or ("it was asked for anew",)
+        self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
+        try:
+            self.project.note_published(action)
+            outcome = self.builder.build(
+                action,
+                lambda text, amount=None: self._progress(name, text, amount),
+                anew=anew,
+            )
+        except PipelineError as error:
+            place = declared_at(self.root, name)
+            error.where = f"{error.where}; declared in {place}" if error.where else place
+            if error.code is Code.TOOLCHAIN and may_skip:
+                self.events.write(StepBlocked(step=name, reason=error.message))
+                return {"outcome": "skipped", "told": error.render()}
+            return self._failed(name, error)
+        except Exception as error:
+            return self._failed(name, fault(action, error))
+        return self._finished(name, outcome)
+
+    def _finished(self, name: str, outcome: Outcome) -> dict[str, str]:
+        made = self.history.made(name)
+        record = self.builder.store.records.get(made.key) if made else None
+        if made is not None and record is not None:
+            outputs = {
+                f"{label}{member}": digest.sha256
+                for label, members in record.outputs.items()
+                for member, digest in members.items()
+            }
+            self.events.write(
+                StepFinished(
+                    step=name,
+                    outcome=outcome.value,
+                    seconds=made.seconds,
+                    key=made.key,
+                    outputs=outputs,
+                )
+            )
+        return {"outcome": outcome.value}
+
+    def _progress(self, name: str, text: str, amount: Amount | None) -> None:
+        self.show(name, text, amount)
+        now = time.monotonic()
+        if now - self._shown.get(name, 0.0) >= _SHOW_SECONDS:
+            self._shown[name] = now
+            self.events.write(StepProgress(step=name, text=text, amount=amount))
+
+    def _failed(self, name: str, error: PipelineError) -> TaskFailed:
+        self.events.write(
+            StepFailed(
+                step=name,
+                code=error.code.value,
+                message=error.message,
+                where=error.where,
+                expected=error.expected,
+                found=error.found,
+                hint=error.hint,
+                detail=error.detail,
+            )
+        )
+        failed = Failed(
+            code=error.code.value,
+            message=error.message,
+            when=time.time(),
+            evidence=error.evidence,
+        )
+        self.history.note_failed(name, failed)
+        return TaskFailed(error.render())

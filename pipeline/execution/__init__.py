@@ -1,0 +1,1 @@
+"""Steps as values, and the processes that they run in."""

@@ -1,0 +1,86 @@
+"""An action: one step of the pipeline as a value, whose key is a hash of all it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pipeline.execution.progress import Say, silent
+
+
+class Place(Enum):
+    """Where a step runs: a thread of this process, or a supervised worker process.
+
+    A step that may run in either takes a worker, unless a run is told to take threads: its recipe
+    neither hangs nor ends its process.
+    """
+
+    THREAD = "thread"
+    WORKER = "worker"
+    EITHER = "either"
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A value of ``means`` that names things of this machine, and can name its like on another."""
+
+    def files(self) -> Mapping[str, Path]:
+        """Return the files of this machine that the other one needs."""
+
+    def moved(self, files: Mapping[str, Path], folder: Path) -> object:
+        """Return what it is there: with copies of ``files``, and ``folder`` for what is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a recipe is given. It writes every output, and nothing else.
+
+    ``inputs`` are paths to read. ``outputs`` are paths in a private folder, each with the name
+    that the target has; they become visible together, when the recipe has returned.
+    ``parameters`` is plain data, as JSON holds it, and part of the key. ``means`` says from where
+    and with what (mirrors, cache folders, whether a network may be used): it shapes how the
+    outputs come about, never what they are, and is not part of the key. ``scratch`` is an empty
+    folder that goes when the step ends. ``say`` shows a line of progress, with its numbers where
+    it has some, such as the bytes of a download.
+    """
+
+    inputs: Mapping[str, Path]
+    outputs: Mapping[str, Path]
+    parameters: Mapping[str, object]
+    scratch: Path
+    means: Mapping[str, object] = field(default_factory=dict)
+    say: Say = silent
+
+
+Recipe = Callable[[Job], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One step: ``recipe`` makes ``outputs`` from ``inputs`` and ``parameters``.
+
+    The recipe is a function of a module, and its code is part of the key; ``tools`` names the
+    installed packages whose versions shape the result. An output whose label ends in ``/`` is a
+    folder. With ``restorable`` false an output is never taken from the cache, since more stands
+    behind it than its bytes. ``withdraws`` are files that vouch for the outputs and go before those
+    change.
+    ``folders`` are those that the step was declared by, each with the version that was looked at.
+    """
+
+    name: str
+    title: str
+    recipe: Recipe
+    outputs: Mapping[str, Path]
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    means: Mapping[str, object] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+    place: Place = Place.THREAD
+    seconds: float = 600.0
+    restorable: bool = True
+    withdraws: tuple[Path, ...] = ()
+    folders: Mapping[Path, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()

@@ -1,0 +1,367 @@
+"""Bringing an action's outputs up to date: nothing, a copy from the store, or the recipe."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cache.action_records import Record
+from pipeline.cache.cache import Store
+from pipeline.cache.digest import Digest, key_of
+from pipeline.cache.history import History, Made
+from pipeline.cache.objects import copy
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Action, Job, Place
+from pipeline.execution.executor import Executor, Inline
+from pipeline.execution.progress import Say
+from pipeline.execution.tool_version import tool_version
+
+if TYPE_CHECKING:
+    from pipeline.execution.recipe_code import RecipeCodes
+
+_FULL = "Free some disk space; no partial files were left."
+_IN_THE_WAY = "A file or folder is in the way of a target: move it away."
+_HINTS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EACCES: "Permission denied: check owner and mode.",
+    errno.EROFS: "The file system is read-only: use another folder.",
+}
+
+WORKER_MEMORY = 4 * 2**30
+# Hex digits that tell two versions of a file apart.
+_SHORT = 12
+
+Files = dict[str, dict[str, Path]]
+
+
+class Outcome(Enum):
+    """How an action was brought up to date."""
+
+    CURRENT = "up to date"
+    RESTORED = "restored"
+    BUILT = "built"
+
+
+class Builder:
+    """Builds actions over one store; ``workers`` runs those that need a process of their own.
+
+    ``codes`` has the code of their recipes. ``either`` runs those that may do without a process,
+    where it is not to be ``workers`` too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Executor,
+        history: History | None = None,
+        codes: RecipeCodes | None = None,
+        *,
+        either: Executor | None = None,
+    ) -> None:
+        self.store = store
+        self._executors: Mapping[Place, Executor] = {
+            Place.THREAD: Inline(),
+            Place.WORKER: workers,
+            Place.EITHER: either or workers,
+        }
+        self._history = history
+        self._codes = codes or _codes()
+
+    def parts(
+        self, action: Action, foreseen: Mapping[Path, Digest] = MappingProxyType({})
+    ) -> dict[str, Any]:
+        """Return what the key is a hash of: recipe, its code, tools, parameters, input digests.
+
+        ``foreseen`` are the digests that inputs would have; all others are looked at. Raises
+        PipelineError when an input is not there.
+        """
+        inputs = {
+            label: foreseen[path].sha256 if path in foreseen else self._input_digest(action, label)
+            for label, path in action.inputs.items()
+        }
+        return parts_of(declared(action, self._codes), inputs)
+
+    def code(self, action: Action) -> dict[str, str]:
+        """Return a short digest of each file of the recipe's code, by its path."""
+        files = self._codes.of(action.recipe).files
+        return {path: sha256[:_SHORT] for path, sha256 in files.items()}
+
+    def key(self, action: Action) -> str:
+        """Return the SHA-256 of the action's parts; raises PipelineError as they do."""
+        return key_of(self.parts(action))
+
+    def is_current(self, action: Action) -> bool:
+        """Tell whether every output is what the action's present key gave."""
+        if not all(path.exists() for path in action.inputs.values()):
+            return False
+        record = self.store.records.get(self.key(action))
+        return record is not None and self.holds(action, record)
+
+    def build(self, action: Action, say: Say, *, anew: bool = False) -> Outcome:
+        """Bring the outputs up to date, or leave them as they were and raise PipelineError.
+
+        Another run may have built the same while this one waited. ``anew`` runs the recipe
+        whatever is there.
+        """
+        with _storage_errors(action):
+            parts = self.parts(action)
+            key = key_of(parts)
+            with self.store.lock(key, say):
+                record = None if anew else self.store.recall(key)
+                if record is not None and self.holds(action, record):
+                    outcome = Outcome.CURRENT
+                elif record is not None and self._restore(action, record):
+                    outcome = Outcome.RESTORED
+                else:
+                    outcome, record = Outcome.BUILT, self._run(action, key, say)
+                if self._history is not None:
+                    made = Made(
+                        key=key,
+                        parts=parts,
+                        code=self.code(action),
+                        outcome=outcome.value,
+                        seconds=record.seconds,
+                        when=time.time(),
+                    )
+                    self._history.note_made(action.name, made)
+                return outcome
+
+    def forget(self, action: Action) -> None:
+        """Drop the record of the action's present key, so that it is run again."""
+        with suppress(PipelineError):
+            self.store.records.drop(self.key(action))
+
+    def close(self) -> None:
+        """Close the store, and with it remove what steps that were interrupted have left."""
+        self.store.close()
+
+    def _input_digest(self, action: Action, label: str) -> str:
+        path = action.inputs[label]
+        try:
+            return self.store.known.digest(path).sha256
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                f"An input of {action.name} cannot be read.",
+                where=str(path),
+                found=error.strerror or str(error),
+                hint="Create the file, or correct the path in the config.",
+            ) from None
+
+    def holds(self, action: Action, record: Record) -> bool:
+        """Tell whether the targets are what the record says, and nothing beside."""
+        recorded = targets(action, record)
+        if recorded is None:
+            return False
+        try:
+            return self._alone(action, record) and all(
+                self.store.known.digest(path) == digest for path, digest in recorded
+            )
+        except OSError:
+            return False
+
+    def restorable(self, action: Action, record: Record) -> bool:
+        """Tell whether the outputs would be copied from the store, as far as can be seen."""
+        recorded = targets(action, record)
+        if recorded is None or not action.restorable:
+            return False
+        return self.store.shared is not None or all(
+            self.store.objects.path(digest).exists() for _, digest in recorded
+        )
+
+    def _alone(self, action: Action, record: Record) -> bool:
+        """Tell whether the folders hold nothing beside what is recorded."""
+        for label, path in action.outputs.items():
+            if label.endswith("/"):
+                for folder in (path, *(entry for entry in path.rglob("*") if entry.is_dir())):
+                    self.store.known.watch(folder)
+                if not _members(path).keys() <= record.outputs[label].keys():
+                    return False
+        return True
+
+    def _restore(self, action: Action, record: Record) -> bool:
+        recorded = targets(action, record)
+        if recorded is None or not action.restorable:
+            return False
+        with self.store.temporary.folder() as folder:
+            parts = [
+                (folder / str(number), path, digest)
+                for number, (path, digest) in enumerate(recorded)
+            ]
+            if not all(self.store.fetch(digest, part) for part, _, digest in parts):
+                return False
+            self._withdraw(action)
+            for label, target in action.outputs.items():
+                if label.endswith("/"):
+                    _clear(target)
+            for part, path, _ in parts:
+                self.store.temporary.place(part, path)
+        return True
+
+    def _run(self, action: Action, key: str, say: Say) -> Record:
+        started = time.monotonic()
+        # Whatever comes of it, what the voucher says is no longer what is asked for.
+        self._withdraw(action)
+        with self.store.temporary.folder() as folder:
+            (folder / "scratch").mkdir()
+            outputs = {}
+            for label, target in action.outputs.items():
+                outputs[label] = folder / "out" / label.strip("/") / target.name
+                made = outputs[label] if label.endswith("/") else outputs[label].parent
+                made.mkdir(parents=True)
+            job = Job(
+                inputs=action.inputs,
+                outputs=outputs,
+                parameters=action.parameters,
+                means=action.means,
+                scratch=folder / "scratch",
+                say=say,
+            )
+            self._executors[action.place].run(
+                action.recipe, job, seconds=action.seconds, memory=WORKER_MEMORY, tools=action.tools
+            )
+            files = _written(action, outputs)
+            if self.key(action) != key:
+                raise PipelineError(
+                    Code.STORAGE,
+                    f"An input of {action.name} changed while the step read it.",
+                    hint="Run doit again; the outputs were discarded.",
+                )
+            if not self._codes.unchanged(action.recipe):
+                raise PipelineError(
+                    Code.STORAGE,
+                    f"The code of {action.name} changed while doit was running.",
+                    hint="Run doit again; the outputs were discarded.",
+                )
+            digests = {
+                label: {name: Digest.of_file(path) for name, path in members.items()}
+                for label, members in files.items()
+            }
+            self._publish(action, files, digests)
+        seconds = time.monotonic() - started
+        record = Record(action=action.name, outputs=digests, seconds=seconds)
+        self.store.keep(key, record, share=action.restorable)
+        return record
+
+    def _publish(
+        self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
+    ) -> None:
+        for label, members in files.items():
+            target = action.outputs[label]
+            if label.endswith("/"):
+                _clear(target)
+            for name, path in members.items():
+                if action.restorable:
+                    self.store.objects.put(path, digests[label][name])
+                self._place(path, target / name if name else target)
+
+    def _place(self, path: Path, target: Path) -> None:
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+            self.store.temporary.place(path, target)
+            return
+        # A link, or a file that has another name elsewhere, would go on being that.
+        with self.store.temporary.aside(target) as part:
+            copy(path, part)
+
+    def _withdraw(self, action: Action) -> None:
+        for voucher in action.withdraws:
+            voucher.unlink(missing_ok=True)
+
+
+def _codes() -> RecipeCodes:
+    # A run with nothing to do asks for no code.
+    from pipeline.execution.recipe_code import RecipeCodes
+
+    return RecipeCodes()
+
+
+def _clear(folder: Path) -> None:
+    """Make way for a folder's new files; what a link leads to is not ours to remove."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)
+
+
+def declared(action: Action, codes: RecipeCodes) -> dict[str, Any]:
+    """Return what an action says of itself before any of its inputs is there, as plain data."""
+    return {
+        "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
+        "code": codes.of(action.recipe).sha256,
+        "tools": list(action.tools),
+        "parameters": dict(action.parameters),
+        "outputs": {label: path.name for label, path in action.outputs.items()},
+    }
+
+
+def parts_of(declared: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a key is a hash of; ``inputs`` are the SHA-256 digests by their labels."""
+    tools = {tool: tool_version(tool) for tool in declared["tools"]}
+    return {**declared, "tools": tools, "inputs": dict(inputs)}
+
+
+def targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
+    """Return each recorded file's path and digest, or None when the record has other outputs."""
+    if set(record.outputs) != set(action.outputs) or not all(
+        "" not in members if label.endswith("/") else set(members) == {""}
+        for label, members in record.outputs.items()
+    ):
+        return None
+    return [
+        (action.outputs[label] / name if name else action.outputs[label], digest)
+        for label, members in record.outputs.items()
+        for name, digest in members.items()
+    ]
+
+
+def _members(folder: Path) -> dict[str, Path]:
+    found = (entry for entry in sorted(folder.rglob("*")) if entry.is_file())
+    return {entry.relative_to(folder).as_posix(): entry for entry in found}
+
+
+def _written(action: Action, outputs: Mapping[str, Path]) -> Files:
+    files: Files = {}
+    for label, path in outputs.items():
+        if label.endswith("/"):
+            files[label] = _members(path)
+        elif path.is_file() and not path.is_symlink():
+            files[label] = {"": path}
+        else:
+            raise PipelineError(
+                Code.WORKER,
+                f"{action.name} ended without writing its output {label}.",
+                expected=action.outputs[label].name,
+            )
+    return files
+
+
+@contextmanager
+def _storage_errors(action: Action) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = _HINTS.get(error.errno or 0) is _FULL
+        raise PipelineError(
+            Code.STORAGE,
+            f"{action.name} could not write its files."
+            if full
+            else f"{action.name} could not read or write a file.",
+            # Of a rename, the second is the target that the user knows.
+            where=str(error.filename2 or error.filename or ""),
+            found=error.strerror or str(error),
+            hint=_HINTS.get(error.errno or 0, ""),
+        ) from None

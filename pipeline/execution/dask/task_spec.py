@@ -1,0 +1,105 @@
+"""Messages between the client and the workers of a cluster, without file contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline.cache.digest import Digest
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.source_modules import PACKAGE, package_digest
+
+_OURS = "wasi-nn-pipeline, its code"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that a step reads: its digest, its name and its folder.
+
+    Files with the same ``folder`` are placed in one folder, since an xml needs its bin beside it.
+    ``place`` is the path on the client, for workers on a shared file system, and ``version`` its
+    ``version_of``.
+    """
+
+    folder: int
+    name: str
+    digest: Digest
+    place: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One step: recipe, inputs and limits.
+
+    ``recipe`` is ``module:name``. ``kept`` has the files of each portable value of ``means``.
+    ``versions`` are required of the worker. ``at`` is the client's folder for the outputs if the
+    worker shares its file system, else empty.
+    """
+
+    recipe: str
+    parameters: Mapping[str, object]
+    means: Mapping[str, object]
+    inputs: Mapping[str, Sent]
+    kept: Mapping[str, Mapping[str, Sent]]
+    outputs: Mapping[str, str]
+    seconds: float
+    memory: int
+    versions: Mapping[str, str]
+    at: str = ""
+
+    def files(self) -> list[Sent]:
+        """Return all files that the step reads."""
+        return [*self.inputs.values(), *(s for each in self.kept.values() for s in each.values())]
+
+    def digests(self) -> set[Digest]:
+        """Return the digests that the worker needs before it can start."""
+        return {sent.digest for sent in self.files()}
+
+    def targets(self, folder: Path) -> dict[str, Path]:
+        """Return the path of each output below ``folder``."""
+        return {
+            label: folder / str(number) / name
+            for number, (label, name) in enumerate(self.outputs.items())
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The result of an order on the worker with this address.
+
+    Missing digests, or the step's error, or the outputs by label and path inside the output, which
+    is empty for a file. Outputs written to ``at`` are not listed.
+    """
+
+    address: str
+    lacking: tuple[Digest, ...] = ()
+    error: Exception | None = None
+    outputs: Mapping[str, Mapping[str, Digest]] = field(default_factory=dict)
+
+
+def versions(tools: Iterable[str]) -> dict[str, str]:
+    """Return what affects a step's outputs: the tools' versions and the hash of our code."""
+    found = {}
+    for tool in tools:
+        try:
+            found[tool] = version(tool)
+        except PackageNotFoundError:
+            found[tool] = "none"
+    return {**found, _OURS: package_digest(PACKAGE)}
+
+
+def check_versions(expected: Mapping[str, str], found: Mapping[str, str], address: str) -> None:
+    """Raise PipelineError (CLUSTER) if a worker's versions differ from ours."""
+    for tool, wanted in expected.items():
+        if found.get(tool) != wanted:
+            raise PipelineError(
+                Code.CLUSTER,
+                "A worker of the cluster has different tool versions.",
+                where=address,
+                expected=f"{tool} {wanted}",
+                found=f"{tool} {found.get(tool, 'none')}",
+                hint="Install the same versions on every worker, and restart it.",
+            )

@@ -1,0 +1,1 @@
+"""Supervised worker processes on this machine."""

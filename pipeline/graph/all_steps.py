@@ -1,0 +1,41 @@
+"""The steps that the configs ask for, as actions in the order in which data flows."""
+
+from __future__ import annotations
+
+from pipeline.config.load_project import Configs
+from pipeline.execution.action import Action
+from pipeline.execution.recipe_code import RecipeCodes
+from pipeline.graph.fixture_steps import FixtureSteps
+from pipeline.graph.guest_steps import guest_steps
+from pipeline.graph.layout import Layout
+from pipeline.toolchain.environment import make_environment
+
+
+def all_steps(configs: Configs, codes: RecipeCodes | None = None) -> tuple[Action, ...]:
+    """Return every action of every fixture; ``codes`` has the code of their recipes."""
+    layout = Layout(configs)
+    codes = codes or RecipeCodes()
+    steps: list[Action] = []
+    guests = {step.name: step for step in guest_steps(layout, configs)}
+    fixtures = [
+        FixtureSteps(layout, configs, codes, name, guests[f"guest:{fixture.guest.program}"])
+        for name, fixture in configs.fixtures.items()
+    ]
+    needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
+    steps += [_toolchain(layout, name) for name in sorted(needed)]
+    steps += guests.values()
+    for fixture in fixtures:
+        steps += fixture.all()
+    return tuple(steps)
+
+
+def _toolchain(layout: Layout, name: str) -> Action:
+    return Action(
+        name=f"toolchain:{name}",
+        title="an isolated environment from a hash-locked requirements file",
+        recipe=make_environment,
+        inputs={"lock": layout.lock(name)},
+        outputs={"stamp": layout.stamp(name)},
+        parameters={"toolchain": name},
+        means={"environment": layout.environment(name)},
+    )

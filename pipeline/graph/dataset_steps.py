@@ -1,0 +1,222 @@
+"""The steps of one dataset: its pictures, a shard for each share of them, and their index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.dataset_tables import Dataset, picture_tensor
+from pipeline.config.schema import Fixture
+from pipeline.execution.action import Action, Place
+from pipeline.graph.layout import Layout
+from pipeline.graph.parameters import plain
+from pipeline.tensor.dataset.dataset_index import make_index
+from pipeline.tensor.dataset.folder_pictures import Listing, list_folder, list_glob
+from pipeline.tensor.dataset.list_pictures import note_pictures, pack_archive, pack_bucket
+from pipeline.tensor.dataset.make_shard import make_shard
+from pipeline.tensor.dataset.pictures import shard_of
+from pipeline.verify.accuracy import judge
+from pipeline.verify.score import score
+
+_TOOLS = ("numpy", "pillow", "opencv-python-headless")
+# A bucket or an archive of a hundred thousand pictures.
+_GATHER_SECONDS = 24 * 3600.0
+
+
+class DatasetSteps:
+    """The steps of the dataset ``name`` of a fixture; ``sources`` are its fetched files."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        fixture_name: str,
+        fixture: Fixture,
+        name: str,
+        sources: Mapping[str, Path],
+    ) -> None:
+        self._layout = layout
+        self._fixture = fixture
+        self._dataset: Dataset = fixture.dataset[name]
+        self._label = f"{fixture_name}.{name}"
+        self._where = f"{fixture_name}: dataset {name}"
+        self._sources = sources
+        self._folder = layout.artifacts / fixture_name / "datasets" / name
+        self._published = layout.artifacts / fixture_name
+        self._ir = layout.ir(fixture_name, fixture.model)
+        self._packs = layout.step(fixture_name, f"datasets/{name}")
+        self._index = self._folder / "index.ndjson"
+        self._report = self._folder / "accuracy.json"
+        self._interface = layout.step(fixture_name, "interface.json")
+        self._guest = layout.step("guests", f"{fixture.guest.program}.wasm")
+        self._numbers = range(self._dataset.shards)
+        [given] = fixture.model.inputs.values()
+        self._dims = list(given.shape)
+
+    def all(self) -> list[Action]:
+        """Return them in the order in which data flows."""
+        listing = self._listing()
+        return [
+            self._pictures(listing),
+            *(self._shards(listing)),
+            self._dataset_index(),
+            *(self._scores() if self._dataset.accuracy is not None else ()),
+        ]
+
+    def _listing(self) -> Listing | None:
+        dataset, root = self._dataset, self._layout.root
+        if dataset.folder is not None:
+            return list_folder(root / dataset.folder)
+        if dataset.glob is not None:
+            return list_glob(root / dataset.glob)
+        return None
+
+    def _pictures(self, listing: Listing | None) -> Action:
+        dataset = self._dataset
+        outputs = {"pictures": self._packs / "pictures.json"}
+        common: dict[str, Any] = {
+            "name": f"pictures:{self._label}",
+            "seconds": _GATHER_SECONDS,
+            "withdraws": (self._index, self._report),
+        }
+        parameters: dict[str, object] = {
+            "where": self._where,
+            "bad": dataset.bad,
+            "shards": dataset.shards,
+        }
+        if listing is not None:
+            place = dataset.folder or dataset.glob
+            names = {"names": sorted(listing.files), "faults": dict(listing.faults)}
+            return Action(
+                title=f"which pictures {place} has",
+                recipe=note_pictures,
+                outputs=outputs,
+                parameters={**parameters, **names, "where": f"{self._where}: {place}"},
+                folders=listing.folders,
+                **common,
+            )
+        outputs |= {f"pack.{number}": self._pack(number) for number in self._numbers}
+        if dataset.archive is not None:
+            return Action(
+                title=f"the pictures of {dataset.archive}, shared out among the shards",
+                recipe=pack_archive,
+                inputs={"archive": self._sources[dataset.archive]},
+                outputs=outputs,
+                parameters={**parameters, "label": f"{self._label}: {dataset.archive}"},
+                **common,
+            )
+        return Action(
+            title=f"the pictures of {dataset.bucket}, shared out among the shards",
+            recipe=pack_bucket,
+            outputs=outputs,
+            parameters={**parameters, "bucket": dataset.bucket},
+            means={"offline": self._layout.offline},
+            **common,
+        )
+
+    def _shards(self, listing: Listing | None) -> Iterator[Action]:
+        given: list[dict[str, Path]] = [{} for _ in self._numbers]
+        if listing is None:
+            given = [{"pack": self._pack(number)} for number in self._numbers]
+        else:
+            for name, path in sorted(listing.files.items()):
+                given[shard_of(name, len(given))][f"picture.{name}"] = path
+        for number, inputs in enumerate(given):
+            yield Action(
+                name=f"shard:{self._label}.{number:04}",
+                title=f"the tensors of part {number + 1} of {len(given)}",
+                recipe=make_shard,
+                inputs=inputs,
+                outputs={
+                    "tensors": self._folder / self._file(number),
+                    "index": self._packs / f"{number:04}.ndjson",
+                },
+                parameters={
+                    "where": self._where,
+                    "bad": self._dataset.bad,
+                    "dims": self._dims,
+                    "tensor": plain(picture_tensor(self._dataset)),
+                },
+                tools=_TOOLS,
+                place=Place.EITHER,
+                seconds=self._dataset.seconds,
+                # A second copy of all tensors costs more than the few seconds in which a shard is
+                # made again.
+                restorable=False,
+                withdraws=(self._index, self._report),
+                # It tells what is wrong with all of them, before any of them starts.
+                after=(f"pictures:{self._label}",),
+            )
+
+    def _dataset_index(self) -> Action:
+        dataset = self._dataset
+        labels = {"labels": dataset.labels, "classes": dataset.classes}
+        return Action(
+            name=f"dataset:{self._label}",
+            title="index.ndjson: every picture's tensor, digest and label",
+            recipe=make_index,
+            inputs={
+                "pictures": self._packs / "pictures.json",
+                **{f"shard.{n}": self._packs / f"{n:04}.ndjson" for n in self._numbers},
+                **{key: self._sources[name] for key, name in labels.items() if name},
+            },
+            outputs={"index": self._index},
+            parameters={
+                "where": self._where,
+                "name": self._label,
+                "dims": self._dims,
+                "tensor": plain(picture_tensor(dataset)),
+                "files": [self._file(number) for number in self._numbers],
+                "label_folders": dataset.label_folders,
+                "classified": dataset.accuracy is not None,
+            },
+            withdraws=(self._report,),
+        )
+
+    def _scores(self) -> Iterator[Action]:
+        accuracy = self._dataset.accuracy
+        assert accuracy is not None
+        for number in self._numbers:
+            yield Action(
+                name=f"score:{self._label}.{number:04}",
+                title=f"part {number + 1} of {len(self._numbers)}, natively and in the sandbox",
+                recipe=score,
+                inputs={
+                    **self._ir,
+                    "guest": self._guest,
+                    "interface": self._interface,
+                    "tensors": self._folder / self._file(number),
+                    "index": self._packs / f"{number:04}.ndjson",
+                },
+                outputs={"scores": self._packs / f"{number:04}.scores.ndjson"},
+                parameters={
+                    "where": self._where,
+                    "guest": plain(self._fixture.guest),
+                    "output": accuracy.output,
+                },
+                tools=("openvino", "wasmtime", "numpy"),
+                place=Place.WORKER,
+                seconds=self._dataset.seconds,
+                withdraws=(self._report,),
+            )
+        yield Action(
+            name=f"accuracy:{self._label}",
+            title="how many pictures were classified right, natively and in the sandbox",
+            recipe=judge,
+            inputs={
+                "index": self._index,
+                **{f"scores.{n}": self._packs / f"{n:04}.scores.ndjson" for n in self._numbers},
+            },
+            outputs={"report": self._report},
+            parameters={
+                "where": self._where,
+                "name": self._label,
+                "accuracy": plain(accuracy),
+            },
+        )
+
+    def _pack(self, number: int) -> Path:
+        return self._packs / f"{number:04}.tar"
+
+    def _file(self, number: int) -> str:
+        return f"{number:04}.tensors"

@@ -1,0 +1,320 @@
+"""The steps of one fixture, in the order in which data flows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.load_project import Configs
+from pipeline.config.schema import Fixture, Source
+from pipeline.config.source_rules import named_sources
+from pipeline.config.tensor_tables import Tensor, sources_of
+from pipeline.execution.action import Action, Place
+from pipeline.execution.builder import declared
+from pipeline.execution.recipe_code import RecipeCodes
+from pipeline.graph.dataset_steps import DatasetSteps
+from pipeline.graph.layout import Layout
+from pipeline.graph.model_steps import ModelSteps
+from pipeline.graph.parameters import plain as _plain
+from pipeline.graph.tools import tool
+from pipeline.publish.release.derived_files import COMPANIONS, FOUND
+from pipeline.publish.release.manifest import write_manifest
+from pipeline.source.fetch_source import fetch
+from pipeline.tensor.make_tensor import make_tensor
+from pipeline.tensor.spec import TensorSpec, file_name
+from pipeline.verify.descriptor import describe
+from pipeline.verify.executors import EXECUTORS
+from pipeline.verify.verify_case import verify
+
+_TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "wasmtime")
+_TENSOR_SECONDS = 120.0
+# Beyond the guest's own limit: the native run, the golden run, and starting a worker.
+_VERIFY_SLACK_SECONDS = 300.0
+
+
+class FixtureSteps:
+    """The steps of one fixture, or of one variant: that has no sources of its own."""
+
+    def __init__(
+        self, layout: Layout, configs: Configs, codes: RecipeCodes, name: str, guest: Action
+    ) -> None:
+        fixture = configs.fixtures[name]
+        # Whose sources a variant shares.
+        whole = configs.variant_of.get(name, name)
+        self._layout = layout
+        self._configs = configs
+        self._codes = codes
+        self._name = name
+        self._whole = whole
+        self._fixture = fixture
+        self._guest = guest
+        self._folder = layout.artifacts / name
+        self._manifest = self._folder / "manifest.json"
+        self._ir = layout.ir(name, fixture.model)
+        self._interface = layout.step(name, "interface.json")
+        executor = EXECUTORS[fixture.golden.executor]
+        self._executor = tool("executor", executor.toolchain, executor.package)
+        self._sources = {
+            label: layout.source(whole, label, source) for label, source in fixture.source.items()
+        }
+        self._model = ModelSteps(layout, configs, name, self._sources)
+        self._tensors = {
+            case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
+            for case, inputs in fixture.tensor.items()
+        }
+
+    def toolchains(self) -> set[str]:
+        """Return the locked environments that the steps need."""
+        tools = (*self._model.tools, self._executor)
+        return {tool.toolchain for tool in tools if tool.toolchain}
+
+    def all(self) -> list[Action]:
+        """Return them in the order in which data flows."""
+        return [
+            *self._fetched(),
+            *self._made(),
+            *(self._verify(case) for case in self._fixture.tensor),
+            self._publish(),
+            *(step for name in self._fixture.dataset for step in self._dataset(name)),
+        ]
+
+    def _made(self) -> list[Action]:
+        """Return the steps that make the files of the folder."""
+        return [
+            *self._model.all(),
+            *(
+                self._tensor(case, given, tensor, self._tensors[case][given])
+                for case, inputs in self._fixture.tensor.items()
+                for given, tensor in inputs.items()
+            ),
+            *(
+                self._tensor(case, given, tensor, self._model.calibration[case][given])
+                for case, inputs in self._fixture.calibration.items()
+                for given, tensor in inputs.items()
+            ),
+            self._descriptor(),
+        ]
+
+    def _dataset(self, name: str) -> list[Action]:
+        return DatasetSteps(self._layout, self._name, self._fixture, name, self._sources).all()
+
+    def _fetched(self) -> list[Action]:
+        if self._name != self._whole:
+            return []
+        return [self._source(label, source) for label, source in self._fixture.source.items()]
+
+    def _source(self, label: str, source: Source) -> Action:
+        urls = source.urls
+        local = [url.removeprefix("file:") for url in urls if url.startswith("file:")]
+        unpinned = not (source.sha256 or source.sha384 or source.sha1)
+        return Action(
+            name=f"source:{self._name}.{label}",
+            title=f"{urls[0]}",
+            recipe=fetch,
+            # A file of the project without a digest is its own truth: its content is the key.
+            inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
+            outputs={"file": self._sources[label]},
+            parameters={
+                "name": f"{self._name}.{label}",
+                "sha256": source.sha256,
+                "sha384": source.sha384,
+                "sha1": source.sha1,
+                "size": source.size,
+            },
+            means={
+                "urls": urls,
+                "downloads": self._layout.cache / "downloads",
+                "offline": self._configs.project.offline,
+                "root": self._layout.root,
+            },
+            withdraws=tuple(
+                self._layout.artifacts / name / "manifest.json"
+                for name in (self._name, *self._configs.variant_of)
+                if self._configs.variant_of.get(name, name) == self._name
+                and label in _used(self._configs.fixtures[name])
+            ),
+        )
+
+    def _tensor(self, case: str, given: str, tensor: Tensor, target: Path) -> Action:
+        several = len(self._fixture.model.inputs) > 1
+        return Action(
+            name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
+            title=target.name,
+            recipe=make_tensor,
+            inputs={
+                ".".join(path).removesuffix(".source"): self._sources[name]
+                for path, name in sources_of(tensor).items()
+            },
+            outputs={"tensor": target},
+            parameters={
+                "dims": list(self._fixture.model.inputs[given].shape),
+                "tensor": _plain(tensor),
+            },
+            # Not of the key: two fixtures that give the same tensor make it once.
+            means={"name": f"{self._name}: tensor.{case}.{given}"},
+            tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
+            place=Place.WORKER,
+            seconds=_TENSOR_SECONDS,
+            withdraws=(self._manifest,),
+        )
+
+    def _descriptor(self) -> Action:
+        program = self._fixture.guest.program
+        return Action(
+            name=f"fixture:{self._name}",
+            title="fixture.txt, and the guest beside it",
+            recipe=describe,
+            inputs={
+                "interface": self._interface,
+                "guest": self._layout.step("guests", f"{program}.wasm"),
+            },
+            outputs={
+                "descriptor": self._folder / "fixture.txt",
+                "guest": self._folder / f"{program}.wasm",
+            },
+            parameters={
+                "files": [path.name for path in self._ir.values()],
+                "cases": {
+                    case: {given: path.name for given, path in inputs.items()}
+                    for case, inputs in self._tensors.items()
+                },
+            },
+            withdraws=(self._manifest,),
+        )
+
+    def _verify(self, case: str) -> Action:
+        fixture = self._fixture
+        expect = fixture.expect[case]
+        files = {label: self._sources[name] for label, name in fixture.golden.files.items()}
+        inputs = {
+            **self._published(),
+            **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
+            **{f"golden.{label}": path for label, path in (files or self._model.files).items()},
+            "interface": self._interface,
+            **self._executor.inputs(self._layout),
+        }
+        pictures = {given: tensor for given, tensor in fixture.tensor[case].items() if tensor.image}
+        inputs |= {
+            f"picture.{given}": self._sources[str(tensor.image)]
+            for given, tensor in pictures.items()
+        }
+        if expect.labels:
+            inputs["labels"] = self._sources[expect.labels]
+        return Action(
+            name=f"verify:{self._name}.{case}",
+            title="sandbox = native, agrees with the source framework, gives what is expected",
+            recipe=verify,
+            inputs=inputs,
+            outputs={"evidence/": self._folder / "evidence" / case},
+            parameters={
+                "case": case,
+                "where": f"{self._name}: {case}",
+                "guest": _plain(fixture.guest),
+                "golden": _plain(fixture.golden),
+                "model": _plain(fixture.model),
+                "expect": _plain(expect),
+                "pictures": {given: _plain(tensor) for given, tensor in pictures.items()},
+            },
+            means=self._executor.means(self._layout),
+            tools=("openvino", "wasmtime", "numpy", *self._executor.packages),
+            place=Place.WORKER,
+            seconds=2 * fixture.guest.seconds + _VERIFY_SLACK_SECONDS,
+            withdraws=(self._manifest,),
+        )
+
+    def _publish(self) -> Action:
+        fixture = self._fixture
+        program = fixture.guest.program
+        published = {
+            **self._published(),
+            "alias.xml": self._folder / "model.xml",
+            "alias.bin": self._folder / "model.bin",
+            **{
+                f"tensor.{case}.{given}": path
+                for case, inputs in self._tensors.items()
+                for given, path in inputs.items()
+            },
+        }
+        inputs = {f"file.{path.name}": path for path in published.values()}
+        used = _used(fixture)
+        inputs |= {f"source.{label}": self._sources[label] for label in sorted(used)}
+        inputs |= {
+            f"evidence.{case}": self._folder / "evidence" / case / "report.json"
+            for case in fixture.tensor
+        }
+        inputs["interface"] = self._interface
+        inputs |= self._model.evidence
+        inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
+        inputs |= {f"toolchain.{name}": self._layout.stamp(name) for name in self.toolchains()}
+        tensors = {
+            case: {
+                given: {
+                    "file": self._tensors[case][given].name,
+                    "dims": list(fixture.model.inputs[given].shape),
+                    **_plain(tensor),
+                }
+                for given, tensor in cases.items()
+            }
+            for case, cases in fixture.tensor.items()
+        }
+        steps = [self._guest, *self._made()]
+        inputs |= {
+            f"step.{step.name}.{label}": path
+            for step in steps
+            for label, path in step.inputs.items()
+        }
+        guest = self._configs.guests[program]
+        tools = tuple(dict.fromkeys((*_TOOLS, *(tool for each in steps for tool in each.tools))))
+        return Action(
+            name=f"manifest:{self._name}",
+            title="manifest.json, once all of its cases are verified",
+            recipe=write_manifest,
+            inputs=inputs,
+            outputs={
+                "manifest": self._manifest,
+                **{name: self._folder / name for name in sorted({*COMPANIONS, FOUND})},
+            },
+            parameters={
+                "tools": list(tools),
+                "steps": {step.name: _told(step, self._codes, self._folder) for step in steps},
+                "declared": {
+                    "name": self._name,
+                    "description": fixture.description,
+                    "sources": {
+                        name: _plain(source)
+                        for name, source in fixture.source.items()
+                        if name in used
+                    },
+                    "model": _plain(fixture.model),
+                    "tensors": tensors,
+                    "guest": {"language": guest.language, **_plain(fixture.guest)},
+                    "golden": _plain(fixture.golden),
+                    "expect": {case: _plain(expect) for case, expect in fixture.expect.items()},
+                },
+            },
+            tools=tools,
+        )
+
+    def _published(self) -> dict[str, Path]:
+        return {
+            **self._ir,
+            "guest": self._folder / f"{self._fixture.guest.program}.wasm",
+            "descriptor": self._folder / "fixture.txt",
+        }
+
+    def _tensor_name(self, case: str, given: str) -> str:
+        tensor = self._fixture.tensor[case][given]
+        inputs = self._fixture.model.inputs
+        spec = TensorSpec.of(tensor, inputs[given].shape)
+        # A fixture's only tensor is `tensor-…`, as the field has always named it.
+        alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
+        return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
+
+
+def _told(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:
+    """Return what a manifest tells of a step, and what it needs to find its key."""
+    made = sorted(path.name for path in step.outputs.values() if path.parent == folder)
+    return {**declared(step, codes), "inputs": list(step.inputs), "files": made}
+
+
+def _used(fixture: Fixture) -> set[str]:
+    return {source for _, source in named_sources(fixture)}

@@ -1,0 +1,59 @@
+"""Where the project keeps what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from pipeline.config.load_project import Configs
+from pipeline.config.model_tables import Model
+from pipeline.config.schema import Source
+from pipeline.toolchain.environment import TOOLCHAINS, Environment, environment_folder
+
+
+class Layout:
+    """Every path that a step reads or writes."""
+
+    def __init__(self, configs: Configs) -> None:
+        self.root = configs.root
+        self.artifacts = configs.root / "artifacts"
+        self.cache = configs.root / configs.project.cache
+        # Not in the cache, which projects may share: these are targets of this project alone.
+        self.local = self.artifacts / ".steps"
+        self.toolchains = configs.root / configs.project.toolchains
+        self.offline = configs.project.offline
+        self.locks = configs.root / "configs" / "toolchains"
+
+    def source(self, fixture: str, name: str, source: Source) -> Path:
+        """Return where a fetched file lies; its suffix is that of its first address."""
+        first = source.urls[0]
+        path = first.partition("#")[2] or urlsplit(first).path
+        return self.local / fixture / "sources" / (name + PurePosixPath(path).suffix)
+
+    def ir(self, fixture: str, model: Model) -> Mapping[str, Path]:
+        """Return where a fixture's IR is published: its ``xml`` and ``bin``."""
+        stem = model.stem or fixture
+        return {end: self.artifacts / fixture / f"{stem}.{end}" for end in ("xml", "bin")}
+
+    def lock(self, toolchain: str) -> Path:
+        """Return the requirements file of a toolchain."""
+        return self.locks / f"{toolchain}.lock"
+
+    def environment(self, toolchain: str) -> Environment:
+        """Return a toolchain's locked environment."""
+        lock = self.lock(toolchain)
+        return Environment(
+            toolchain=toolchain,
+            lock=lock,
+            folder=environment_folder(TOOLCHAINS[toolchain], lock, self.toolchains),
+            offline=self.offline,
+        )
+
+    def stamp(self, toolchain: str) -> Path:
+        """Return the file that tells which environment a toolchain runs in."""
+        return self.step("toolchains", f"{toolchain}.json")
+
+    def step(self, fixture: str, name: str) -> Path:
+        """Return where a file lies that passes from step to step, but is not published."""
+        return self.local / fixture / name

@@ -1,0 +1,166 @@
+"""The steps that make a fixture's IR: weights from a seed, conversion, quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from msgspec import structs
+
+from pipeline.config.load_project import Configs
+from pipeline.execution.action import Action, Place
+from pipeline.graph.layout import Layout
+from pipeline.graph.parameters import plain
+from pipeline.graph.tools import Tool, tool
+from pipeline.model.caffe.seeded_weights import draw_weights
+from pipeline.model.convert.make_ir import TOOLCHAINS, convert
+from pipeline.model.convert.quantise import quantise
+
+_SECONDS = 900.0
+
+
+class ModelSteps:
+    """What becomes of a fixture's model.
+
+    A variant shares the seeded weights of its fixture, and quantises the IR of that if it is of
+    f32; else it has one of its own.
+    """
+
+    def __init__(
+        self, layout: Layout, configs: Configs, name: str, sources: Mapping[str, Path]
+    ) -> None:
+        fixture = configs.fixtures[name]
+        whole = configs.variant_of.get(name, name)
+        of_whole = configs.fixtures[whole].model
+        self._layout = layout
+        self._name = name
+        self._whole = whole
+        self._shares = whole != name and of_whole.precision == "f32"
+        self._model = fixture.model
+        self._folder = layout.artifacts / name
+        self._manifest = self._folder / "manifest.json"
+        self._converter = tool("converter", TOOLCHAINS.get(fixture.model.framework))
+        self._quantiser = tool("quantiser", "nncf")
+        self.files = {label: sources[source] for label, source in fixture.model.files.items()}
+        if fixture.model.seed is not None:
+            self.files["weights"] = layout.step(whole, f"{whole}.caffemodel")
+        self.calibration = {
+            case: {
+                given: layout.step(name, f"calibration/{case}.{place}.raw")
+                for place, given in enumerate(inputs)
+            }
+            for case, inputs in fixture.calibration.items()
+        }
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Return the tools that the steps need."""
+        return (self._converter, self._quantiser) if self._quantised else (self._converter,)
+
+    @property
+    def evidence(self) -> Mapping[str, Path]:
+        """Return what was measured on the way, for the manifest."""
+        if not self._quantised:
+            return {}
+        return {"quantisation": self._layout.step(self._name, "quantisation.json")}
+
+    def all(self) -> list[Action]:
+        """Return them in the order in which data flows."""
+        if not self._quantised:
+            return [*self._weights(), self._ir()]
+        return [*self._weights(), *([] if self._shares else [self._ir()]), self._int8()]
+
+    @property
+    def _quantised(self) -> bool:
+        return self._model.precision == "int8"
+
+    def _published(self) -> dict[str, Path]:
+        return {
+            **self._layout.ir(self._name, self._model),
+            "alias.xml": self._folder / "model.xml",
+            "alias.bin": self._folder / "model.bin",
+            "interface": self._layout.step(self._name, "interface.json"),
+        }
+
+    def _exact(self) -> Mapping[str, Path]:
+        """Return the IR of f32 that is quantised; if it is published, another fixture does that."""
+        if self._shares:
+            return self._layout.ir(self._whole, self._model)
+        place = self._layout.step(self._name, "f32")
+        return {
+            "xml": place / f"{self._name}.xml",
+            "bin": place / f"{self._name}.bin",
+            "interface": place / "interface.json",
+        }
+
+    def _weights(self) -> list[Action]:
+        model = self._model
+        if model.seed is None or self._name != self._whole:
+            return []
+        action = Action(
+            name=f"weights:{self._name}",
+            title=f"weights from the seed {model.seed}",
+            recipe=draw_weights,
+            inputs={"topology": self.files["topology"]},
+            outputs={"weights": self.files["weights"]},
+            parameters={"name": self._name, "seed": model.seed},
+            tools=("numpy",),
+            place=Place.WORKER,
+            withdraws=(self._manifest,),
+        )
+        return [action]
+
+    def _ir(self) -> Action:
+        model = self._model
+        precision: Literal["f32", "f16"] = "f16" if model.precision == "f16" else "f32"
+        return Action(
+            name=f"ir:{self._name}",
+            title=f"{model.framework} to OpenVINO IR, {precision}",
+            recipe=convert,
+            inputs={
+                **self.files,
+                **self._converter.inputs(self._layout),
+            },
+            outputs=self._exact() if self._quantised else self._published(),
+            # What quantising may cost changes nothing here.
+            parameters={
+                "name": self._name,
+                "model": plain(structs.replace(model, precision=precision, loss=None)),
+                "seconds": _SECONDS,
+            },
+            means=self._converter.means(self._layout),
+            tools=("openvino", *self._converter.packages),
+            place=Place.WORKER,
+            seconds=_SECONDS + 60,
+            withdraws=(self._manifest,),
+        )
+
+    def _int8(self) -> Action:
+        exact = self._exact()
+        tensors = {
+            f"calibration.{number}.{given}": path
+            for number, inputs in enumerate(self.calibration.values())
+            for given, path in inputs.items()
+        }
+        return Action(
+            name=f"int8:{self._name}",
+            title=f"quantised by NNCF, calibrated with {len(self.calibration)} tensors",
+            recipe=quantise,
+            inputs={
+                "f32.xml": exact["xml"],
+                "f32.bin": exact["bin"],
+                **tensors,
+                **self._quantiser.inputs(self._layout),
+            },
+            outputs={
+                **self._published(),
+                "quantisation": self._layout.step(self._name, "quantisation.json"),
+            },
+            parameters={"name": self._name, "model": plain(self._model), "seconds": _SECONDS},
+            means=self._quantiser.means(self._layout),
+            tools=("openvino",),
+            place=Place.WORKER,
+            seconds=_SECONDS + 60,
+            withdraws=(self._manifest,),
+        )

@@ -1,0 +1,56 @@
+"""The store that a project's settings ask for."""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.cache.cache import Store
+from pipeline.cache.remote.open_store import open_remote
+from pipeline.cache.remote.remote_cache import Shared
+from pipeline.cache.remote.remote_store import Remote
+from pipeline.config.schema import Project, RemoteCache
+from pipeline.errors import Code, PipelineError
+from pipeline.graph.layout import Layout
+
+
+def open_store(layout: Layout, project: Project) -> Store:
+    """Return the cache folder, with the remote cache behind it if there is one.
+
+    Raises PipelineError (CONFIG) for a secret that the environment does not have.
+    """
+    remote = project.remote
+    if remote is None or project.offline:
+        return Store(layout.cache)
+    secret = _variable(remote.secret_env) if remote.secret_env else ""
+    return Store(layout.cache, Shared(_open(remote), write=remote.write, secret=secret.encode()))
+
+
+def check_environment(project: Project) -> None:
+    """Raise PipelineError (CONFIG) where the remote cache lacks a variable, before any work."""
+    for name in variables(project):
+        _variable(name)
+
+
+def variables(project: Project) -> tuple[str, ...]:
+    """Return the variables of the environment that the remote cache needs."""
+    remote = project.remote
+    if remote is None or project.offline:
+        return ()
+    return tuple(filter(None, (remote.token_env, remote.secret_env)))
+
+
+def _open(remote: RemoteCache) -> Remote:
+    token = _variable(remote.token_env) if remote.token_env else None
+    return open_remote(remote.url, token=token, seconds=remote.seconds)
+
+
+def _variable(name: str) -> str:
+    found = os.environ.get(name, "")
+    if not found:
+        raise PipelineError(
+            Code.CONFIG,
+            f"The remote cache needs the environment variable {name}.",
+            where="configs/project.toml",
+            hint="Set it, or take the key out of [remote].",
+        )
+    return found

@@ -1,0 +1,59 @@
+"""Handles: numbers that identify a guest's graphs and contexts, never reused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from pipeline.host.abi.enums import Errno, Refusal, refuse_argument
+
+_Held = TypeVar("_Held")
+
+
+class Handles(Generic[_Held]):
+    """Values by handle: 0, 1, 2 …; handles are not reused after removal."""
+
+    def __init__(self, kind: str, most: int) -> None:
+        self._kind = kind
+        self._most = most
+        self._next = 0
+        self._values: dict[int, _Held] = {}
+
+    def check_room(self) -> None:
+        """Raise Refusal (errno 7) if no more values may be added."""
+        if len(self._values) >= self._most:
+            raise Refusal(
+                Errno.TOO_LARGE,
+                f"the guest has reached the limit of {self._most} {self._kind}s",
+            )
+
+    def add(self, value: _Held) -> int:
+        """Add a value and return its handle; raises Refusal (errno 7)."""
+        self.check_room()
+        handle = self._next
+        self._next += 1
+        self._values[handle] = value
+        return handle
+
+    def get(self, handle: int) -> _Held:
+        """Return the value of a handle; raises Refusal (errno 1)."""
+        try:
+            return self._values[handle]
+        except KeyError:
+            raise self._unknown(handle) from None
+
+    def remove(self, handle: int) -> _Held:
+        """Remove a handle and return its value; raises Refusal (errno 1)."""
+        try:
+            return self._values.pop(handle)
+        except KeyError:
+            raise self._unknown(handle) from None
+
+    def items(self) -> Iterator[tuple[int, _Held]]:
+        """Return a snapshot of handles and values."""
+        return iter(tuple(self._values.items()))
+
+    def _unknown(self, handle: int) -> Refusal:
+        known = ", ".join(map(str, sorted(self._values)[:8])) or "none"
+        state = "was released" if handle < self._next else "does not exist"
+        return refuse_argument(f"{self._kind} {handle} {state}; handles in use: {known}")

@@ -1,0 +1,109 @@
+"""Select the backend of each encoding, from the frameworks in pipeline/host/backends."""
+
+from __future__ import annotations
+
+import pkgutil
+import threading
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+
+from pipeline.errors import Code, PipelineError
+from pipeline.host import backends
+from pipeline.host.abi.enums import Encoding
+from pipeline.host.backend import Backend, Framework, Missing, Tuning
+
+# Preferred if several frameworks read an encoding.
+_FIRST = "openvino"
+
+
+@cache
+def frameworks() -> Mapping[str, Framework]:
+    """Return all frameworks by name, whether installed or not.
+
+    >>> sorted(frameworks())
+    ['litert', 'onnxruntime', 'openvino', 'torch']
+    """
+    modules = [
+        import_module(f"{backends.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(backends.__path__)
+    ]
+    found: list[Framework] = [module.FRAMEWORK for module in modules]
+    return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+
+
+class Backends:
+    """The backends of a host, each started on first use; thread-safe.
+
+    ``chosen`` names the framework of an encoding. Raises PipelineError (USAGE) for an unknown one,
+    or one that does not read the encoding.
+    """
+
+    def __init__(self, chosen: Mapping[Encoding, str], tuning: Tuning) -> None:
+        self._chosen = dict(chosen)
+        self._tuning = tuning
+        self._started: dict[str, Backend] = {}
+        self._lock = threading.Lock()
+        for encoding, name in chosen.items():
+            reading = _reading(encoding)
+            if name not in reading:
+                raise PipelineError(
+                    Code.USAGE,
+                    f"No framework named {name} reads {encoding.value}.",
+                    where=f"--backend {encoding.value}={name}",
+                    expected=", ".join(reading) or "none",
+                    found=name,
+                )
+
+    def of_guest(self, encoding: Encoding) -> Backend:
+        """Return the backend for a guest's bytes; raises Missing with the alternatives."""
+        framework = self._framework(encoding)
+        if framework.runs_models_code and encoding not in self._chosen:
+            raise Missing(
+                f"a {encoding.value} model is a program, which {framework.name} would run outside "
+                f"the sandbox; name it with --graph {encoding.value}::FOLDER and load it by "
+                f"name, or trust this guest with --backend {encoding.value}={framework.name}"
+            )
+        return self._start(framework)
+
+    def of_owner(self, encoding: Encoding) -> Backend:
+        """Return the backend for files named by the host's owner; raises Missing."""
+        return self._start(self._framework(encoding))
+
+    def _framework(self, encoding: Encoding) -> Framework:
+        reading = _reading(encoding)
+        if not reading:
+            raise Missing(f"no backend for {encoding.value}; convert the model to OpenVINO IR")
+        name = self._chosen.get(encoding) or (_FIRST if _FIRST in reading else min(reading))
+        return reading[name]
+
+    def _start(self, framework: Framework) -> Backend:
+        with self._lock:
+            if framework.name not in self._started:
+                self._started[framework.name] = framework.start(self._tuning)
+            return self._started[framework.name]
+
+
+def parse_choice(text: str) -> tuple[Encoding, str]:
+    """Parse ``ENCODING=FRAMEWORK``.
+
+    Raises PipelineError (USAGE) for an unknown encoding.
+
+    >>> parse_choice("onnx=onnxruntime")
+    (<Encoding.ONNX: 'onnx'>, 'onnxruntime')
+    """
+    encoding, equals, name = text.partition("=")
+    for each in Encoding:
+        if equals and each.value == encoding and _reading(each):
+            return each, name
+    raise PipelineError(
+        Code.USAGE,
+        "Invalid --backend.",
+        where=f"--backend {text}",
+        expected="ENCODING=FRAMEWORK: "
+        + ", ".join(f"{each.value}={name}" for each in Encoding for name in _reading(each)),
+    )
+
+
+def _reading(encoding: Encoding) -> Mapping[str, Framework]:
+    return {name: each for name, each in frameworks().items() if encoding in each.encodings}

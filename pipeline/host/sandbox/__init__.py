@@ -1,0 +1,1 @@
+"""A WASI command run with its own folders, no environment, and limits."""

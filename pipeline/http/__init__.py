@@ -1,0 +1,1 @@
+"""The one HTTP client: schemes, redirects, sizes, deadlines and retries."""

@@ -1,0 +1,69 @@
+"""Which HTTP addresses may be asked, and how addresses are shown without their secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+_HTTP = "https://HOST/PATH"
+_LONGEST = 200
+
+
+def http_fault(url: str) -> str:
+    """Return what a valid HTTP URL looks like, or '' if this one is allowed.
+
+    >>> http_fault("http://mirror.example/a.bin")
+    'https:; http: is allowed on loopback only'
+    >>> http_fault("http://127.0.0.1:8080/a.bin")
+    ''
+    """
+    if not url.isprintable() or " " in url or "\\" in url:
+        return f"{_HTTP}, without spaces or control characters"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return _HTTP
+    if parts.scheme not in ("https", "http") or not host:
+        return _HTTP
+    if parts.scheme == "http" and not _is_this_machine(host):
+        return "https:; http: is allowed on loopback only"
+    return ""
+
+
+def shown(url: str) -> str:
+    """Return a URL for messages: without login and query, which may contain a token.
+
+    >>> shown("https://me:secret@host.example/a.bin?token=1#part")
+    'https://host.example/a.bin?…'
+    >>> shown("pypi:scikit-image==0.26.0#skimage/data/chelsea.png")
+    'pypi:scikit-image==0.26.0#skimage/data/chelsea.png'
+    """
+    scheme = url.partition(":")[0].lower()
+    if scheme in ("file", "npm", "pypi"):
+        return plain(url)
+    try:
+        parts = urlsplit(url)
+        # A password that contains a / is parsed as the port.
+        _ = parts.port
+    except ValueError:
+        return plain(f"{scheme}://…")
+    query = "?…" if parts.query else ""
+    return plain(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{query}")
+
+
+def plain(text: str) -> str:
+    r"""Return a foreign text as one short line without control characters.
+
+    >>> plain("Not\x1b[2J Found\n")
+    'Not?[2J Found?'
+    """
+    line = "".join(letter if letter.isprintable() else "?" for letter in text[: _LONGEST + 1])
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

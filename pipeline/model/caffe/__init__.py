@@ -1,0 +1,1 @@
+"""Caffe's own files: prototxt, caffemodel, and weights drawn from a seed."""

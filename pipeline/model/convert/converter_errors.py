@@ -1,0 +1,146 @@
+"""Turn a converter's output into one error: unsupported operation, damaged file, wrong shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.process import Finished
+from pipeline.model.convert.request import Request
+
+_LACKS = (
+    re.compile(r"No conversion rule found for operations?: *(?P<names>[^\n]+)"),
+    re.compile(r'Found custom layer "(?P<names>[^"]+)"'),
+    re.compile(r"unsupported type <(?P<names>[^>]+)>"),
+    re.compile(r"Operation '(?P<names>[^']+)' not supported"),
+)
+_DAMAGED = re.compile(
+    r"can't be parsed|is corrupted or malformed|Unexpected end of|Error parsing"
+    r"|Cannot recognize input model|is not able to parse|Invalid NDArray file format"
+    r"|wasn't successfully read|PytorchStreamReader failed"
+)
+_NO_NODE = re.compile(r"No node with name (?P<name>\S+)")
+# The failing node, in Model Optimizer's or OpenVINO's output; the latter's last line is the reason.
+_SHAPES = (
+    re.compile(r'Cannot infer shapes or values for node "(?P<node>[^"]+)"'),
+    re.compile(r"While validating node '(?P<node>\S+)(?:.|\n)*friendly_name '[^\n]*\n(?P<why>.+)"),
+)
+_WHY = re.compile(r"\[ ERROR \] +(?P<why>(?!Cannot infer|It can happen|Or because|Run )\S[^\n]*)")
+# Deprecation notices that Model Optimizer prints in every run.
+_NOISE = re.compile(
+    r"\[ INFO \]|OpenVINO Model Converter|docs\.openvino\.ai|FAQ|software\.intel\.com"
+    r"|^WARNING: All log messages|text_format\.cc|Warning: |^ *warnings\.warn\(|^\[ ERROR \]\s*$"
+    r"|It can happen due to bug|Or because |Run Model Optimizer with"
+)
+
+
+def complaint(
+    request: Request, converter: str, finished: Finished, inputs: Sequence[str] = ()
+) -> PipelineError:
+    """Return the error for a failed conversion; ``inputs`` are the model's, if known."""
+    lines = [line for line in finished.last_lines(40).splitlines() if not _NOISE.search(line)]
+    return (
+        _lacking(request, converter, finished.output, lines)
+        or _unnamed(request, finished.output, inputs)
+        or _damaged(request, finished.output, lines)
+        or _misshapen(request, finished.output)
+        or _other(request, converter, finished, lines)
+    )
+
+
+def _lacking(
+    request: Request, converter: str, output: str, lines: Sequence[str]
+) -> PipelineError | None:
+    for pattern in _LACKS:
+        if lacking := pattern.search(output):
+            return PipelineError(
+                Code.MODEL,
+                f"{request.name} has an operation that {converter} cannot convert.",
+                where=_files(request),
+                found=_with_type(request, lacking["names"].strip()),
+                hint="Cut the model before it with [model.outputs], or export it without it.",
+                detail="\n".join(lines[-6:]),
+            )
+    return None
+
+
+def _with_type(request: Request, name: str) -> str:
+    """Return the unsupported operation; for Caffe add the layer's type from the topology."""
+    from pipeline.model.caffe.prototxt import read_prototxt
+
+    if request.model.framework != "caffe":
+        return name
+    layers = read_prototxt(request.files["topology"]).messages("layer")
+    kind = next((layer.text("type") for layer in layers if layer.text("name") == name), "")
+    return f"{kind}, the layer {name}" if kind else name
+
+
+def _unnamed(request: Request, output: str, inputs: Sequence[str]) -> PipelineError | None:
+    if not (unnamed := _NO_NODE.search(output)):
+        return None
+    there = f"; it has: {', '.join(sorted(inputs))}" if inputs else ""
+    hint = "Correct [model] in the config, or --input."
+    if request.model.framework == "kaldi":
+        hint = "Kaldi inputs have no names: omit the name in --input."
+    return PipelineError(
+        Code.MODEL,
+        f"{request.name} has no input or layer with this name.",
+        where=_files(request),
+        found=f"no {unnamed['name']!r}{there}",
+        hint=hint,
+    )
+
+
+def _damaged(request: Request, output: str, lines: Sequence[str]) -> PipelineError | None:
+    if not _DAMAGED.search(output):
+        return None
+    return PipelineError(
+        Code.MODEL,
+        f"The model {request.name} is damaged or in another format.",
+        where=_files(request),
+        hint=f"Check that it is complete and a {request.model.framework} model.",
+        detail="\n".join(lines[-6:]),
+    )
+
+
+def _misshapen(request: Request, output: str) -> PipelineError | None:
+    refused = next((found for pattern in _SHAPES if (found := pattern.search(output))), None)
+    if refused is None:
+        return None
+    first = _WHY.search(output)
+    why = refused.groupdict().get("why") or (first["why"].strip() if first else "")
+    return PipelineError(
+        Code.MODEL,
+        f"{request.name} does not accept inputs of these shapes.",
+        where=f"{_files(request)}: {refused['node']}",
+        expected="shapes that match the layers and weights",
+        found=why[:300] or "shapes that do not match",
+        hint="Correct the shapes of [model.inputs], or of --input.",
+    )
+
+
+def _other(
+    request: Request, converter: str, finished: Finished, lines: Sequence[str]
+) -> PipelineError:
+    if len(lines) == 1 and finished.returncode == 1:
+        # A message from one of our own scripts.
+        return PipelineError(
+            Code.MODEL,
+            f"{converter} could not convert {request.name}.",
+            where=_files(request),
+            found=lines[0],
+            hint="Correct [model] in the config, or --input.",
+        )
+    return PipelineError(
+        Code.MODEL,
+        f"{converter} could not convert {request.name}.",
+        where=_files(request),
+        found=f"exit status {finished.returncode}",
+        hint="See the last lines of its output below.",
+        detail="\n".join(lines[-12:]),
+    )
+
+
+def _files(request: Request) -> str:
+    return ", ".join(dict.fromkeys(path.name for path in request.files.values()))

@@ -1,0 +1,61 @@
+"""Inspect ONNX, Paddle, TensorFlow and TFLite models with OpenVINO, in a child process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pipeline.config.model_tables import Framework, Model
+from pipeline.execution.process import run_process
+from pipeline.model.convert.converter_errors import complaint
+from pipeline.model.convert.ovc import PROGRAMS, place_files
+from pipeline.model.convert.request import Request
+from pipeline.model.inspect.model_interface import Outline
+from pipeline.telemetry import private_home
+
+_SECONDS = 600.0
+_FIRST = {"onnx": ".onnx", "paddle": ".pdmodel", "tensorflow": ".pb", "tflite": ".tflite"}
+
+
+def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder: Path) -> Outline:
+    """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
+    target = folder / "outline.json"
+    order = {"model": str(_model(framework, files, folder)), "outline": str(target)}
+    finished = run_process(
+        [sys.executable, "-s", "-P", PROGRAMS / "introspect_file.py", json.dumps(order)],
+        seconds=_SECONDS,
+        cwd=folder,
+        env=private_home(folder),
+    )
+    if finished.returncode != 0 or not target.exists():
+        name = next(iter(files.values())).name
+        model = Model(framework=framework, files={}, inputs={}, precision="f32")
+        request = Request(
+            name=name, model=model, files=files, python=Path(sys.executable), seconds=_SECONDS
+        )
+        error = complaint(request, "OpenVINO", finished)
+        if "--input" in error.hint:
+            # There is no config or --input yet to correct.
+            error.hint = "Check that the model is complete; or export it in another format."
+        raise error
+    return msgspec.json.decode(target.read_bytes(), type=Outline)
+
+
+def _model(framework: str, files: Mapping[str, Path], folder: Path) -> Path:
+    """Return a path of the model with a suffix known to OpenVINO."""
+    ending = _FIRST[framework]
+    if "saved_model.pb" in files:
+        return files["saved_model.pb"].absolute().parent
+    label = "graph" if framework == "tensorflow" else "model"
+    given = files[label]
+    alone = framework != "paddle" or files["params"] == given.with_suffix(".pdiparams")
+    # External data is found relative to the original folder.
+    if given.suffix == ending and alone:
+        return given.absolute()
+    names = {label: f"model{ending}", "params": "model.pdiparams"}
+    place_files(files, folder, names)
+    return folder / names[label]

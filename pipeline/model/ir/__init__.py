@@ -1,0 +1,1 @@
+"""OpenVINO IR: its canonical form, its digests and its interface."""

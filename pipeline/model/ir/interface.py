@@ -1,0 +1,80 @@
+"""Read an IR's inputs and outputs with OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.model_tables import Model, ModelInput
+from pipeline.errors import Code, PipelineError
+from pipeline.model.convert.request import Interface, Port
+
+
+def read_interface(xml: Path, given: Model) -> Interface:
+    """Read an IR with OpenVINO and return its ports, with the config's shapes and names.
+
+    Raises PipelineError (MODEL) when it does not load, lacks an input, or a shape does not match
+    or remains dynamic.
+    """
+    import openvino
+
+    try:
+        model = openvino.Core().read_model(xml)
+    except RuntimeError as error:
+        raise PipelineError(
+            Code.MODEL,
+            f"OpenVINO cannot read {xml.name}.",
+            hint="The xml and bin may not match.",
+            detail=str(error)[-800:],
+        ) from None
+    for name, wanted in given.inputs.items():
+        _check(name, wanted, model, xml.stem)
+    shapes = {name: openvino.PartialShape(each.shape) for name, each in given.inputs.items()}
+    model.reshape(shapes)
+    return Interface(
+        inputs=tuple(_port(port, given.inputs, xml.name) for port in model.inputs),
+        outputs=tuple(_port(port, given.outputs, xml.name) for port in model.outputs),
+    )
+
+
+def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
+    import openvino
+
+    port = next((port for port in model.inputs if name in _names(port)), None)
+    if port is None:
+        raise PipelineError(
+            Code.MODEL,
+            f"The model {title} has no input {name!r}.",
+            found=", ".join(_names(port)[0] for port in model.inputs),
+            hint="Use one of these names under [model.inputs].",
+        )
+    if not port.partial_shape.compatible(openvino.PartialShape(given.shape)):
+        raise PipelineError(
+            Code.MODEL,
+            f"Input {name!r} of {title} has a different shape after conversion.",
+            expected="x".join(map(str, given.shape)),
+            found=str(port.partial_shape),
+        )
+
+
+def _names(port: Any) -> tuple[str, ...]:
+    return tuple(sorted(port.names)) or (port.node.friendly_name,)
+
+
+def _port(port: Any, wanted: Collection[str], file: str) -> Port:
+    names = _names(port)
+    name = next((name for name in names if name in wanted), names[0])
+    if port.partial_shape.is_dynamic:
+        raise PipelineError(
+            Code.MODEL,
+            f"{name} of {file} has a dynamic shape.",
+            found=str(port.partial_shape),
+            hint="Declare the full shape of every input in [model.inputs].",
+        )
+    return Port(
+        name=name,
+        names=names,
+        shape=tuple(port.shape),
+        type=port.element_type.get_type_name(),
+    )

@@ -1,1 +1,0 @@
-"""Inspect a model's inputs and outputs before it is converted."""

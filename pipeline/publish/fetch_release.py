@@ -1,0 +1,329 @@
+"""Fetch a published fixture: choose the version, verify every byte, install atomically."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from msgspec import structs
+
+from pipeline.cache.atomic import write_bytes
+from pipeline.cache.digest import Digest, key_of
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.progress import Amount, Say, silent
+from pipeline.publish.places.indexed import Indexed
+from pipeline.publish.places.mirror import Mirror
+from pipeline.publish.places.open_origin import origin
+from pipeline.publish.places.origin import Origin
+from pipeline.publish.release.release import (
+    MOST_BYTES,
+    SUMS,
+    Release,
+    ReleasedFile,
+    check_name,
+    check_version,
+    decode,
+)
+from pipeline.publish.release.release_index import MOST_MIRRORS, choose
+from pipeline.source.download_cache import Downloads
+
+_AT_A_TIME = 4
+_CACHE = "WASI_NN_CACHE"
+
+
+def fetch(
+    fixture: str,
+    *,
+    version: str = "",
+    sources: Sequence[str] = (),
+    out: Path | None = None,
+    expect: str = "",
+    key: Path | None = None,
+    evidence: bool = False,
+    offline: bool = False,
+    cache: Path | None = None,
+    say: Say = silent,
+) -> Path:
+    """Return the folder of a published fixture, which is fetched if it is not cached.
+
+    ``version`` is a version, a prefix (``1`` is the newest 1.x) or empty for the newest;
+    ``sources`` are tried in order: https://…, oci://HOST/NAMESPACE, s3://…, or a folder. The result
+    is ``out/<fixture>``, or a folder in the cache, which must not be changed. ``expect`` is the
+    required root digest (``sha256:…``), ``key`` a public key that must have signed the release.
+    ``evidence`` also fetches the evidence of the machine that built it. A version that was fetched
+    before needs no network.
+
+    Raises PipelineError: USAGE, SOURCE_UNREACHABLE, SOURCE_MISMATCH, PUBLISH, STORAGE.
+    """
+    check_name(fixture)
+    if version:
+        check_version(version)
+    if key is not None:
+        from pipeline.publish.release.signing import check_public
+
+        check_public(key)
+    cache = cache or cache_folder()
+    downloads = Downloads(cache / "downloads", offline, say)
+    try:
+        release, places, source = _found(fixture, version, sources, offline, cache, downloads)
+        if expect and release.root != expect:
+            raise PipelineError(
+                Code.SOURCE_MISMATCH,
+                "The release does not have the expected root digest.",
+                where=f"{release.name} {release.version}",
+                expected=expect,
+                found=release.root,
+                hint="Nothing of the release was used.",
+            )
+        if evidence and not release.evidence:
+            release = _with_evidence(release, places)
+        wanted = release if evidence else structs.replace(release, evidence=())
+        target = (out or cache / "fixtures" / _place(wanted)) / release.name
+        if not _is_there(target, wanted):
+            pool = ThreadPoolExecutor(_AT_A_TIME)
+            try:
+                obtained = pool.map(
+                    lambda file: _obtain(release, file, places, downloads), wanted.carried
+                )
+                files = list(_counted(obtained, len(wanted.carried), say))
+            except BaseException as stop:
+                # When interrupted, do not wait for servers.
+                pool.shutdown(wait=isinstance(stop, Exception), cancel_futures=True)
+                raise
+            pool.shutdown()
+            _appear(target, wanted, files, key)
+        elif key is not None:
+            _check_signed(target, wanted, key)
+        if source:
+            record = _remembered(cache, source) / fixture / f"{release.version}.json"
+            write_bytes(record, release.encode())
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "Cannot write the fixture.",
+            where=str(error.filename or cache),
+            found=error.strerror or str(error),
+            hint=f"Set {_CACHE} to a folder where you may write." if _refused(error) else "",
+        ) from None
+    return target
+
+
+def _refused(error: OSError) -> bool:
+    return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _counted(files: Iterable[Path], total: int, say: Say) -> Iterator[Path]:
+    for count, file in enumerate(files, 1):
+        say(f"{count} of {total} files", Amount(count, total, "files"))
+        yield file
+
+
+def cache_folder() -> Path:
+    """Return the cache folder of all of the user's projects; WASI_NN_CACHE overrides it."""
+    named = os.environ.get(_CACHE)
+    if named:
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("wasi-nn")
+
+
+def _found(
+    fixture: str,
+    version: str,
+    sources: Sequence[str],
+    offline: bool,
+    cache: Path,
+    downloads: Downloads,
+) -> tuple[Release, list[Origin], str]:
+    """Return the chosen release, the places of its files, and the source that listed it."""
+    places = [origin(text, downloads) for text in sources]
+    # Versions are immutable, so a cached one needs no request.
+    known = _known(cache, sources, fixture)
+    if version in known:
+        return known[version], places, ""
+    if offline:
+        chosen = choose(version, known, f"in the cache: {fixture}")
+        return known[chosen], [], ""
+    if not places:
+        raise PipelineError(
+            Code.USAGE,
+            "No source to fetch from.",
+            where=f"{fixture}@{version or 'newest'}",
+            expected="--from with a URL, or a version that is cached",
+        )
+    faults = []
+    for place, source in zip(places, sources, strict=True):
+        try:
+            versions = place.versions(fixture)
+            if not versions:
+                raise PipelineError(
+                    Code.USAGE, "No such fixture.", where=f"{place.describe()}: {fixture}"
+                )
+            chosen = choose(version, versions, f"{place.describe()}: {fixture}")
+            release = place.release(fixture, chosen)
+            return release, [*places, *_mirrors(place, sources, downloads)], source
+        except PipelineError as error:
+            faults.append(error)
+    raise _weightiest(faults)
+
+
+def _weightiest(faults: Sequence[PipelineError]) -> PipelineError:
+    """Return the most important error: wrong content before missing content."""
+    return next((each for each in faults if each.code is Code.SOURCE_MISMATCH), faults[0])
+
+
+def _mirrors(place: Origin, sources: Sequence[str], downloads: Downloads) -> Iterator[Origin]:
+    if isinstance(place, Indexed):
+        impatient = replace(downloads, patience=replace(downloads.patience, attempts=2))
+        for text in place.mirrors[:MOST_MIRRORS]:
+            # An index from a remote site may not name local folders.
+            if text not in sources and text.startswith(("https://", "http://127.0.0.1:")):
+                with suppress(PipelineError):
+                    yield Mirror(origin(text, impatient))
+
+
+def _obtain(
+    release: Release, file: ReleasedFile, places: Sequence[Origin], downloads: Downloads
+) -> Path:
+    from pipeline.source.expected_file import Wanted
+
+    wanted = Wanted(file.size, {"sha256": file.sha256})
+    if kept := downloads.kept(wanted):
+        return kept
+    if not places:
+        raise downloads.missing(f"{release.name} {release.version}: {file.path}")
+    faults = []
+    for place in places:
+        try:
+            return place.obtain(release, file)
+        except PipelineError as error:
+            faults.append(error)
+    raise _weightiest(faults)
+
+
+def _with_evidence(release: Release, places: Sequence[Origin]) -> Release:
+    for place in places:
+        if found := place.evidence(release):
+            return structs.replace(release, evidence=found)
+    raise PipelineError(
+        Code.USAGE,
+        "The release has no evidence.",
+        where=f"{release.name} {release.version}",
+        hint="Omit --evidence, or fetch from where it was first published.",
+    )
+
+
+def _place(release: Release) -> str:
+    """Return the name of its folder in the cache, which depends on signature and evidence."""
+    if release.carried == release.files:
+        return release.root[7:39]
+    return Release(release.name, "0", release.carried).root[7:39]
+
+
+def _check_signed(folder: Path, release: Release, key: Path) -> None:
+    from pipeline.publish.release.signing import check_signature
+
+    why = check_signature(folder, key) if release.signature else "no signature"
+    if why:
+        raise PipelineError(
+            Code.SOURCE_MISMATCH,
+            "The release is not signed with this key.",
+            where=f"{release.name} {release.version}",
+            expected=f"a signature made with the private key of {key}",
+            found=why,
+            hint="Nothing of the release was used.",
+        )
+
+
+def _is_there(target: Path, release: Release) -> bool:
+    """Return whether the folder holds the release; raises PipelineError if it differs."""
+    if not target.exists():
+        return False
+    for file in release.carried:
+        path = target / file.path
+        if path.is_symlink() or not path.is_file():
+            break
+        if Digest.of_file(path) != Digest(file.sha256, file.size):
+            break
+    else:
+        return True
+    raise PipelineError(
+        Code.STORAGE,
+        "The folder exists with different content.",
+        where=str(target),
+        expected=f"{release.name} {release.version}, {release.root}",
+        found=f"a different {file.path}" if path.exists() else f"no {file.path}",
+        hint="Remove it, or choose another folder with -o.",
+    )
+
+
+def _appear(target: Path, release: Release, files: Sequence[Path], key: Path | None) -> None:
+    """Install the folder atomically, after checking its signature if ``key`` is given."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(target) as part:
+        for file, source in zip(release.carried, files, strict=True):
+            path = part / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
+        (part / SUMS).write_bytes(release.sums())
+        if key is not None:
+            _check_signed(part, release, key)
+        part.chmod(0o755)
+        try:
+            part.rename(target)
+        except OSError:
+            # Another run installed the same release first.
+            if not _is_there(target, release):
+                raise
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield part
+    finally:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(part)
+
+
+def _remembered(cache: Path, source: str) -> Path:
+    """Return the folder of a source's known releases: sources may use the same names."""
+    return cache / "releases" / key_of({"source": source.rstrip("/")})[:16]
+
+
+def _known(cache: Path, sources: Sequence[str], fixture: str) -> dict[str, Release]:
+    """Return the cached releases of these sources, or of all sources if none is given."""
+    folders = [_remembered(cache, source) for source in sources]
+    if not sources and (cache / "releases").is_dir():
+        folders = sorted((cache / "releases").iterdir())
+    known: dict[str, Release] = {}
+    for folder in folders:
+        for path in sorted((folder / fixture).glob("*.json")):
+            release = _read(path)
+            if release is None or release.name != fixture:
+                continue
+            if known.setdefault(release.version, release).root != release.root and not sources:
+                raise PipelineError(
+                    Code.USAGE,
+                    "Two sources have different releases with this version.",
+                    where=f"{fixture} {release.version}",
+                    hint="Choose one with --from.",
+                )
+    return known
+
+
+def _read(path: Path) -> Release | None:
+    try:
+        with path.open("rb") as stream:
+            return decode(stream.read(MOST_BYTES), str(path))
+    except (FileNotFoundError, PipelineError):
+        return None

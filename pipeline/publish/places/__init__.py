@@ -1,0 +1,1 @@
+"""The places that releases are published to and fetched from."""

@@ -1,0 +1,1 @@
+"""What a release of a fixture holds: manifest, card, lock, provenance, signature."""

@@ -1,0 +1,42 @@
+"""Files derived from a manifest: card, script, provenance, bill of materials and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.cache.digest import Digest
+from pipeline.publish.release.bom import bill_of_materials
+from pipeline.publish.release.card import card, regenerate
+from pipeline.publish.release.provenance import provenance
+from pipeline.publish.release.release import EVIDENCE, SUMS, Release, ReleasedFile
+
+CARD, SCRIPT, PROVENANCE, BILL = "README.md", "regenerate.sh", "provenance.json", "bom.json"
+# Evidence of the machine that built the fixture.
+FOUND = f"{EVIDENCE}/{CARD}"
+# A manifest cannot list the digests of these; SHA256SUMS does.
+COMPANIONS = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
+
+
+def companions(
+    manifest: Mapping[str, Any], text: bytes, labels: Mapping[str, Sequence[str]]
+) -> dict[str, bytes]:
+    """Return the bytes of each file derived from a manifest; ``text`` is the manifest's own.
+
+    ``labels`` are the class names, by the source that holds them.
+    """
+    files = [ReleasedFile(**file) for file in manifest["files"]]
+    files.append(_released("manifest.json", text))
+    made = {
+        CARD: card(manifest, labels).encode(),
+        SCRIPT: regenerate(manifest).encode(),
+        PROVENANCE: provenance(manifest, files),
+        BILL: bill_of_materials(manifest, files),
+    }
+    files += [_released(name, data) for name, data in made.items()]
+    return made | {SUMS: Release(manifest["name"], "0", tuple(files)).sums()}
+
+
+def _released(path: str, data: bytes) -> ReleasedFile:
+    digest = Digest.of_bytes(data)
+    return ReleasedFile(path, digest.size, digest.sha256)

@@ -1,0 +1,208 @@
+"""artifacts/lock.json: which bytes every fixture has, and with what they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from pipeline.cache.atomic import aside
+from pipeline.cache.json_decoding import decoded
+from pipeline.errors import Code, PipelineError
+from pipeline.verify.evidence import Evidence
+
+LOCK_VERSION = 1
+_MOST_BYTES = 64 * 2**20
+
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
+_Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class LockedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file: its bytes, the step that makes it, and all tools that take part on the way."""
+
+    size: _Size
+    sha256: _Sha256
+    recipe: str
+    tools: tuple[str, ...]
+
+
+class Ranked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the largest values of a case's judged output."""
+
+    index: int
+    value: float
+
+
+class Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One fixture: its files by their paths, its network, and what came out for each case.
+
+    ``tools`` maps each tool to its version; a locked environment is ``toolchain:NAME``.
+    """
+
+    canonical_digest: _Sha256
+    tools: dict[str, str]
+    files: dict[str, LockedFile]
+    cases: dict[str, tuple[Ranked, ...]]
+
+
+class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All fixtures by name."""
+
+    lock_version: int
+    fixtures: dict[str, Locked]
+
+
+class Made(msgspec.Struct, frozen=True):
+    """How one file came about: its step, and every tool on the way with its version."""
+
+    recipe: str
+    tools: Mapping[str, str]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A file that is not as it is locked; ``fault`` where no other version of a tool excuses it."""
+
+    path: str
+    message: str
+    fault: bool
+    expected: str = ""
+    found: str = ""
+
+
+def read_lock(path: Path) -> Lock:
+    """Return what is locked; nothing where there is no file.
+
+    Raises PipelineError (LOCK) when it is not a lock of this version.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise _unreadable(path, f"at most {_MOST_BYTES} bytes", f"{path.stat().st_size} bytes")
+        lock = decoded(path.read_bytes(), Lock)
+    except FileNotFoundError:
+        return Lock(LOCK_VERSION, {})
+    except OSError as error:
+        raise _unreadable(path, "a file", error.strerror or str(error)) from None
+    except msgspec.DecodeError as error:
+        raise _unreadable(path, "JSON as `doit lock` writes it", str(error)) from None
+    if lock.lock_version != LOCK_VERSION:
+        raise _unreadable(path, f"lock_version {LOCK_VERSION}", str(lock.lock_version))
+    return lock
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Write the lock: the same bytes for the same content. Raises PipelineError (STORAGE)."""
+    text = msgspec.json.format(msgspec.json.encode(lock, order="sorted"), indent=1)
+    try:
+        with aside(path) as part:
+            part.write_bytes(text + b"\n")
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The lock cannot be written.",
+            where=str(path),
+            found=error.strerror or str(error),
+        ) from None
+
+
+def locked(manifest: Mapping[str, object], made: Mapping[str, Made]) -> Locked:
+    """Return a fixture as it is now; ``made`` tells how each file of its manifest came about."""
+    facts = msgspec.convert(manifest, _Facts)
+    tools = {tool: version for each in made.values() for tool, version in each.tools.items()}
+    return Locked(
+        canonical_digest=facts.model.canonical_digest,
+        tools=tools,
+        files={
+            file.path: LockedFile(
+                file.size, file.sha256, made[file.path].recipe, tuple(sorted(made[file.path].tools))
+            )
+            for file in facts.files
+        },
+        cases={
+            case: tuple(Ranked(each.index, each.value) for each in evidence.top)
+            for case, evidence in facts.evidence.items()
+        },
+    )
+
+
+def compare(was: Locked, manifest: Mapping[str, object], now: Locked) -> Iterator[Finding]:
+    """Yield what differs from the lock.
+
+    With the tools that are locked, bytes must be equal. Where a tool that takes part in a file has
+    another version its bytes may differ; the outputs must then agree within twice the bound of the
+    golden check.
+    """
+    changed = {
+        tool: f"{tool} {was.tools.get(tool, 'not used')} → {now.tools.get(tool, 'not used')}"
+        for tool in {*was.tools, *now.tools}
+        if was.tools.get(tool) != now.tools.get(tool)
+    }
+    same = was.canonical_digest == now.canonical_digest
+    network = f"{'the same' if same else 'another'} network by its canonical digest"
+    for path in sorted({*was.files, *now.files}):
+        old, new = was.files.get(path), now.files.get(path)
+        if old is None or new is None:
+            there = "is not in the lock" if old is None else "is locked, and was not made"
+            yield Finding(path, f"The file {there}.", fault=True)
+        elif (old.size, old.sha256) != (new.size, new.sha256):
+            by = [changed[tool] for tool in sorted({*old.tools, *new.tools}) if tool in changed]
+            message = "The file differs from the lock, though its tools are the locked ones."
+            if by:
+                message = f"other bytes by {', '.join(by)}"
+                message += f"; {network}" if path.endswith((".xml", ".bin")) else ""
+            yield Finding(
+                path,
+                message,
+                fault=not by,
+                expected=f"{old.size} bytes, sha256 {old.sha256}",
+                found=f"{new.size} bytes, sha256 {new.sha256}",
+            )
+    yield from _strayed(was, msgspec.convert(manifest, _Facts))
+
+
+class _File(msgspec.Struct):
+    path: str
+    size: int
+    sha256: str
+
+
+class _Model(msgspec.Struct):
+    canonical_digest: str
+
+
+class _Facts(msgspec.Struct):
+    """What the lock holds of a manifest."""
+
+    files: list[_File]
+    model: _Model
+    evidence: dict[str, Evidence]
+
+
+def _strayed(was: Locked, now: _Facts) -> Iterator[Finding]:
+    for case, evidence in now.evidence.items():
+        values = {each.index: each.value for each in evidence.top}
+        # The golden check bounds each run's distance from the framework: of two runs, twice.
+        most = 2 * max((each.bound for each in evidence.top), default=0.0)
+        for old in was.cases.get(case, ())[:1]:
+            new = values.get(old.index)
+            if new is None or abs(new - old.value) > most:
+                yield Finding(
+                    f"evidence/{case}",
+                    "The largest value of the output is not the one that is locked.",
+                    fault=True,
+                    expected=f"index {old.index}: {old.value:.6g} within {most:.3g}",
+                    found=f"index {old.index}: {new:.6g}" if new is not None else f"{values}",
+                )
+
+
+def _unreadable(path: Path, expected: str, found: str) -> PipelineError:
+    return PipelineError(
+        Code.LOCK,
+        "The lock cannot be read.",
+        where=str(path),
+        expected=expected,
+        found=found,
+        hint="Restore it from version control, or remove it and run `doit lock`.",
+    )

@@ -1,0 +1,174 @@
+"""Sign releases, and verify signatures, with OpenSSF's model-signing.
+
+The signature is a Sigstore bundle with an in-toto statement that has the digest of each file. Keys
+use the elliptic curve P-256, P-384 or P-521, in PEM, as made by `openssl ecparam`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+from msgspec import structs
+
+from pipeline.cache.digest import Digest
+from pipeline.errors import Code, PipelineError, printable
+from pipeline.publish.release.release import (
+    DATASETS,
+    EVIDENCE,
+    SIGNATURE,
+    SUMS,
+    Release,
+    ReleasedFile,
+)
+from pipeline.publish.release.release_index import RELEASE
+
+PASSWORD = "WASI_NN_SIGN_PASSWORD"  # noqa: S105 - the name of the variable
+_MOST_BYTES = 16 << 20
+_MOST_KEY_BYTES = 1 << 16
+# Not covered by the signature: derived files, and files beside the fixture. It lists these itself.
+_APART = (SIGNATURE, SUMS, RELEASE, EVIDENCE, DATASETS)
+
+
+@contextmanager
+def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[Release, Path]]:
+    """Yield the release and its folder; with ``key``, both including a signature.
+
+    The folder is not changed: the signature is in a temporary folder with links to the files. The
+    key's password is read from the environment. Raises PipelineError (USAGE, STORAGE).
+    """
+    if key is None:
+        yield release, folder
+        return
+    with tempfile.TemporaryDirectory(
+        prefix=".signing-", dir=folder.resolve().parent, ignore_cleanup_errors=True
+    ) as name:
+        target = Path(name) / release.name
+        for file in structs.replace(release, signature=()).carried:
+            path = target / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _link(folder / file.path, path)
+        _sign(target, key)
+        digest = Digest.of_file(target / SIGNATURE)
+        file = ReleasedFile(SIGNATURE, digest.size, digest.sha256)
+        yield structs.replace(release, signature=(file,)), target
+
+
+def check_signature(folder: Path, key: Path, signature: Path | None = None) -> str:
+    """Return '' if ``key`` signed the folder's files, else the reason.
+
+    ``key`` is the public key, ``signature`` a file (default: that of the folder). Raises
+    PipelineError (USAGE) if the key is invalid.
+    """
+    verifier = _verifier(key)
+    path = signature or folder / SIGNATURE
+    try:
+        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
+            return f"{path.name} is a link, or too large"
+    except OSError as error:
+        return f"{path.name}: {error.strerror}"
+    try:
+        # The library prints warnings about older signatures.
+        with redirect_stdout(StringIO()):
+            verifier.verify(folder, path)
+    # The library's exception depends on the untrusted file.
+    except Exception as error:
+        told = printable(" ".join(str(error).split())[:300])
+        return told or "not signed with this key"
+    return ""
+
+
+def check_public(key: Path) -> None:
+    """Raise PipelineError (USAGE) unless the key can verify signatures."""
+    _verifier(key)
+
+
+def check_private(key: Path) -> None:
+    """Raise PipelineError (USAGE) unless the key can sign."""
+    _signer(key)
+
+
+def _sign(folder: Path, key: Path) -> None:
+    hashing = _library("hashing").Config()
+    hashing.set_ignored_paths(paths=_APART, ignore_git_paths=False)
+    _signer(key).set_hashing_config(hashing).sign(folder, folder / SIGNATURE)
+
+
+def _signer(key: Path) -> Any:
+    expected = f"a private key in PEM, its password in {PASSWORD}"
+    _check_file(key, expected)
+    config = _library("signing").Config()
+    password = os.environ.get(PASSWORD)
+    try:
+        return config.use_elliptic_key_signer(
+            private_key=key, password=password.encode() if password else None
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        # Never show the error's message, which may contain parts of the key.
+        told = error.strerror if isinstance(error, OSError) else None
+        found = told or "not a private key, or wrong password"
+        raise _no_key(key, expected, found) from None
+
+
+def _verifier(key: Path) -> Any:
+    expected = "a public key in PEM"
+    data = _check_file(key, expected)
+    config = _library("verifying").Config()
+    try:
+        return config.use_elliptic_key_verifier(public_key=key)
+    # The library's exception depends on the file.
+    except Exception:
+        private = b"PRIVATE KEY-----" in data
+        found = "a private key" if private else "not a public key of these curves"
+        raise _no_key(key, expected, found) from None
+
+
+def _check_file(key: Path, expected: str) -> bytes:
+    """Return the bytes of a key file; raises PipelineError unless it is a small regular file."""
+    try:
+        about = key.stat()
+        if not S_ISREG(about.st_mode):
+            raise _no_key(key, expected, "a folder" if key.is_dir() else "not a regular file")
+        if about.st_size > _MOST_KEY_BYTES:
+            raise _no_key(key, expected, f"{about.st_size} bytes")
+        return key.read_bytes()
+    except OSError as error:
+        raise _no_key(key, expected, error.strerror or str(error)) from None
+
+
+def _library(room: str) -> Any:
+    if importlib.util.find_spec("model_signing") is None:
+        raise PipelineError(
+            Code.USAGE,
+            "The package for signatures is not installed.",
+            where="model-signing",
+            hint="pip install 'wasi-nn-pipeline[sign]'",
+        )
+    return importlib.import_module(f"model_signing.{room}")
+
+
+def _no_key(key: Path, expected: str, found: str) -> PipelineError:
+    return PipelineError(
+        Code.USAGE,
+        "Invalid key.",
+        where=str(key),
+        expected=f"{expected}, of the curve P-256, P-384 or P-521",
+        found=found,
+        hint="openssl ecparam -name prime256v1 -genkey -noout -out key.pem; "
+        "openssl ec -in key.pem -pubout -out key.pub",
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,78 @@
+"""Read an untrusted manifest.json, of this version or an older one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from pipeline.cache.json_decoding import decoded
+from pipeline.errors import Code, PipelineError, printable
+from pipeline.publish.release.manifest_tables import READ_VERSIONS, SINCE_3, Stated
+from pipeline.publish.release.release import check_name, check_path
+
+MANIFEST = "manifest.json"
+_MOST_BYTES = 16 << 20
+
+
+def read_manifest(folder: Path) -> Stated:
+    """Return the manifest of a folder; raises PipelineError (VERIFY) if it is invalid."""
+    path = folder / MANIFEST
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise _no_manifest(path, "no such file" if not path.is_symlink() else "a link")
+        with path.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise _no_manifest(path, error.strerror or str(error)) from None
+    if len(data) > _MOST_BYTES:
+        raise _no_manifest(path, f"more than {_MOST_BYTES} bytes")
+    try:
+        version = msgspec.json.decode(data, type=_Version).manifest_version
+        if version not in READ_VERSIONS:
+            raise _no_manifest(
+                path,
+                f"manifest_version {version}",
+                f"one of {READ_VERSIONS}; later ones need a newer wasi-nn",
+            )
+        stated = decoded(data, Stated)
+        lacking = [key for key in SINCE_3 if version >= 3 and not getattr(stated, key)]
+        if lacking:
+            raise _no_manifest(path, f"no {lacking[0]}", f"the keys of manifest_version {version}")
+        for case in stated.tensors:
+            stated.expected(case)
+        check_name(stated.name)
+        for name in (*_names(stated),):
+            check_path(name, str(path))
+    except msgspec.DecodeError as error:
+        raise _no_manifest(path, printable(str(error)[:200])) from None
+    except PipelineError as error:
+        if error.code is Code.VERIFY:
+            raise
+        raise _no_manifest(path, error.found, error.expected) from None
+    return stated
+
+
+class _Version(msgspec.Struct):
+    manifest_version: int
+
+
+def _names(stated: Stated) -> list[str]:
+    return [
+        *(file.path for file in stated.files),
+        *(tensor.file for inputs in stated.tensors.values() for tensor in inputs.values()),
+        *(output.file for outputs in stated.outputs.values() for output in outputs),
+        *(case for case in (*stated.tensors, *stated.outputs)),
+        f"{stated.stem}.xml",
+        f"{stated.guest.program}.wasm",
+    ]
+
+
+def _no_manifest(path: Path, found: str, expected: str = "") -> PipelineError:
+    return PipelineError(
+        Code.VERIFY,
+        "Invalid manifest.",
+        where=str(path),
+        expected=expected or f"manifest.json as written by `doit`, below {_MOST_BYTES} bytes",
+        found=found,
+    )

@@ -1,0 +1,54 @@
+"""The inference run again: in a process of its own, since a model or guest may end it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.byte_count import byte_count
+from pipeline.execution.process import run_process
+from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.validation.finding import Finding
+
+_START_SECONDS = 60.0
+_PROGRAM = "pipeline.publish.validation.reverify_process"
+
+
+def rerun(folder: Path, stated: Stated, scratch: Path) -> Iterator[Finding]:
+    """Yield what is wrong with the outputs of each case, or where there are none."""
+    try:
+        byte_count(stated.guest.memory)
+    except ValueError as error:
+        yield Finding(
+            kind="guest", message=f"The guest's memory is no limit: {error}", file="manifest.json"
+        )
+        return
+    for number, case in enumerate(stated.tensors):
+        place = scratch / str(number)
+        place.mkdir()
+        answer = place / "findings.json"
+        try:
+            finished = run_process(
+                [sys.executable, "-P", "-m", _PROGRAM, folder.absolute(), case, place.absolute()],
+                seconds=stated.guest.seconds + _START_SECONDS,
+                cwd=place,
+            )
+        except PipelineError as error:
+            if error.code is not Code.TIME_LIMIT:
+                raise
+            yield Finding.of("inference", f"evidence/{case}", error)
+            continue
+        if finished.returncode == 0 and answer.is_file():
+            yield from msgspec.json.decode(answer.read_bytes(), type=list[Finding])
+            continue
+        yield Finding(
+            kind="inference",
+            message="The process that infers ended by itself.",
+            file=f"evidence/{case}",
+            found=f"exit status {finished.returncode}",
+            hint=finished.last_lines(3),
+        )

@@ -1,0 +1,95 @@
+"""Cache a fixture's renderings beside its files, until what they show changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.cache.atomic import Aside
+from pipeline.cache.digest import Digest, key_of
+from pipeline.errors import PipelineError
+from pipeline.execution.action import Job
+from pipeline.report.html.draw import VERSION
+from pipeline.report.html.drawings import Drawn
+from pipeline.report.html.subject import Subject
+
+_SECONDS = 120.0
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    key: str
+    drawn: Drawn
+
+
+def drawing(
+    subject: Subject,
+    digest: Callable[[Path], Digest],
+    run: Callable[[Job], None],
+    aside: Aside,
+    folder: Path,
+) -> Drawn | None:
+    """Return the renderings of a fixture's current files; None if it has none.
+
+    ``run`` runs the recipe ``draw``; ``folder`` is an empty folder for its output.
+    Raises PipelineError and OSError.
+    """
+    inputs = {label: path for label, path in _inputs(subject).items() if path.is_file()}
+    if not any(label.startswith(("tensor.", "xml")) for label in inputs):
+        return None
+    parameters: dict[str, Any] = {
+        "cases": {
+            case: {
+                name: {
+                    **_plain(tensor),
+                    "dims": list(subject.config.model.inputs[name].shape),
+                }
+                for name, tensor in given.items()
+            }
+            for case, given in subject.config.tensor.items()
+        }
+    }
+    key = key_of(
+        {
+            "version": VERSION,
+            "parameters": parameters,
+            "inputs": {label: digest(path).sha256 for label, path in inputs.items()},
+        }
+    )
+    with suppress(OSError, msgspec.MsgspecError, RecursionError):
+        kept = msgspec.msgpack.decode(subject.drawn.read_bytes(), type=_Kept)
+        if kept.key == key:
+            return kept.drawn
+    target = folder / "drawn"
+    run(Job(inputs=inputs, outputs={"drawn": target}, parameters=parameters, scratch=folder))
+    drawn = msgspec.msgpack.decode(target.read_bytes(), type=Drawn)
+    # If it cannot be cached, it is rendered again next time.
+    with suppress(OSError, PipelineError), aside(subject.drawn) as part:
+        part.write_bytes(msgspec.msgpack.encode(_Kept(key, drawn)))
+    return drawn
+
+
+def _inputs(subject: Subject) -> Mapping[str, Path]:
+    inputs = {"xml": subject.xml, "interface": subject.interface}
+    if subject.weights.is_file():
+        inputs["bin"] = subject.weights
+    for case, tensors in subject.tensors.items():
+        for name, path in tensors.items():
+            inputs[f"tensor.{case}.{name}"] = path
+            image = subject.config.tensor[case][name].image
+            if image is not None and image in subject.sources:
+                inputs[f"source.{case}.{name}"] = subject.sources[image]
+        if f"verify:{subject.name}.{case}" in subject.current:
+            for port, path in subject.outputs(case).items():
+                inputs[f"output.{case}.{port}"] = path
+    if not subject.xml.is_file() or not subject.weights.is_file():
+        inputs.pop("xml", None)
+    return inputs
+
+
+def _plain(value: msgspec.Struct) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(value)
+    return {name: item for name, item in found.items() if item not in (None, (), [], {}, "")}

@@ -1,0 +1,61 @@
+"""Renderings of a fixture: images, plots and sizes, as cached between reports."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.model.inspect.model_statistics import Survey
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A WebP image in two sizes, and the size of the larger one in pixels."""
+
+    large: bytes
+    small: bytes
+    width: int
+    height: int
+
+
+class Plot(msgspec.Struct, frozen=True, kw_only=True):
+    """Values as columns: the minimum and maximum of each, from 0 (low) to 1 (high)."""
+
+    columns: tuple[tuple[float, float], ...]
+    low: float
+    high: float
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """One input of a case: its source image, and the contents of its tensor.
+
+    ``note`` describes it, or says why there is no image.
+    """
+
+    name: str
+    source: Picture | None = None
+    picture: Picture | None = None
+    plot: Plot | None = None
+    note: str = ""
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """One output of a case as an image or a plot; ``note`` says how to read it."""
+
+    name: str
+    picture: Picture | None = None
+    plot: Plot | None = None
+    note: str = ""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Renderings of a case."""
+
+    inputs: tuple[Given, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Renderings and statistics of a fixture; ``unread`` is why its model has no statistics."""
+
+    cases: dict[str, Case]
+    survey: Survey | None = None
+    unread: str = ""

@@ -1,1 +1,0 @@
-"""The cache on disk: digests, atomic writes, content-addressed objects and action records."""

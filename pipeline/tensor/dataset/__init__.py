@@ -1,0 +1,1 @@
+"""Datasets: where their pictures are, the shards of tensors, and their index."""

@@ -1,0 +1,96 @@
+"""List the images in a local folder by walking it, without opening files.
+
+The folder is walked whenever steps are created, since its images are their inputs.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cache.file_version import version_of
+from pipeline.errors import printable
+from pipeline.tensor.dataset.pictures import is_picture, is_plain
+
+_MAGIC = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images by name, the unusable ones with the reason, and the folders that were read.
+
+    ``folders`` has the version of each folder before it was read.
+    """
+
+    files: Mapping[str, Path]
+    faults: Mapping[str, str]
+    folders: Mapping[Path, str]
+
+
+def list_folder(folder: Path) -> Listing:
+    """Return the files below ``folder`` with an image suffix; a missing folder has none."""
+    return _walked(folder, is_picture)
+
+
+def list_glob(pattern: Path) -> Listing:
+    """Return the files that match ``pattern``, where ``**`` matches zero or more folders.
+
+    Names are relative to the last folder before the first ``*``, ``?`` or ``[``.
+    """
+    parts = pattern.parts
+    fixed = next((at for at, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
+    rest = parts[fixed:]
+    return _walked(Path(*parts[:fixed]), lambda name: _matches(name.split("/"), rest))
+
+
+def _walked(top: Path, wanted: Callable[[str], bool]) -> Listing:
+    files: dict[str, Path] = {}
+    faults: dict[str, str] = {}
+    folders: dict[Path, str] = {}
+    waiting = [("", top)]
+    while waiting:
+        prefix, folder = waiting.pop()
+        try:
+            folders[folder] = version_of(folder.stat())
+            with os.scandir(folder) as entries:
+                found = list(entries)
+        except OSError:
+            continue
+        for entry in found:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                continue
+            # Links to folders may form cycles.
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((f"{name}/", folder / entry.name))
+            elif not wanted(name):
+                continue
+            elif not is_plain(name) or not _is_text(name):
+                faults[printable(ascii(name)[1:-1])] = "The name is not allowed in an index."
+            elif not entry.is_file():
+                faults[name] = "Not a regular file, or a broken link."
+            else:
+                files[name] = folder / entry.name
+    return Listing(files, faults, folders)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _matches(name: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not name
+    if pattern[0] == "**":
+        return any(_matches(name[at:], pattern[1:]) for at in range(len(name) + 1))
+    return (
+        bool(name) and fnmatch.fnmatchcase(name[0], pattern[0]) and _matches(name[1:], pattern[1:])
+    )

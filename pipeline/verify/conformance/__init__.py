@@ -1,1 +1,0 @@
-"""The conformance suite: tests of any wasi-nn host by small guests."""

@@ -1,0 +1,73 @@
+"""ONNX models in ONNX Runtime, on its CPU provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.errors import Code, PipelineError
+from pipeline.model.convert.ovc import place_files
+from pipeline.verify.executors.reference_executor import Answer, Question
+
+
+def run_onnxruntime(question: Question) -> Answer:
+    """Run the ONNX file ``model``, with its external data beside it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # What it would print, it raises too.
+    options.log_severity_level = 4
+    place_files(question.files, question.folder, {"model": "model.onnx"})
+    try:
+        session = _session(question, options, ())
+        known = {given.name for given in session.get_outputs()}
+        if inner := [name for name in question.outputs if name not in known]:
+            session = _session(question, options, inner)
+        found = [_run(session, question.outputs, inputs) for inputs in question.draws]
+        if question.moved is not None:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            plain = _session(question, options, ())
+            found.append(_run(plain, question.outputs, question.inputs))
+    except Exception as error:  # its exceptions share no class but this
+        raise PipelineError(
+            Code.VERIFY,
+            "ONNX Runtime could not run the model for the golden check.",
+            where=question.files["model"].name,
+            hint="If a name is unknown, correct [golden.inputs] or [golden.outputs].",
+            detail=str(error)[-800:],
+        ) from None
+    return Answer(found[0], onnxruntime.__version__, found[1:])
+
+
+def _run(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any]) -> Sequence[Any]:
+    fed = {
+        # A scalar: the IR's has one axis.
+        given.name: array.reshape(()) if not given.shape else array
+        for given in session.get_inputs()
+        if (array := inputs.get(given.name)) is not None
+    }
+    found: Sequence[Any] = session.run(list(outputs), {**inputs, **fed})
+    return found
+
+
+def _session(question: Question, options: Any, more: Sequence[str]) -> Any:
+    """Return a session whose outputs are the model's, and more tensors inside of it.
+
+    Of two messages of protobuf one behind the other, the second adds to the first: fields are
+    ModelProto.graph (7), GraphProto.output (12) and ValueInfoProto.name (1).
+    """
+    import onnxruntime
+
+    path = question.folder / "model.onnx"
+    with path.open("ab") as stream:
+        for name in more:
+            stream.write(_field(7, _field(12, _field(1, name.encode()))))
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _field(number: int, data: bytes) -> bytes:
+    size, head = len(data), bytearray([number << 3 | 2])
+    while size > 0x7F:
+        head.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([*head, size]) + data

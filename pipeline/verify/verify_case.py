@@ -1,0 +1,232 @@
+"""The step ``verify``: a case run in the sandbox, and its outputs held against three others."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from pipeline.cache.digest import Digest
+from pipeline.cache.objects import copy
+from pipeline.config.schema import Expect, GuestRun
+from pipeline.config.tensor_tables import Tensor
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Job
+from pipeline.model.convert.request import Interface, Port
+from pipeline.verify import evidence
+from pipeline.verify.compare import reach
+from pipeline.verify.descriptor import output_files, output_spec
+from pipeline.verify.expectation import ranking, read_labels, shortfalls
+from pipeline.verify.failed_case import failed_case, pairs
+from pipeline.verify.golden import ask_golden, disagreements
+from pipeline.verify.input_pictures import write_pictures
+from pipeline.verify.native import infer_natively
+from pipeline.verify.onnx_data_set import write_data_set
+from pipeline.verify.sandboxed import infer_in_sandbox
+
+_START_SECONDS = 60.0
+
+
+def verify(job: Job) -> None:
+    """Recipe: run one case of a fixture in the sandbox and check what comes out.
+
+    The guest's bytes must equal those of a separate native process; they must agree with an
+    independent executor of the source model; what the config expects must hold. Inputs: the
+    files of the fixture's folder (``descriptor``, ``guest``, ``xml``, ``bin``,
+    ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and ``picture.<input>``, the
+    sources of those that are made from one. Output: the folder ``evidence/``. Raises
+    PipelineError for whatever fails first, with the rest in its detail, and what came out as its
+    evidence (a FailedCase).
+    """
+    case = str(job.parameters["case"])
+    where = str(job.parameters["where"])
+    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
+    run = msgspec.convert(job.parameters["guest"], GuestRun)
+    folder = job.outputs["evidence/"]
+    files = output_files(interface, case)
+    seconds: dict[str, float] = {}
+
+    started = time.perf_counter()
+    given = [path for label, path in job.inputs.items() if _is_given(label)]
+    model = [job.inputs["xml"], job.inputs["bin"]]
+    sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
+    out = infer_in_sandbox(
+        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where, job.say
+    )
+    seconds["guest"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    native = job.scratch / "native"
+    native.mkdir()
+    tensors = [
+        job.inputs[f"tensor.{next(name for name in port.names if f'tensor.{name}' in job.inputs)}"]
+        for port in interface.inputs
+    ]
+    # The limit is the guest's; that process has to start and to import openvino first.
+    limit = run.seconds + _START_SECONDS
+    shapes = [port.shape for port in interface.inputs]
+    infer_natively(job.inputs["xml"], tensors, shapes, [native / file for file in files], limit)
+    seconds["native"] = time.perf_counter() - started
+    failures = _unequal(out, native, files, where)
+
+    started = time.perf_counter()
+    outputs = {
+        port.name: array_of(out / file, port)
+        for port, file in zip(interface.outputs, files, strict=True)
+    }
+    inputs = {
+        port.name: array_of(path, port)
+        for port, path in zip(interface.inputs, tensors, strict=True)
+    }
+    golden, theirs = ask_golden(job, interface, inputs, outputs)
+    seconds["golden"] = time.perf_counter() - started
+    failures += disagreements(golden, where)
+
+    expect = msgspec.convert(job.parameters["expect"], Expect)
+    labels = read_labels(job.inputs["labels"].read_text()) if "labels" in job.inputs else ()
+    failures += shortfalls(expect, outputs, labels, where)
+    wanted = expect.output or interface.outputs[0].name
+    if failures:
+        error = _joined(failures)
+        alone = {
+            port.name: array_of(native / file, port)
+            for port, file in zip(interface.outputs, files, strict=True)
+        }
+        error.evidence = failed_case(
+            [
+                *pairs(outputs, alone, "native inference", differing=True),
+                *pairs(outputs, theirs, f"{golden.executor} {golden.version}"),
+            ],
+            outputs.get(wanted),
+            expect.average,
+            labels,
+            _expected(expect),
+        )
+        raise error
+
+    judged = outputs[wanted]
+    bound = reach(golden.outputs[wanted], judged, golden.tolerance)
+    report = evidence.Evidence(
+        case=case,
+        native_equal=True,
+        golden=golden,
+        top=tuple(
+            evidence.Ranked(
+                index=index,
+                label=labels[index] if index < len(labels) else "",
+                value=value,
+                bound=bound,
+            )
+            for index, value in ranking(judged, expect.average)[:5]
+        ),
+        expected=_expected(expect),
+        outputs={file: Digest.of_file(out / file).sha256 for file in files},
+        seconds={name: round(value, 4) for name, value in seconds.items()},
+        machine=_machine(),
+    )
+    for file in files:
+        copy(out / file, folder / file)
+    write_data_set(
+        folder,
+        list(zip(interface.inputs, tensors, strict=True)),
+        [(port, out / file) for port, file in zip(interface.outputs, files, strict=True)],
+    )
+    _write_pictures(job, folder)
+    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+
+
+def _write_pictures(job: Job, folder: Path) -> None:
+    tables = cast(Mapping[str, Any], job.parameters["pictures"])
+    inputs = cast(Mapping[str, Mapping[str, Any]], cast(Any, job.parameters["model"])["inputs"])
+    given = [label.removeprefix("tensor.") for label in job.inputs if label.startswith("tensor.")]
+    for name, table in tables.items():
+        write_pictures(
+            folder,
+            str(given.index(name)),
+            job.inputs[f"picture.{name}"],
+            job.inputs[f"tensor.{name}"],
+            msgspec.convert(table, Tensor),
+            tuple(inputs[name]["shape"]),
+        )
+
+
+def _is_given(label: str) -> bool:
+    return label == "descriptor" or label.startswith("tensor.")
+
+
+def _unequal(ours: Path, native: Path, files: Sequence[str], where: str) -> list[PipelineError]:
+    return [
+        PipelineError(
+            Code.VERIFY,
+            f"The guest's output {file} differs from the native inference.",
+            where=where,
+            expected=f"sha256 {Digest.of_file(native / file).sha256}",
+            found=f"sha256 {Digest.of_file(ours / file).sha256}",
+            hint="The guest must write just what get_output gave it, for just this input.",
+        )
+        for file in files
+        if (ours / file).read_bytes() != (native / file).read_bytes()
+    ]
+
+
+def _joined(failures: Sequence[PipelineError]) -> PipelineError:
+    first, *rest = failures
+    others = [line for failure in rest for line in ("", *failure.render().splitlines())]
+    first.detail = "\n".join([*first.detail.splitlines(), *others])
+    return first
+
+
+def array_of(path: Path, port: Port) -> Any:
+    """Return a raw file as the array of an input or output; raises ValueError for its size."""
+    import numpy
+
+    kinds = {
+        "f16": "<f2",
+        "f32": "<f4",
+        "f64": "<f8",
+        "u8": "u1",
+        "i8": "i1",
+        "i32": "<i4",
+        "i64": "<i8",
+    }
+    return numpy.fromfile(path, dtype=kinds[port.type]).reshape(port.shape)
+
+
+def _size(port: Port) -> int:
+    return output_spec(port).size
+
+
+def _expected(expect: Expect) -> str:
+    parts = []
+    if expect.top1 is not None:
+        parts.append(f"top 1 is {expect.top1}")
+    if expect.value is not None:
+        parts.append(f"with {expect.value:g} within {expect.within:g}")
+    if expect.strongest:
+        parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
+    if expect.golden_only:
+        parts.append("what the golden executor gives")
+    return ", ".join(parts)
+
+
+def _machine() -> evidence.Machine:
+    import openvino
+
+    device = openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
+    return evidence.Machine(
+        system=platform.platform(terse=True),
+        processor=str(device),
+        python=platform.python_version(),
+        openvino=_version("openvino"),
+        wasmtime=_version("wasmtime"),
+    )
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)

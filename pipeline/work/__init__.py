@@ -1,1 +1,0 @@
-"""Execution of steps: builds, worker processes, and the Dask cluster."""

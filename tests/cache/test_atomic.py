@@ -1,0 +1,35 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.cache.atomic import aside, write_bytes
+
+
+def test_a_written_file_is_there_and_nothing_else(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "deep" / "x.bin", b"abc")
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["x.bin"]
+    assert (tmp_path / "deep" / "x.bin").read_bytes() == b"abc"
+
+
+def test_a_failure_midway_keeps_the_old_content(tmp_path: Path) -> None:
+    target = tmp_path / "x.bin"
+    target.write_bytes(b"old")
+
+    def fail_midway() -> None:
+        with aside(target) as part:
+            part.write_bytes(b"ne")
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        fail_midway()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.bin"]
+    assert target.read_bytes() == b"old"
+
+
+def test_a_long_name_with_spaces_and_umlauts(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "ein schöner Name.bin", b"x")
+    assert (tmp_path / "ein schöner Name.bin").exists()

@@ -1,0 +1,258 @@
+"""Content decides what is built, restored or left alone."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.cache.cache import Store
+from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Action, Place
+from pipeline.execution.builder import Builder, Outcome
+from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.progress import Amount
+from tests.execution import recipes
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Iterator[Builder]:
+    store = Store(tmp_path / "cache")
+    with Workers(1) as workers:
+        yield Builder(store, workers)
+    store.close()
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> Action:
+    (tmp_path / "in.txt").write_text("abc")
+    return Action(
+        name="shout:x",
+        title="",
+        recipe=recipes.shout,
+        inputs={"text": tmp_path / "in.txt"},
+        outputs={"out": tmp_path / "made" / "out.txt"},
+    )
+
+
+def said(text: str, amount: Amount | None = None, /) -> None:
+    pass
+
+
+def target(action: Action) -> Path:
+    return action.outputs["out"]
+
+
+def test_a_built_action_is_current(builder: Builder, action: Action) -> None:
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.BUILT
+    assert target(action).read_text() == "ABC"
+    assert builder.is_current(action)
+
+
+def test_touching_an_input_changes_nothing(builder: Builder, action: Action) -> None:
+    builder.build(action, said)
+    os.utime(action.inputs["text"])
+    assert builder.is_current(action)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"recipe": recipes.nap}, {"parameters": {"tail": "!"}}, {"tools": ("numpy",)}],
+    ids=["recipe", "parameter", "tool"],
+)
+def test_what_the_key_holds_decides(
+    builder: Builder, action: Action, changed: dict[str, object]
+) -> None:
+    builder.build(action, said)
+    other: Action = replace(action, **changed)  # type: ignore[arg-type] # of any field
+    assert not builder.is_current(other)
+
+
+RECIPE = """\
+from pathlib import Path
+
+def make(job):
+    job.outputs["out"].write_text("one")
+    edited = Path(str(job.means.get("edits", "")))
+    if edited.is_file():
+        edited.write_text(edited.read_text().replace("one", "two"))
+"""
+
+
+@pytest.fixture
+def own(action: Action, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Action, Path]:
+    """Return an action whose recipe is in a module of its own, and that module's file."""
+    file = tmp_path / "a_recipe_of_its_own.py"
+    file.write_text(RECIPE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, file.stem, raising=False)
+    recipe = importlib.import_module(file.stem).make
+    return replace(action, recipe=recipe), file
+
+
+def test_changed_code_builds_anew_and_its_return_is_restored(
+    builder: Builder, own: tuple[Action, Path]
+) -> None:
+    action, file = own
+    builder.build(action, said)
+    for text, current, outcome in (
+        (f"{RECIPE}# a remark", True, Outcome.CURRENT),
+        (RECIPE.replace("one", "two"), False, Outcome.BUILT),
+        (RECIPE, False, Outcome.RESTORED),
+    ):
+        file.write_text(text)
+        # As the next run finds it.
+        later = Builder(builder.store, builder._executors[Place.WORKER])
+        assert later.is_current(action) == current
+        assert later.build(action, said) is outcome
+
+
+def test_what_code_made_that_changed_meanwhile_is_dropped(
+    builder: Builder, own: tuple[Action, Path]
+) -> None:
+    action, file = own
+    with pytest.raises(PipelineError, match="The code of shout:x changed while doit was running"):
+        builder.build(replace(action, means={"edits": str(file)}), said)
+    assert not target(action).exists()
+    assert not Builder(builder.store, builder._executors[Place.WORKER]).is_current(action)
+
+
+def test_means_are_not_part_of_the_key(builder: Builder, action: Action) -> None:
+    assert builder.key(action) == builder.key(replace(action, means={"urls": ("elsewhere",)}))
+
+
+def test_a_changed_input_builds_anew_and_its_return_is_restored(
+    builder: Builder, action: Action
+) -> None:
+    builder.build(action, said)
+    action.inputs["text"].write_text("xyz")
+    assert builder.build(action, said) is Outcome.BUILT
+    action.inputs["text"].write_text("abc")
+    assert builder.build(action, said) is Outcome.RESTORED
+    assert target(action).read_text() == "ABC"
+
+
+@pytest.mark.parametrize("damage", ["edited", "truncated", "deleted", "same mtime"])
+def test_a_damaged_target_is_noticed_and_restored(
+    builder: Builder, action: Action, damage: str
+) -> None:
+    builder.build(action, said)
+    file = target(action)
+    status = file.stat()
+    if damage == "deleted":
+        file.unlink()
+    else:
+        file.write_text({"edited": "ABCD", "truncated": "", "same mtime": "ABD"}[damage])
+    if damage == "same mtime":
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.RESTORED
+    assert file.read_text() == "ABC"
+
+
+def test_a_corrupt_object_is_built_anew(builder: Builder, action: Action, tmp_path: Path) -> None:
+    builder.build(action, said)
+    target(action).unlink()
+    for path in (tmp_path / "cache" / "cas").rglob("*"):
+        if path.is_file():
+            path.write_text("lie")
+    assert builder.build(action, said) is Outcome.BUILT
+    assert target(action).read_text() == "ABC"
+
+
+def test_a_current_action_that_is_asked_for_runs(builder: Builder, action: Action) -> None:
+    builder.build(action, said)
+    assert builder.build(action, said) is Outcome.CURRENT
+    assert builder.build(action, said, anew=True) is Outcome.BUILT
+
+
+def test_a_forgotten_action_runs(builder: Builder, action: Action) -> None:
+    builder.build(action, said)
+    builder.forget(action)
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.BUILT
+
+
+def test_a_failed_recipe_leaves_the_old_target_and_nothing_else(
+    builder: Builder, action: Action, tmp_path: Path
+) -> None:
+    builder.build(action, said)
+    with pytest.raises(PipelineError, match="It cannot be"):
+        builder.build(replace(action, recipe=recipes.refuse), said)
+    assert target(action).read_text() == "ABC"
+    assert [path.name for path in target(action).parent.iterdir()] == ["out.txt"]
+    assert list((tmp_path / "cache" / "tmp").glob("*/*")) == []
+    builder.close()
+    assert list((tmp_path / "cache" / "tmp").iterdir()) == []
+
+
+def test_a_recipe_that_writes_nothing_is_an_error(builder: Builder, action: Action) -> None:
+    with pytest.raises(PipelineError, match="without writing its output out"):
+        builder.build(replace(action, recipe=recipes.write_nothing), said)
+    assert not target(action).exists()
+
+
+def test_a_missing_input_is_one_error(builder: Builder, action: Action) -> None:
+    action.inputs["text"].unlink()
+    assert not builder.is_current(action)
+    with pytest.raises(PipelineError) as caught:
+        builder.build(action, said)
+    assert caught.value.code is Code.STORAGE
+    assert str(action.inputs["text"]) in caught.value.render()
+
+
+def test_a_tool_that_is_not_installed_is_one_error(builder: Builder, action: Action) -> None:
+    with pytest.raises(PipelineError, match="is not installed"):
+        builder.build(replace(action, tools=("no-such-package-anywhere",)), said)
+
+
+def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "folder"
+    action = Action(
+        name="folder:x",
+        title="",
+        recipe=recipes.write_folder,
+        parameters={"b": "b"},
+        outputs={"folder/": folder},
+    )
+    builder.build(action, said)
+    assert builder.is_current(action)
+    (folder / "deep" / "a.txt").unlink()
+    assert not builder.is_current(action)
+    assert builder.build(action, said) is Outcome.RESTORED
+    assert (folder / "deep" / "a.txt").read_text() == "a"
+    (folder / "old.txt").write_text("left over")
+    builder.build(replace(action, parameters={"b": "c"}), said)
+    assert sorted(path.name for path in folder.iterdir()) == ["b.txt", "deep"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_in_place_of_a_folder_makes_way(builder: Builder, tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "folder"
+    action = Action(
+        name="folder:x",
+        title="",
+        recipe=recipes.write_folder,
+        parameters={"b": "b"},
+        outputs={"folder/": folder},
+    )
+    folder.parent.mkdir()
+    os.mkfifo(folder)
+    builder.build(action, said)
+    assert (folder / "b.txt").read_text() == "b"
+
+
+def test_what_vouches_goes_before_what_it_vouches_for(
+    builder: Builder, action: Action, tmp_path: Path
+) -> None:
+    voucher = tmp_path / "manifest.json"
+    vouched = replace(action, withdraws=(voucher,))
+    voucher.write_text("verified")
+    builder.build(vouched, said)
+    assert not voucher.exists()
