@@ -37,8 +37,6 @@ seconds = 20
 memory = "64 MiB"
 [golden]
 executor = "onnxruntime"
-absolute = 1e-4
-relative = 1e-4
 """
 CASE = """\
 [tensor.case{number}.x]

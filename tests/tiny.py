@@ -56,8 +56,6 @@ memory = "64 MiB"
 
 [golden]
 executor = "onnxruntime"
-absolute = 1e-4
-relative = 1e-4
 
 [expect.red]
 top1 = 0

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pipeline.config.addresses import path_fault
 from pipeline.config.finding import Finding, Known
 from pipeline.config.input_rules import check_input
-from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Model
+from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Golden, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
 
@@ -22,6 +22,7 @@ _FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
     "tensorflow": (("graph",), ("saved_model.pb",)),
     "tflite": (("model",),),
 }
+_WIDENS = ("absolute", "relative", "cosine")
 # Beside the first file lie others, under the relative paths that it knows them by.
 _WITH_PATHS = ("onnx", "tensorflow")
 _READS: Mapping[ExecutorName, Framework] = {
@@ -99,6 +100,24 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
             )
     for key, names in (("inputs", golden.inputs), ("outputs", golden.outputs)):
         yield from _renamed_apart(("golden", key), names)
+    yield from _reason(golden, knows)
+
+
+def _reason(golden: Golden, knows: Known) -> Iterator[Finding]:
+    if not knows("golden", "reason"):
+        return
+    widened = [key for key in _WIDENS if getattr(golden, key) is not None]
+    if golden.reason is None or not golden.reason.strip():
+        for key in widened:
+            yield Finding(
+                ("golden", key),
+                f"The key '{key}' widens the measured tolerance, and no reason is given.",
+                "reason, in words",
+                hint="Remove the key: the noise floor is measured. Or add golden.reason.",
+            )
+    elif not widened and all(knows("golden", key) for key in _WIDENS):
+        message = "A reason is given, and nothing is widened."
+        yield Finding(("golden", "reason"), message, listing(_WIDENS), hint="Remove the reason.")
 
 
 def _renamed_apart(path: Path, names: Mapping[str, str]) -> Iterator[Finding]:

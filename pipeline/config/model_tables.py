@@ -107,22 +107,25 @@ class Model(Table, frozen=True):
 
 
 class Golden(Table, frozen=True):
-    """An independent executor of the source model, and how closely the IR must agree with it.
+    """An independent executor of the source model, and where the IR may differ more from it.
 
-    Every element must satisfy ``|a - b| <= absolute + relative × |b|``, and every output as a whole
-    have the ``cosine``; what is not given follows from the precision. ``files`` names another
-    export of the same network (its twin) when the executor cannot read the model's own files;
-    ``inputs`` and ``outputs`` then map the IR's names to the twin's.
+    How far the outputs may differ is measured, and follows from the precision of the weights. With
+    a ``reason``, elements that satisfy ``|a - b| <= absolute + relative × |b|`` agree too, and an
+    output as a whole may have a smaller ``cosine``. ``files`` names another export of the same
+    network (its twin) when the executor cannot read the model's own files; ``inputs`` and
+    ``outputs`` then map the IR's names to the twin's.
     """
 
     executor: ExecutorName
     """The runtime that runs the source model; opencv reads Caffe, litert TFLite, numpy Kaldi."""
     absolute: Tolerance | None = None
-    """The absolute part of the tolerance; 0.0001 for f32, 0.01 for f16, 0.2 for int8."""
+    """How far every element may differ, whatever was measured; needs a reason."""
     relative: Tolerance | None = None
-    """The relative part of the tolerance; 0.001 for f32, 0.02 for f16, 0.2 for int8."""
+    """How far every element may differ as a share of itself; needs a reason."""
     cosine: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    """The least cosine of two outputs; 0.9999 for f32, 0.999 for f16, 0.98 for int8."""
+    """The least cosine of an output, where less than 0.999 (f16) or 0.98 (int8); needs a reason."""
+    reason: Text | None = None
+    """Why absolute, relative or cosine allow more than noise and precision explain, in words."""
     files: dict[str, str] = msgspec.field(default_factory=dict)
     """The files of the twin, each with the name of its source."""
     inputs: dict[str, str] = msgspec.field(default_factory=dict)

@@ -25,7 +25,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The output that tells classes, its largest value and the class that has it.
 
     ``lead`` is how far the largest is ahead of the second, ``of`` how many classes there are, and
-    ``several`` whether there are other outputs.
+    ``several`` whether there are other outputs. ``bound`` is how far an IR may be off: a multiple
+    of the model's own noise.
     """
 
     output: str
@@ -34,16 +35,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     lead: float
     of: int
     several: bool
+    bound: float = 0.0
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What came out for a case: the magnitudes of the outputs, and the class if one is told.
+    """What came out for a case: how large the outputs are, and the class if one is told.
 
-    ``largest`` and ``least`` are of the output where that is greatest and smallest; ``finite``
-    tells that no value is NaN or infinite.
+    ``least`` is the largest value of the output where that is smallest; ``finite`` tells that no
+    value is NaN or infinite.
     """
 
-    largest: float
     least: float
     finite: bool
     answer: Answer | None
@@ -54,7 +55,9 @@ def ask_source(
     outputs: Sequence[str],
     files: Mapping[str, Path],
     sources: Mapping[str, Path],
+    *,
     labelled: bool,
+    quantised: bool,
 ) -> dict[str, Reply]:
     """Return what the golden executor answers to each case.
 
@@ -79,6 +82,7 @@ def ask_source(
                 "fixture": msgspec.to_builtins(fixture),
                 "outputs": list(outputs),
                 "labelled": labelled,
+                "quantised": quantised,
             },
             scratch=scratch,
         )
@@ -92,10 +96,12 @@ def answer_cases(job: Job) -> None:
     """Recipe: write the ``answers`` of cases to a model, as JSON.
 
     Inputs: ``file.<label>`` of the model, ``source.<name>`` of the tensors. Parameters:
-    ``fixture``, ``outputs``, and whether there are labels (``labelled``).
+    ``fixture``, ``outputs``, and whether there are labels (``labelled``) and the model is
+    ``quantised``.
     """
     from pipeline.verify.executors import EXECUTORS
     from pipeline.verify.executors.executor import Question
+    from pipeline.verify.noise import moved
 
     fixture = msgspec.convert(job.parameters["fixture"], Fixture)
     outputs = cast("list[str]", job.parameters["outputs"])
@@ -117,24 +123,33 @@ def answer_cases(job: Job) -> None:
                 folder=folder,
                 python=Path(sys.executable),
                 seconds=_SECONDS,
+                moved=moved(given, quantised=bool(job.parameters["quantised"])),
             )
         )
         arrays = dict(zip(outputs, answer.outputs, strict=True))
-        answers[case] = msgspec.to_builtins(_reply(arrays, job.parameters["labelled"]))
+        others = [dict(zip(outputs, each, strict=True)) for each in answer.others]
+        answers[case] = msgspec.to_builtins(_reply(arrays, others, job.parameters["labelled"]))
     job.outputs["answers"].write_text(json.dumps(answers))
 
 
-def _reply(outputs: Mapping[str, Any], labelled: object) -> Reply:
+def _reply(
+    outputs: Mapping[str, Any], others: Sequence[Mapping[str, Any]], labelled: object
+) -> Reply:
     import numpy
+
+    from pipeline.verify.noise import noise_floor
+    from pipeline.verify.tolerance import FACTOR, last_places
 
     peaks = [float(numpy.abs(numpy.asarray(a, numpy.float64)).max()) for a in outputs.values()]
     finite = all(numpy.isfinite(peaks))
-    return Reply(
-        largest=max(peaks) if finite else 0.0,
-        least=min(peaks) if finite else 0.0,
-        finite=finite,
-        answer=classes(outputs, labelled) if finite else None,
-    )
+    told = classes(outputs, labelled) if finite else None
+    if told is not None:
+        values = numpy.asarray(outputs[told.output], numpy.float64).ravel()
+        noise = noise_floor(values, [each[told.output] for each in others])
+        told = msgspec.structs.replace(
+            told, bound=float((FACTOR * noise + last_places(values)).max())
+        )
+    return Reply(least=min(peaks) if finite else 0.0, finite=finite, answer=told)
 
 
 def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:

@@ -20,7 +20,7 @@ from pipeline.draft.labels import KNOWN
 from pipeline.draft.licence import licence
 from pipeline.draft.order import Order
 from pipeline.draft.photo import fit
-from pipeline.draft.replies import asked, clear, scale
+from pipeline.draft.replies import asked, clear, warn
 from pipeline.errors import Code, PipelineError
 from pipeline.model.ir_xml import writable
 from pipeline.model.outlines.look import look
@@ -94,8 +94,7 @@ def make_draft(order: Order, ask: Asker) -> Made:
     fixture = _checked(draft, order)
     replies = asked(order, draft, fixture, outline, shots)
     answers, doubtful = clear(order, fixture, replies, bool(shots), said)
-    largest, least = scale(replies, said)
-    draft = replace(draft, largest=largest, least=least)
+    warn(replies, said)
     if draft.names and (wrong := {each.of for each in answers.values()} - {len(draft.names)}):
         said.append(f"{len(draft.names)} labels for {wrong.pop()} classes: are they this model's?")
     classes = {each.of for each in answers.values()}
@@ -234,10 +233,8 @@ def _check_apart(given: Mapping[str, tuple[Path, str]]) -> None:
             )
 
 
-def _quantised(outline: Outline) -> str:
-    if any(each.type in ("i8", "u8") for each in outline.outputs):
-        return "border"
-    return "inside" if outline.quantised else ""
+def _quantised(outline: Outline) -> bool:
+    return outline.quantised or any(each.type in ("i8", "u8") for each in outline.outputs)
 
 
 def _names(labels: Path | None) -> Sequence[str]:

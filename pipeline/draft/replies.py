@@ -8,15 +8,17 @@ from pathlib import Path
 from pipeline.config.model_tables import Precision
 from pipeline.config.schema import Fixture
 from pipeline.draft.answer import Answer, Reply, ask_source
-from pipeline.draft.draft import NOTHING, Draft, Photo
+from pipeline.draft.draft import Draft, Photo
 from pipeline.draft.order import Order
 from pipeline.draft.shapes import example, shown
 from pipeline.errors import Code, PipelineError
 from pipeline.model.outlines.outline import Outline
 from pipeline.verify.tolerance import tolerance
 
-# The largest must be this many times the tolerance ahead of the second.
+# The largest must be this many times its bound ahead of the second.
 _LEAD = 10
+# Outputs below this say little.
+_NOTHING = 1e-6
 
 
 def asked(
@@ -34,7 +36,9 @@ def asked(
     sources = {shot.source: path for shot, path in shots}
     labelled = draft.labels is not None
     try:
-        replies = ask_source(fixture, outputs, order.files, sources, labelled)
+        replies = ask_source(
+            fixture, outputs, order.files, sources, labelled=labelled, quantised=draft.quantised
+        )
     except PipelineError as error:
         if error.code is not Code.VERIFY:
             raise
@@ -109,16 +113,12 @@ def _near(answer: Answer, fixture: Fixture, precision: Precision) -> bool:
     """Return whether a precision may put the second class first."""
     allowed = tolerance(fixture.golden, precision)
     size = abs(answer.value)
-    return answer.lead <= min(_LEAD * (allowed.absolute + allowed.relative * size), size / 4)
+    bound = max(answer.bound, (allowed.share + allowed.relative) * size)
+    return answer.lead <= min(_LEAD * bound, size / 4)
 
 
-def scale(replies: Mapping[str, Reply], said: list[str]) -> tuple[float, float]:
-    """Return how large the outputs are, and tell where they are too small to say anything."""
+def warn(replies: Mapping[str, Reply], said: list[str]) -> None:
+    """Say where the outputs are too small to tell anything."""
     for case, reply in replies.items():
-        if reply.least < NOTHING:
+        if reply.least < _NOTHING:
             said.append(f"{case}: an output is all but zero; another input would tell more")
-    found = replies.values()
-    return (
-        max((reply.largest for reply in found), default=1.0),
-        min((reply.least for reply in found), default=1.0),
-    )

@@ -36,14 +36,33 @@ def found_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, A
             f"{text(report['golden']['executor'])} {text(report['golden']['version'])}:",
             "",
             *(
-                f"- {text(name)} within {each['max_absolute']:.2g}"
+                _agreement(name, each, report["golden"])
                 for name, each in report["golden"]["outputs"].items()
+            ),
+            *(
+                ["", f"The config allows more: {text(reason)}"]
+                if (reason := report["golden"]["tolerance"]["reason"])
+                else []
             ),
         ]
     machine = next(iter(reports.values()))["machine"]
     lines += ["", "## The machine", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {text(value)} |" for name, value in machine.items()]
     return "\n".join(lines) + "\n"
+
+
+def _agreement(name: str, found: Mapping[str, Any], golden: Mapping[str, Any]) -> str:
+    if not found["bound"]:
+        tied = f", but for {found['ties']} that tie within the noise floor" if found["ties"] else ""
+        return f"- {text(name)}: whole numbers, equal{tied}"
+    line = (
+        f"- {text(name)} within {found['distance']:.2g} of {found['bound']:.2g}, a margin of "
+        f"{found['margin']:.2g}; the noise floor is {found['floor']:.2g}, the factor "
+        f"{golden['factor']:g}"
+    )
+    if found["kernels"] is None:
+        return line
+    return f"{line}; the int8 kernels of this processor lose {found['kernels']:.3g}"
 
 
 def _pictures(case: str, tensors: Mapping[str, Mapping[str, Any]]) -> list[str]:

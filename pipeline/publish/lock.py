@@ -131,7 +131,7 @@ def compare(was: Locked, manifest: Mapping[str, object], now: Locked) -> Iterato
     """Yield what differs from the lock.
 
     With the tools that are locked, bytes must be equal. Where a tool that takes part in a file has
-    another version its bytes may differ; the outputs must then agree within the tolerance of the
+    another version its bytes may differ; the outputs must then agree within twice the bound of the
     golden check.
     """
     changed = {
@@ -182,18 +182,17 @@ class _Facts(msgspec.Struct):
 
 def _strayed(was: Locked, now: _Facts) -> Iterator[Finding]:
     for case, evidence in now.evidence.items():
-        tolerance = evidence.golden.tolerance
         values = {each.index: each.value for each in evidence.top}
+        # The golden check bounds each run's distance from the framework: of two runs, twice.
+        most = 2 * max((each.bound for each in evidence.top), default=0.0)
         for old in was.cases.get(case, ())[:1]:
             new = values.get(old.index)
-            most = tolerance.absolute + tolerance.relative * abs(old.value)
-            # The golden check bounds each run's distance from the framework: of two runs, twice.
-            if new is None or abs(new - old.value) > 2 * most:
+            if new is None or abs(new - old.value) > most:
                 yield Finding(
                     f"evidence/{case}",
                     "The largest value of the output is not the one that is locked.",
                     fault=True,
-                    expected=f"index {old.index}: {old.value:.6g} within {2 * most:.3g}",
+                    expected=f"index {old.index}: {old.value:.6g} within {most:.3g}",
                     found=f"index {old.index}: {new:.6g}" if new is not None else f"{values}",
                 )
 

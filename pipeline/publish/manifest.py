@@ -18,6 +18,7 @@ from pipeline.publish.manifest_tables import MANIFEST_VERSION
 from pipeline.store.digest import Digest, key_of
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import read_labels
+from pipeline.verify.tolerance import FACTOR
 from pipeline.work.action import Job
 from pipeline.work.build import parts_of
 
@@ -56,7 +57,7 @@ def write_manifest(job: Job) -> None:
             **declared["guest"],
             "imports": json.loads(job.inputs["imports"].read_bytes()),
         },
-        "golden": declared["golden"],
+        "golden": {**declared["golden"], "factor": FACTOR},
         "expect": declared["expect"],
         **(
             {"quantisation": json.loads(job.inputs["quantisation"].read_bytes())}

@@ -17,6 +17,8 @@ from pipeline.model import request
 from pipeline.publish import manifest_tables
 from pipeline.publish.manifest_tables import MANIFEST_VERSION, SINCE_3, Stated, StatedStep
 from pipeline.store.atomic import write_bytes
+from pipeline.verify import compare, evidence, tolerance
+from pipeline.verify.evidence import Evidence
 
 FILE = f"manifest-{MANIFEST_VERSION}.schema.json"
 
@@ -24,10 +26,12 @@ FILE = f"manifest-{MANIFEST_VERSION}.schema.json"
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the manifests that are written now.
 
+    Its definition ``Evidence`` is that of the reports beside them, ``evidence/CASE/report.json``.
+
     >>> schema()["properties"]["manifest_version"]["const"]
     4
     """
-    generated = msgspec.json.schema(Stated)["$defs"]
+    generated = {**_tables(Stated), **_tables(Evidence)}
     tables = {name: _documented(name, table) for name, table in generated.items()}
     manifest = tables.pop(Stated.__name__)
     manifest["properties"]["manifest_version"]["const"] = MANIFEST_VERSION
@@ -48,8 +52,13 @@ def encoded() -> bytes:
     return (json.dumps(schema(), indent=2, ensure_ascii=False) + "\n").encode()
 
 
+def _tables(root: type) -> dict[str, Any]:
+    return dict(msgspec.json.schema(root)["$defs"])
+
+
 def _documented(name: str, table: dict[str, Any]) -> dict[str, Any]:
-    docs = key_docs(getattr(manifest_tables, name, None) or getattr(request, name))
+    homes = (manifest_tables, request, evidence, compare, tolerance)
+    docs = key_docs(next(getattr(home, name) for home in homes if hasattr(home, name)))
     properties = {
         key: {**value, "description": docs[key]} if key in docs else dict(value)
         for key, value in table["properties"].items()

@@ -1,7 +1,7 @@
 """The tables of manifest.json: what is written, what validation reads, what the schema says.
 
-Keys beside these are for people and other programs: how a tensor was made, what a golden check
-allows. `manifest_schema` makes the published JSON Schema of these tables.
+Keys beside these are for people and other programs, such as how a tensor was made.
+`manifest_schema` makes the published JSON Schema of these tables.
 """
 
 from __future__ import annotations
@@ -108,6 +108,29 @@ class StatedGuest(msgspec.Struct, frozen=True):
     """The linear memory that it may have."""
 
 
+class StatedGolden(msgspec.Struct, frozen=True):
+    """What the outputs are held against. What was measured for a case is in its evidence."""
+
+    executor: str
+    """The runtime that runs the source model."""
+    factor: float | None = None
+    """How many times the noise floor an output may be off, beside a few units in the last place."""
+    absolute: float | None = None
+    """What every element may be off, whatever was measured."""
+    relative: float | None = None
+    """What every element may be off as a share of itself, whatever was measured."""
+    cosine: float | None = None
+    """The least cosine of an output."""
+    reason: str | None = None
+    """Why the config allows more than what was measured."""
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    """The files of the twin that the executor reads, each with the name of its source."""
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    """The twin's names of inputs that have another."""
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    """The twin's names of outputs that have another."""
+
+
 class StatedToolchain(msgspec.Struct, frozen=True):
     """A locked environment that took part."""
 
@@ -149,7 +172,7 @@ class Stated(msgspec.Struct, frozen=True):
     """The guest."""
     expect: dict[str, dict[str, Any]]
     """What must come out for each case."""
-    golden: dict[str, Any]
+    golden: StatedGolden
     """The executor that the outputs are held against, and how far they may differ."""
     description: str = ""
     """What the fixture is, in one sentence."""

@@ -17,6 +17,7 @@ from pipeline.model.request import Interface, Port
 from pipeline.store.digest import Digest
 from pipeline.store.objects import copy
 from pipeline.verify import evidence
+from pipeline.verify.compare import reach
 from pipeline.verify.data_set import write_data_set
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import ranking, read_labels, shortfalls
@@ -108,13 +109,17 @@ def verify(job: Job) -> None:
         raise error
 
     judged = outputs[wanted]
+    bound = reach(golden.outputs[wanted], judged, golden.tolerance)
     report = evidence.Evidence(
         case=case,
         native_equal=True,
         golden=golden,
         top=tuple(
             evidence.Ranked(
-                index=index, label=labels[index] if index < len(labels) else "", value=value
+                index=index,
+                label=labels[index] if index < len(labels) else "",
+                value=value,
+                bound=bound,
             )
             for index, value in ranking(judged, expect.average)[:5]
         ),

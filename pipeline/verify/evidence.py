@@ -9,44 +9,72 @@ from pipeline.verify.tolerance import Tolerance
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """Agreement with an independent executor of the source model, output by output."""
+    """Agreement with an independent executor of the source model, output by output.
+
+    The executor answered the case again with nothing but rounding changed. An element is to be
+    within ``factor`` times what its outputs moved by, and a few units in the last place.
+    """
 
     executor: str
+    """The runtime that ran the source model."""
     version: str
+    """The version of that runtime."""
+    factor: float
+    """How many times the noise floor an element may be off."""
+    ulps: int
+    """How many units in the last place of the output's scale it may be off beside that."""
+    draws: int
+    """How often the executor answered with its input moved."""
     tolerance: Tolerance
+    """What widens the measured bound."""
     outputs: dict[str, Difference]
+    """How far each output was off."""
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
     """One of the largest values of the judged output."""
 
     index: int
+    """Its place in the flattened output."""
     label: str
+    """The name of the class, where there is one."""
     value: float
+    """The value."""
+    bound: float = 0.0
+    """How far any element of the output may be from the source framework's."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Where the outputs come from: their last digits depend on it."""
 
     system: str
+    """The operating system."""
     processor: str
+    """The processor, as OpenVINO names it."""
     python: str
+    """The version of Python."""
     openvino: str
+    """The version of OpenVINO."""
     wasmtime: str
+    """The version of wasmtime."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One verified case.
-
-    ``native_equal`` says that the guest's bytes equal those of the separate native process;
-    ``outputs`` maps each raw file to its SHA-256 here; ``seconds`` are wall times.
-    """
+    """One verified case: report.json in the folder evidence/CASE."""
 
     case: str
+    """The case."""
     native_equal: bool
+    """Whether the guest's bytes equal those of the separate native process."""
     golden: Golden
+    """How the outputs agree with the source framework."""
     top: tuple[Ranked, ...]
+    """The largest values of the output that is looked at, largest first."""
     expected: str
+    """What the config expects, in words."""
     outputs: dict[str, str]
+    """The SHA-256 of each raw output here."""
     seconds: dict[str, float]
+    """The wall times of the checks."""
     machine: Machine
+    """The machine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,13 +12,18 @@ from pipeline.errors import Code, PipelineError
 from pipeline.model.request import Interface
 from pipeline.toolchain.locked import python_for
 from pipeline.verify import evidence
-from pipeline.verify.compare import Difference, compare
+from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
-from pipeline.verify.executors.executor import Question
-from pipeline.verify.tolerance import Tolerance, tolerance
+from pipeline.verify.executors.executor import Answer, Question
+from pipeline.verify.float_kernels import infer_in_floats, is_quantised
+from pipeline.verify.noise import DRAWS, moved
+from pipeline.verify.ties import tied
+from pipeline.verify.tolerance import FACTOR, INT8, ULPS, Tolerance, tolerance
 from pipeline.work.action import Job
 
 _SECONDS = 240.0
+# Within so many times the noise floor, noise is the likelier cause.
+_UNSTABLE = 10.0
 
 
 def ask_golden(
@@ -26,8 +31,9 @@ def ask_golden(
 ) -> tuple[evidence.Golden, dict[str, Any]]:
     """Run the source model on the IR's ``inputs`` and compare with its ``outputs``, by name.
 
-    Returns how they agree, and the source model's outputs by the names of ours.
-    Raises PipelineError (VERIFY, TOOLCHAIN, TIME_LIMIT).
+    It answers again with nothing but rounding changed, and what its outputs move by is the noise
+    floor that the distance is held against. Returns how they agree, and the source model's outputs
+    by the names of ours. Raises PipelineError (VERIFY, TOOLCHAIN, TIME_LIMIT).
     """
     golden = msgspec.convert(job.parameters["golden"], Golden)
     model = msgspec.convert(job.parameters["model"], Model)
@@ -36,6 +42,9 @@ def ask_golden(
     for port in interface.inputs:
         name = next(name for name in port.names if name in model.inputs)
         fed[golden.inputs.get(name, name)] = source_input(inputs[port.name], model.inputs[name])
+    integer_kernels = is_quantised(job.inputs["xml"])
+    # NNCF quantises the IR alone.
+    quantised = integer_kernels and model.precision != "int8"
     folder = job.scratch / "golden"
     folder.mkdir()
     answer = EXECUTORS[golden.executor].run(
@@ -51,20 +60,94 @@ def ask_golden(
             folder=folder,
             python=python_for(job, "executor"),
             seconds=_SECONDS,
+            moved=moved(fed, quantised=quantised),
         )
     )
     allowed = tolerance(golden, model.precision)
+    floats: Mapping[str, Any] = {}
+    if integer_kernels:
+        found = infer_in_floats(job.inputs["xml"], list(inputs.values()))
+        floats = dict(zip(outputs, found, strict=True))
     theirs = {
         name: _typed(other, model.outputs.get(name), ours)
         for (name, ours), other in zip(outputs.items(), answer.outputs, strict=True)
     }
-    found = evidence.Golden(
+    agreement = evidence.Golden(
         executor=golden.executor,
         version=answer.version,
+        factor=FACTOR,
+        ulps=ULPS,
+        draws=DRAWS,
         tolerance=allowed,
-        outputs={name: compare(ours, theirs[name], allowed) for name, ours in outputs.items()},
+        outputs=_compared(outputs, floats, answer, model, allowed, quantised),
     )
-    return found, theirs
+    return agreement, theirs
+
+
+def _compared(
+    outputs: Mapping[str, Any],
+    floats: Mapping[str, Any],
+    answer: Answer,
+    model: Model,
+    allowed: Tolerance,
+    quantised: bool,
+) -> dict[str, Difference]:
+    """Return the difference of each output; whole numbers come last, since scores may tie them."""
+    found: dict[str, Difference] = {}
+    whole = []
+    scores = []
+    for index, (name, ours) in enumerate(outputs.items()):
+        source, asked = answer.outputs[index], model.outputs.get(name)
+        theirs = _typed(source, asked, ours)
+        others = [_typed(each[index], asked, ours) for each in answer.others]
+        levels = source.dtype.kind in "iu" and (
+            answer.levels[index] if answer.levels else quantised and source.dtype.itemsize == 1
+        )
+        if not levels and (source.dtype.kind, ours.dtype.kind) != ("f", "f"):
+            whole.append((name, ours, theirs, others))
+            continue
+        quantum = None
+        if quantised:
+            quantum = 1.0 if levels else float(theirs.max() - theirs.min()) / 255
+        found[name] = _judged(ours, floats.get(name), theirs, others, allowed, quantum)
+        scores.append((theirs, found[name].noise))
+    for name, ours, theirs, others in whole:
+        mask = tied(ours, theirs, scores) if ours.size == theirs.size else None
+        found[name] = compare_whole(ours, theirs, others, mask)
+    return {name: found[name] for name in outputs}
+
+
+def _judged(
+    ours: Any,
+    in_floats: Any,
+    theirs: Any,
+    others: Sequence[Any],
+    allowed: Tolerance,
+    quantum: float | None,
+) -> Difference:
+    """Return how an output agrees; ``in_floats`` is that of the IR without int8 kernels, if any.
+
+    The conversion of a quantised network is judged by that one. What int8 kernels then lose depends
+    on the processor; it is measured, and held to what the precision int8 may lose.
+    """
+    plain = compare(ours, theirs, allowed, others, quantum=quantum)
+    if in_floats is None:
+        return plain
+    kernels = compare(ours, in_floats, INT8)
+    if quantum is None:
+        return msgspec.structs.replace(plain, kernels=kernels.max_absolute)
+    exact = compare(in_floats, theirs, allowed, others, quantum=quantum)
+    lost = f"the int8 kernels of this processor lose {kernels.max_absolute:.3g}"
+    return msgspec.structs.replace(
+        exact,
+        agrees=exact.agrees and kernels.agrees,
+        max_absolute=plain.max_absolute,
+        max_relative=plain.max_relative,
+        cosine=plain.cosine,
+        top_five=plain.top_five,
+        kernels=kernels.max_absolute,
+        note=exact.note or ("" if kernels.agrees else lost),
+    )
 
 
 def _typed(theirs: Any, output: ModelOutput | None, ours: Any) -> Any:
@@ -106,36 +189,82 @@ def source_input(array: Any, given: ModelInput) -> Any:
 
 
 def disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
-    """Return one error for each output that is farther off than the config allows."""
-
-    def found(difference: Difference) -> str:
-        return difference.note or (
-            f"a difference of {difference.max_absolute:.3g} absolute, "
-            f"{difference.max_relative:.3g} relative, cosine {difference.cosine:.6f}"
-        )
-
-    allowed = golden.tolerance
-
+    """Return one error for each output that is farther off than noise and precision explain."""
     return [
         PipelineError(
             Code.VERIFY,
             f"Output {name} of the IR disagrees with {golden.executor} on the source model.",
             where=where,
-            expected=f"|a - b| <= {allowed.absolute:g} + {allowed.relative:g} × |b|, "
-            f"cosine >= {allowed.cosine:g}",
-            found=found(difference),
-            hint=_hint(difference, allowed),
+            expected=_expected(difference, golden),
+            found=_found(difference),
+            hint=_hint(difference, golden),
         )
         for name, difference in golden.outputs.items()
         if not difference.agrees
     ]
 
 
-def _hint(difference: Difference, allowed: Tolerance) -> str:
-    # A difference within the absolute bound can turn the direction only of small values.
-    if not difference.note and difference.max_absolute <= allowed.absolute:
+def _expected(difference: Difference, golden: evidence.Golden) -> str:
+    if difference.note:
+        return f"what {golden.executor} gives"
+    if not difference.bound:
+        return f"the whole numbers that {golden.executor} gives"
+    text = (
+        f"within {difference.bound:.3g}: {golden.factor:g} × the noise floor "
+        f"{difference.floor:.3g}, and {golden.ulps} units in the last place"
+    )
+    allowed = golden.tolerance
+    if allowed.reason:
+        text += f"; at least {allowed.absolute:g} + {allowed.relative:g} × |b|: {allowed.reason}"
+    elif allowed.share:
+        text += f"; the precision allows {allowed.share:g} × scale + {allowed.relative:g} × |b|"
+    return text + (f"; cosine >= {allowed.cosine:g}" if allowed.cosine else "")
+
+
+def _found(difference: Difference) -> str:
+    if difference.note:
+        return difference.note
+    place = f" at {difference.place}" if difference.place else ""
+    if not difference.bound:
         return (
-            "Only the cosine fails, on values that are near 0 beside golden.absolute: take an "
-            "input that the model has an answer to."
+            f"{difference.outside} of {difference.elements} differ{place}, by up to "
+            f"{difference.max_absolute:.0f}"
         )
-    return "The conversion changed the model: check inputs, mean, scale and precision."
+    return (
+        f"{difference.outside} of {difference.elements} elements beyond{place}; a distance of "
+        f"{difference.distance:.3g}, {difference.margin:.3g} × the bound; cosine "
+        f"{difference.cosine:.6f}"
+    )
+
+
+def _hint(difference: Difference, golden: evidence.Golden) -> str:
+    if difference.kernels is not None and difference.note:
+        return (
+            "The IR agrees when it runs in f32: take a processor with VNNI, or an f32 model, where "
+            "int8 kernels lose too much."
+        )
+    if difference.note:
+        return "The conversion changed the model: check its outputs, their shapes and types."
+    if not difference.bound:
+        return (
+            "Classes, tokens and indices must be equal, except where two scores tie: check inputs, "
+            "mean, scale, colour order and the precision."
+        )
+    if not difference.outside:
+        return (
+            "Every element is near, and the output as a whole is turned: take an input that the "
+            "model has an answer to, or lower golden.cosine with a golden.reason."
+        )
+    if 0 < difference.distance <= _UNSTABLE * difference.floor:
+        return (
+            f"The model is numerically unstable here: {golden.executor} itself moves by "
+            f"{difference.floor:.3g} when its input moves by one unit in the last place. Compare "
+            "another input or an output before this one, or widen golden.absolute with a "
+            "golden.reason."
+        )
+    if difference.outside * 2 >= difference.elements or difference.place.startswith("channel"):
+        return "The conversion changed the model: check inputs, mean, scale, colour order."
+    return (
+        "A part of the output is wrong, far beyond noise: check the layers that make it, their "
+        "weights and the precision."
+    )

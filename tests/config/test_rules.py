@@ -326,6 +326,27 @@ FAULTS = {
         "modle",
         "onnxruntime has no file 'modle'; did you mean 'model'?",
     ),
+    "a wider tolerance without a reason": (
+        [
+            ("absolute = 1e-5\n", ""),
+            ('reason = "its last layer divides by what is nearly zero"', ""),
+        ],
+        "relative =",
+        "The key 'relative' widens the measured tolerance, and no reason is given.",
+    ),
+    "a smaller cosine with an empty reason": (
+        [
+            ("absolute = 1e-5\nrelative = 1e-3\n", "cosine = 0.9\n"),
+            ("its last layer divides by what is nearly zero", " "),
+        ],
+        "cosine =",
+        "The key 'cosine' widens",
+    ),
+    "a reason for nothing": (
+        [("absolute = 1e-5\nrelative = 1e-3\n", "")],
+        "reason =",
+        "nothing is widened",
+    ),
     "names of a twin that there is not": (
         [("relative = 1e-3", 'relative = 1e-3\noutputs = { prob = "x" }')],
         "outputs",
@@ -369,6 +390,10 @@ GOOD = {
     "four GiB": [('"256 MiB"', '"4096 MiB"')],
     "nothing but the golden check": [
         ("top1 = 285\nvalue = 0.45\nwithin = 0.01", "golden_only = true")
+    ],
+    "no tolerance at all": [
+        ("absolute = 1e-5\nrelative = 1e-3\n", ""),
+        ('reason = "its last layer divides by what is nearly zero"\n', ""),
     ],
     "the strongest": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "strongest = [1, 2]")],
     "names of a twin": [

@@ -17,7 +17,10 @@ def _errors(root: Path, fixture: str) -> tuple[PipelineError, ...]:
 
 
 def test_a_variant_is_a_fixture_of_its_own(tmp_path: Path) -> None:
-    write_project(tmp_path, FIXTURE + F16 + 'golden = { executor = "opencv", absolute = 0.5 }\n')
+    write_project(
+        tmp_path,
+        FIXTURE + F16 + 'golden = { executor = "opencv", absolute = 0.5, reason = "f16" }\n',
+    )
     configs = load_project(tmp_path)
     whole, variant = configs.fixtures["net"], configs.fixtures["net-f16"]
     assert list(configs.fixtures) == ["net", "net-f16"]

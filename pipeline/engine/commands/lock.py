@@ -52,7 +52,7 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         "each file's size and sha256, the step that makes it, the versions of the tools "
         "on its way, the canonical digest of each IR, and the largest values that came out. With "
         "--check, a file that the locked tools made otherwise is an error; with another version of "
-        "one of its tools it may differ, as long as the outputs agree within their tolerance."
+        "one of its tools it may differ, as long as the outputs agree within their bound."
     )
     cmd_options = (_CHECK, STRICT_OPTION)
 

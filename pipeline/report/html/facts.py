@@ -23,13 +23,22 @@ class State(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Distance:
-    """How far an output is from the source framework's, and how far it may be."""
+    """How far an output is from the source framework's, and how far it may be.
+
+    ``distance``, ``floor`` and ``bound`` are of the element that is nearest to its bound, or
+    farthest beyond; ``margin`` is the one divided by the other. A ``bound`` of 0 is that of whole
+    numbers. ``kernels`` is what int8 kernels lose, None where there are none.
+    """
 
     output: str
     agrees: bool
-    absolute: float
-    relative: float
+    distance: float
+    floor: float
+    bound: float
+    margin: float
     cosine: float
+    ties: int
+    kernels: float | None
     note: str
 
 
@@ -50,9 +59,9 @@ class Checks:
     native_equal: bool
     executor: str
     version: str
-    allowed_absolute: float
-    allowed_relative: float
-    allowed_cosine: float
+    factor: float
+    ulps: int
+    reason: str
     distances: tuple[Distance, ...]
     expected: str
     wanted: float | None
@@ -63,9 +72,9 @@ class Checks:
     system: str
 
     @property
-    def farthest(self) -> float:
-        """Return the largest absolute difference of all outputs."""
-        return max((each.absolute for each in self.distances), default=0.0)
+    def nearest(self) -> Distance | None:
+        """Return the distance that is nearest to its bound, or farthest beyond it."""
+        return max(self.distances, key=lambda each: (not each.agrees, each.margin), default=None)
 
     @property
     def agrees(self) -> bool:

@@ -125,16 +125,20 @@ def _checks(subject: Subject, case: str, evidence: Evidence) -> facts.Checks:
         native_equal=evidence.native_equal,
         executor=golden.executor,
         version=golden.version,
-        allowed_absolute=golden.tolerance.absolute,
-        allowed_relative=golden.tolerance.relative,
-        allowed_cosine=golden.tolerance.cosine,
+        factor=golden.factor,
+        ulps=golden.ulps,
+        reason=golden.tolerance.reason,
         distances=tuple(
             facts.Distance(
                 output=name,
                 agrees=each.agrees,
-                absolute=each.max_absolute,
-                relative=each.max_relative,
+                distance=each.distance,
+                floor=each.floor,
+                bound=each.bound,
+                margin=each.margin,
                 cosine=each.cosine,
+                ties=each.ties,
+                kernels=each.kernels,
                 note=each.note,
             )
             for name, each in golden.outputs.items()

@@ -19,11 +19,13 @@ def run_apart(framework: str, question: Question) -> Answer:
     import numpy
 
     folder = question.folder
-    numpy.savez(folder / "inputs.npz", *question.inputs.values())
+    numpy.savez(folder / "inputs.npz", *(a for draw in question.draws for a in draw.values()))
     order = {
         "files": {label: str(path.absolute()) for label, path in question.files.items()},
         "inputs": list(question.inputs),
         "outputs": list(question.outputs),
+        "draws": len(question.draws),
+        "measure": question.moved is not None,
         "architecture": question.architecture,
     }
     (folder / "home").mkdir()
@@ -54,4 +56,7 @@ def run_apart(framework: str, question: Question) -> Answer:
         )
     with numpy.load(answer, allow_pickle=False) as stored:
         count = len(question.outputs)
-        return Answer([stored[f"arr_{index}"] for index in range(count)], str(stored["version"]))
+        arrays = [stored[f"arr_{index}"] for index in range(int(stored["count"]))]
+        found = [arrays[start : start + count] for start in range(0, len(arrays), count)]
+        levels = [bool(level) for level in stored["levels"]]
+        return Answer(found[0], str(stored["version"]), found[1:], levels)

@@ -12,11 +12,13 @@ from pipeline.config.model_tables import Framework
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One inference of a source model.
+    """One inference of a source model, and with ``moved`` the same again to measure its noise.
 
     ``files`` and ``inputs`` (arrays) have the framework's own names, ``outputs`` are the names of
-    what is wanted. ``folder`` is empty and private; ``python`` is the interpreter that has the
-    framework, and ``seconds`` its wall time, for an executor that runs apart.
+    what is wanted. ``moved`` are further sets of inputs; None asks for the one answer alone, and
+    anything else, an empty list too, also for one without graph optimisation. ``folder`` is empty
+    and private; ``python`` is the interpreter that has the framework, and ``seconds`` its wall
+    time, for an executor that runs apart.
     """
 
     files: Mapping[str, Path]
@@ -26,18 +28,31 @@ class Question:
     folder: Path
     python: Path
     seconds: float
+    moved: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def draws(self) -> Sequence[Mapping[str, Any]]:
+        """Return the sets of inputs in the order in which they are to be answered."""
+        return [self.inputs, *(self.moved or ())]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The arrays of the outputs that were asked for, in that order, and the runtime's version."""
+    """The arrays of the outputs that were asked for, in that order, and the runtime's version.
+
+    ``others`` are the arrays for each moved set of inputs and then, from an executor that can,
+    those without graph optimisation. ``levels`` tells which outputs hold the whole-numbered levels
+    of a quantised network; an executor that does not know leaves it empty.
+    """
 
     outputs: Sequence[Any]
     version: str
+    others: Sequence[Sequence[Any]] = ()
+    levels: Sequence[bool] = ()
 
 
 class Run(Protocol):
-    """Runs a source model once."""
+    """Runs a source model, which it loads once for all draws."""
 
     def __call__(self, question: Question) -> Answer:
         """Return the answer; raises PipelineError (VERIFY, TIME_LIMIT)."""

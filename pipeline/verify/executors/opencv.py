@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
@@ -19,9 +20,12 @@ def run_opencv(question: Question) -> Answer:
 
     try:
         net = cv2.dnn.readNetFromCaffe(read("topology"), read("weights"))
-        for name, array in question.inputs.items():
-            net.setInput(array, name)
-        return Answer(list(net.forward(list(question.outputs))), cv2.__version__)
+        found = [_run(net, question.outputs, inputs) for inputs in question.draws]
+        if question.moved is not None:
+            net.enableFusion(False)
+            net.enableWinograd(False)
+            found.append(_run(net, question.outputs, question.inputs))
+        return Answer(found[0], cv2.__version__, found[1:])
     except cv2.error as error:
         raise PipelineError(
             Code.VERIFY,
@@ -29,3 +33,10 @@ def run_opencv(question: Question) -> Answer:
             where=question.files["topology"].name,
             detail="\n".join(str(error).splitlines()[:6]),
         ) from None
+
+
+def _run(net: Any, outputs: Sequence[str], inputs: Mapping[str, Any]) -> list[Any]:
+    for name, array in inputs.items():
+        net.setInput(array, name)
+    # The arrays are the network's own, which the next run overwrites.
+    return [array.copy() for array in net.forward(list(outputs))]

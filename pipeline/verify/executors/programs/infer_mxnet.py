@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import mxnet
-from border import serve
+from border import Order, serve
 
 
-def infer(
-    files: dict[str, Path], inputs: dict[str, Any], outputs: list[str], _architecture: str | None
-) -> list[Any]:
+def infer(order: Order) -> Iterator[list[Any]]:
     """Run ``symbol`` with its ``params``; an output is a layer, with or without :0 or _output."""
-    internals = mxnet.sym.load(str(files["symbol"])).get_internals()
+    internals = mxnet.sym.load(str(order.files["symbol"])).get_internals()
     known = internals.list_outputs()
-    bare = [name.removesuffix(":0") for name in outputs]
+    bare = [name.removesuffix(":0") for name in order.outputs]
     wanted = [name if name in known else f"{name}_output" for name in bare]
     for name in wanted:
         if name not in known:
             raise ValueError(f"the symbol has no output {name!r}")
     symbol = mxnet.sym.Group([internals[name] for name in wanted])
-    stored = mxnet.nd.load(str(files["params"]))
+    stored = mxnet.nd.load(str(order.files["params"]))
     values = {name.partition(":")[2]: array for name, array in stored.items()}
     values.update(
-        {name: mxnet.nd.array(array, dtype=array.dtype) for name, array in inputs.items()}
+        {name: mxnet.nd.array(array, dtype=array.dtype) for name, array in order.draws[0].items()}
     )
     arguments = {name: values[name] for name in symbol.list_arguments() if name in values}
     # A label that only training feeds has a shape, and no value.
@@ -33,7 +31,10 @@ def infer(
         arguments.setdefault(name, mxnet.nd.zeros(shape))
     auxiliary = {name: values[name] for name in symbol.list_auxiliary_states()}
     executor = symbol.bind(mxnet.cpu(), arguments, grad_req="null", aux_states=auxiliary)
-    return [array.asnumpy() for array in executor.forward(is_train=False)]
+    for inputs in order.draws:
+        for name, array in inputs.items():
+            executor.arg_dict[name][:] = array
+        yield [array.asnumpy() for array in executor.forward(is_train=False)]
 
 
 if __name__ == "__main__":

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from border import serve
+from border import Order, serve
 from torch_module import load
 
 
-def infer(
-    files: dict[str, Path], inputs: dict[str, Any], outputs: list[str], architecture: str | None
-) -> list[Any]:
+def infer(order: Order) -> Iterator[list[Any]]:
     """Run the module; it may return a tensor, or several in a tuple, list or mapping."""
-    module = load({label: str(path) for label, path in files.items()}, architecture)
+    module = load({label: str(path) for label, path in order.files.items()}, order.architecture)
     with torch.inference_mode():
-        found = module(*(torch.from_numpy(array) for array in inputs.values()))
+        for inputs in order.draws:
+            yield _run(module, inputs, order.outputs)
+        if order.measure:
+            # What runs eagerly is not optimised as a graph: its kernels are other ones instead.
+            with torch.backends.mkldnn.flags(enabled=False), torch.jit.optimized_execution(False):
+                yield _run(module, order.draws[0], order.outputs)
+
+
+def _run(module: Any, inputs: dict[str, Any], outputs: list[str]) -> list[Any]:
+    found = module(*(torch.from_numpy(array) for array in inputs.values()))
     if isinstance(found, dict):
         found = list(found.values())
     arrays = [found] if isinstance(found, torch.Tensor) else list(found)

@@ -1,0 +1,42 @@
+"""The third witness of a quantised network: OpenVINO on the same IR, with kernels of f32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def is_quantised(xml: Path) -> bool:
+    """Return whether an IR has layers that quantise, so that int8 kernels may run it."""
+    return b'type="FakeQuantize"' in xml.read_bytes()
+
+
+def infer_in_floats(xml: Path, inputs: Sequence[Any]) -> list[Any]:
+    """Return the outputs of an IR whose int8 weights were widened to floats in memory.
+
+    It then has the same quantised values and nothing that int8 kernels could run, which on
+    processors without VNNI lose what does not fit into 16 bits. ``inputs`` and outputs are arrays
+    by index.
+    """
+    import numpy
+    import openvino
+    from openvino import opset13
+
+    core = openvino.Core()
+    model = core.read_model(xml)
+    bytes_ = (openvino.Type.i8, openvino.Type.u8)
+    for node in model.get_ops():
+        if node.get_type_name() != "Convert":
+            continue
+        source = node.input_value(0).get_node()
+        kind = node.get_element_type()
+        if source.get_type_name() == "Constant" and source.get_element_type() in bytes_:
+            wide = opset13.constant(source.data.astype(kind.to_dtype()))
+            node.output(0).replace(wide.output(0))
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    request = compiled.create_infer_request()
+    for index, array in enumerate(inputs):
+        request.set_input_tensor(index, openvino.Tensor(numpy.ascontiguousarray(array)))
+    request.infer()
+    return [request.get_output_tensor(i).data.copy() for i in range(len(compiled.outputs))]
