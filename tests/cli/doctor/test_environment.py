@@ -93,8 +93,8 @@ def test_an_openvino_without_a_cpu_is_wrong(tmp_path: Path) -> None:
 def test_packages_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
     package(tmp_path / "before", "filelock", "99.0", "numpy<1")
     found = wrong(told(tmp_path, "packages", "packages"))["filelock"]
-    assert found.found.startswith("it needs numpy: ")
-    assert found.found.endswith("is installed, <1 is wanted")
+    assert found.found.startswith("requires numpy: ")
+    assert found.found.endswith("is installed, <1 is required")
 
 
 def test_a_package_that_is_missing_is_wrong_and_an_extra_only_a_note(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_an_install_that_is_older_than_a_command_is_told(tmp_path: Path) -> None
     stale(tmp_path / "before")
     lines = told(tmp_path, "registration", "registration", f"Path({str(ROOT)!r})")
     found = wrong(lines)["doit.COMMAND"]
-    assert found.found == "installed before there was doctor"
+    assert found.found == "outdated install, without doctor"
     assert found.fix == "pip install -e ."
 
 

@@ -95,7 +95,7 @@ def test_a_cache_that_cannot_be_written_is_wrong(project: Project) -> None:
     settle(project, 'cache = "blocked/cache"')
     line = by_subject(examine(project.root))["cache"]
     assert line.verdict is Verdict.WRONG
-    assert "cannot be written: not a directory" in line.found
+    assert "is not writable: not a directory" in line.found
     assert "cache in configs/project.toml" in line.fix
 
 
@@ -128,7 +128,7 @@ def test_a_toolchain_without_its_python_names_the_command(
     settings = replace(configs.project, toolchains=str(tmp_path), offline=offline)
     monkeypatch.setattr("pipeline.toolchain.interpreters._places", lambda versions: iter(()))
     found = by_subject(toolchains(replace(configs, project=settings)))
-    assert found["mo"].found == "cannot be created: Python 3.10 or 3.11 or 3.12"
+    assert found["mo"].found == "cannot be created: Python 3.10 or 3.11 or 3.12 not found"
     assert found["mo"].fix == "uv python install 3.10"
     # With a network, uv would install it; and of the other, no fixture of a plain run has need.
     assert found["mo"].verdict is (Verdict.WRONG if offline else Verdict.NOTE)
@@ -139,7 +139,7 @@ def test_a_toolchain_that_can_be_made_is_a_note_and_one_without_lock_is_not(
     project: Project,
 ) -> None:
     found = by_subject(toolchains(load_project(project.root)))
-    assert found["mo"].found.endswith("mo.lock is not there")
+    assert found["mo"].found.endswith("mo.lock does not exist")
     shutil.copytree(ROOT / "configs/toolchains", project.root / "configs/toolchains")
     (project.root / "configs/project.toml").write_text('toolchains = "nowhere"')
     found = by_subject(toolchains(load_project(project.root)))
@@ -169,7 +169,7 @@ def test_a_compiler_that_is_missing_is_wrong_where_a_plain_run_needs_it(
 
 
 def test_a_local_file_that_is_missing_is_wrong(project: Project) -> None:
-    assert model(project).found == "is there: file:tiny.onnx"
+    assert model(project).found == "found: file:tiny.onnx"
     (project.root / "tiny.onnx").unlink()
     assert model(project).verdict is Verdict.WRONG
     assert "no such file" in model(project).found
@@ -196,7 +196,7 @@ def test_an_address_that_is_gone_is_wrong_unless_a_mirror_answers(
     project.edit(f'"{gone}"', f'"{gone}", "{mirror}"')
     line = model(project)
     assert line.verdict is Verdict.FINE
-    assert line.found.startswith(f"reachable: {mirror}; address 2 of 2; not ")
+    assert line.found.startswith(f"reachable: {mirror}; URL 2 of 2; not ")
 
 
 def test_no_network_at_all_is_told_in_time(project: Project) -> None:
@@ -238,7 +238,7 @@ def test_an_index_is_asked_as_fetching_does(
     files = [Listed("things-1.0-py3-none-any.whl", wheel({"a.onnx": b"x"}))]
     monkeypatch.setenv("PIP_INDEX_URL", publish(site, "things", files))
     give(project, "pypi:things==1.0#a.onnx")
-    assert model(project).found == "answers: pypi:things==1.0#a.onnx"
+    assert model(project).found == "reachable: pypi:things==1.0#a.onnx"
     assert site.ranges("/files/things-1.0-py3-none-any.whl") == ["bytes=0-0"]
     project.edit("things==1.0", "things==2.0")
     assert model(project).verdict is Verdict.WRONG
@@ -297,7 +297,7 @@ def test_on_a_terminal_the_lines_are_folded_and_not_garbled(
     screen = [line.rstrip() for line in terminal.screen]
     heading = "✗ source tiny.model" if columns == 40 else "✗ source       tiny.model"
     assert any(line.startswith(heading) for line in screen)
-    assert any("→ Correct the address" in line for line in screen)
+    assert any("→ Check the network" in line for line in screen)
 
 
 def test_the_temporary_folder_is_looked_at(tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_labels_make_an_output_that_of_classes(project: Project) -> None:
     assert config["source"]["labels"]["urls"] == ["file:colours.txt"]
     (project.root / "more.txt").write_text("red\ngreen\nblue\nblack\n")
     done = run_new(project.root, "more", "tiny.onnx", "--image", "blue.png", "--labels", "more.txt")
-    assert "onnxruntime answers 2 blue" in done.stdout
+    assert "onnxruntime predicts 2 blue" in done.stdout
     assert "4 labels for 3 classes" in done.stdout
 
 
@@ -376,7 +376,7 @@ def test_it_says_what_was_guessed_and_what_comes_next(project: Project) -> None:
     done = run_new(project.root, "said", "colours.onnx", "--image", "red.png")
     assert "x colour  RGB" in done.stdout
     assert "guess: most models of ONNX are trained on RGB" in done.stdout
-    assert "red: onnxruntime answers 0" in done.stdout
+    assert "red: onnxruntime predicts 0" in done.stdout
     assert "doit manifest:said" in done.stdout
     more = run_new(project.root, "both", "colours.onnx", "--precision=f32", "--precision=f16")
     assert "\n  doit manifest:both-f16\n" in more.stdout
@@ -414,7 +414,7 @@ BAD = {
         "aspect ratio is too extreme",
     ),
     "a picture for words": (["x", "tokens.onnx", "--image", "red.png"], "is an image"),
-    "no labels": (["x", "tiny.onnx", "--labels", "none.txt"], "cannot be read"),
+    "no labels": (["x", "tiny.onnx", "--labels", "none.txt"], "Cannot read the labels"),
     "labels without an end": (["x", "tiny.onnx", "--labels", "/dev/zero"], "Not a regular file"),
     "a model without an end": (["x", "zero.onnx"], "Not a regular file"),
     "labels of another kind": (["x", "tiny.onnx", "--labels", "long.txt"], "at most 1048576 bytes"),
@@ -438,7 +438,7 @@ BAD = {
     ),
     "layers that do not fit": (["x", "turned.onnx"], "Check that the model is complete"),
     "a path that is not UTF-8": (["x", "caf\udce9.onnx"], "The model's path is not UTF-8"),
-    "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "cannot be read"),
+    "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "Cannot read the labels"),
     "no name": (["Net 1", "tiny.onnx"], "Invalid fixture name"),
     "a name that is taken": (["tiny", "tiny.onnx"], "A fixture named 'tiny' exists already"),
     "no guest": (["x", "tiny.onnx", "--guest", "clasify"], "did you mean 'classify'"),
