@@ -310,15 +310,12 @@ def test_modules_that_are_found_by_name_are_those_that_the_rule_knows() -> None:
             for word in dynamic
         )
     }
-    assert (
-        finding
-        == {
-            # It imports the package of the backends as a whole.
-            "pipeline/host/backend_registry.py",
-            # A package of the user's choice, or its folder.
-            "pipeline/model/convert/programs/torch_module.py",
-        }
-    )
+    assert finding == {
+        # It imports the package of the backends as a whole.
+        "pipeline/host/backend_registry.py",
+        # A package of the user's choice, or its folder.
+        "pipeline/model/convert/programs/torch_module.py",
+    }
 
 
 def test_every_file_of_the_package_is_code_or_known_to_be_none() -> None:

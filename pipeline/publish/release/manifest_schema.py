@@ -1,6 +1,6 @@
-"""Generate the JSON Schema of manifest.json: ``python -m pipeline.publish.release.manifest_schema``.
+"""Generate the JSON Schema of manifest.json, from the tables that validation reads.
 
-It is generated from the tables that validation reads, and kept in ``docs/schema``.
+Run ``python -m pipeline.publish.release.manifest_schema``; the schema is kept in ``docs/schema``.
 """
 
 from __future__ import annotations
