@@ -59,8 +59,8 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the session that all of its processes share."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    base, run = tmp_path_factory.getbasetemp(), os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    folder = base.parent / f"shared-{run}" if run else base / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -95,6 +95,7 @@ def test_offline_asks_nobody(tmp_path: Path, toolchains: Path) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.slow
 def test_an_empty_checkout_restores_every_default_fixture(
     cache: str, tmp_path: Path, toolchains: Path
 ) -> None:

@@ -11,11 +11,18 @@ import pytest
 
 from tests.host.fuzz.run import Fuzzer
 
-SLICE = 2000
+SLICE, LARGER_SLICE = 500, 2000
 
 
 def run_all(fuzzer: Fuzzer) -> None:
     for seed in range(SLICE):
+        fuzzer.run(seed)
+
+
+@pytest.mark.slow
+def test_more_random_sequences_of_calls_are_safe(tmp_path: Path) -> None:
+    fuzzer = Fuzzer(tmp_path)
+    for seed in range(SLICE, LARGER_SLICE):
         fuzzer.run(seed)
 
 
