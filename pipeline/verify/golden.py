@@ -16,7 +16,7 @@ from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.executor import Answer, Question
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
-from pipeline.verify.noise import DRAWS, moved
+from pipeline.verify.noise import moved
 from pipeline.verify.ties import tied
 from pipeline.verify.tolerance import FACTOR, INT8, ULPS, Tolerance, tolerance
 from pipeline.work.action import Job
@@ -44,6 +44,7 @@ def ask_golden(
     integer_kernels = is_quantised(job.inputs["xml"])
     # NNCF quantises the IR alone.
     quantised = integer_kernels and model.precision != "int8"
+    draws = moved(fed, quantised=quantised)
     folder = job.scratch / "golden"
     folder.mkdir()
     answer = EXECUTORS[golden.executor].run(
@@ -59,7 +60,7 @@ def ask_golden(
             folder=folder,
             python=python_for(job, "executor"),
             seconds=_SECONDS,
-            moved=moved(fed, quantised=quantised),
+            moved=draws,
         )
     )
     allowed = tolerance(golden, model.precision)
@@ -72,7 +73,7 @@ def ask_golden(
         version=answer.version,
         factor=FACTOR,
         ulps=ULPS,
-        draws=DRAWS,
+        draws=len(draws),
         tolerance=allowed,
         outputs=_compared(outputs, floats, answer, model, allowed, quantised),
     )
