@@ -197,12 +197,13 @@ def _energy(distance: Any, answer: Any, others: Sequence[Any], quantum: float) -
     """Return the sum of squared distances over what the movements allow, of a quantised network.
 
     One element of it says little: rounding alone may move it by many levels. Beside ``FACTOR``
-    times what the framework moves by, ``ULPS`` elements may differ by one quantum.
+    times what the framework moves by in the median, ``ULPS`` elements may differ by one quantum.
     """
     import numpy
 
     moves = [numpy.square(other.astype(numpy.float64).ravel() - answer).sum() for other in others]
-    allowed = FACTOR * max(moves, default=0.0) + max(ULPS * quantum**2, _TINY)
+    usual = float(numpy.median(moves)) if moves else 0.0
+    allowed = FACTOR * usual + max(ULPS * quantum**2, _TINY)
     return float(min(numpy.square(distance).sum() / allowed, _MOST))
 
 

@@ -17,7 +17,7 @@ from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import Answer, Question
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
-from pipeline.verify.noise_floor import DRAWS, moved
+from pipeline.verify.noise_floor import moved
 from pipeline.verify.ties import tied
 from pipeline.verify.tolerance import FACTOR, INT8, ULPS, Tolerance, tolerance
 
@@ -45,6 +45,7 @@ def ask_golden(
     integer_kernels = is_quantised(job.inputs["xml"])
     # NNCF quantises the IR alone.
     quantised = integer_kernels and model.precision != "int8"
+    draws = moved(fed, quantised=quantised)
     folder = job.scratch / "golden"
     folder.mkdir()
     answer = EXECUTORS[golden.executor].run(
@@ -60,7 +61,7 @@ def ask_golden(
             folder=folder,
             python=python_for(job, "executor"),
             seconds=_SECONDS,
-            moved=moved(fed, quantised=quantised),
+            moved=draws,
         )
     )
     allowed = tolerance(golden, model.precision)
@@ -77,7 +78,7 @@ def ask_golden(
         version=answer.version,
         factor=FACTOR,
         ulps=ULPS,
-        draws=DRAWS,
+        draws=len(draws),
         tolerance=allowed,
         outputs=_compared(outputs, floats, answer, model, allowed, quantised),
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 DRAWS = 4
+# Single draws of a quantised network lie far apart.
+_DRAWS_OF_QUANTA = 8
 _SEED = 1
 # Rounding to whole steps has the variance 1/12: of so many elements one moves by a whole step.
 _ONE_IN = 12
@@ -14,7 +16,7 @@ _REACH = 4.0
 
 
 def moved(inputs: Mapping[str, Any], *, quantised: bool) -> list[dict[str, Any]]:
-    """Return ``DRAWS`` sets of inputs that differ from the given ones by rounding alone.
+    """Return sets of inputs that differ from the given ones by rounding alone: four, or eight.
 
     Every element of a floating-point array moves by one unit in the last place of float32, or of
     its own type where that is coarser, up or down at random; a zero stays, as do whole numbers. Of
@@ -24,8 +26,8 @@ def moved(inputs: Mapping[str, Any], *, quantised: bool) -> list[dict[str, Any]]
     import numpy
 
     generator = numpy.random.default_rng(_SEED)
-    move = _by_quantum if quantised else _by_ulp
-    return [{name: move(a, generator) for name, a in inputs.items()} for _ in range(DRAWS)]
+    move, draws = (_by_quantum, _DRAWS_OF_QUANTA) if quantised else (_by_ulp, DRAWS)
+    return [{name: move(a, generator) for name, a in inputs.items()} for _ in range(draws)]
 
 
 def _by_ulp(array: Any, generator: Any) -> Any:

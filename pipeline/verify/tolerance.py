@@ -70,14 +70,14 @@ def tolerance(golden: Golden, precision: str) -> Tolerance:
 def scale_of(values: Any) -> Any:
     """Return the scale of each element of an output, from its float64 values.
 
-    That is the largest value; of an output with a few that are beyond all others (masks of -1e9) it
-    is a thousand medians, or the element itself.
+    That is the largest value. Beyond a thousand and a thousand medians (masks of -1e9) a value is
+    the scale of itself alone.
     """
     import numpy
 
     sizes = numpy.abs(values)
     nonzero = sizes[sizes > 0]
-    usual = _SPREAD * float(numpy.median(nonzero)) if nonzero.size else 0.0
+    usual = _SPREAD * max(1.0, float(numpy.median(nonzero))) if nonzero.size else 0.0
     return numpy.maximum(sizes, min(float(sizes.max(initial=0.0)), usual))
 
 

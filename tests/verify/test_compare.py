@@ -69,8 +69,11 @@ def test_the_noise_of_large_elements_is_not_that_of_small_ones() -> None:
 
 def test_values_beyond_all_others_are_not_their_scale() -> None:
     values = numpy.array([*VALUES, -1e9, -1e9], numpy.float64)
-    assert scale_of(values)[0] < 1e3
+    assert scale_of(values)[0] <= 1e3
     assert not compare(off(3, 0.01, values), values, NONE).agrees
+    # A sure class is no such value.
+    sure = numpy.array([1.0, *[1e-9] * 1000])
+    assert (scale_of(sure) == 1).all()
 
 
 def test_a_small_output_is_right_within_a_thousandth() -> None:

@@ -46,7 +46,9 @@ def test_whole_numbers_stay(kind: type) -> None:
 @pytest.mark.parametrize("kind", [numpy.uint8, numpy.float32])
 def test_pixels_of_a_quantised_network_move_by_one_where_they_can(kind: type) -> None:
     pixels: Any = numpy.random.default_rng(1).integers(0, 256, (64, 64)).astype(kind)
-    for draw in moved({"x": pixels}, quantised=True):
+    draws = moved({"x": pixels}, quantised=True)
+    assert len(draws) > DRAWS
+    for draw in draws:
         steps = draw["x"].astype(int) - pixels.astype(int)
         assert set(numpy.unique(steps)) == {-1, 0, 1}
         assert 0.05 < (steps != 0).mean() < 0.12

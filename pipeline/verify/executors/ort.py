@@ -17,6 +17,8 @@ def run_onnxruntime(question: Question) -> Answer:
     options = onnxruntime.SessionOptions()
     # What it would print, it raises too.
     options.log_severity_level = 4
+    # Threads that wait without sleeping take the processor from other steps.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     place_files(question.files, question.folder, {"model": "model.onnx"})
     try:
         session = _session(question, options, ())
