@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pipeline.publish.release.stale_files import drop_stale, note_published
 
 
@@ -24,3 +26,30 @@ def test_what_is_gone_already_is_fine(tmp_path: Path) -> None:
     note_published(tmp_path, [tmp_path / "gone" / "file"], tmp_path / "memory")
     (tmp_path / "gone").write_text("a file now")
     assert drop_stale(tmp_path, [], tmp_path / "memory") == [tmp_path / "gone" / "file"]
+
+
+@pytest.mark.parametrize("name", ["..%2Fmine", "a%2F..%2F..%2Fmine", "%2Ftmp%2Fmine", ".."])
+def test_a_note_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    folder, memory, mine = tmp_path / "fixture", tmp_path / ".steps/fixture/n", tmp_path / "mine"
+    folder.mkdir()
+    memory.mkdir(parents=True)
+    mine.write_text("mine")
+    if name != "..":
+        (memory / name.replace("%2Ftmp", str(tmp_path).replace("/", "%2F"))).touch()
+    assert drop_stale(folder, [], memory) == []
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "link", ["fixture", "fixture/evidence", "steps/fixture", "steps/fixture/n"]
+)
+def test_no_link_is_followed_to_what_was_noted(tmp_path: Path, link: str) -> None:
+    folder, memory = tmp_path / "fixture", tmp_path / "steps/fixture/n"
+    (folder / "evidence").mkdir(parents=True)
+    (folder / "evidence/report.json").write_text("mine")
+    note_published(folder, [folder / "evidence/report.json"], memory)
+    (tmp_path / link).rename(tmp_path / "away")
+    (tmp_path / link).symlink_to(tmp_path / "away", target_is_directory=True)
+    assert drop_stale(folder, [], memory) == []
+    assert (folder / "evidence/report.json").read_text() == "mine"
+    assert len(list(memory.iterdir())) == 1

@@ -24,13 +24,13 @@ def noted(folder: Path, memory: Path) -> dict[Path, Path]:
 
     No link is followed: what a note or a link places elsewhere is left out.
     """
-    if not is_below(memory.parent.parent, memory / "note"):
+    if folder.is_symlink() or not is_below(memory.parent.parent, memory / "note"):
         return {}
     try:
         notes = {folder / unquote(note.name): note for note in sorted(memory.iterdir())}
     except OSError:
         return {}
-    return {path: note for path, note in notes.items() if is_below(folder.parent, path)}
+    return {path: note for path, note in notes.items() if is_below(folder, path)}
 
 
 def drop_stale(folder: Path, published: Iterable[Path], memory: Path) -> list[Path]:
