@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.execution.action import Job
-from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.pool.worker_pool import WorkerPool
 
 RUNS = 300
 PROCESSES = 7
@@ -58,7 +58,7 @@ def milliseconds(work: Callable[[], object], count: int) -> float:
 
 def main() -> None:
     """Print the three times."""
-    with tempfile.TemporaryDirectory() as name, Workers(1) as workers:
+    with tempfile.TemporaryDirectory() as name, WorkerPool(1) as workers:
         job = Job(inputs={}, outputs={}, parameters={}, scratch=Path(name))
         workers.run(infer, job, seconds=60, memory=2**32)
         infer(job)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import Release, release_of
 from tests.publish.places import registry
 
@@ -56,7 +56,9 @@ def main() -> None:
 
 
 def _publish(to: str, release: Release, folder: Path) -> int:
-    (result,) = publish_all(destination(to), [(release, folder)], dry_run=False, say=lambda _: None)
+    (result,) = publish_all(
+        open_destination(to), [(release, folder)], dry_run=False, progress=lambda _: None
+    )
     return result.moved or 0
 
 

@@ -20,13 +20,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.cache.history import History
 from pipeline.config.load_project import load_project
 from pipeline.doit_plugin.html_report import Reports
 from pipeline.execution.builder import Builder
-from pipeline.execution.pool.worker_pool import Workers
-from pipeline.graph.step_graph import Project
+from pipeline.execution.pool.worker_pool import WorkerPool
+from pipeline.graph.step_graph import StepGraph
 from pipeline.report.events import EventLog, RunFinished, RunStarted, StepFinished, StepStarted
 from pipeline.tensor.image import image_tensor
 
@@ -46,14 +46,14 @@ PHOTOS = {"cat": "chelsea.png", "espresso": "coffee.png"}
 def main() -> None:
     """Print the sizes and times."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    with tempfile.TemporaryDirectory() as name, Workers(2) as workers:
+    with tempfile.TemporaryDirectory() as name, WorkerPool(2) as workers:
         root = Path(name, "project")
         project = make_project(root, count)
-        store = Store(project.layout.cache)
+        store = Cache(project.layout.cache)
         reports = Reports(
-            project=project,
+            graph=project,
             builder=Builder(store, workers),
-            history=History(project.layout.step("history", ""), store.temporary.aside),
+            history=History(project.layout.step("history", ""), store.temporary.atomic_write),
             workers=workers,
             events=write_log(root, list(project.steps)),
         )
@@ -75,7 +75,7 @@ def main() -> None:
         store.close()
 
 
-def make_project(root: Path, count: int) -> Project:
+def make_project(root: Path, count: int) -> StepGraph:
     """Write a project of so many copies of squeezenet, each with photos of its own."""
     from PIL import Image
 
@@ -90,7 +90,7 @@ def make_project(root: Path, count: int) -> Project:
     for number in range(count):
         name = f"squeezenet-{number}"
         (root / f"configs/fixtures/{name}.toml").write_text(config)
-    project = Project(load_project(root))
+    project = StepGraph(load_project(root))
     shutil.copytree(ROOT / "artifacts/.steps/guests", project.layout.step("guests", ""))
     photos = {case: Image.open(sources / file).convert("RGB") for case, file in PHOTOS.items()}
     for number in range(count):

@@ -20,11 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.execution.action import Action, Job
-from pipeline.execution.builder import Builder, Outcome
-from pipeline.execution.pool.worker_pool import Workers
-from pipeline.execution.progress import silent
+from pipeline.execution.builder import Builder, BuildOutcome
+from pipeline.execution.pool.worker_pool import WorkerPool
+from pipeline.execution.progress import no_progress
 
 RUNS = 5
 FILES = 4
@@ -47,7 +47,7 @@ def main() -> None:
     """Print the ratio."""
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
         folder = Path(name)
-        builder = Builder(Store(folder / "store"), Workers(1))
+        builder = Builder(Cache(folder / "store"), WorkerPool(1))
         targets = [folder / "targets" / f"{number}.bin" for number in range(FILES)]
         actions = [
             Action(
@@ -62,8 +62,8 @@ def main() -> None:
 
         def restore() -> None:
             with ThreadPoolExecutor(4) as threads:
-                outcomes = list(threads.map(lambda a: builder.build(a, silent), actions))
-            assert outcomes == [Outcome.RESTORED] * FILES
+                outcomes = list(threads.map(lambda a: builder.build(a, no_progress), actions))
+            assert outcomes == [BuildOutcome.RESTORED] * FILES
 
         def copy() -> None:
             subprocess.run(["cp", "--reflink=auto", *kept, folder / "copies"], check=True)
@@ -74,7 +74,7 @@ def main() -> None:
             )
 
         for action in actions:
-            builder.build(action, silent)
+            builder.build(action, no_progress)
         kept = sorted(path for path in (folder / "store/cas").rglob("*") if path.is_file())
         ours, theirs = [], []
         for _ in range(RUNS):

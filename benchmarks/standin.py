@@ -10,11 +10,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.cache.action_records import Record
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.cache.digest import Digest
 from pipeline.config.load_project import load_project
 from pipeline.execution.builder import Builder
-from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.graph.all_steps import all_steps
 from pipeline.graph.layout import Layout
 
@@ -80,8 +80,8 @@ def make_project(
         (root / f"configs/fixtures/f{number}.toml").write_text(text)
     configs = load_project(root)
     steps = all_steps(configs)
-    store = Store(Layout(configs).cache)
-    builder = Builder(store, Workers(1))
+    store = Cache(Layout(configs).cache)
+    builder = Builder(store, WorkerPool(1))
     makers, needed = {}, {}
     for action in steps:
         files = {}

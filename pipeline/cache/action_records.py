@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.atomic import Aside, aside
+from pipeline.cache.atomic import AtomicWriter, atomic_write
 from pipeline.cache.digest import Digest
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.cache.objects import touch
 
 
@@ -28,9 +28,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Records:
     """Records by key, in ``<folder>/<first two digits>/<key>``: SHA-256, newline, JSON."""
 
-    def __init__(self, folder: Path, aside: Aside = aside) -> None:
+    def __init__(self, folder: Path, atomic_write: AtomicWriter = atomic_write) -> None:
         self._folder = folder
-        self._aside = aside
+        self._atomic_write = atomic_write
 
     def get(self, key: str) -> Record | None:
         """Return the record, or None; a corrupt one is removed."""
@@ -39,7 +39,7 @@ class Records:
             sha256, _, data = place.read_bytes().partition(b"\n")
             if Digest.of_bytes(data).sha256.encode() != sha256:
                 raise ValueError("the record is damaged")
-            return decoded(data, Record)
+            return decode_json(data, Record)
         except FileNotFoundError:
             return None
         except (msgspec.MsgspecError, OSError, ValueError):
@@ -48,7 +48,7 @@ class Records:
 
     def put(self, key: str, record: Record) -> None:
         """Store a record; raises OSError."""
-        with self._aside(self.place(key)) as part:
+        with self._atomic_write(self.place(key)) as part:
             data = msgspec.json.encode(record)
             part.write_bytes(Digest.of_bytes(data).sha256.encode() + b"\n" + data)
 

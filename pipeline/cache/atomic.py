@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-Aside = Callable[[Path], AbstractContextManager[Path]]
-"""A function that writes a file atomically, such as :func:`aside`."""
+AtomicWriter = Callable[[Path], AbstractContextManager[Path]]
+"""A function that writes a file atomically, such as :func:`atomic_write`."""
 
 
 @contextmanager
-def aside(target: Path) -> Iterator[Path]:
+def atomic_write(target: Path) -> Iterator[Path]:
     """Yield a path beside ``target``; rename it to ``target`` on success, remove it on failure.
 
     Raises OSError when the folder cannot be written or the disk is full; ``target`` is then
@@ -42,7 +42,7 @@ def replace(part: Path, target: Path) -> None:
 
 def write_bytes(target: Path, data: bytes) -> None:
     """Write ``data`` to ``target`` atomically; raises OSError."""
-    with aside(target) as part:
+    with atomic_write(target) as part:
         part.write_bytes(data)
 
 

@@ -9,30 +9,30 @@ from pathlib import Path
 
 from pipeline.cache.action_records import Record, Records
 from pipeline.cache.digest import Digest
-from pipeline.cache.digest_cache import KnownDigests
+from pipeline.cache.digest_cache import DigestCache
 from pipeline.cache.objects import Objects
-from pipeline.cache.remote.remote_cache import Shared
+from pipeline.cache.remote.remote_cache import RemoteCache
 from pipeline.cache.temporary import Temporary
 
 _SAY_SECONDS = 1.0
 
 
-class Store:
+class Cache:
     """The cache folder, optionally backed by a remote cache.
 
     Everything in it can be built or downloaded again, so it may be deleted at any time.
     """
 
-    def __init__(self, folder: Path, shared: Shared | None = None) -> None:
+    def __init__(self, folder: Path, remote: RemoteCache | None = None) -> None:
         self.folder = folder
-        self.shared = shared
-        self.known = KnownDigests(folder / "digests.sqlite")
+        self.remote = remote
+        self.digests = DigestCache(folder / "digests.sqlite")
         self.temporary = Temporary(folder / "tmp")
-        self.objects = Objects(folder / "cas", self.temporary.aside)
-        self.records = Records(folder / "ac", self.temporary.aside)
+        self.objects = Objects(folder / "cas", self.temporary.atomic_write)
+        self.records = Records(folder / "ac", self.temporary.atomic_write)
         self._closed = False
 
-    def recall(self, key: str) -> Record | None:
+    def lookup(self, key: str) -> Record | None:
         """Return the record of a key, local or remote, and store it locally; raises OSError."""
         record = self.peek(key)
         if record is not None and not self.records.touch(key):
@@ -42,8 +42,8 @@ class Store:
     def peek(self, key: str) -> Record | None:
         """Return the record of a key, local or remote."""
         record = self.records.get(key)
-        if record is None and self.shared is not None:
-            record = self.shared.record(key)
+        if record is None and self.remote is not None:
+            record = self.remote.record(key)
         return record
 
     def fetch(self, digest: Digest, target: Path) -> bool:
@@ -51,20 +51,20 @@ class Store:
         if self.objects.fetch(digest, target):
             return True
         return (
-            self.shared is not None
-            and self.shared.obtain(digest, self.objects)
+            self.remote is not None
+            and self.remote.fetch_object(digest, self.objects)
             and self.objects.fetch(digest, target)
         )
 
-    def keep(self, key: str, record: Record, *, share: bool) -> None:
+    def put(self, key: str, record: Record, *, share: bool) -> None:
         """Store the record of a key, whose objects are stored already; raises OSError."""
         self.records.put(key, record)
-        if share and self.shared is not None:
-            self.shared.offer(key, record, self.objects)
+        if share and self.remote is not None:
+            self.remote.upload(key, record, self.objects)
 
     @contextmanager
-    def lock(self, name: str, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold the lock ``name`` across processes; ``say`` is called while waiting.
+    def lock(self, name: str, progress: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lock ``name`` across processes; ``progress`` is called while waiting.
 
         The operating system releases it when the process ends. Raises OSError, also when the
         store is closed meanwhile.
@@ -74,15 +74,15 @@ class Store:
         place = self.folder / "locks" / f"{name}.lock"
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place)
-        patience = 0.0
+        timeout = 0.0
         while not lock.is_locked:
             if self._closed:
                 raise FileNotFoundError(errno.ENOENT, "The run has ended", str(place))
             try:
-                lock.acquire(timeout=patience)
+                lock.acquire(timeout=timeout)
             except Timeout:
-                say("waiting for another run that builds this step")
-                patience = _SAY_SECONDS
+                progress("waiting for another run that builds this step")
+                timeout = _SAY_SECONDS
         try:
             yield
         finally:
@@ -92,4 +92,4 @@ class Store:
         """Close the database and remove temporary files."""
         self._closed = True
         self.temporary.close()
-        self.known.close()
+        self.digests.close()

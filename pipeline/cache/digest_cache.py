@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS files (
 """
 
 
-class KnownDigests:
+class DigestCache:
     """Digests by path and file version: inode, size, mtime_ns and ctime_ns.
 
     Safe for threads and for several processes on one database. A corrupt database is moved aside
@@ -49,9 +49,9 @@ class KnownDigests:
         version = version_of(status)
         known = self._look_up(name, version)
         if known is None:
-            settled = _settled(status)
+            stable = _is_stable(status)
             known = Digest.of_file(path)
-            if not settled or version_of(path.stat()) != version:
+            if not stable or version_of(path.stat()) != version:
                 self.unsure = True
                 return known
             self._remember(name, version, known)
@@ -61,7 +61,7 @@ class KnownDigests:
     def watch(self, folder: Path) -> None:
         """Record the version of a folder, which changes with its entries; raises OSError."""
         status = folder.stat()
-        self.unsure |= not _settled(status)
+        self.unsure |= not _is_stable(status)
         self.seen[str(folder.absolute())] = version_of(status)
 
     def close(self) -> None:
@@ -72,31 +72,31 @@ class KnownDigests:
 
     def _look_up(self, path: str, version: str) -> Digest | None:
         query = "SELECT sha256, size FROM files WHERE path = ? AND version = ?"
-        asked = self._connection
+        connection = self._connection
         try:
             with self._guard:
-                row = asked.execute(query, (path, version)).fetchone()
+                row = connection.execute(query, (path, version)).fetchone()
             return Digest(row[0], row[1]) if row else None
         except sqlite3.OperationalError:
             return None  # Locked: the file is hashed instead.
         except (sqlite3.DatabaseError, ValueError, TypeError):
-            self._begin_anew(asked)
+            self._reset(connection)
             return None
 
     def _remember(self, path: str, version: str, digest: Digest) -> None:
         row = (path, version, digest.sha256, digest.size)
         if not self._writable:
             return
-        asked = self._connection
+        connection = self._connection
         try:
             with self._guard:
-                asked.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+                connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
         except sqlite3.OperationalError:
             # Locked, read-only or full: files are hashed again next time. Retrying for each file
             # would wait for the timeout each time.
             self._writable = False
         except sqlite3.DatabaseError:
-            self._begin_anew(asked)
+            self._reset(connection)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -106,7 +106,7 @@ class KnownDigests:
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
-                self._move_aside()
+                self._quarantine()
                 return self._connect(str(self._database))
         except (OSError, sqlite3.DatabaseError):
             return self._connect(":memory:")
@@ -120,30 +120,30 @@ class KnownDigests:
         connection.execute(_SCHEMA)
         return connection
 
-    def _begin_anew(self, corrupt: sqlite3.Connection) -> None:
+    def _reset(self, corrupt: sqlite3.Connection) -> None:
         with self._guard:
             # Another thread that met the same may have begun anew already.
             if self._closed or self._connection is not corrupt:
                 return
             self._connection.close()
             try:
-                self._move_aside()
+                self._quarantine()
             except OSError:
                 self._connection = self._connect(":memory:")
             else:
                 self._connection = self._open()
 
-    def _move_aside(self) -> None:
-        wreck = self._database.with_name(f"{self._database.name}.corrupt-{time.time_ns()}")
+    def _quarantine(self) -> None:
+        corrupt = self._database.with_name(f"{self._database.name}.corrupt-{time.time_ns()}")
         print(
-            f"warning: {self._database} is corrupt; moved to {wreck.name} and recreated.",
+            f"warning: {self._database} is corrupt; moved to {corrupt.name} and recreated.",
             file=sys.stderr,
         )
         for suffix in ("", "-wal", "-shm"):
             part = self._database.with_name(self._database.name + suffix)
             if part.exists():
-                part.replace(wreck.with_name(wreck.name + suffix))
+                part.replace(corrupt.with_name(corrupt.name + suffix))
 
 
-def _settled(status: os.stat_result) -> bool:
+def _is_stable(status: os.stat_result) -> bool:
     return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > TICK_NS

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.cache.digest import key_of
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 
 # Younger files are kept, as are files used since the start of the oldest live run.
 YOUNG_SECONDS = 600.0
@@ -32,7 +32,7 @@ class Roots(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """A removable file of the cache: its size in bytes and the Unix time of its last use.
 
     The name of a ``record`` is its key.
@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Collected:
+class CollectionResult:
     """Removed files and bytes (or, in a dry run, removable ones), and the remaining bytes."""
 
     files: int
@@ -53,51 +53,51 @@ class Collected:
     remaining: int
 
 
-def note_roots(store: Store, project: Path, keys: Collection[str]) -> None:
+def note_roots(cache: Cache, project: Path, keys: Collection[str]) -> None:
     """Register the keys that a project uses, so that collections keep them."""
     roots = Roots(host=platform.node(), project=str(project), keys=sorted(keys))
     data = msgspec.json.encode(roots)
-    place = _roots(store) / f"{key_of({'host': roots.host, 'project': roots.project})[:16]}.json"
+    place = _roots(cache) / f"{key_of({'host': roots.host, 'project': roots.project})[:16]}.json"
     with suppress(OSError):
         if place.exists() and place.read_bytes() == data:
             os.utime(place)
         else:
-            with store.temporary.aside(place) as part:
+            with cache.temporary.atomic_write(place) as part:
                 part.write_bytes(data)
 
 
-def collect(
-    store: Store, limit: int, say: Callable[[str], None] = lambda _: None, *, dry: bool = False
-) -> Collected:
+def collect_garbage(
+    cache: Cache, limit: int, progress: Callable[[str], None] = lambda _: None, *, dry: bool = False
+) -> CollectionResult:
     """Remove files until at most ``limit`` bytes remain; raises OSError.
 
     Always kept: files that registered projects refer to, as long as the project's folder exists;
     files used since the start of the oldest live run, or in the last ten minutes; and files used
     during the collection. Files are removed one by one and do not depend on each other, so a
-    collection may be interrupted; missing files are built again. ``say`` is called while waiting
-    for another collection.
+    collection may be interrupted; missing files are built again. ``progress`` is called while
+    waiting for another collection.
     """
     waiting = "waiting for another collection"
-    with store.lock("collect", lambda _: say(waiting)), store.temporary.folder() as bin_:
-        oldest = store.temporary.sweep() - YOUNG_SECONDS
-        entries = list(_entries(store.folder))
+    with cache.lock("collect", lambda _: progress(waiting)), cache.temporary.folder() as bin_:
+        oldest = cache.temporary.sweep() - YOUNG_SECONDS
+        entries = list(_entries(cache.folder))
         used = [entry.path.name for entry in entries if entry.record and entry.used > oldest]
-        kept = _kept(store, [*used, *_rooted(store, dry)])
+        kept = _kept(cache, [*used, *_rooted(cache, dry)])
         total = sum(entry.size for entry in entries)
         files = freed = 0
         for entry in sorted(entries, key=lambda entry: entry.used):
-            wreck = ".corrupt-" in entry.path.name
-            if not wreck and (total - freed <= limit or entry.used > oldest):
+            corrupt = ".corrupt-" in entry.path.name
+            if not corrupt and (total - freed <= limit or entry.used > oldest):
                 continue
             if entry.path in kept:
                 continue
             if not dry and not _removed(entry, bin_):
                 continue
             files, freed = files + 1, freed + entry.size
-        return Collected(files=files, bytes=freed, remaining=total - freed)
+        return CollectionResult(files=files, bytes=freed, remaining=total - freed)
 
 
-def _removed(entry: Entry, bin_: Path) -> bool:
+def _removed(entry: CacheEntry, bin_: Path) -> bool:
     """Remove a file, unless it was used since it was listed or removal is not permitted.
 
     It is renamed before its mtime is checked: a later user finds it missing and builds it again,
@@ -115,11 +115,11 @@ def _removed(entry: Entry, bin_: Path) -> bool:
     return False
 
 
-def _rooted(store: Store, dry: bool) -> Iterator[str]:
+def _rooted(cache: Cache, dry: bool) -> Iterator[str]:
     """Yield the keys that registered projects refer to."""
-    for place in _roots(store).glob("*.json"):
+    for place in _roots(cache).glob("*.json"):
         try:
-            roots = decoded(place.read_bytes(), Roots)
+            roots = decode_json(place.read_bytes(), Roots)
             used = place.stat().st_mtime
         except (OSError, msgspec.MsgspecError):
             continue
@@ -129,14 +129,14 @@ def _rooted(store: Store, dry: bool) -> Iterator[str]:
             place.unlink(missing_ok=True)
 
 
-def _kept(store: Store, keys: Iterable[str]) -> set[Path]:
+def _kept(cache: Cache, keys: Iterable[str]) -> set[Path]:
     """Return the paths of the records of these keys and of their objects."""
     kept = set()
     for key in keys:
-        kept.add(store.records.place(key))
-        record = store.records.get(key)
+        kept.add(cache.records.place(key))
+        record = cache.records.get(key)
         for members in record.outputs.values() if record else ():
-            kept.update(store.objects.path(digest) for digest in members.values())
+            kept.update(cache.objects.path(digest) for digest in members.values())
     return kept
 
 
@@ -146,7 +146,7 @@ def _is_there(roots: Roots, used: float) -> bool:
     return (Path(roots.project) / "dodo.py").exists()
 
 
-def _entries(folder: Path) -> Iterator[Entry]:
+def _entries(folder: Path) -> Iterator[CacheEntry]:
     places = [
         *folder.glob("ac/*/*"),
         *folder.glob("cas/*/*"),
@@ -159,8 +159,8 @@ def _entries(folder: Path) -> Iterator[Entry]:
             # A held lock file must not be removed, or two processes could hold it.
             if path.is_file() and path.suffix != ".lock":
                 record = path.parent.parent == folder / "ac"
-                yield Entry(path, status.st_size, status.st_mtime, record)
+                yield CacheEntry(path, status.st_size, status.st_mtime, record)
 
 
-def _roots(store: Store) -> Path:
-    return store.folder / "roots"
+def _roots(cache: Cache) -> Path:
+    return cache.folder / "roots"

@@ -9,14 +9,14 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from pipeline.cache.atomic import Aside
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.atomic import AtomicWriter
+from pipeline.cache.json_decoding import decode_json
 
 T = TypeVar("T", bound=msgspec.Struct)
 _KINDS = ("made", "failed")
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True):
+class BuildRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The last successful build of a step.
 
     ``key`` is the hash of ``parts``, ``code`` the digest of each file of the recipe's code,
@@ -31,7 +31,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     when: float
 
 
-class Failed(msgspec.Struct, frozen=True, kw_only=True):
+class FailureRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The last failure of a step, if no success followed; ``evidence`` is its error's."""
 
     code: str
@@ -40,7 +40,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
 
 
-def failed_last_time(failed: Failed) -> str:
+def failed_last_time(failed: FailureRecord) -> str:
     """Return how a step failed, as every command words it."""
     return f"failed last time: {failed.message}"
 
@@ -48,25 +48,25 @@ def failed_last_time(failed: Failed) -> str:
 class History:
     """Two small files per step in a folder of the project, which may be deleted at any time."""
 
-    def __init__(self, folder: Path, aside: Aside) -> None:
+    def __init__(self, folder: Path, atomic_write: AtomicWriter) -> None:
         self._folder = folder
-        self._aside = aside
+        self._atomic_write = atomic_write
 
-    def made(self, step: str) -> Made | None:
+    def last_build(self, step: str) -> BuildRecord | None:
         """Return the step's last successful build in this project, or None."""
-        return _read(self._place(step, "made"), Made)
+        return _read(self._place(step, "made"), BuildRecord)
 
-    def failed(self, step: str) -> Failed | None:
+    def last_failure(self, step: str) -> FailureRecord | None:
         """Return the step's failure if its last run failed, or None."""
-        return _read(self._place(step, "failed"), Failed)
+        return _read(self._place(step, "failed"), FailureRecord)
 
-    def note_made(self, step: str, made: Made) -> None:
+    def record_build(self, step: str, made: BuildRecord) -> None:
         """Save a successful build; write errors are ignored."""
         with suppress(OSError):
             self._write(self._place(step, "made"), made)
             self._place(step, "failed").unlink(missing_ok=True)
 
-    def note_failed(self, step: str, failed: Failed) -> None:
+    def record_failure(self, step: str, failed: FailureRecord) -> None:
         """Save a failure; write errors are ignored."""
         with suppress(OSError):
             self._write(self._place(step, "failed"), failed)
@@ -87,7 +87,7 @@ class History:
                 self._place(step, what).unlink(missing_ok=True)
 
     def _write(self, place: Path, value: msgspec.Struct) -> None:
-        with self._aside(place) as part:
+        with self._atomic_write(place) as part:
             part.write_bytes(msgspec.json.encode(value))
 
     def _place(self, step: str, what: str) -> Path:
@@ -96,6 +96,6 @@ class History:
 
 def _read(place: Path, kind: type[T]) -> T | None:
     try:
-        return decoded(place.read_bytes(), kind)
+        return decode_json(place.read_bytes(), kind)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -9,12 +9,12 @@ import msgspec
 T = TypeVar("T")
 
 
-def decoded(data: bytes, kind: type[T]) -> T:
+def decode_json(data: bytes, kind: type[T]) -> T:
     """Return the decoded value; raises msgspec.DecodeError for any invalid input.
 
     msgspec raises RecursionError for deep nesting and UnicodeDecodeError for invalid UTF-8.
 
-    >>> decoded(b"[1, 2]", tuple[int, int])
+    >>> decode_json(b"[1, 2]", tuple[int, int])
     (1, 2)
     """
     try:

@@ -7,16 +7,16 @@ import shutil
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from pipeline.cache.atomic import Aside, aside
+from pipeline.cache.atomic import AtomicWriter, atomic_write
 from pipeline.cache.digest import Digest
 
 
 class Objects:
     """Files by digest, in ``<folder>/<first two digits>/<sha256>``."""
 
-    def __init__(self, folder: Path, aside: Aside = aside) -> None:
+    def __init__(self, folder: Path, atomic_write: AtomicWriter = atomic_write) -> None:
         self._folder = folder
-        self._aside = aside
+        self._atomic_write = atomic_write
 
     def path(self, digest: Digest) -> Path:
         """Return the path of the object, whether or not it exists."""
@@ -27,12 +27,12 @@ class Objects:
         place = self.path(digest)
         if touch(place) and _size(place) == digest.size:
             return
-        with self._aside(place) as part:
+        with self._atomic_write(place) as part:
             copy(source, part)
 
     def receive(self, digest: Digest) -> AbstractContextManager[Path]:
         """Yield a path to write the object to; it is stored if the block succeeds."""
-        return self._aside(self.path(digest))
+        return self._atomic_write(self.path(digest))
 
     def fetch(self, digest: Digest, target: Path) -> bool:
         """Copy the object to ``target``; False if it is missing or corrupt, then it is removed."""

@@ -46,7 +46,7 @@ class Temporary:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def aside(self, target: Path) -> Iterator[Path]:
+    def atomic_write(self, target: Path) -> Iterator[Path]:
         """Yield a path to write; rename it to ``target`` on success, remove it on failure.
 
         Raises OSError; ``target`` is then unchanged.
@@ -84,7 +84,7 @@ class Temporary:
             with suppress(OSError):
                 dead = self._is_dead(token)
             if not dead:
-                oldest = min(oldest, _begun(token))
+                oldest = min(oldest, _start_time(token))
         return oldest
 
     def close(self) -> None:
@@ -153,6 +153,6 @@ class Temporary:
         return self._folder / f"{token}.lock"
 
 
-def _begun(token: str) -> float:
+def _start_time(token: str) -> float:
     nanoseconds = token.partition("-")[0]
     return int(nanoseconds) / 1e9 if nanoseconds.isdecimal() else 0.0

@@ -39,12 +39,12 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def asked() -> bool:
+def is_completing() -> bool:
     """Return whether a shell has started this process to complete its command line."""
     return "_ARGCOMPLETE" in os.environ
 
 
-def answer(parser: argparse.ArgumentParser) -> None:
+def complete(parser: argparse.ArgumentParser) -> None:
     """Print the completions and exit the process."""
     import argcomplete
 
@@ -65,7 +65,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterable[argparse.Action]:
 def _cases(**_: object) -> Mapping[str, str]:
     from pipeline.conformance.cases.all_cases import CASES
 
-    return {case.name: case.asks for case in CASES}
+    return {case.name: case.rule for case in CASES}
 
 
 def _hosts(**_: object) -> Iterable[str]:

@@ -104,7 +104,7 @@ def execute(args: argparse.Namespace) -> int:
     cases = _chosen(CASES, args.names)
     if args.list:
         for case in cases:
-            print(f"{case.name:<30}  {case.asks}")
+            print(f"{case.name:<30}  {case.rule}")
         return 0
     if args.kit is not None:
         return _write_kit(args.kit, cases)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pipeline.cli.verbosity import add_volume, progress
+from pipeline.cli.verbosity import add_verbosity, show_progress
 from pipeline.config.model_tables import Framework, Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.model_files import model_files
@@ -89,13 +89,13 @@ def add_parser(subparsers: Any) -> None:
         "--reverse-channels", action="store_true", help="swap RGB and BGR, before mean and scale"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    add_volume(parser, "show errors only")
+    add_verbosity(parser, "show errors only")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Convert, write the IR and print its digests; raises PipelineError."""
-    from pipeline.cache.atomic import aside
+    from pipeline.cache.atomic import atomic_write
     from pipeline.cache.objects import copy
     from pipeline.cli.convert_int8 import check_calibration, quantised
     from pipeline.model.convert.make_ir import TOOLCHAINS, make_ir
@@ -112,10 +112,10 @@ def execute(args: argparse.Namespace) -> int:
         )
     with (
         tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary,
-        progress(args, name) as say,
+        show_progress(args, name) as progress,
     ):
         scratch = Path(temporary)
-        say(f"{framework} to OpenVINO IR, {args.precision}")
+        progress(f"{framework} to OpenVINO IR, {args.precision}")
         request = Request(
             name=name,
             model=Model(
@@ -126,7 +126,7 @@ def execute(args: argparse.Namespace) -> int:
                 precision="f16" if args.precision == "f16" else "f32",
             ),
             files=files,
-            python=toolchain_python(TOOLCHAINS.get(framework), scratch, say),
+            python=toolchain_python(TOOLCHAINS.get(framework), scratch, progress),
             seconds=_SECONDS,
         )
         folder = scratch / "work"
@@ -134,14 +134,14 @@ def execute(args: argparse.Namespace) -> int:
         xml, weights = make_ir(request, folder)
         losses: Mapping[str, float] = {}
         if args.precision == "int8":
-            xml, weights, losses = quantised(args, name, xml, weights, scratch, say)
+            xml, weights, losses = quantised(args, name, xml, weights, scratch, progress)
         canonical = canonical_digest(xml, weights)
         written = {end: args.output / f"{name}.{end}" for end in ("xml", "bin")}
         try:
             args.output.mkdir(parents=True, exist_ok=True)
-            with aside(written["bin"]) as part:
+            with atomic_write(written["bin"]) as part:
                 copy(weights, part)
-            with aside(written["xml"]) as part:
+            with atomic_write(written["xml"]) as part:
                 part.write_bytes(xml)
         except OSError as error:
             raise PipelineError(
@@ -246,11 +246,11 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
 
 def _check_input(name: str, given: ModelInput) -> None:
     from pipeline.config.input_rules import check_input
-    from pipeline.config.mistake import Finding, Known
+    from pipeline.config.mistake import KnownNames, Mistake
 
-    findings = list(check_input((), given, Known()))
+    findings = list(check_input((), given, KnownNames()))
     if 0 in given.shape:
-        findings.append(Finding((), "The shape has an axis of size 0.", "sizes of at least 1"))
+        findings.append(Mistake((), "The shape has an axis of size 0.", "sizes of at least 1"))
     for finding in findings:
         raise PipelineError(
             Code.USAGE,

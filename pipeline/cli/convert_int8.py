@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Say
+from pipeline.execution.progress import ProgressCallback
 
 _SECONDS = 3600.0
 _SIZES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
@@ -39,11 +39,16 @@ def check_calibration(args: argparse.Namespace) -> None:
 
 
 def quantised(
-    args: argparse.Namespace, name: str, xml: bytes, weights: Path, scratch: Path, say: Say
+    args: argparse.Namespace,
+    name: str,
+    xml: bytes,
+    weights: Path,
+    scratch: Path,
+    progress: ProgressCallback,
 ) -> tuple[bytes, Path, Mapping[str, float]]:
     """Quantise an f32 IR; return it and each output's relative error. Raises PipelineError."""
     from pipeline.config.model_tables import Model
-    from pipeline.model.convert.quantise import Quantising, quantise_ir
+    from pipeline.model.convert.quantise import QuantiseRequest, quantise_ir
     from pipeline.model.ir.interface import read_interface
     from pipeline.toolchain.toolchain_python import toolchain_python
 
@@ -71,13 +76,13 @@ def quantised(
                 expected=f"{size} bytes: {'x'.join(map(str, port.shape))} of {port.type}",
                 found=f"{path.stat().st_size} bytes" if path.is_file() else "no file",
             )
-    order = Quantising(
+    request = QuantiseRequest(
         name=name,
         samples=[{port.name: path} for path in args.calibration],
         shapes={port.name: port.shape},
-        python=toolchain_python("nncf", scratch, say),
+        python=toolchain_python("nncf", scratch, progress),
         seconds=_SECONDS,
     )
-    say("quantising")
-    pair, losses = quantise_ir(order, folder, args.loss)
+    progress("quantising")
+    pair, losses = quantise_ir(request, folder, args.loss)
     return pair.read_bytes(), pair.with_suffix(".bin"), losses

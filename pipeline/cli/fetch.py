@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.verbosity import add_volume, progress
+from pipeline.cli.verbosity import add_verbosity, show_progress
 
 _EPILOG = """\
 examples:
@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
         help="also download the evidence of its build: outputs, ONNX's test_data_set_0",
     )
     parser.add_argument("--offline", action="store_true", help="use only the cache")
-    add_volume(parser, "show no progress, only the path")
+    add_verbosity(parser, "show no progress, only the path")
     parser.set_defaults(execute=execute)
 
 
@@ -72,7 +72,7 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.publish.fetch_release import fetch
 
     name, _, version = args.fixture.partition("@")
-    with progress(args, args.fixture) as say:
+    with show_progress(args, args.fixture) as progress:
         folder = fetch(
             name,
             version=version,
@@ -82,7 +82,7 @@ def execute(args: argparse.Namespace) -> int:
             key=args.key,
             evidence=args.evidence,
             offline=args.offline,
-            say=say,
+            progress=progress,
         )
     print(folder)
     return 0

@@ -44,7 +44,7 @@ def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         description="Runs wasi-nn guests in a sandbox; converts models; creates and inspects "
         "tensors.",
     )
-    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    parser.add_argument("--version", action=_VersionAction, help="print the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
     for name in names:
         module = f"pipeline.cli.{name}.command" if name in _PACKAGES else f"pipeline.cli.{name}"
@@ -61,17 +61,17 @@ def main(argv: list[str] | None = None) -> int:
         # Import only the named command: a guest should start at once, and the doctor must run with
         # packages missing.
         parser = command_line(given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS)
-        if completion.asked():
-            completion.answer(parser)
+        if completion.is_completing():
+            completion.complete(parser)
         args = parser.parse_args(given)
         code = int(args.execute(args))
         sys.stdout.flush()
     except ModuleNotFoundError as error:
         hint = "pip install -e . installs it; `wasi-nn doctor` shows what else is missing."
         message = f"This command needs the package {error.name}, which is not installed."
-        return _told(PipelineError(Code.TOOLCHAIN, message, hint=hint))
+        return _print_error(PipelineError(Code.TOOLCHAIN, message, hint=hint))
     except PipelineError as error:
-        return _told(error)
+        return _print_error(error)
     except BrokenPipeError:
         # The reader closed the pipe; Python would report it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,7 +96,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _Stopped
 
 
-class _Version(argparse.Action):
+class _VersionAction(argparse.Action):
     """Looks up the version only when it is requested."""
 
     def __init__(self, **options: Any) -> None:
@@ -109,7 +109,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _told(error: PipelineError) -> int:
+def _print_error(error: PipelineError) -> int:
     try:
         print(error.render(), file=sys.stderr)
     except BrokenPipeError:

@@ -44,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     """Write the image; raises PipelineError."""
     from PIL import Image
 
-    from pipeline.cache.atomic import aside
+    from pipeline.cache.atomic import atomic_write
     from pipeline.tensor.tensor_file import read_tensor
     from pipeline.tensor.tensor_preview import picture_of
 
@@ -60,7 +60,7 @@ def execute(args: argparse.Namespace) -> int:
     pixels = picture_of(values, layout, spec)
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     try:
-        with aside(args.output) as part:
+        with atomic_write(args.output) as part:
             image.save(part, format="PNG")
     except OSError as error:
         raise PipelineError(
@@ -89,14 +89,14 @@ def _spec(args: argparse.Namespace) -> Any:
     from pipeline.tensor.tensor_file import spec_of
 
     try:
-        told = spec_of(args.tensor)
+        spec = spec_of(args.tensor)
     except PipelineError as error:
         if not (args.dims and args.type):
             error.hint = "Give --dims and --type."
             raise
-        told = TensorSpec(args.dims, args.type, None, None)
+        spec = TensorSpec(args.dims, args.type, None, None)
     given = {key: getattr(args, key) for key in ("dims", "type", "colour") if getattr(args, key)}
-    return replace(told, **given)
+    return replace(spec, **given)
 
 
 def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tuple[str, Any]:
@@ -104,7 +104,7 @@ def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tu
 
     Raises PipelineError.
     """
-    from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
+    from pipeline.tensor.layout_detector import declared_layout, detect_layout, reread
 
     if args.layout:
         layout: str = args.layout
@@ -126,8 +126,8 @@ def _read_in(args: argparse.Namespace, values: Any, dims: tuple[int, ...]) -> tu
                 found="x".join(map(str, dims)),
             )
         return layout, values
-    if claimed := claimed_layout(dims):
-        seen = look_at(values, claimed)
+    if claimed := declared_layout(dims):
+        seen = detect_layout(values, claimed)
         if seen.layout != claimed:
             print(
                 f"the dims suggest {claimed}, but the bytes look like {seen.layout}",

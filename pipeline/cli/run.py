@@ -190,7 +190,7 @@ def _run(args: argparse.Namespace) -> Outcome:
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # None is allowed
 
     with Host(
-        say=_say,
+        on_message=_print_message,
         tensor_type_abi=args.tensor_type_abi,
         encoding_numbers=args.encoding_numbers,
         backends=dict(map(parse_choice, args.backends)),
@@ -211,7 +211,7 @@ def _run(args: argparse.Namespace) -> Outcome:
         )
 
 
-def _say(text: str) -> None:
+def _print_message(text: str) -> None:
     print(f"wasi-nn: {text}", file=sys.stderr, flush=True)
 
 

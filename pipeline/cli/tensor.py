@@ -83,7 +83,7 @@ def execute(args: argparse.Namespace) -> int:
     """Write the tensor and print its digest; raises PipelineError."""
     import msgspec
 
-    from pipeline.cache.atomic import aside
+    from pipeline.cache.atomic import atomic_write
     from pipeline.cache.digest import Digest
     from pipeline.config.tensor_rules import check_tensor
     from pipeline.config.tensor_tables import Tensor
@@ -118,7 +118,7 @@ def execute(args: argparse.Namespace) -> int:
         raise PipelineError(Code.USAGE, "No such image.", where=str(args.image))
     data = image_tensor(args.image, table, args.dims, str(args.image)).tobytes()
     try:
-        with aside(target) as part:
+        with atomic_write(target) as part:
             part.write_bytes(data)
     except OSError as error:
         raise PipelineError(
@@ -147,10 +147,10 @@ def _target(args: argparse.Namespace, spec: Any) -> Path:
         name: str = file_name(spec, sanitised(args.image.stem).lower() or None)
         return output / name
     try:
-        told = parse_file_name(output.name)[2]
+        declared = parse_file_name(output.name)[2]
     except PipelineError:
         return output
-    if (told.dims, told.type, told.colour) != (spec.dims, spec.type, spec.colour):
+    if (declared.dims, declared.type, declared.colour) != (spec.dims, spec.type, spec.colour):
         raise PipelineError(
             Code.USAGE,
             "The file name does not match the tensor.",

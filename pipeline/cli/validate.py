@@ -12,7 +12,7 @@ from pipeline.cli.verbosity import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.publish.release.lock_file import Locked
+    from pipeline.publish.release.lock_file import LockedFixture
     from pipeline.publish.validation.finding import Validation
 
 _UNCHECKED = 2
@@ -156,7 +156,7 @@ def _fixtures(folder: Path) -> list[Path]:
     return below or [folder]
 
 
-def _locked(path: Path | None) -> Mapping[str, Locked] | None:
+def _locked(path: Path | None) -> Mapping[str, LockedFixture] | None:
     from pipeline.publish.release.lock_file import read_lock
 
     if path is None:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.execution.progress import Amount, Say, silent
+from pipeline.execution.progress import Progress, ProgressCallback, no_progress
 
 
-def add_volume(parser: argparse.ArgumentParser, quiet: str) -> None:
+def add_verbosity(parser: argparse.ArgumentParser, quiet: str) -> None:
     """Add the options; ``quiet`` is the help of -q."""
     flags = parser.add_mutually_exclusive_group()
     flags.add_argument("-q", "--quiet", action="store_true", help=quiet)
@@ -25,22 +25,22 @@ def add_quiet(parser: argparse.ArgumentParser, quiet: str) -> None:
 
 
 @contextmanager
-def progress(args: argparse.Namespace, name: str) -> Iterator[Say]:
+def show_progress(args: argparse.Namespace, name: str) -> Iterator[ProgressCallback]:
     """Yield a progress callback for stderr: live on a terminal, lines with -v, else silent."""
-    from pipeline.report.console.terminal import can_move
+    from pipeline.report.console.terminal import can_redraw
 
     if args.quiet:
-        yield silent
-    elif can_move(sys.stderr) and not args.verbose:
-        from pipeline.report.console.fetch_progress import Transfers
+        yield no_progress
+    elif can_redraw(sys.stderr) and not args.verbose:
+        from pipeline.report.console.fetch_progress import FetchProgress
 
-        with Transfers(sys.stderr, name) as transfers:
-            yield transfers.say
+        with FetchProgress(sys.stderr, name) as transfers:
+            yield transfers.progress
     else:
-        yield _told if args.verbose or sys.stderr.isatty() else silent
+        yield _print_line if args.verbose or sys.stderr.isatty() else no_progress
 
 
-def _told(text: str, amount: Amount | None = None, /) -> None:
+def _print_line(text: str, amount: Progress | None = None, /) -> None:
     # Print a counter only once, at its end.
     if amount is None or amount.done == amount.total:
         from pipeline.report.console.summary import one_line

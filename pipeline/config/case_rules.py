@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 
-from pipeline.config.mistake import Finding, Known
+from pipeline.config.mistake import KnownNames, Mistake
 from pipeline.config.model_tables import PortType
 from pipeline.config.schema import Expect, Fixture, GuestRun
 from pipeline.config.tensor_rules import CHANNELS, check_tensor
@@ -32,14 +32,14 @@ def sanitised(name: str) -> str:
     return _OTHER.sub("-", name).strip("-")
 
 
-def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+def check_cases(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
     """Yield errors in the tensors of the cases."""
     inputs = fixture.model.inputs
     for name in fixture.calibration:
         if name in fixture.tensor and knows("tensor") and knows("calibration"):
             message = f"{quoted(name)} is both a case and a calibration."
             hint = "Rename the calibration, and preferably use other photos for it."
-            yield Finding(("calibration", name), message, hint=hint)
+            yield Mistake(("calibration", name), message, hint=hint)
     tables = (("tensor", fixture.tensor), ("calibration", fixture.calibration))
     every = [((table, case), given) for table, cases in tables for case, given in cases.items()]
     for path, tensors in every:
@@ -47,15 +47,15 @@ def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
         if not knows(*path) or not knows("model", "inputs"):
             continue
         unknown, missing = compared(tensors, inputs)
-        for name, meant in unknown.items():
-            yield Finding(
+        for name, suggestion in unknown.items():
+            yield Mistake(
                 (*path, name),
-                f"The model has no input {quoted(name)}" + did_you_mean(meant),
+                f"The model has no input {quoted(name)}" + did_you_mean(suggestion),
                 f"one of {listing(inputs)}",
                 quoted(name),
             )
         for name in missing:
-            yield Finding(
+            yield Mistake(
                 (*path, name),
                 f"Case {quoted(case)} has no tensor for the input {quoted(name)}.",
                 f"[{dotted((*path, name))}]",
@@ -66,7 +66,7 @@ def check_cases(fixture: Fixture, knows: Known) -> Iterator[Finding]:
                 yield from _tensor((*path, name), tensor, fixture, knows)
 
 
-def check_input_names(fixture: Fixture) -> Iterator[Finding]:
+def check_input_names(fixture: Fixture) -> Iterator[Mistake]:
     """Yield inputs whose tensors would have equal file names."""
     taken: dict[str, str] = {}
     for name in fixture.model.inputs:
@@ -75,22 +75,22 @@ def check_input_names(fixture: Fixture) -> Iterator[Finding]:
         path = ("model", "inputs", name)
         if not part:
             message = "The input's name has no character that is valid in a file name."
-            yield Finding(path, message, "a letter or digit", quoted(name))
+            yield Mistake(path, message, "a letter or digit", quoted(name))
         elif part in taken:
             message = "Two inputs have the same name as a file name."
             found = f"{quoted(taken[part])} and {quoted(name)}: {part}"
-            yield Finding(path, message, found=found)
+            yield Mistake(path, message, found=found)
         taken[part] = name
 
 
-def check_expectations(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+def check_expectations(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
     """Yield errors in the expected outputs."""
     if knows("tensor") and knows("expect"):
         unknown, missing = compared(fixture.expect, fixture.tensor)
-        for name, meant in unknown.items():
-            yield Finding(
+        for name, suggestion in unknown.items():
+            yield Mistake(
                 ("expect", name),
-                f"No case named {quoted(name)}" + did_you_mean(meant),
+                f"No case named {quoted(name)}" + did_you_mean(suggestion),
                 f"one of {listing(fixture.tensor)}",
                 quoted(name),
             )
@@ -98,38 +98,38 @@ def check_expectations(fixture: Fixture, knows: Known) -> Iterator[Finding]:
             # Reported at the case, which has a line in the file.
             message = f"Case {quoted(case)} has no expectation."
             hint = f"Add [{dotted(('expect', case))}] with top1, strongest or golden_only = true."
-            yield Finding(("tensor", case), message, hint=hint)
+            yield Mistake(("tensor", case), message, hint=hint)
     for case, expect in fixture.expect.items():
         yield from _expect(("expect", case), expect, knows)
 
 
-def _expect(path: Path, expect: Expect, knows: Known) -> Iterator[Finding]:
+def _expect(path: Path, expect: Expect, knows: KnownNames) -> Iterator[Mistake]:
     named = f"[{dotted(path)}]"
     wanted = all(knows(*path, key) for key in ("top1", "strongest", "golden_only"))
     expects = expect.top1 is not None or bool(expect.strongest)
     if wanted and not expects and not expect.golden_only:
         hint = "If the expected output is unknown, set golden_only = true."
-        yield Finding(path, f"{named} has no expected output.", "top1 or strongest", hint=hint)
+        yield Mistake(path, f"{named} has no expected output.", "top1 or strongest", hint=hint)
     if wanted and expects and expect.golden_only:
         message = f"{named} has golden_only = true and an expected output."
-        yield Finding(
+        yield Mistake(
             (*path, "golden_only"), message, hint="Remove golden_only, or the expected output."
         )
     if len(set(expect.strongest)) < len(expect.strongest) and knows(*path, "strongest"):
         message = f"strongest of {named} repeats an index."
-        yield Finding((*path, "strongest"), message, found=", ".join(map(str, expect.strongest)))
+        yield Mistake((*path, "strongest"), message, found=", ".join(map(str, expect.strongest)))
     if knows(*path, "value") and knows(*path, "within"):
         if expect.value is not None and expect.within is None:
             message = f"{named} has a value but no within."
-            yield Finding((*path, "value"), message, "within = the maximum difference")
+            yield Mistake((*path, "value"), message, "within = the maximum difference")
         if expect.within is not None and expect.value is None:
-            yield Finding((*path, "within"), f"{named} has within but no value.", "value")
+            yield Mistake((*path, "within"), f"{named} has within but no value.", "value")
 
 
-def check_guest_run(run: GuestRun, guests: Collection[str], knows: Known) -> Iterator[Finding]:
+def check_guest_run(run: GuestRun, guests: Collection[str], knows: KnownNames) -> Iterator[Mistake]:
     """Yield errors in the table of the guest."""
     if run.program not in guests:
-        yield Finding(
+        yield Mistake(
             ("guest", "program"),
             f"No guest named {quoted(run.program)}" + did_you_mean(closest(run.program, guests)),
             f"one of {listing(guests)}",
@@ -140,10 +140,10 @@ def check_guest_run(run: GuestRun, guests: Collection[str], knows: Known) -> Ite
         count, unit = run.memory.split(" ")
         if int(count) * _UNITS[unit] > _MOST_MEMORY:
             message = "Guest memory exceeds 32-bit addresses."
-            yield Finding(("guest", "memory"), message, "at most 4 GiB", quoted(run.memory))
+            yield Mistake(("guest", "memory"), message, "at most 4 GiB", quoted(run.memory))
 
 
-def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: Known) -> Iterator[Finding]:
+def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
     dims = fixture.model.inputs[path[-1]].shape
     # Placeholders that pass all rules, for values that are invalid.
     if not knows.whole("model", "inputs", path[-1], "shape"):
@@ -155,11 +155,11 @@ def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: Known) -> Itera
     if tensor.type not in get_args(PortType):
         message = f"wasi-nn has no tensor type {tensor.type}."
         expected = " or ".join(get_args(PortType))
-        yield Finding((*path, "type"), message, expected, tensor.type)
+        yield Mistake((*path, "type"), message, expected, tensor.type)
     doubtful = () if knows(*path, "colour") else _OF_COLOUR
     for found in check_tensor(tensor, dims, dotted(path)):
         if found.path and not knows.whole(*path, *found.path):
             continue
         if found.path not in doubtful:
             where = (*path, *found.path)
-            yield Finding(where, found.message, found.expected, found.found, found.hint)
+            yield Mistake(where, found.message, found.expected, found.found, found.hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pipeline.config.mistake import Finding, Known
+from pipeline.config.mistake import KnownNames, Mistake
 from pipeline.config.model_tables import ModelInput
 from pipeline.config.wording import Path, quoted
 
@@ -13,13 +13,13 @@ from pipeline.config.wording import Path, quoted
 _MOST_ELEMENTS = 2**30
 
 
-def check_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
+def check_input(path: Path, given: ModelInput, knows: KnownNames) -> Iterator[Mistake]:
     """Yield errors in one input."""
     shape = (*path, "shape")
     if knows.whole(*shape) and math.prod(given.shape) > _MOST_ELEMENTS:
         message = "The input exceeds the memory of any guest."
         found = "x".join(map(str, given.shape))
-        yield Finding(shape, message, "at most 2^30 elements", found)
+        yield Mistake(shape, message, "at most 2^30 elements", found)
     if not knows.whole(*shape):
         return
     yield from _bounds((*path, "bounds"), given, knows)
@@ -32,9 +32,9 @@ def check_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding
             continue
         if channels is None:
             message = f"The {key} is per channel, but a one-axis input has no channels."
-            yield Finding((*path, key), message, "a shape such as [1, 3, 224, 224]")
+            yield Mistake((*path, key), message, "a shape such as [1, 3, 224, 224]")
         elif len(values) != channels:
-            yield Finding(
+            yield Mistake(
                 (*path, key),
                 f"The {key} has {_count(len(values), 'value')} for {_count(channels, 'channel')}.",
                 str(channels),
@@ -43,39 +43,39 @@ def check_input(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding
             )
     if given.reverse_channels and channels != 3:
         message = "reverse_channels needs three channels."
-        yield Finding((*path, "reverse_channels"), message, found=f"{channels or 'no'} channels")
+        yield Mistake((*path, "reverse_channels"), message, found=f"{channels or 'no'} channels")
 
 
-def _bounds(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
+def _bounds(path: Path, given: ModelInput, knows: KnownNames) -> Iterator[Mistake]:
     if not given.bounds or not knows.whole(*path):
         return
     if len(given.bounds) != len(given.shape):
         message = "The bounds do not cover every axis."
-        yield Finding(path, message, f"{len(given.shape)} pairs", f"{len(given.bounds)}")
+        yield Mistake(path, message, f"{len(given.shape)} pairs", f"{len(given.bounds)}")
         return
     for axis, ((low, high), size) in enumerate(zip(given.bounds, given.shape, strict=True)):
         if not low <= size <= high:
             message = f"The size of axis {axis} is outside its bounds."
-            yield Finding(path, message, f"from {low} to {high}", str(size))
+            yield Mistake(path, message, f"from {low} to {high}", str(size))
 
 
-def _axes(path: Path, given: ModelInput, knows: Known) -> Iterator[Finding]:
+def _axes(path: Path, given: ModelInput, knows: KnownNames) -> Iterator[Mistake]:
     for key, layout in (("layout", given.layout), ("model_layout", given.model_layout)):
         if layout is None or not knows(*path, key):
             continue
         if len(set(layout)) != len(layout) or len(layout) != len(given.shape):
             message = f"The {key} does not name each axis of the input once."
-            yield Finding((*path, key), message, f"{len(given.shape)} letters", quoted(layout))
+            yield Mistake((*path, key), message, f"{len(given.shape)} letters", quoted(layout))
             return
     if given.layout is None or not knows(*path, "layout"):
         return
     if given.model_layout is None:
         message = "layout is set without model_layout."
         hint = "Set both, or neither."
-        yield Finding((*path, "model_layout"), message, hint=hint)
+        yield Mistake((*path, "model_layout"), message, hint=hint)
     elif sorted(given.layout) != sorted(given.model_layout):
         message = "layout and model_layout have different axes."
-        yield Finding((*path, "layout"), message, quoted(given.model_layout), quoted(given.layout))
+        yield Mistake((*path, "layout"), message, quoted(given.model_layout), quoted(given.layout))
 
 
 def _channels(given: ModelInput) -> int | None:

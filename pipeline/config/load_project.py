@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from pipeline.config.mistake import Finding
+from pipeline.config.mistake import Mistake
 from pipeline.config.rules import fixture_findings, guest_findings, name_fault, project_findings
 from pipeline.config.schema import Fixture, Guest, Project
 from pipeline.config.variants import variant_findings, variants
@@ -23,7 +23,7 @@ from pipeline.config.wording import quoted
 from pipeline.errors import Code, ConfigErrors, PipelineError
 
 T = TypeVar("T", bound=msgspec.Struct)
-Check = Callable[[str, T, Collection[KeyPath]], list[Finding]]
+Check = Callable[[str, T, Collection[KeyPath]], list[Mistake]]
 
 _MOST_BYTES = 2**20
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -54,15 +54,15 @@ def load_project(root: Path) -> Configs:
     guest_names = _names_in(root, "configs/guests")
     errors: list[PipelineError] = []
 
-    def check_fixture(name: str, fixture: Fixture, broken: Collection[KeyPath]) -> list[Finding]:
+    def check_fixture(name: str, fixture: Fixture, broken: Collection[KeyPath]) -> list[Mistake]:
         # A guest whose file is invalid still exists.
         found = fixture_findings(fixture, guest_names, broken)
         return [*found, *variant_findings(name, fixture, fixture_names, guest_names, broken)]
 
-    def check_guest(_: str, guest: Guest, broken: Collection[KeyPath]) -> list[Finding]:
+    def check_guest(_: str, guest: Guest, broken: Collection[KeyPath]) -> list[Mistake]:
         return guest_findings(guest, lambda path: _is_file_inside(root, path), broken)
 
-    def check_settings(_: str, project: Project, broken: Collection[KeyPath]) -> list[Finding]:
+    def check_settings(_: str, project: Project, broken: Collection[KeyPath]) -> list[Mistake]:
         return project_findings(project, broken)
 
     project: Project | None = Project()
@@ -151,7 +151,7 @@ def _load(
     except PipelineError as error:
         errors.append(error)
         return None
-    findings: list[Finding] = []
+    findings: list[Mistake] = []
     broken: Collection[KeyPath] = ()
     try:
         table = msgspec.convert(data, kind)
@@ -210,7 +210,7 @@ def _unreadable(where: str, error: OSError) -> PipelineError:
     return PipelineError(Code.CONFIG, message, where=_printable(where))
 
 
-def _placed(where: str, text: str, findings: Sequence[Finding]) -> list[PipelineError]:
+def _placed(where: str, text: str, findings: Sequence[Mistake]) -> list[PipelineError]:
     """Return findings as errors with the lines of their keys, sorted by line."""
     from pipeline.config.toml_lines import key_lines, line_of
 

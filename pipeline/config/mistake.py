@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mistake:
     """An error at the key ``path``, a path of keys and array indices."""
 
     path: tuple[str, ...]
@@ -18,10 +18,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownNames:
     """Which keys have the author's values; those at ``broken`` paths have placeholders.
 
-    >>> known = Known({("shape", "1")})
+    >>> known = KnownNames({("shape", "1")})
     >>> known("shape"), known("shape", "1"), known.whole("shape")
     (True, False, False)
     """

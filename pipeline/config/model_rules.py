@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pipeline.config.address_rules import path_fault
 from pipeline.config.input_rules import check_input
-from pipeline.config.mistake import Finding, Known
+from pipeline.config.mistake import KnownNames, Mistake
 from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Golden, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
@@ -37,14 +37,14 @@ _READS: Mapping[ExecutorName, Framework] = {
 }
 
 
-def check_model(model: Model, knows: Known) -> Iterator[Finding]:
+def check_model(model: Model, knows: KnownNames) -> Iterator[Mistake]:
     """Yield errors in the model's files and inputs."""
     yield from _model_files(model, knows)
     for name, given in model.inputs.items():
         yield from check_input(("model", "inputs", name), given, knows)
 
 
-def check_quantisation(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+def check_quantisation(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
     """Yield what int8 lacks, and keys that only int8 takes."""
     if not knows("model", "precision"):
         return
@@ -52,10 +52,10 @@ def check_quantisation(fixture: Fixture, knows: Known) -> Iterator[Finding]:
     if quantised and not fixture.calibration and knows("calibration"):
         message = "int8 requires calibration tensors."
         hint = "Add [calibration.NAME.INPUT], with the keys of [tensor.NAME.INPUT]."
-        yield Finding(("model", "precision"), message, "calibration", "none", hint)
+        yield Mistake(("model", "precision"), message, "calibration", "none", hint)
     if quantised and fixture.model.loss is None and knows("model", "loss"):
         message = "int8 requires a maximum loss."
-        yield Finding(("model", "precision"), message, "loss, such as 0.1")
+        yield Mistake(("model", "precision"), message, "loss, such as 0.1")
     if not quantised:
         for path, given in (
             (("calibration",), fixture.calibration),
@@ -63,10 +63,10 @@ def check_quantisation(fixture: Fixture, knows: Known) -> Iterator[Finding]:
         ):
             if given:
                 message = f"'{path[-1]}' requires precision int8, not {fixture.model.precision}."
-                yield Finding(path, message, hint="Remove the key, or use int8.")
+                yield Mistake(path, message, hint="Remove the key, or use int8.")
 
 
-def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+def check_golden(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
     """Yield why the golden executor cannot run the model or its twin."""
     golden, framework = fixture.golden, fixture.model.framework
     if golden.files:
@@ -76,10 +76,10 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
         if knows("model", "inputs"):
             for name in golden.inputs:
                 if name not in fixture.model.inputs:
-                    meant = closest(name, fixture.model.inputs)
-                    yield Finding(
+                    suggestion = closest(name, fixture.model.inputs)
+                    yield Mistake(
                         ("golden", "inputs", name),
-                        f"The model has no input {quoted(name)}" + did_you_mean(meant),
+                        f"The model has no input {quoted(name)}" + did_you_mean(suggestion),
                         f"one of {listing(fixture.model.inputs)}",
                         quoted(name),
                     )
@@ -87,11 +87,11 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
         for key in ("inputs", "outputs"):
             if getattr(golden, key):
                 message = f"'{key}' maps names of a twin, but golden.files is not set."
-                yield Finding(("golden", key), message, hint="Remove it, or set golden.files.")
+                yield Mistake(("golden", key), message, hint="Remove it, or set golden.files.")
         known = knows("golden", "executor") and knows("model", "framework")
         if known and _READS[golden.executor] != framework:
             reads = SPELLED[_READS[golden.executor]]
-            yield Finding(
+            yield Mistake(
                 ("golden", "executor"),
                 f"{golden.executor} cannot run {SPELLED[framework]} models.",
                 next((name for name, read in _READS.items() if read == framework), "golden.files"),
@@ -99,17 +99,17 @@ def check_golden(fixture: Fixture, knows: Known) -> Iterator[Finding]:
                 f"Set golden.files to a twin in {reads}, or change the executor.",
             )
     for key, names in (("inputs", golden.inputs), ("outputs", golden.outputs)):
-        yield from _renamed_apart(("golden", key), names)
+        yield from _check_distinct_names(("golden", key), names)
     yield from _reason(golden, knows)
 
 
-def _reason(golden: Golden, knows: Known) -> Iterator[Finding]:
+def _reason(golden: Golden, knows: KnownNames) -> Iterator[Mistake]:
     if not knows("golden", "reason"):
         return
     widened = [key for key in _WIDENS if getattr(golden, key) is not None]
     if golden.reason is None or not golden.reason.strip():
         for key in widened:
-            yield Finding(
+            yield Mistake(
                 ("golden", key),
                 f"The key '{key}' widens the measured tolerance, and no reason is given.",
                 "reason, in words",
@@ -117,21 +117,21 @@ def _reason(golden: Golden, knows: Known) -> Iterator[Finding]:
             )
     elif not widened and all(knows("golden", key) for key in _WIDENS):
         message = "A reason is given, and nothing is widened."
-        yield Finding(("golden", "reason"), message, listing(_WIDENS), hint="Remove the reason.")
+        yield Mistake(("golden", "reason"), message, listing(_WIDENS), hint="Remove the reason.")
 
 
-def _renamed_apart(path: Path, names: Mapping[str, str]) -> Iterator[Finding]:
+def _check_distinct_names(path: Path, names: Mapping[str, str]) -> Iterator[Mistake]:
     taken: dict[str, str] = {}
     for ours, theirs in names.items():
         if theirs in taken:
             message = "Two names of the IR map to one name of the twin."
-            yield Finding(
+            yield Mistake(
                 (*path, ours), message, found=f"{listing((taken[theirs], ours))}: {quoted(theirs)}"
             )
         taken[theirs] = ours
 
 
-def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
+def _model_files(model: Model, knows: KnownNames) -> Iterator[Mistake]:
     path = ("model", "files")
     if not knows("model", "framework") or not knows(*path):
         return
@@ -141,13 +141,13 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
             yield from _exactly(path, f"{owner} with a seed", model.files, ("topology",))
         else:
             message = f"seed is not supported for {owner}."
-            yield Finding(("model", "seed"), message, "framework 'caffe'", owner)
+            yield Mistake(("model", "seed"), message, "framework 'caffe'", owner)
         return
     yield from _files(path, model.framework, owner, model.files)
     if not knows("model", "architecture"):
         return
     if "weights" in model.files and model.framework == "pytorch" and model.architecture is None:
-        yield Finding(
+        yield Mistake(
             ("model", "architecture"),
             "The state dict has no architecture.",
             "mobilenet_v2, or package.module:callable",
@@ -155,18 +155,18 @@ def _model_files(model: Model, knows: Known) -> Iterator[Finding]:
         )
     elif model.architecture is not None and "weights" not in model.files:
         message = "architecture needs a PyTorch state dict."
-        yield Finding(("model", "architecture"), message, hint="Remove the key.")
+        yield Mistake(("model", "architecture"), message, hint="Remove the key.")
 
 
 def _files(
     path: Path, framework: Framework, owner: str, given: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[Mistake]:
     forms = _FORMS[framework]
     form = next((form for form in forms if form[0] in given), forms[0] if len(forms) == 1 else None)
     if form is None:
         first = " or ".join(each[0] for each in forms)
         message = f"{owner} needs one of its model files."
-        yield Finding(path, message, first, listing(given))
+        yield Mistake(path, message, first, listing(given))
     elif framework in _WITH_PATHS and form[0] in given and form[0] != "graph":
         yield from _paths(path, [file for file in given if file != "model"])
     else:
@@ -175,33 +175,33 @@ def _files(
 
 def _exactly(
     path: Path, owner: str, given: Collection[str], wanted: Collection[str]
-) -> Iterator[Finding]:
+) -> Iterator[Mistake]:
     unknown, missing = compared(given, wanted)
-    for name, meant in unknown.items():
-        yield Finding(
+    for name, suggestion in unknown.items():
+        yield Mistake(
             (*path, name),
-            f"{owner} has no file {quoted(name)}" + did_you_mean(meant),
+            f"{owner} has no file {quoted(name)}" + did_you_mean(suggestion),
             f"{listing(wanted)}, and nothing else",
             quoted(name),
         )
     for name in missing:
         message = f"{owner} needs the file '{name}'."
-        yield Finding((*path, name), message, listing(wanted), listing(given))
+        yield Mistake((*path, name), message, listing(wanted), listing(given))
 
 
-def _paths(path: Path, files: Iterable[str]) -> Iterator[Finding]:
+def _paths(path: Path, files: Iterable[str]) -> Iterator[Mistake]:
     taken: dict[str, str] = {}
     for file in files:
         folded = file.casefold()
         if fault := path_fault(file):
             message = "The path leaves the model's folder."
-            yield Finding((*path, file), message, fault, quoted(file))
+            yield Mistake((*path, file), message, fault, quoted(file))
             continue
         # Some file systems ignore case, and none allows a file to be a folder too.
         clash = next((other for other in taken if _overlap(folded, other)), None)
         if clash is not None:
             message = "Two paths of the model collide."
-            yield Finding(
+            yield Mistake(
                 (*path, file), message, found=f"{quoted(taken[clash])} and {quoted(file)}"
             )
         taken[folded] = file

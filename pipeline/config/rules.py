@@ -14,9 +14,9 @@ from pipeline.config.case_rules import (
     check_input_names,
 )
 from pipeline.config.dataset_rules import check_datasets
-from pipeline.config.mistake import Finding, Known
+from pipeline.config.mistake import KnownNames, Mistake
 from pipeline.config.model_rules import check_golden, check_model, check_quantisation
-from pipeline.config.schema import Fixture, Guest, Project, RemoteCache
+from pipeline.config.schema import Fixture, Guest, Project, RemoteCacheSettings
 from pipeline.config.source_rules import check_references, check_sources
 from pipeline.config.wording import Path, dotted, quoted
 
@@ -27,13 +27,13 @@ _SEPARATOR = re.compile(r"[/\\]")
 
 def fixture_findings(
     fixture: Fixture, guests: Collection[str], broken: Collection[Path] = frozenset()
-) -> list[Finding]:
+) -> list[Mistake]:
     """Return the errors across the keys of a fixture.
 
     ``guests`` are the names of all guests. ``broken`` are the paths with placeholder values:
     errors at them or because of them are not reported.
     """
-    knows = Known(broken)
+    knows = KnownNames(broken)
     findings = [
         *_names(("source",), fixture.source),
         *_names(("tensor",), fixture.tensor),
@@ -54,9 +54,9 @@ def fixture_findings(
 
 def guest_findings(
     guest: Guest, is_file: Callable[[str], bool], broken: Collection[Path] = frozenset()
-) -> list[Finding]:
+) -> list[Mistake]:
     """Return the errors in a guest; ``is_file`` checks a path inside the project."""
-    knows = Known(broken)
+    knows = KnownNames(broken)
     paths = {
         (key, str(index)): path
         for key, files in (("sources", guest.sources), ("headers", guest.headers))
@@ -71,11 +71,11 @@ def guest_findings(
     return [finding for finding in findings if knows(*finding.path)]
 
 
-def project_findings(project: Project, broken: Collection[Path] = frozenset()) -> list[Finding]:
+def project_findings(project: Project, broken: Collection[Path] = frozenset()) -> list[Mistake]:
     """Return the errors in the project's settings."""
     folders = {("cache",): project.cache, ("toolchains",): project.toolchains}
     findings = [
-        Finding(
+        Mistake(
             where,
             "The folder is not a plain path.",
             expected="a path without '..'",
@@ -87,14 +87,14 @@ def project_findings(project: Project, broken: Collection[Path] = frozenset()) -
     return findings + _remote_findings(project.remote, broken)
 
 
-def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> list[Finding]:
+def _remote_findings(remote: RemoteCacheSettings | None, broken: Collection[Path]) -> list[Mistake]:
     if remote is None or ("remote", "url") in broken:
         return []
     parts = urlsplit(remote.url)
     findings = []
     if not parts.scheme or not (parts.netloc or parts.path):
         findings.append(
-            Finding(
+            Mistake(
                 ("remote", "url"),
                 "Invalid cache URL.",
                 expected="https://…, http://…, s3://… or gs://…",
@@ -103,7 +103,7 @@ def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> li
         )
     if parts.username or parts.password:
         findings.append(
-            Finding(
+            Mistake(
                 ("remote", "url"),
                 "The URL contains a password.",
                 hint="Put a token in an environment variable and name it in token_env.",
@@ -111,7 +111,7 @@ def _remote_findings(remote: RemoteCache | None, broken: Collection[Path]) -> li
         )
     if remote.token_env and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         findings.append(
-            Finding(
+            Mistake(
                 ("remote", "token_env"),
                 "The token would be sent unencrypted.",
                 expected="an https: URL",
@@ -132,18 +132,18 @@ def name_fault(name: str) -> str:
     return "up to 64 of a-z, 0-9, - and _, starting with a letter or digit"
 
 
-def _names(table: Path, names: Iterable[str]) -> Iterator[Finding]:
+def _names(table: Path, names: Iterable[str]) -> Iterator[Mistake]:
     for name in names:
         if fault := name_fault(name):
             path = (*table, name)
             message = f"The name of [{dotted(path)}] is not valid in a file name."
-            yield Finding(path, message, fault, dotted((name,)))
+            yield Mistake(path, message, fault, dotted((name,)))
 
 
-def _file(where: Path, path: str, is_file: Callable[[str], bool]) -> Iterator[Finding]:
+def _file(where: Path, path: str, is_file: Callable[[str], bool]) -> Iterator[Mistake]:
     if fault := path_fault(path):
         message = "The guest's file is outside the project."
-        yield Finding(where, message, fault, quoted(path))
+        yield Mistake(where, message, fault, quoted(path))
     elif not is_file(path):
         message = f"No file {quoted(path)} in the project."
-        yield Finding(where, message, hint="Paths are relative to the project's folder.")
+        yield Mistake(where, message, hint="Paths are relative to the project's folder.")

@@ -175,7 +175,7 @@ class Guest(Table, frozen=True):
     """Time limit of the build, in seconds."""
 
 
-class RemoteCache(Table, frozen=True):
+class RemoteCacheSettings(Table, frozen=True):
     """A cache that machines share: results of one are reused by others.
 
     ``url`` is ``https://…`` or ``http://…`` (Bazel's layout: /ac/ and /cas/), or a URL in a scheme
@@ -210,5 +210,5 @@ class Project(Table, frozen=True):
     """Size limit of the cache folder for `doit gc`."""
     offline: bool = False
     """Whether network access is disabled."""
-    remote: RemoteCache | None = None
+    remote: RemoteCacheSettings | None = None
     """Cache shared with other machines."""

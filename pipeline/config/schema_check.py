@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect
 
 from pipeline.config.key_docs import key_docs
-from pipeline.config.mistake import Finding
+from pipeline.config.mistake import Mistake
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -28,7 +28,7 @@ class Checked(msgspec.Struct, Generic[T], frozen=True):
     """
 
     value: T
-    findings: tuple[Finding, ...]
+    findings: tuple[Mistake, ...]
     broken: frozenset[Path]
 
 
@@ -44,13 +44,13 @@ def check_schema(data: dict[str, object], table: type[T]) -> Checked[T]:
         try:
             msgspec.convert(data, table)
         except msgspec.ValidationError as error:
-            walk.findings.append(Finding((), f"Invalid {table.__name__}: {error}."))
+            walk.findings.append(Mistake((), f"Invalid {table.__name__}: {error}."))
     return Checked(cast("T", value), tuple(walk.findings), frozenset(walk.broken))
 
 
 class _Walk:
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[Mistake] = []
         self.broken: set[Path] = set()
 
     def read(self, value: object, kind: inspect.Type, path: Path) -> object:
@@ -82,25 +82,25 @@ class _Walk:
         written = {key: key for key in data if key in fields}
         absent = fields.keys() - written.keys()
         for key in sorted(data.keys() - fields.keys()):
-            meant = closest(key, sorted(absent))
-            self._tell(
+            suggestion = closest(key, sorted(absent))
+            self._report(
                 (*path, key),
-                f"Unknown key {quoted(key)} {_within(path)}" + did_you_mean(meant),
+                f"Unknown key {quoted(key)} {_within(path)}" + did_you_mean(suggestion),
                 expected=f"one of {listing(fields)}",
                 found=quoted(key),
             )
-            if meant:
+            if suggestion:
                 # A misspelt key is one error, not also a missing key; its value is still checked.
-                absent.discard(meant)
-                self.broken.add((*path, meant))
-                written[meant] = key
+                absent.discard(suggestion)
+                self.broken.add((*path, suggestion))
+                written[suggestion] = key
         read = {
             name: self.read(data[key], fields[name].type, (*path, key))
             for name, key in written.items()
         }
         for name in (name for name in fields if name in absent and fields[name].required):
             self.broken.add((*path, name))
-            self._tell(
+            self._report(
                 (*path, name),
                 f"Missing key '{name}' {_within(path)}.",
                 expected=_described(fields[name].type),
@@ -112,18 +112,20 @@ class _Walk:
     def _refuse(self, value: object, kind: inspect.Type, path: Path) -> object:
         self.broken.add(path)
         present = _present(kind)
-        meant = ""
+        suggestion = ""
         if isinstance(present, inspect.LiteralType) and isinstance(value, str):
-            meant = closest(value, [known for known in present.values if isinstance(known, str)])
-        self._tell(
+            suggestion = closest(
+                value, [known for known in present.values if isinstance(known, str)]
+            )
+        self._report(
             path,
-            f"Invalid value of {dotted(path)}" + did_you_mean(meant),
+            f"Invalid value of {dotted(path)}" + did_you_mean(suggestion),
             expected=_described(kind),
             found=shown(value),
         )
-        return meant or _neutral(kind)
+        return suggestion or _neutral(kind)
 
-    def _tell(
+    def _report(
         self,
         path: Path,
         message: str,
@@ -132,7 +134,7 @@ class _Walk:
         found: str = "",
         hint: str = "",
     ) -> None:
-        self.findings.append(Finding(path, message, expected, found, hint))
+        self.findings.append(Mistake(path, message, expected, found, hint))
 
 
 def _within(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.config.address_rules import address_fault
-from pipeline.config.mistake import Finding, Known
+from pipeline.config.mistake import KnownNames, Mistake
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.tensor_tables import sources_of
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
@@ -14,8 +14,8 @@ _DIGESTS = ("sha256", "sha384", "sha1")
 
 
 def check_sources(
-    sources: Mapping[str, Source], knows: Known, table: str = "source"
-) -> Iterator[Finding]:
+    sources: Mapping[str, Source], knows: KnownNames, table: str = "source"
+) -> Iterator[Mistake]:
     """Yield errors in the URLs, digests and sizes of a table's sources.
 
     Only project files in ``source`` may omit the digest.
@@ -27,13 +27,13 @@ def check_sources(
             if fault := address_fault(url):
                 where = (*path, "urls", str(index))
                 message = "Unsupported URL."
-                yield Finding(where, message, fault, shown(url))
+                yield Mistake(where, message, fault, shown(url))
         if not all(knows(*path, key) for key in ("urls", "size", *_DIGESTS)):
             continue
         alone = len(source.urls) == 1 and source.urls[0].startswith("file:")
         local = alone and table == "source"
         if not local and not any(getattr(source, key) for key in _DIGESTS):
-            yield Finding(
+            yield Mistake(
                 path,
                 f"Source '{dotted((name,))}' has no digest.",
                 "sha256, or the publisher's sha384 or sha1 and a size",
@@ -41,19 +41,19 @@ def check_sources(
             )
         elif not local and source.sha256 is None and source.size is None:
             message = f"Source '{dotted((name,))}' has neither sha256 nor size."
-            yield Finding(path, message, "size = number of bytes")
+            yield Mistake(path, message, "size = number of bytes")
 
 
-def check_references(fixture: Fixture, knows: Known) -> Iterator[Finding]:
+def check_references(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
     """Yield every key that names an undeclared source."""
     if not knows("source"):
         return
     for path, name in named_sources(fixture):
         if name not in fixture.source:
-            meant = closest(name, fixture.source)
-            yield Finding(
+            suggestion = closest(name, fixture.source)
+            yield Mistake(
                 path,
-                f"No source named {quoted(name)}" + did_you_mean(meant),
+                f"No source named {quoted(name)}" + did_you_mean(suggestion),
                 f"one of {listing(fixture.source)}",
                 quoted(name),
             )

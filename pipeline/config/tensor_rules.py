@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pipeline.config.mistake import Finding
+from pipeline.config.mistake import Mistake
 from pipeline.config.tensor_tables import Tensor
 
 CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}
@@ -24,7 +24,7 @@ _BOUNDS = {
 }
 
 
-def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Finding]:
+def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Mistake]:
     """Return the errors in a tensor of shape ``dims``; paths are relative to its table.
 
     ``name`` is its name in messages, such as ``tensor.cat.data``.
@@ -32,7 +32,7 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Findi
     given = [key for key in _MADE_OF if getattr(tensor, key) is not None]
     if len(given) != 1:
         message = f"[{name}] needs exactly one origin."
-        return [Finding((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
+        return [Mistake((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
     rules = {
         "image": _image,
         "signal": _signal,
@@ -46,11 +46,11 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Findi
     return list(rules[given[0]](tensor, dims, name))
 
 
-def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     for key in _OF_IMAGES:
         if getattr(tensor, key) is None:
             message = f"[{name}] has an image but no {key}."
-            yield Finding((), message, key, hint="Nothing about an image is guessed: set it.")
+            yield Mistake((), message, key, hint="Nothing about an image is guessed: set it.")
     if tensor.colour is not None and tensor.layout is not None:
         yield from _axes(tensor, dims, name)
     yield from _framing(tensor, dims)
@@ -64,26 +64,26 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding
             if span is not None and not 0 <= span[0] < span[1]:
                 message = f"The {key} of the crop are empty."
                 expected = "first < end, from 0"
-                yield Finding(("crop", key), message, expected, f"{span[0]} to {span[1]}")
+                yield Mistake(("crop", key), message, expected, f"{span[0]} to {span[1]}")
 
 
-def _whole_picture(tensor: Tensor) -> Iterator[Finding]:
+def _whole_picture(tensor: Tensor) -> Iterator[Mistake]:
     if tensor.range == "0-1":
         message = f"Integers of type {tensor.type} cannot represent the range 0-1."
-        yield Finding(("range",), message, "0-255", "0-1")
+        yield Mistake(("range",), message, "0-255", "0-1")
     if tensor.scale:
         message = f"scale does not apply to integers of type {tensor.type}."
-        yield Finding(("scale",), message, hint="Use f32, or set the scale in the model.")
+        yield Mistake(("scale",), message, hint="Use f32, or set the scale in the model.")
     low, high = _BOUNDS[tensor.type]
     means = tensor.mean or (0.0,)
     if not all(mean == int(mean) and low <= -mean <= 255 - mean <= high for mean in means):
         message = f"Pixel values minus the mean do not fit into {tensor.type}."
         expected = {"u8": "no mean", "i8": "a mean of 128 for each channel"}
         found = ", ".join(f"{mean:g}" for mean in tensor.mean) or "no mean"
-        yield Finding(("mean",), message, expected.get(tensor.type, "integers"), found)
+        yield Mistake(("mean",), message, expected.get(tensor.type, "integers"), found)
 
 
-def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.colour is not None
     assert tensor.layout is not None
     channels, layout = CHANNELS[tensor.colour], tensor.layout
@@ -92,125 +92,125 @@ def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]
     if len(dims) != len(layout) or any(dims[layout.index(axis)] != 1 for axis in singles):
         message = f"[{name}] is one image, which does not fit the input's shape."
         expected = "x".join("1" if axis in "ND" else axis for axis in layout)
-        yield Finding(("image",), message, expected, shown)
+        yield Mistake(("image",), message, expected, shown)
     elif "C" not in layout:
         if channels != 1:
             message = f"A layout without channels needs GRAY, not {tensor.colour}."
-            yield Finding(("layout",), message, "a layout with C", layout)
+            yield Mistake(("layout",), message, "a layout with C", layout)
     elif dims[layout.index("C")] != channels:
         message = f"{tensor.colour} in {tensor.layout} needs {channels} channels."
         expected = f"{channels} at axis {tensor.layout.index('C')} of {shown}"
         found = str(dims[tensor.layout.index("C")])
-        yield Finding(("layout",), message, expected, found)
+        yield Mistake(("layout",), message, expected, found)
 
 
-def _framing(tensor: Tensor, dims: tuple[int, ...]) -> Iterator[Finding]:
+def _framing(tensor: Tensor, dims: tuple[int, ...]) -> Iterator[Mistake]:
     for key, fit in (("shorter", "centre"), ("padding", "pad")):
         if getattr(tensor, key) is not None and tensor.fit != fit:
             message = f"{key} does not apply to this fit."
-            yield Finding((key,), message, f"fit = '{fit}'", f"fit = '{tensor.fit}'")
+            yield Mistake((key,), message, f"fit = '{fit}'", f"fit = '{tensor.fit}'")
     fits = tensor.layout is not None and len(tensor.layout) == len(dims)
     sides = [dims[(tensor.layout or "").index(axis)] for axis in "HW"] if fits else [0]
     if tensor.shorter is not None and tensor.fit == "centre" and tensor.shorter < max(sides):
         message = "shorter is less than the size of the input."
-        yield Finding(("shorter",), message, f"at least {max(sides)}", str(tensor.shorter))
+        yield Mistake(("shorter",), message, f"at least {max(sides)}", str(tensor.shorter))
     if tensor.colour == "RGBA" and tensor.background is not None:
         message = "background does not apply to RGBA, which keeps transparency."
-        yield Finding(("background",), message, hint="Remove it, or use RGB.")
+        yield Mistake(("background",), message, hint="Remove it, or use RGB.")
     if tensor.decode == "fast":
         if tensor.resize is not None and not tensor.resize.startswith("pillow-"):
             message = "decode = 'fast' needs an antialiasing kernel."
-            yield Finding(("decode",), message, "a pillow-* kernel", tensor.resize)
+            yield Mistake(("decode",), message, "a pillow-* kernel", tensor.resize)
         if tensor.crop is not None:
             message = "decode = 'fast' cannot be combined with crop."
-            yield Finding(("crop",), message, hint="Remove the crop, or set decode = 'exact'.")
+            yield Mistake(("crop",), message, hint="Remove the crop, or set decode = 'exact'.")
 
 
-def _channels(tensor: Tensor, channels: int) -> Iterator[Finding]:
+def _channels(tensor: Tensor, channels: int) -> Iterator[Mistake]:
     for key in ("mean", "scale"):
         values = getattr(tensor, key)
         if values and len(values) != channels:
             message = f"The {key} has {len(values)} values for {channels} channels."
             expected = f"{channels}, one for each of {tensor.colour}"
-            yield Finding((key,), message, expected, str(len(values)))
+            yield Mistake((key,), message, expected, str(len(values)))
 
 
-def _without_a_picture(tensor: Tensor, name: str, what: str) -> Iterator[Finding]:
+def _without_a_picture(tensor: Tensor, name: str, what: str) -> Iterator[Mistake]:
     for key in _ONLY_IMAGES:
         if getattr(tensor, key) not in (None, (), 0):
-            yield Finding((key,), f"[{name}] is {what}, which has no {key}.")
+            yield Mistake((key,), f"[{name}] is {what}, which has no {key}.")
 
 
-def _content(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _content(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.content is not None
     yield from _without_a_picture(tensor, name, "the content of a file")
     content, size = tensor.content, math.prod(dims)
     if content.head + content.tail != size:
         message = "The content does not fill the input."
         found = f"{content.head} + {content.tail}"
-        yield Finding(("content",), message, f"head + tail = {size}", found)
+        yield Mistake(("content",), message, f"head + tail = {size}", found)
     yield from _whole(tensor, ("content", "pad"), float(content.pad))
 
 
-def _constant(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _constant(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.constant is not None
     yield from _without_a_picture(tensor, name, "one number")
     yield from _whole(tensor, ("constant",), tensor.constant)
 
 
-def _sound(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _sound(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     yield from _without_a_picture(tensor, name, "a sound")
     yield from _between_ones(tensor, "sound")
 
 
-def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     yield from _without_a_picture(tensor, name, "an array")
 
 
-def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.text is not None
     yield from _without_a_picture(tensor, name, "a text")
     for key in ("pad", "unknown"):
         yield from _whole(tensor, ("text", key), float(getattr(tensor.text, key) or 0))
 
 
-def _noise(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _noise(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.noise is not None
     yield from _without_a_picture(tensor, name, "noise")
     noise = tensor.noise
     if noise.low > noise.high:
         message = "The noise has high below low."
-        yield Finding(("noise", "high"), message, f"at least {noise.low:g}", f"{noise.high:g}")
+        yield Mistake(("noise", "high"), message, f"at least {noise.low:g}", f"{noise.high:g}")
     for key in ("low", "high"):
         yield from _whole(tensor, ("noise", key), getattr(noise, key))
 
 
-def _between_ones(tensor: Tensor, what: str) -> Iterator[Finding]:
+def _between_ones(tensor: Tensor, what: str) -> Iterator[Mistake]:
     if tensor.type in _WHOLE:
         message = f"A {what} has values between -1 and 1."
-        yield Finding(("type",), message, "f16, bf16, f32 or f64", tensor.type)
+        yield Mistake(("type",), message, "f16, bf16, f32 or f64", tensor.type)
 
 
-def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Finding]:
+def _whole(tensor: Tensor, path: tuple[str, ...], value: float) -> Iterator[Mistake]:
     """Yield an error if an element cannot represent a value exactly."""
     if tensor.type == "f16" and abs(value) > _LARGEST_F16:
-        yield Finding(path, "Number too large for f16.", f"at most {_LARGEST_F16}")
+        yield Mistake(path, "Number too large for f16.", f"at most {_LARGEST_F16}")
     if tensor.type not in _BOUNDS:
         return
     low, high = _BOUNDS[tensor.type]
     if value != int(value) or not low <= value <= high:
         message = f"Type {tensor.type} cannot represent the number."
-        yield Finding(path, message, f"an integer from {low} to {high}", f"{value:g}")
+        yield Mistake(path, message, f"an integer from {low} to {high}", f"{value:g}")
 
 
-def _signal(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Finding]:
+def _signal(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.signal is not None
     yield from _without_a_picture(tensor, name, "a signal")
     yield from _between_ones(tensor, "signal")
     highest = max(tensor.signal.frequencies) * tensor.signal.harmonics
     if highest * 2 >= tensor.signal.rate:
         message = "The highest harmonic exceeds the Nyquist frequency."
-        yield Finding(
+        yield Mistake(
             ("signal",),
             message,
             f"below {tensor.signal.rate / 2:g} Hz, half of the rate",

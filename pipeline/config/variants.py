@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from pipeline.config.mistake import Finding
+from pipeline.config.mistake import Mistake
 from pipeline.config.rules import fixture_findings, name_fault
 from pipeline.config.schema import Fixture, Variant
 from pipeline.config.wording import Path, quoted
@@ -31,25 +31,25 @@ def variant_findings(
     fixtures: Collection[str],
     guests: Collection[str],
     broken: Collection[Path],
-) -> Iterator[Finding]:
+) -> Iterator[Mistake]:
     """Yield errors in the variants of a fixture that the fixture itself does not have.
 
     ``fixtures`` and ``guests`` are the names that have their own files.
     """
     if not fixture.variant or ("variant",) in broken:
         return
-    told = {(each.path, each.message) for each in fixture_findings(fixture, guests, broken)}
+    reported = {(each.path, each.message) for each in fixture_findings(fixture, guests, broken)}
     for key, variant in fixture.variant.items():
         path, full = ("variant", key), f"{name}-{key}"
         if fault := name_fault(full):
-            yield Finding(path, "Invalid variant name.", fault, quoted(full))
+            yield Mistake(path, "Invalid variant name.", fault, quoted(full))
         if full in fixtures:
             message = "The variant's name is that of another fixture."
-            yield Finding(path, message, found=f"configs/fixtures/{full}.toml")
+            yield Mistake(path, message, found=f"configs/fixtures/{full}.toml")
         if path in broken:
             continue
         for found in fixture_findings(_varied(fixture, key, variant), guests, _broken(key, broken)):
-            if (found.path, found.message) not in told:
+            if (found.path, found.message) not in reported:
                 yield replace(found, path=_placed(key, found.path))
 
 

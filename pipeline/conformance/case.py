@@ -19,22 +19,22 @@ class At:
 
 
 @dataclass(frozen=True)
-class Word:
+class LoadU32:
     """The little-endian u32 at placed bytes at the time of a step, such as a handle."""
 
     label: str
 
 
 @dataclass(frozen=True)
-class Place:
+class DataSegment:
     """Initial bytes in the guest's memory; an ``At`` among the parts is its address.
 
-    ``past`` is the misalignment: the offset from a multiple of 16.
+    ``misalignment`` is the misalignment: the offset from a multiple of 16.
     """
 
     label: str
     parts: Sequence[bytes | At]
-    past: int = 0
+    misalignment: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Call:
     """
 
     function: str
-    arguments: Sequence[int | At | Word]
+    arguments: Sequence[int | At | LoadU32]
     expected: tuple[int, ...]
     unsafe: tuple[int, ...] = ()
     needed: bool = False
 
 
 @dataclass(frozen=True)
-class Holds:
+class ExpectBytes:
     """The expected bytes at a place; others are unsafe, or merely differ."""
 
     label: str
@@ -86,14 +86,14 @@ class Exit:
 
 
 @dataclass(frozen=True)
-class Stop:
+class SkipUnlessSuccess:
     """Exit without failure unless the last call returned errno 0.
 
     For steps that need a call which the host may legitimately reject.
     """
 
 
-Step = Place | Call | Holds | Write | Print | Exit | Stop
+Step = DataSegment | Call | ExpectBytes | Write | Print | Exit | SkipUnlessSuccess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One conformance test by one guest; ``asks`` says in a sentence what conforms.
+    """One conformance test by one guest; ``rule`` says in a sentence what conforms.
 
     ``graphs`` are the names that the host must provide. ``memory`` is whether the guest exports its
     memory; without it the guest cannot print, so the host may reject it, or return errno 3, on
@@ -115,7 +115,7 @@ class Case:
     """
 
     name: str
-    asks: str
+    rule: str
     steps: Sequence[Step]
     graphs: Sequence[str] = ()
     ending: Ending = Ending()

@@ -14,12 +14,12 @@ from pipeline.conformance.case import (
     At,
     Call,
     Case,
+    DataSegment,
     Exit,
-    Holds,
-    Place,
+    ExpectBytes,
+    LoadU32,
     Print,
-    Stop,
-    Word,
+    SkipUnlessSuccess,
     Write,
 )
 from pipeline.host.abi.enums import FUNCTIONS, MODULE
@@ -90,9 +90,9 @@ class _Assembly:
         self._segments: list[tuple[int, bytes]] = []
         self._constants: dict[bytes, int] = {}
         self._places: dict[str, int] = {}
-        for place in (step for step in case.steps if isinstance(step, Place)):
+        for place in (step for step in case.steps if isinstance(step, DataSegment)):
             size = sum(4 if isinstance(part, At) else len(part) for part in place.parts)
-            self._places[place.label] = self._room(size, place.past)
+            self._places[place.label] = self._room(size, place.misalignment)
 
     def text(self) -> str:
         body = [line for step in self._case.steps for line in self._step(step)]
@@ -103,7 +103,7 @@ class _Assembly:
         # Allocated after everything else, so that the end of memory is known.
         pages = -(-self._free // _PAGE) + 1
         self._places[END] = pages * _PAGE
-        for place in (step for step in self._case.steps if isinstance(step, Place)):
+        for place in (step for step in self._case.steps if isinstance(step, DataSegment)):
             data = b"".join(
                 struct.pack("<I", self._address(part)) if isinstance(part, At) else part
                 for part in place.parts
@@ -111,7 +111,7 @@ class _Assembly:
             self._segments.append((self._places[place.label], data))
         body = [self._resolved(line) for line in body]
         used = sorted({step.function for step in self._case.steps if isinstance(step, Call)})
-        lines = [f";; {self._case.name}: {self._case.asks}", "(module"]
+        lines = [f";; {self._case.name}: {self._case.rule}", "(module"]
         lines += [
             f'  (import "{MODULE}" "{name}"'
             f" (func ${name} (param{' i32' * len(FUNCTIONS[name])}) (result i32)))"
@@ -158,11 +158,11 @@ class _Assembly:
         match step:
             case Call():
                 return self._call(step)
-            case Holds(label, expected, what, offset, unsafe):
-                told = f"{'unsafe' if unsafe else 'differs'}: {what}\n".encode()
+            case ExpectBytes(label, expected, what, offset, unsafe):
+                message = f"{'unsafe' if unsafe else 'differs'}: {what}\n".encode()
                 return [
                     f"(call $holds {{{label}|{offset}}} (i32.const {self._constant(expected)})"
-                    f" (i32.const {len(expected)}) {self._told(told)})"
+                    f" (i32.const {len(expected)}) {self._print(message)})"
                 ]
             case Write(label, data):
                 return [
@@ -171,10 +171,10 @@ class _Assembly:
                 ]
             case Print(stream, text):
                 line = text.encode() + b"\n"
-                return [f"(call $say (i32.const {stream}) {self._told(line)})"]
+                return [f"(call $say (i32.const {stream}) {self._print(line)})"]
             case Exit(code):
                 return [f"(call $proc_exit (i32.const {code}))"]
-            case Stop():
+            case SkipUnlessSuccess():
                 ok = self._constant(b"ok\n")
                 return [
                     "(if (i32.load (i32.const 16)) (then",
@@ -187,19 +187,19 @@ class _Assembly:
         made = f"(call ${call.function} {arguments})"
         if not self._case.memory:
             return [f"(i32.ne {made} (i32.const {_UNSAFE_MISSING}))"]
-        told = f"{call.function} returned ".encode()
+        message = f"{call.function} returned ".encode()
         expected = f", expected {' or '.join(map(str, call.expected))}\n".encode()
         checked = (
             f"(call $check {made} (i32.const {_mask(call.expected)})"
-            f" (i32.const {_mask(call.unsafe)}) {self._told(told)} {self._told(expected)})"
+            f" (i32.const {_mask(call.unsafe)}) {self._print(message)} {self._print(expected)})"
         )
         return [f"(br_if $end {checked})" if call.needed else f"(drop {checked})"]
 
-    def _argument(self, value: int | At | Word) -> str:
+    def _argument(self, value: int | At | LoadU32) -> str:
         match value:
             case At(label, offset):
                 return f"{{{label}|{offset}}}"
-            case Word(label):
+            case LoadU32(label):
                 return f"(i32.load {{{label}|0}})"
         return f"(i32.const {value & 0xFFFFFFFF})"
 
@@ -215,7 +215,7 @@ class _Assembly:
         address = self._address(At(label, int(offset)))
         return f"{before}(i32.const {address}){self._resolved(after)}"
 
-    def _told(self, text: bytes) -> str:
+    def _print(self, text: bytes) -> str:
         return f"(i32.const {self._constant(text)}) (i32.const {len(text)})"
 
     def _constant(self, data: bytes) -> int:
@@ -225,8 +225,8 @@ class _Assembly:
             self._segments.append((self._constants[data], data))
         return self._constants[data]
 
-    def _room(self, size: int, past: int) -> int:
-        at = -(-self._free // 16) * 16 + past
+    def _room(self, size: int, misalignment: int) -> int:
+        at = -(-self._free // 16) * 16 + misalignment
         self._free = at + size
         return at
 

@@ -37,7 +37,7 @@ _TFLITE = (
 
 
 @dataclass(frozen=True)
-class Model:
+class SuiteModel:
     """An IR: its xml and its weights."""
 
     xml: bytes
@@ -53,7 +53,7 @@ def numbers(element: str, *values: float) -> bytes:
     return struct.pack(f"<{len(values)}{TYPES[element][1]}", *values)
 
 
-def add(element: str = "f32") -> Model:
+def add(element: str = "f32") -> SuiteModel:
     """Return y = x + [1, 2, 3, 4], both 1x4 of one type."""
     weights = numbers(element, *_ADDED)
     layers = [
@@ -62,10 +62,10 @@ def add(element: str = "f32") -> Model:
         _binary(2, "Add", element, (1, 4), "y"),
         _result(3, element, (1, 4)),
     ]
-    return Model(_ir(layers, ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0))), weights)
+    return SuiteModel(_ir(layers, ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0))), weights)
 
 
-def subtract() -> Model:
+def subtract() -> SuiteModel:
     """Return y = a - b, all 1x4 f32: two inputs, whose order matters."""
     layers = [
         _parameter(0, "a", "f32", (1, 4)),
@@ -73,10 +73,10 @@ def subtract() -> Model:
         _binary(2, "Subtract", "f32", (1, 4), "y"),
         _result(3, "f32", (1, 4)),
     ]
-    return Model(_ir(layers, ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0))), b"")
+    return SuiteModel(_ir(layers, ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0))), b"")
 
 
-def two_outputs() -> Model:
+def two_outputs() -> SuiteModel:
     """Return x + [1, 2, 3, 4] as two outputs of f32 and i32, both 1x4."""
     weights = numbers("f32", *_ADDED)
     layers = [
@@ -94,10 +94,10 @@ def two_outputs() -> Model:
         _result(5, "i32", (1, 4)),
     ]
     edges = ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0), (2, 2, 4, 0), (3, 1, 5, 0))
-    return Model(_ir(layers, edges), weights)
+    return SuiteModel(_ir(layers, edges), weights)
 
 
-def dynamic() -> Model:
+def dynamic() -> SuiteModel:
     """Return y = x + 1 for an f32 x with one dynamic axis."""
     weights = numbers("f32", 1)
     layers = [
@@ -106,7 +106,7 @@ def dynamic() -> Model:
         _binary(2, "Add", "f32", (-1,), "y", (1,)),
         _result(3, "f32", (-1,)),
     ]
-    return Model(_ir(layers, ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0))), weights)
+    return SuiteModel(_ir(layers, ((0, 0, 2, 0), (1, 0, 2, 1), (2, 2, 3, 0))), weights)
 
 
 def onnx() -> bytes:

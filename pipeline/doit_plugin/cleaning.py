@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.cache.history import History
 from pipeline.config.rules import name_fault
 from pipeline.errors import Code, PipelineError
-from pipeline.graph.step_graph import Project
+from pipeline.graph.step_graph import StepGraph
 from pipeline.publish.release.stale_files import drop_stale, is_below, noted
 
 # Folders beside those of the fixtures.
@@ -32,7 +32,7 @@ class Removed:
     kept: str = ""
 
 
-def clean(project: Project, steps: Iterable[str], *, dry: bool) -> list[Removed]:
+def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Removed]:
     """Remove the targets of steps and the folders that are empty then; return what, by fixture.
 
     Raises PipelineError (STORAGE).
@@ -43,7 +43,7 @@ def clean(project: Project, steps: Iterable[str], *, dry: bool) -> list[Removed]
         action = project.steps[step]
         owner = step if _is_of_all(step) else _owner(step)
         targets.setdefault(owner, {}).update(dict.fromkeys(action.outputs.values()))
-        for voucher in action.withdraws:
+        for voucher in action.invalidates:
             # A guest's are the manifests of all fixtures that have it.
             whose = voucher.relative_to(top).parts[0] if voucher.is_relative_to(top) else owner
             targets.setdefault(whose, {})[voucher] = None
@@ -64,7 +64,7 @@ def clean(project: Project, steps: Iterable[str], *, dry: bool) -> list[Removed]
     return [each for each in removed if each.files or each.kept]
 
 
-def undeclared(project: Project, history: History) -> list[Removed]:
+def undeclared(project: StepGraph, history: History) -> list[Removed]:
     """Return the fixtures that steps worked for and no config declares, with what is there."""
     made = history.steps()
     found = {_owner(step) for step in made if not _is_of_all(step)}
@@ -76,7 +76,7 @@ def undeclared(project: Project, history: History) -> list[Removed]:
 
 
 def clean_undeclared(
-    project: Project, history: History, names: Iterable[str], *, dry: bool
+    project: StepGraph, history: History, names: Iterable[str], *, dry: bool
 ) -> list[Removed]:
     """Remove what steps have made of fixtures that no config declares; return what.
 
@@ -109,7 +109,7 @@ def clean_undeclared(
     return [found[name] for name in wanted]
 
 
-def _left(project: Project, name: str) -> Removed:
+def _left(project: StepGraph, name: str) -> Removed:
     top = project.layout.artifacts
     folder, local = top / name, project.layout.local / name
     for path in (folder, local):

@@ -138,12 +138,12 @@ def _add(parser: argparse.ArgumentParser, option: Mapping[str, Any]) -> None:
     flags = [*_flag("-", option.get("short")), *_flag("--", option.get("long"))]
     if not flags:
         return
-    told = {"help": " ".join(str(option.get("help", "")).split()), "dest": option["name"]}
+    settings = {"help": " ".join(str(option.get("help", "")).split()), "dest": option["name"]}
     if option.get("type") is bool:
-        parser.add_argument(*flags, action="store_true", **told)
+        parser.add_argument(*flags, action="store_true", **settings)
         return
     choices = [each[0] for each in option.get("choices", ())] or None
-    action = parser.add_argument(*flags, choices=choices, **told)
+    action = parser.add_argument(*flags, choices=choices, **settings)
     if choices is None and option["name"] not in _OTHER_VALUES:
         _complete(action, lambda **_: ())
 

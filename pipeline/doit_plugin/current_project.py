@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 _engines: list[Engine] = []
 
 
-def announce(engine: Engine) -> None:
+def set_current(engine: Engine) -> None:
     """Make it the present engine."""
     _engines[:] = [engine]
 
 
-def present() -> Engine:
+def current_engine() -> Engine:
     """Return the present engine; doit has loaded dodo.py by the time a command runs."""
     return _engines[0]

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 from doit.exceptions import TaskFailed
 
 from pipeline.doit_plugin import noop_snapshot, state
-from pipeline.doit_plugin.current_project import announce
+from pipeline.doit_plugin.current_project import set_current
 from pipeline.doit_plugin.registration import check_registered
 from pipeline.doit_plugin.reporter import Reporter
 from pipeline.errors import Code, ConfigErrors, PipelineError
 from pipeline.execution.once import Once
 from pipeline.report.console.open_console import open_console
-from pipeline.report.console.protocol import Console, Volume
+from pipeline.report.console.protocol import Console, Verbosity
 
 if TYPE_CHECKING:
-    from pipeline.cache.garbage_collection import Collected
+    from pipeline.cache.garbage_collection import CollectionResult
     from pipeline.cache.history import History
     from pipeline.doit_plugin.cleaning import Removed
     from pipeline.doit_plugin.run_step import Running
     from pipeline.execution.action import Action
     from pipeline.execution.builder import Builder
-    from pipeline.execution.dask.dask_executor import Cluster
-    from pipeline.execution.planner import Planned
-    from pipeline.execution.pool.worker_pool import Workers
-    from pipeline.graph.step_graph import Project
+    from pipeline.execution.dask.dask_executor import DaskExecutor
+    from pipeline.execution.planner import PlannedStep
+    from pipeline.execution.pool.worker_pool import WorkerPool
+    from pipeline.graph.step_graph import StepGraph
     from pipeline.report.events import EventLog
 
 # What only a run needs is imported where it is used: a list of the steps needs none of it.
@@ -50,29 +50,29 @@ class Engine:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._process = os.getpid()
-        self._stamp = noop_snapshot.stamp_of(root)
-        self._place = noop_snapshot.place_of(root)
-        self._recalled = noop_snapshot.recall(root, self._place, self._stamp)
+        self._stamp = noop_snapshot.project_stamp(root)
+        self._place = noop_snapshot.snapshot_path(root)
+        self._snapshot = noop_snapshot.load_snapshot(root, self._place, self._stamp)
         self._found_current: set[str] = set()
         self._executed = self._closed = False
-        self.spared: set[str] = set()  # of the present run; see spared.py
-        self.volume = Volume.USUAL
+        self.skippable_guests: set[str] = set()  # of the current run
+        self.verbosity = Verbosity.NORMAL
         self.threads = False  # whether steps that may do without a worker process do
-        self._cluster: Cluster | None = None
-        self._all: list[noop_snapshot.Step] | None = None
+        self._cluster: DaskExecutor | None = None
+        self._all: list[noop_snapshot.SnapshotStep] | None = None
         # doit's threads share them; a run with nothing to do is over before they are made.
         self._configured = Once(self._load)
         self._opened = Once(self._open)
         self._pooled = Once(self._pool)
         self._logged = Once(self._log)
-        self._shown = Once(lambda: open_console(sys.stdout, self.volume))
+        self._shown = Once(lambda: open_console(sys.stdout, self.verbosity))
         self._begun = Once(self._begin)
-        if self._recalled is None:
-            _ = self._project
-        state.forget_with(self._forget)
-        announce(self)
+        if self._snapshot is None:
+            _ = self._graph
+        state.set_forget(self._forget)
+        set_current(self)
 
-    def _load(self) -> Project:
+    def _load(self) -> StepGraph:
         from pipeline.execution.recipe_code import RecipeCodes
         from pipeline.graph.open_cache import check_environment
 
@@ -80,12 +80,12 @@ class Engine:
         codes = RecipeCodes(self._root / "artifacts" / ".steps" / "code")
         # Every recipe hangs on them.
         from pipeline.config.load_project import load_project
-        from pipeline.graph.step_graph import Project
+        from pipeline.graph.step_graph import StepGraph
 
         try:
             configs = load_project(self._root)
             check_environment(configs.project)
-            return Project(configs, codes)
+            return StepGraph(configs, codes)
         except (ConfigErrors, PipelineError) as error:
             print(error.render(), file=sys.stderr)
             raise SystemExit(1) from None
@@ -94,19 +94,19 @@ class Engine:
         from pipeline.cache.history import History
         from pipeline.execution.builder import Builder
         from pipeline.execution.executor import Inline
-        from pipeline.graph.open_cache import open_store
+        from pipeline.graph.open_cache import open_cache
 
         if self._closed:
             raise PipelineError(Code.STORAGE, "The run has ended.")
-        project = self._project
-        store = open_store(project.layout, project.configs.project)
-        history = History(project.layout.step("history", ""), store.temporary.aside)
+        project = self._graph
+        cache = open_cache(project.layout, project.configs.project)
+        history = History(project.layout.step("history", ""), cache.temporary.atomic_write)
         workers = self._cluster or self.workers
         either = Inline() if self.threads else None
-        return Builder(store, workers, history, project.codes, either=either), history
+        return Builder(cache, workers, history, project.codes, either=either), history
 
     @property
-    def _project(self) -> Project:
+    def _graph(self) -> StepGraph:
         return self._configured.get()
 
     @property
@@ -124,7 +124,7 @@ class Engine:
         return self._shown.get()
 
     @property
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerPool:
         """The worker processes; none is started before a step needs one."""
         return self._pooled.get()
 
@@ -133,10 +133,10 @@ class Engine:
         """The log of this run's events."""
         return self._logged.get()
 
-    def _pool(self) -> Workers:
-        from pipeline.execution.pool.worker_pool import Workers
+    def _pool(self) -> WorkerPool:
+        from pipeline.execution.pool.worker_pool import WorkerPool
 
-        workers = Workers(_WORKERS)
+        workers = WorkerPool(_WORKERS)
         if self._closed:
             workers.close()
         return workers
@@ -149,68 +149,70 @@ class Engine:
     def _begin(self) -> Running:
         from pipeline.doit_plugin.run_step import Running
 
-        parts = self._root, self._process, self._project, self._builder, self.history
+        parts = self._root, self._process, self._graph, self._builder, self.history
         return Running(*parts, self.events, self.console.progress)
 
     def selected(self, names: Sequence[str]) -> list[Action]:
         """Return the named steps and all that they need; see Project.selected."""
-        return self._project.selected(names)
+        return self._graph.selected(names)
 
     def named(self, names: Sequence[str]) -> list[str]:
         """Return the steps that are meant, without what they need; see Project.named."""
-        return self._project.named(names)
+        return self._graph.named(names)
 
-    def collect(self, limit: int | None, *, dry: bool) -> Collected:
+    def collect(self, limit: int | None, *, dry: bool) -> CollectionResult:
         """Bring the cache down to ``limit`` bytes, or to the project's own limit.
 
         Raises PipelineError (STORAGE).
         """
-        from pipeline.cache.garbage_collection import collect
+        from pipeline.cache.garbage_collection import collect_garbage
         from pipeline.execution.byte_count import byte_count
 
-        store, project = self._builder.store, self._project
+        cache, project = self._builder.cache, self._graph
         # As the configs are now, which need not be how they were when something was last made.
-        self._note_roots(each.key for each in self.foresee(list(project.steps.values())))
+        self._note_roots(each.key for each in self.plan(list(project.steps.values())))
         most = byte_count(project.configs.project.cache_limit) if limit is None else limit
         try:
-            return collect(store, most, partial(print, file=sys.stderr, flush=True), dry=dry)
+            return collect_garbage(
+                cache, most, partial(print, file=sys.stderr, flush=True), dry=dry
+            )
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
                 "The cache cannot be collected.",
-                where=str(error.filename or store.folder),
+                where=str(error.filename or cache.folder),
                 found=error.strerror or str(error),
             ) from None
 
     def _note_roots(self, more: Iterable[str | None]) -> None:
         from pipeline.cache.garbage_collection import note_roots
 
-        made = (self.history.made(name) for name in self._project.steps)
+        made = (self.history.last_build(name) for name in self._graph.steps)
         keys = {each.key for each in made if each} | {key for key in more if key}
-        note_roots(self._builder.store, self._root, keys)
+        note_roots(self._builder.cache, self._root, keys)
 
     def _keys_found(self) -> Iterator[str]:
         for name in self._found_current:
             with suppress(PipelineError):
-                yield self._builder.key(self._project.steps[name])
+                yield self._builder.key(self._graph.steps[name])
 
     def clean(self, steps: Sequence[str], *, dry: bool) -> list[Removed]:
         """Remove the targets of steps; see cleaning.clean."""
         from pipeline.doit_plugin.cleaning import clean
 
-        return clean(self._project, steps, dry=dry)
+        return clean(self._graph, steps, dry=dry)
 
     def undeclared(self) -> list[Removed]:
         """Return what is left of fixtures that no config declares; see cleaning.undeclared."""
         from pipeline.doit_plugin.cleaning import undeclared
 
-        return undeclared(self._project, self.history)
+        return undeclared(self._graph, self.history)
 
     def clean_undeclared(self, names: Sequence[str], *, dry: bool) -> list[Removed]:
         """Remove what is left of such fixtures; see cleaning.clean_undeclared."""
         from pipeline.doit_plugin.cleaning import clean_undeclared
 
-        return clean_undeclared(self._project, self.history, names, dry=dry)
+        return clean_undeclared(self._graph, self.history, names, dry=dry)
 
     def report(self, target: Path | None = None, known: Collection[str] = ()) -> Path:
         """Write the page for people, with the steps ``known`` up to date; return where it lies.
@@ -219,7 +221,7 @@ class Engine:
         """
         from pipeline.doit_plugin.html_report import Reports
 
-        parts = self._project, self._builder, self.history, self.workers, self.events.folder
+        parts = self._graph, self._builder, self.history, self.workers, self.events.folder
         return Reports(*parts).write(target or self.report_place, known)
 
     @property
@@ -227,30 +229,32 @@ class Engine:
         """Return where the page for people lies."""
         return self._root / "artifacts" / "report.html"
 
-    def foresee(self, actions: Sequence[Action]) -> list[Planned]:
+    def plan(self, actions: Sequence[Action]) -> list[PlannedStep]:
         """Return what a run would do with these steps."""
-        from pipeline.execution.planner import Foresight
+        from pipeline.execution.planner import Planner
 
-        return Foresight(self._builder, self.history).plan(actions)
+        return Planner(self._builder, self.history).plan(actions)
 
-    def spread(self, address: str) -> int:
+    def connect_cluster(self, address: str) -> int:
         """Let the steps that need a process run on a Dask cluster; return how many at once.
 
         Raises PipelineError (CLUSTER) when the cluster cannot be used.
         """
-        from pipeline.execution.action import Place
-        from pipeline.execution.dask.dask_executor import Cluster
+        from pipeline.execution.action import Isolation
+        from pipeline.execution.dask.dask_executor import DaskExecutor
 
-        steps = self._project.steps.values()
-        tools = {tool for step in steps if step.place is not Place.THREAD for tool in step.tools}
-        self._cluster = Cluster(
+        steps = self._graph.steps.values()
+        tools = {
+            tool for step in steps if step.isolation is not Isolation.THREAD for tool in step.tools
+        }
+        self._cluster = DaskExecutor(
             address,
             # The builder, which has the store, is made with the cluster.
-            digest=lambda path: self._builder.store.known.digest(path),
+            digest=lambda path: self._builder.cache.digests.digest(path),
             tools=tools,
             local=self.workers,
         )
-        return self._cluster.at_once()
+        return self._cluster.max_concurrency()
 
     def close(self) -> None:
         """End the workers and every step that is still running."""
@@ -278,7 +282,7 @@ class Engine:
             "num_process": _THREADS,
             "par_type": "thread",
             "continue": True,
-            "default_tasks": self._recalled.default if self._recalled else self._project.default(),
+            "default_tasks": self._snapshot.default if self._snapshot else self._graph.default(),
         }
 
     def tasks(self, kind: str) -> Iterator[dict[str, Any]]:
@@ -290,23 +294,23 @@ class Engine:
 
     def evidence(self) -> dict[str, Path]:
         """Return where each verification keeps its report, by task name."""
-        return self._project.evidence()
+        return self._graph.evidence()
 
-    def _listed(self) -> list[noop_snapshot.Step]:
+    def _listed(self) -> list[noop_snapshot.SnapshotStep]:
         if self._all is None:
-            self._all = self._recalled.steps if self._recalled else self._steps(set())
+            self._all = self._snapshot.steps if self._snapshot else self._steps(set())
         return self._all
 
-    def _steps(self, current: set[str]) -> list[noop_snapshot.Step]:
-        project = self._project
+    def _steps(self, current: set[str]) -> list[noop_snapshot.SnapshotStep]:
+        project = self._graph
         return [
-            noop_snapshot.Step(
+            noop_snapshot.SnapshotStep(
                 name, action.title, project.shown(action), project.needed(action), name in current
             )
             for name, action in project.steps.items()
         ]
 
-    def _task(self, step: noop_snapshot.Step, name: str) -> dict[str, Any]:
+    def _task(self, step: noop_snapshot.SnapshotStep, name: str) -> dict[str, Any]:
         return {
             "name": name,
             "doc": step.title,
@@ -321,7 +325,7 @@ class Engine:
 
     def _is_current(self, name: str) -> bool:
         try:
-            current = self._builder.is_current(self._project.steps[name])
+            current = self._builder.is_current(self._graph.steps[name])
         except PipelineError:
             return False  # Running it tells the error, at its place.
         if current:
@@ -332,17 +336,17 @@ class Engine:
         self._executed = True
         # doit runs a current step only when it was asked to, with `-a`.
         anew = name in self._found_current or self._was_current(name)
-        return self._begun.get().run(name, anew=anew, may_skip=name in self.spared)
+        return self._begun.get().run(name, anew=anew, may_skip=name in self.skippable_guests)
 
     def _was_current(self, name: str) -> bool:
-        return self._recalled is not None and any(
-            step.current for step in self._recalled.steps if step.name == name
+        return self._snapshot is not None and any(
+            step.current for step in self._snapshot.steps if step.name == name
         )
 
     def _forget(self, task: str) -> None:
-        noop_snapshot.forget(self._place)
-        if task in self._project.steps:
-            self._builder.forget(self._project.steps[task])
+        noop_snapshot.delete_snapshot(self._place)
+        if task in self._graph.steps:
+            self._builder.forget(self._graph.steps[task])
 
     def remember(self) -> None:
         """Keep the steps for the next command, with those that this one found to be current.
@@ -351,26 +355,26 @@ class Engine:
         """
         if not self._stamp or self._configured.made() is None:
             return
-        known = self._builder.store.known if self._found_current and not self._executed else None
+        known = self._builder.cache.digests if self._found_current and not self._executed else None
         sure = known is not None and not known.unsure
-        before = self._recalled
+        before = self._snapshot
         if before and (not sure or any(step.current for step in before.steps)):
             return
         # The configs may have been read after their versions were.
-        if noop_snapshot.stamp_of(self._root) != self._stamp:
+        if noop_snapshot.project_stamp(self._root) != self._stamp:
             return
-        project, current = self._project, set[str]()
+        project, current = self._graph, set[str]()
         tools: dict[str, str] = {}
         if known is not None and sure:
             from pipeline.execution.tool_version import tool_version
 
             needed = {name: project.needed(action) for name, action in project.steps.items()}
-            current = noop_snapshot.settled(self._found_current, needed)
+            current = noop_snapshot.transitively_current(self._found_current, needed)
             used = {tool for action in project.steps.values() for tool in action.tools}
             tools = {tool: tool_version(tool) for tool in sorted(used)}
-        noop_snapshot.remember(
+        noop_snapshot.save_snapshot(
             self._place,
-            noop_snapshot.Remembered(
+            noop_snapshot.Snapshot(
                 root=str(self._root),
                 stamp=self._stamp,
                 default=project.default(),

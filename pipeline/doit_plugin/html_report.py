@@ -13,19 +13,19 @@ from pathlib import Path
 import msgspec
 
 from pipeline.cache.atomic import write_bytes
-from pipeline.cache.history import Failed, History
+from pipeline.cache.history import FailureRecord, History
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action, Job
 from pipeline.execution.builder import WORKER_MEMORY, Builder
 from pipeline.execution.executor import Executor
-from pipeline.graph.step_graph import Project
+from pipeline.graph.step_graph import StepGraph
 from pipeline.report.html import facts
 from pipeline.report.html.draw import draw
 from pipeline.report.html.drawing_cache import drawing
-from pipeline.report.html.drawings import Drawn
+from pipeline.report.html.drawings import Drawings
 from pipeline.report.html.gather_facts import gather, gather_guest
 from pipeline.report.html.page import render
-from pipeline.report.html.run_log import Failure, Run, last_run
+from pipeline.report.html.run_log import Failure, RunLog, last_run
 from pipeline.report.html.subject import GuestSubject, Subject
 from pipeline.verify.failed_case import FailedCase
 
@@ -38,7 +38,7 @@ _AT_ONCE = 4
 class Reports:
     """Makes reports of one project; ``events`` is the folder of the event logs."""
 
-    project: Project
+    graph: StepGraph
     builder: Builder
     history: History
     workers: Executor
@@ -65,12 +65,12 @@ class Reports:
         What cannot be drawn is said in the page.
         """
         failed = self._failed(known)
-        run = self._still(last_run(self.events), known)
+        run = self._without_resolved(last_run(self.events), known)
         first = self._first_failed(failed)
         subjects = [
             self._subject(name, run, failed, first, known)
-            for name in self.project.configs.fixtures
-            if f"manifest:{name}" in self.project.steps
+            for name in self.graph.configs.fixtures
+            if f"manifest:{name}" in self.graph.steps
         ]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             drawn = list(threads.map(self._drawn, subjects))
@@ -88,7 +88,7 @@ class Reports:
             used.setdefault(each.guest, []).append(each.name)
         return render(
             facts.Report(
-                project=self.project.configs.root.name,
+                project=self.graph.configs.root.name,
                 written=time.time(),
                 run=run,
                 failures=tuple(_failures(run, failed)),
@@ -99,39 +99,39 @@ class Reports:
             )
         )
 
-    def _failed(self, known: Collection[str]) -> dict[str, Failed]:
+    def _failed(self, known: Collection[str]) -> dict[str, FailureRecord]:
         """Return the steps that failed when they were last tried, and are not up to date since."""
         found = {
             step: failed
-            for step in self.project.steps
-            if step not in known and (failed := self.history.failed(step)) is not None
+            for step in self.graph.steps
+            if step not in known and (failed := self.history.last_failure(step)) is not None
         }
         return {step: failed for step, failed in found.items() if not self._is_current(step)}
 
-    def _still(self, run: Run | None, known: Collection[str]) -> Run | None:
+    def _without_resolved(self, run: RunLog | None, known: Collection[str]) -> RunLog | None:
         """Return the run without what it did not do and has been mended since."""
         if run is None:
             return None
 
-        def open_yet(step: str) -> bool:
-            return step not in known and not (step in self.project.steps and self._is_current(step))
+        def unresolved(step: str) -> bool:
+            return step not in known and not (step in self.graph.steps and self._is_current(step))
 
         return replace(
             run,
-            failures=tuple(each for each in run.failures if open_yet(each.step)),
-            blocked=tuple(each for each in run.blocked if open_yet(each.step)),
+            failures=tuple(each for each in run.failures if unresolved(each.step)),
+            blocked=tuple(each for each in run.blocked if unresolved(each.step)),
         )
 
     def _subject(
         self,
         name: str,
-        run: Run | None,
-        failed: Mapping[str, Failed],
+        run: RunLog | None,
+        failed: Mapping[str, FailureRecord],
         first: Mapping[str, str],
         known: Collection[str],
     ) -> Subject:
-        steps, layout = self.project.steps, self.project.layout
-        fixture = self.project.configs.fixtures[name]
+        steps, layout = self.graph.steps, self.graph.layout
+        fixture = self.graph.configs.fixtures[name]
         manifest = steps[f"manifest:{name}"]
         verified = {case: steps[f"verify:{name}.{case}"] for case in fixture.tensor}
         some = next(iter(verified.values()))
@@ -185,14 +185,14 @@ class Reports:
 
     def _tried(self, name: str) -> bool:
         """Tell whether a plain run builds a fixture, or any of its steps was made here."""
-        default = self.project.configs.fixtures[name].default
-        return default or any(self.history.made(step) for step in self._own[name])
+        default = self.graph.configs.fixtures[name].default
+        return default or any(self.history.last_build(step) for step in self._own[name])
 
-    def _first_failed(self, failed: Mapping[str, Failed]) -> Mapping[str, str]:
+    def _first_failed(self, failed: Mapping[str, FailureRecord]) -> Mapping[str, str]:
         """Return for each step that failed or needs one that did the first such on its way."""
         first: dict[str, str] = {}
-        for name, action in self.project.steps.items() if failed else ():
-            needed = self.project.needed(action)
+        for name, action in self.graph.steps.items() if failed else ():
+            needed = self.graph.needed(action)
             found = name if name in failed else next((first[n] for n in needed if n in first), "")
             if found:
                 first[name] = found
@@ -201,15 +201,15 @@ class Reports:
     @cached_property
     def _own(self) -> Mapping[str, list[str]]:
         """Return the steps of each fixture."""
-        own: dict[str, list[str]] = {name: [] for name in self.project.configs.fixtures}
-        for step in self.project.steps:
+        own: dict[str, list[str]] = {name: [] for name in self.graph.configs.fixtures}
+        for step in self.graph.steps:
             name = step.partition(":")[2].partition(".")[0]
             if name in own:
                 own[name].append(step)
         return own
 
     def _is_current(self, step: str) -> bool:
-        action = self.project.steps[step]
+        action = self.graph.steps[step]
         # Most of what is not built has no output at all, and then there is nothing to hash.
         if not all(path.exists() for path in action.outputs.values()):
             return False
@@ -218,12 +218,12 @@ class Reports:
         except (PipelineError, OSError):
             return False
 
-    def _drawn(self, subject: Subject) -> tuple[Drawn | None, str]:
-        store = self.builder.store
+    def _drawn(self, subject: Subject) -> tuple[Drawings | None, str]:
+        cache = self.builder.cache
         try:
-            with store.temporary.folder() as folder:
+            with cache.temporary.folder() as folder:
                 return drawing(
-                    subject, store.known.digest, self._draw, store.temporary.aside, folder
+                    subject, cache.digests.digest, self._draw, cache.temporary.atomic_write, folder
                 ), ""
         except PipelineError as error:
             return None, f"{subject.name} could not be drawn: {error.message}"
@@ -236,8 +236,8 @@ class Reports:
         self.workers.run(draw, job, seconds=_DRAW_SECONDS, memory=WORKER_MEMORY, tools=_DRAW_TOOLS)
 
     def _guests(self, used: dict[str, list[str]]) -> Iterator[GuestSubject]:
-        for name, guest in self.project.configs.guests.items():
-            step = self.project.steps.get(f"guest:{name}")
+        for name, guest in self.graph.configs.guests.items():
+            step = self.graph.steps.get(f"guest:{name}")
             if step is None:
                 continue
             outputs = step.outputs
@@ -253,7 +253,7 @@ class Reports:
 
 
 def _failed_cases(
-    verified: Mapping[str, Action], failed: Mapping[str, Failed]
+    verified: Mapping[str, Action], failed: Mapping[str, FailureRecord]
 ) -> Iterator[tuple[str, FailedCase]]:
     """Yield what came out of each case that failed, where that was kept and can be read."""
     for case, action in verified.items():
@@ -262,10 +262,10 @@ def _failed_cases(
                 yield case, msgspec.convert(failed[action.name].evidence, FailedCase)
 
 
-def _failures(run: Run | None, failed: Mapping[str, Failed]) -> Iterator[Failure]:
+def _failures(run: RunLog | None, failed: Mapping[str, FailureRecord]) -> Iterator[Failure]:
     """Yield what failed in the run, then what failed before it and was not made since."""
-    told = {each.step for each in run.failures} if run else set()
+    shown = {each.step for each in run.failures} if run else set()
     yield from run.failures if run else ()
     for step, each in failed.items():
-        if step not in told:
+        if step not in shown:
             yield Failure(step=step, code=each.code, message=each.message, earlier=True)

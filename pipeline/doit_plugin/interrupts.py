@@ -17,10 +17,10 @@ def raise_interrupts() -> None:
     is over: Python has looked for signals already, and the wait has not begun to be interrupted.
     So another thread wakes it until it has heard.
     """
-    heard = threading.Event()
+    seen = threading.Event()
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        heard.set()
+        seen.set()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
@@ -35,15 +35,15 @@ def raise_interrupts() -> None:
         woken, waker = os.pipe()
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        threading.Thread(target=_insist, args=(woken, heard), daemon=True).start()
+        threading.Thread(target=_wake_main_thread, args=(woken, seen), daemon=True).start()
 
 
-def _insist(woken: int, heard: threading.Event) -> None:
+def _wake_main_thread(woken: int, seen: threading.Event) -> None:
     main = threading.main_thread().ident
     assert main is not None
     while os.read(woken, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
         pass
-    while not heard.wait(_AGAIN_SECONDS):
+    while not seen.wait(_AGAIN_SECONDS):
         signal.pthread_kill(main, signal.SIGURG)
 
 

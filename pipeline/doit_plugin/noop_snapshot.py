@@ -23,14 +23,14 @@ from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest
 from pipeline.cache.file_version import TICK_NS, version_of
 from pipeline.errors import PipelineError
-from pipeline.execution.source_modules import PACKAGE, modules
+from pipeline.execution.source_modules import PACKAGE, source_modules
 from pipeline.execution.tool_version import tool_version
 
 if TYPE_CHECKING:
-    from pipeline.graph.step_graph import Project
+    from pipeline.graph.step_graph import StepGraph
 
 
-class Step(NamedTuple):
+class SnapshotStep(NamedTuple):
     """A step as doit needs it; ``current`` when it and all before it were up to date."""
 
     name: str
@@ -52,19 +52,19 @@ class Surroundings(NamedTuple):
     variables: list[str]
 
 
-class Remembered(NamedTuple):
+class Snapshot(NamedTuple):
     """A project's steps, what declared them, and the versions that say which are up to date."""
 
     root: str
     stamp: str
     default: list[str]
-    steps: list[Step]
+    steps: list[SnapshotStep]
     around: Surroundings
     tools: dict[str, str]
     files: dict[str, str]
 
 
-def stamp_of(root: Path) -> str:
+def project_stamp(root: Path) -> str:
     """Return the versions of every config and of the pipeline's own code, in one text.
 
     Empty when one was changed so lately that a further change could go unseen.
@@ -73,7 +73,7 @@ def stamp_of(root: Path) -> str:
     folders = [root / "configs" / "fixtures", root / "configs" / "guests"]
     lines = [sys.version]
     project = str(root / "configs" / "project.toml")
-    for path in (project, *_configs(folders), *modules(PACKAGE)):
+    for path in (project, *_configs(folders), *source_modules(PACKAGE)):
         try:
             status = Path(path).stat()
         except OSError:
@@ -85,12 +85,12 @@ def stamp_of(root: Path) -> str:
     return Digest.of_bytes("\n".join(lines).encode(errors="surrogateescape")).sha256
 
 
-def place_of(root: Path) -> Path:
+def snapshot_path(root: Path) -> Path:
     """Return where a project's memory lies."""
     return root / "artifacts" / ".steps" / "remembered"
 
 
-def surroundings(project: Project) -> Surroundings:
+def surroundings(project: StepGraph) -> Surroundings:
     """Return what the project's steps depend on beside configs and code, as it is now."""
     from pipeline.graph.open_cache import variables
     from pipeline.toolchain.environment import TOOLCHAINS
@@ -108,39 +108,39 @@ def surroundings(project: Project) -> Surroundings:
     )
 
 
-def recall(root: Path, place: Path, stamp: str) -> Remembered | None:
+def load_snapshot(root: Path, place: Path, stamp: str) -> Snapshot | None:
     """Return what is remembered of the project, if its steps are still the same.
 
     None of them is current where a tool or a file has changed.
     """
-    remembered = _read(place)
-    if remembered is None or (remembered.root, remembered.stamp) != (str(root), stamp):
+    snapshot = _read(place)
+    if snapshot is None or (snapshot.root, snapshot.stamp) != (str(root), stamp):
         return None
-    if not _holds(remembered.around):
+    if not _holds(snapshot.around):
         return None
-    if _unchanged(remembered):
-        return remembered
-    return remembered._replace(steps=[each._replace(current=False) for each in remembered.steps])
+    if _unchanged(snapshot):
+        return snapshot
+    return snapshot._replace(steps=[each._replace(current=False) for each in snapshot.steps])
 
 
-def remember(place: Path, remembered: Remembered) -> None:
+def save_snapshot(place: Path, snapshot: Snapshot) -> None:
     """Keep it; where that cannot be written, nothing is lost but time."""
     with suppress(OSError, ValueError):
-        write_bytes(place, json.dumps(remembered._asdict()).encode())
+        write_bytes(place, json.dumps(snapshot._asdict()).encode())
 
 
-def forget(place: Path) -> None:
+def delete_snapshot(place: Path) -> None:
     """Drop what is remembered."""
     with suppress(OSError):
         place.unlink()
 
 
-def settled(current: Iterable[str], needed: Mapping[str, Iterable[str]]) -> set[str]:
+def transitively_current(current: Iterable[str], needed: Mapping[str, Iterable[str]]) -> set[str]:
     """Return the steps that are current and need only such steps, all the way up.
 
     ``needed`` gives what each step needs, in the order in which data flows.
 
-    >>> sorted(settled({"a", "b", "d"}, {"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}))
+    >>> sorted(transitively_current({"a", "b", "d"}, {"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}))
     ['a', 'b']
     """
     known = set(current)
@@ -162,13 +162,13 @@ def _holds(around: Surroundings) -> bool:
         return False
 
 
-def _unchanged(remembered: Remembered) -> bool:
+def _unchanged(snapshot: Snapshot) -> bool:
     try:
-        for path, version in remembered.files.items():
+        for path, version in snapshot.files.items():
             # Some 26,000 in a project of 1,000 fixtures: a Path for each would double the time.
             if version_of(os.stat(path)) != version:  # noqa: PTH116
                 return False
-        return all(tool_version(tool) == version for tool, version in remembered.tools.items())
+        return all(tool_version(tool) == version for tool, version in snapshot.tools.items())
     except (OSError, ValueError, PipelineError):
         return False
 
@@ -184,30 +184,30 @@ def _installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def _read(place: Path) -> Remembered | None:
+def _read(place: Path) -> Snapshot | None:
     """Return what a file holds, or None where it is missing, or has another shape than ours."""
     try:
         found = json.loads(place.read_bytes())
-        remembered = Remembered(**found)
-        steps = [Step(*step) for step in remembered.steps]
-        around = Surroundings(*remembered.around)
+        snapshot = Snapshot(**found)
+        steps = [SnapshotStep(*step) for step in snapshot.steps]
+        around = Surroundings(*snapshot.around)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     whole = (
-        _all_are(str, [remembered.root, remembered.stamp])
-        and _all_are(str, remembered.default)
+        _all_are(str, [snapshot.root, snapshot.stamp])
+        and _all_are(str, snapshot.default)
         and all(_is_step(step) for step in steps)
-        and all(_maps_to(str, each) for each in (remembered.tools, remembered.files))
+        and all(_maps_to(str, each) for each in (snapshot.tools, snapshot.files))
         and _maps_to(str, around.folders)
         and _maps_to(bool, around.packages)
         # Of a dotted name the package would be imported.
         and all(name.isidentifier() for name in around.packages)
         and _all_are(str, around.variables)
     )
-    return remembered._replace(steps=steps, around=around) if whole else None
+    return snapshot._replace(steps=steps, around=around) if whole else None
 
 
-def _is_step(step: Step) -> bool:
+def _is_step(step: SnapshotStep) -> bool:
     return (
         type(step.name) is type(step.title) is str
         and type(step.current) is bool

@@ -25,12 +25,12 @@ def check_registered(root: Path) -> None:
     except PackageNotFoundError:
         _end(f"error: {_NAME} is not installed in this Python.")
     names = {each.name for each in found.entry_points if each.group == _COMMANDS}
-    asked = sys.argv[1] if len(sys.argv) > 1 else "run"
+    command = sys.argv[1] if len(sys.argv) > 1 else "run"
     missing = {"run"} - names
     # doit takes the name of a command that it does not know for a task.
     known = names | {each.get_name() for each in DoitMain.DOIT_CMDS}
-    if asked.isidentifier() and asked not in known and asked in _declared(root, found):
-        missing.add(asked)
+    if command.isidentifier() and command not in known and command in _declared(root, found):
+        missing.add(command)
     if missing:
         _end(
             f"error: {_NAME} was installed before it had the command "

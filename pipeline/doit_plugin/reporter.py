@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.doit_plugin.interrupts import raise_interrupts
-from pipeline.doit_plugin.skippable_guests import spared
+from pipeline.doit_plugin.skippable_guests import skippable_guests
 from pipeline.errors import PipelineError
-from pipeline.report.console.protocol import Console, Left, Volume
-from pipeline.report.console.terminal import hush
+from pipeline.report.console.protocol import Console, IncompleteSteps, Verbosity
+from pipeline.report.console.terminal import to_devnull
 from pipeline.report.verified_cases import verified_rows
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class _Engine(Protocol):
     @property
     def console(self) -> Console: ...
 
-    spared: set[str]
-    volume: Volume
+    skippable_guests: set[str]
+    verbosity: Verbosity
 
     @property
     def events(self) -> EventLog: ...
@@ -70,7 +70,7 @@ class Reporter:
             if name not in seen:
                 seen.add(name)
                 waiting += [*tasks[name].task_dep, *tasks[name].setup_tasks]
-        self._engine.spared = spared(tasks, seen, selected_tasks)
+        self._engine.skippable_guests = skippable_guests(tasks, seen, selected_tasks)
         self._total = sum(1 for name in seen if not tasks[name].has_subtask)
         raise_interrupts()
         self._begun = time.monotonic()
@@ -98,9 +98,9 @@ class Reporter:
         """A step ended well, or is a guest that was left out."""
         if task.has_subtask:
             return
-        if told := task.values.get("told"):
-            self._skipped[task.name] = told
-            self._engine.console.skipped(task.name, told)
+        if reason := task.values.get("told"):
+            self._skipped[task.name] = reason
+            self._engine.console.skipped(task.name, reason)
         else:
             self._ran += 1
             self._reached.append(task.name)
@@ -112,7 +112,7 @@ class Reporter:
         if not task.has_subtask:
             self._reached.append(task.name)
             self._untouched.append(task.name)
-            if self._ran or self._started or self._engine.volume is Volume.VERBOSE:
+            if self._ran or self._started or self._engine.verbosity is Verbosity.VERBOSE:
                 self._engine.console.current(task.name)
 
     def skip_ignore(self, task: Any) -> None:
@@ -169,9 +169,9 @@ class Reporter:
         elif self._ran or self._failed or self._skipped:
             reports = self._engine.evidence()
             rows = verified_rows([reports[name] for name in self._reached if name in reports])
-            left = Left(self._failed, self._blocked, self._skipped)
-            self._engine.console.summary(rows, left)
-        elif self._reached and self._engine.volume is not Volume.QUIET:
+            incomplete = IncompleteSteps(self._failed, self._blocked, self._skipped)
+            self._engine.console.summary(rows, incomplete)
+        elif self._reached and self._engine.verbosity is not Verbosity.QUIET:
             _print(f"nothing to do: {len(self._reached)} steps are up to date")
         if not interrupted:
             self._report()
@@ -193,7 +193,7 @@ class Reporter:
         except Exception as error:
             print(f"no report: {type(error).__name__}: {error}", file=sys.stderr)
         else:
-            if self._engine.volume is not Volume.QUIET:
+            if self._engine.verbosity is not Verbosity.QUIET:
                 _print(f"report: {shown(place)}")
 
     def _exit_code(self, cause: BaseException | None) -> int:
@@ -214,4 +214,4 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        hush(sys.stdout)
+        to_devnull(sys.stdout)

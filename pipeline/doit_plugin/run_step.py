@@ -10,14 +10,14 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from pipeline.cache.history import Failed, History
-from pipeline.doit_plugin.step_faults import fault, forked
+from pipeline.cache.history import FailureRecord, History
+from pipeline.doit_plugin.step_faults import forked_error, internal_error
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.builder import Builder, Outcome
+from pipeline.execution.builder import Builder, BuildOutcome
 from pipeline.execution.planner import why
-from pipeline.execution.progress import Amount
-from pipeline.graph.source_locations import declared_at
-from pipeline.graph.step_graph import Project
+from pipeline.execution.progress import Progress
+from pipeline.graph.source_locations import source_location
+from pipeline.graph.step_graph import StepGraph
 from pipeline.report.events import (
     EventLog,
     StepBlocked,
@@ -36,11 +36,11 @@ class Running:
 
     root: Path
     process: int
-    project: Project
+    project: StepGraph
     builder: Builder
     history: History
     events: EventLog
-    show: Callable[[str, str, Amount | None], None]
+    show: Callable[[str, str, Progress | None], None]
     _shown: dict[str, float] = field(default_factory=dict)
 
     def run(self, name: str, *, anew: bool, may_skip: bool) -> TaskFailed | dict[str, str]:
@@ -50,7 +50,7 @@ class Running:
         is no failure.
         """
         if os.getpid() != self.process:
-            return TaskFailed(forked().render())
+            return TaskFailed(forked_error().render())
         action = self.project.steps[name]
         reasons = why(self.builder, self.history, action) or ("it was asked for anew",)
         self.events.write(StepStarted(step=name, thread=self.events.thread(), reasons=reasons))
@@ -59,22 +59,22 @@ class Running:
             outcome = self.builder.build(
                 action,
                 lambda text, amount=None: self._progress(name, text, amount),
-                anew=anew,
+                force=anew,
             )
         except PipelineError as error:
-            place = declared_at(self.root, name)
+            place = source_location(self.root, name)
             error.where = f"{error.where}; declared in {place}" if error.where else place
             if error.code is Code.TOOLCHAIN and may_skip:
                 self.events.write(StepBlocked(step=name, reason=error.message))
                 return {"outcome": "skipped", "told": error.render()}
             return self._failed(name, error)
         except Exception as error:
-            return self._failed(name, fault(action, error))
+            return self._failed(name, internal_error(action, error))
         return self._finished(name, outcome)
 
-    def _finished(self, name: str, outcome: Outcome) -> dict[str, str]:
-        made = self.history.made(name)
-        record = self.builder.store.records.get(made.key) if made else None
+    def _finished(self, name: str, outcome: BuildOutcome) -> dict[str, str]:
+        made = self.history.last_build(name)
+        record = self.builder.cache.records.get(made.key) if made else None
         if made is not None and record is not None:
             outputs = {
                 f"{label}{member}": digest.sha256
@@ -92,7 +92,7 @@ class Running:
             )
         return {"outcome": outcome.value}
 
-    def _progress(self, name: str, text: str, amount: Amount | None) -> None:
+    def _progress(self, name: str, text: str, amount: Progress | None) -> None:
         self.show(name, text, amount)
         now = time.monotonic()
         if now - self._shown.get(name, 0.0) >= _SHOW_SECONDS:
@@ -112,11 +112,11 @@ class Running:
                 detail=error.detail,
             )
         )
-        failed = Failed(
+        failed = FailureRecord(
             code=error.code.value,
             message=error.message,
             when=time.time(),
             evidence=error.evidence,
         )
-        self.history.note_failed(name, failed)
+        self.history.record_failure(name, failed)
         return TaskFailed(error.render())

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def spared(tasks: Mapping[str, Any], reached: Iterable[str], named: Iterable[str]) -> set[str]:
+def skippable_guests(
+    tasks: Mapping[str, Any], reached: Iterable[str], named: Iterable[str]
+) -> set[str]:
     """Return the guests among ``reached`` that are neither ``named`` nor needed by another step.
 
     ``tasks`` are doit's, by name. In CI (where the environment variable CI is set) there are none:

@@ -10,7 +10,7 @@ from doit.exceptions import InvalidCommand
 _forgetters: list[Callable[[str], None]] = []
 
 
-def forget_with(forgetter: Callable[[str], None]) -> None:
+def set_forget(forgetter: Callable[[str], None]) -> None:
     """Let ``doit forget`` drop a step's record through ``forgetter``."""
     _forgetters[:] = [forgetter]
 

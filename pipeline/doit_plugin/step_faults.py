@@ -8,7 +8,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action
 
 
-def forked() -> PipelineError:
+def forked_error() -> PipelineError:
     """Return the error for a step in a fork of this process."""
     # A fork of this process has no threads that would serve its workers and locks.
     return PipelineError(
@@ -18,7 +18,7 @@ def forked() -> PipelineError:
     )
 
 
-def fault(action: Action, error: Exception) -> PipelineError:
+def internal_error(action: Action, error: Exception) -> PipelineError:
     """Return a fault of ours as an error like the others, with what we need to mend it."""
     return PipelineError(
         Code.INTERNAL,

@@ -8,10 +8,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from pipeline.execution.progress import Say, silent
+from pipeline.execution.progress import ProgressCallback, no_progress
 
 
-class Place(Enum):
+class Isolation(Enum):
     """Where a step runs: a thread of this process, or a supervised worker process.
 
     A step that may run in either takes a worker, unless a run is told to take threads: its recipe
@@ -25,12 +25,12 @@ class Place(Enum):
 
 @runtime_checkable
 class Portable(Protocol):
-    """A value of ``means`` that names things of this machine, and can name its like on another."""
+    """An unkeyed value that names files of this machine, and has a counterpart on another."""
 
     def files(self) -> Mapping[str, Path]:
         """Return the files of this machine that the other one needs."""
 
-    def moved(self, files: Mapping[str, Path], folder: Path) -> object:
+    def relocated(self, files: Mapping[str, Path], folder: Path) -> object:
         """Return what it is there: with copies of ``files``, and ``folder`` for what is kept."""
 
 
@@ -38,21 +38,21 @@ class Portable(Protocol):
 class Job:
     """What a recipe is given. It writes every output, and nothing else.
 
-    ``inputs`` are paths to read. ``outputs`` are paths in a private folder, each with the name
-    that the target has; they become visible together, when the recipe has returned.
-    ``parameters`` is plain data, as JSON holds it, and part of the key. ``means`` says from where
-    and with what (mirrors, cache folders, whether a network may be used): it shapes how the
-    outputs come about, never what they are, and is not part of the key. ``scratch`` is an empty
-    folder that goes when the step ends. ``say`` shows a line of progress, with its numbers where
-    it has some, such as the bytes of a download.
+    ``inputs`` are paths to read. ``outputs`` are paths in a private folder, each with the name that
+    the target has; they become visible together, when the recipe has returned. ``parameters`` is
+    plain data, as JSON holds it, and part of the key. ``unkeyed`` says from where and with what
+    (mirrors, cache folders, whether a network may be used): it shapes how the outputs come about,
+    never what they are, and is not part of the key. ``scratch`` is an empty folder that goes when
+    the step ends. ``progress`` shows a line of progress, with its numbers where it has some, such
+    as the bytes of a download.
     """
 
     inputs: Mapping[str, Path]
     outputs: Mapping[str, Path]
     parameters: Mapping[str, object]
     scratch: Path
-    means: Mapping[str, object] = field(default_factory=dict)
-    say: Say = silent
+    unkeyed: Mapping[str, object] = field(default_factory=dict)
+    progress: ProgressCallback = no_progress
 
 
 Recipe = Callable[[Job], None]
@@ -65,9 +65,9 @@ class Action:
     The recipe is a function of a module, and its code is part of the key; ``tools`` names the
     installed packages whose versions shape the result. An output whose label ends in ``/`` is a
     folder. With ``restorable`` false an output is never taken from the cache, since more stands
-    behind it than its bytes. ``withdraws`` are files that vouch for the outputs and go before those
-    change.
-    ``folders`` are those that the step was declared by, each with the version that was looked at.
+    behind it than its bytes. ``invalidates`` are files that vouch for the outputs and go before
+    those change. ``folders`` are those that the step was declared by, each with the version that
+    was looked at.
     """
 
     name: str
@@ -76,11 +76,11 @@ class Action:
     outputs: Mapping[str, Path]
     inputs: Mapping[str, Path] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
-    means: Mapping[str, object] = field(default_factory=dict)
+    unkeyed: Mapping[str, object] = field(default_factory=dict)
     tools: tuple[str, ...] = ()
-    place: Place = Place.THREAD
+    isolation: Isolation = Isolation.THREAD
     seconds: float = 600.0
     restorable: bool = True
-    withdraws: tuple[Path, ...] = ()
+    invalidates: tuple[Path, ...] = ()
     folders: Mapping[Path, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()

@@ -14,14 +14,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cache.action_records import Record
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.cache.digest import Digest, key_of
-from pipeline.cache.history import History, Made
+from pipeline.cache.history import BuildRecord, History
 from pipeline.cache.objects import copy
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.action import Action, Job, Place
+from pipeline.execution.action import Action, Isolation, Job
 from pipeline.execution.executor import Executor, Inline
-from pipeline.execution.progress import Say
+from pipeline.execution.progress import ProgressCallback
 from pipeline.execution.tool_version import tool_version
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _SHORT = 12
 Files = dict[str, dict[str, Path]]
 
 
-class Outcome(Enum):
+class BuildOutcome(Enum):
     """How an action was brought up to date."""
 
     CURRENT = "up to date"
@@ -64,35 +64,35 @@ class Builder:
 
     def __init__(
         self,
-        store: Store,
+        cache: Cache,
         workers: Executor,
         history: History | None = None,
         codes: RecipeCodes | None = None,
         *,
         either: Executor | None = None,
     ) -> None:
-        self.store = store
-        self._executors: Mapping[Place, Executor] = {
-            Place.THREAD: Inline(),
-            Place.WORKER: workers,
-            Place.EITHER: either or workers,
+        self.cache = cache
+        self._executors: Mapping[Isolation, Executor] = {
+            Isolation.THREAD: Inline(),
+            Isolation.WORKER: workers,
+            Isolation.EITHER: either or workers,
         }
         self._history = history
         self._codes = codes or _codes()
 
     def parts(
-        self, action: Action, foreseen: Mapping[Path, Digest] = MappingProxyType({})
+        self, action: Action, planned: Mapping[Path, Digest] = MappingProxyType({})
     ) -> dict[str, Any]:
         """Return what the key is a hash of: recipe, its code, tools, parameters, input digests.
 
-        ``foreseen`` are the digests that inputs would have; all others are looked at. Raises
+        ``planned`` are the digests that inputs would have; all others are looked at. Raises
         PipelineError when an input is not there.
         """
         inputs = {
-            label: foreseen[path].sha256 if path in foreseen else self._input_digest(action, label)
+            label: planned[path].sha256 if path in planned else self._input_digest(action, label)
             for label, path in action.inputs.items()
         }
-        return parts_of(declared(action, self._codes), inputs)
+        return key_parts(static_parts(action, self._codes), inputs)
 
     def code(self, action: Action) -> dict[str, str]:
         """Return a short digest of each file of the recipe's code, by its path."""
@@ -107,28 +107,30 @@ class Builder:
         """Tell whether every output is what the action's present key gave."""
         if not all(path.exists() for path in action.inputs.values()):
             return False
-        record = self.store.records.get(self.key(action))
-        return record is not None and self.holds(action, record)
+        record = self.cache.records.get(self.key(action))
+        return record is not None and self.outputs_match(action, record)
 
-    def build(self, action: Action, say: Say, *, anew: bool = False) -> Outcome:
+    def build(
+        self, action: Action, progress: ProgressCallback, *, force: bool = False
+    ) -> BuildOutcome:
         """Bring the outputs up to date, or leave them as they were and raise PipelineError.
 
-        Another run may have built the same while this one waited. ``anew`` runs the recipe
+        Another run may have built the same while this one waited. ``force`` runs the recipe
         whatever is there.
         """
         with _storage_errors(action):
             parts = self.parts(action)
             key = key_of(parts)
-            with self.store.lock(key, say):
-                record = None if anew else self.store.recall(key)
-                if record is not None and self.holds(action, record):
-                    outcome = Outcome.CURRENT
+            with self.cache.lock(key, progress):
+                record = None if force else self.cache.lookup(key)
+                if record is not None and self.outputs_match(action, record):
+                    outcome = BuildOutcome.CURRENT
                 elif record is not None and self._restore(action, record):
-                    outcome = Outcome.RESTORED
+                    outcome = BuildOutcome.RESTORED
                 else:
-                    outcome, record = Outcome.BUILT, self._run(action, key, say)
+                    outcome, record = BuildOutcome.BUILT, self._run(action, key, progress)
                 if self._history is not None:
-                    made = Made(
+                    build = BuildRecord(
                         key=key,
                         parts=parts,
                         code=self.code(action),
@@ -136,22 +138,22 @@ class Builder:
                         seconds=record.seconds,
                         when=time.time(),
                     )
-                    self._history.note_made(action.name, made)
+                    self._history.record_build(action.name, build)
                 return outcome
 
     def forget(self, action: Action) -> None:
         """Drop the record of the action's present key, so that it is run again."""
         with suppress(PipelineError):
-            self.store.records.drop(self.key(action))
+            self.cache.records.drop(self.key(action))
 
     def close(self) -> None:
         """Close the store, and with it remove what steps that were interrupted have left."""
-        self.store.close()
+        self.cache.close()
 
     def _input_digest(self, action: Action, label: str) -> str:
         path = action.inputs[label]
         try:
-            return self.store.known.digest(path).sha256
+            return self.cache.digests.digest(path).sha256
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
@@ -161,14 +163,14 @@ class Builder:
                 hint="Create the file, or correct the path in the config.",
             ) from None
 
-    def holds(self, action: Action, record: Record) -> bool:
+    def outputs_match(self, action: Action, record: Record) -> bool:
         """Tell whether the targets are what the record says, and nothing beside."""
         recorded = targets(action, record)
         if recorded is None:
             return False
         try:
-            return self._alone(action, record) and all(
-                self.store.known.digest(path) == digest for path, digest in recorded
+            return self._has_no_other_files(action, record) and all(
+                self.cache.digests.digest(path) == digest for path, digest in recorded
             )
         except OSError:
             return False
@@ -178,16 +180,16 @@ class Builder:
         recorded = targets(action, record)
         if recorded is None or not action.restorable:
             return False
-        return self.store.shared is not None or all(
-            self.store.objects.path(digest).exists() for _, digest in recorded
+        return self.cache.remote is not None or all(
+            self.cache.objects.path(digest).exists() for _, digest in recorded
         )
 
-    def _alone(self, action: Action, record: Record) -> bool:
+    def _has_no_other_files(self, action: Action, record: Record) -> bool:
         """Tell whether the folders hold nothing beside what is recorded."""
         for label, path in action.outputs.items():
             if label.endswith("/"):
                 for folder in (path, *(entry for entry in path.rglob("*") if entry.is_dir())):
-                    self.store.known.watch(folder)
+                    self.cache.digests.watch(folder)
                 if not _members(path).keys() <= record.outputs[label].keys():
                     return False
         return True
@@ -196,26 +198,26 @@ class Builder:
         recorded = targets(action, record)
         if recorded is None or not action.restorable:
             return False
-        with self.store.temporary.folder() as folder:
+        with self.cache.temporary.folder() as folder:
             parts = [
                 (folder / str(number), path, digest)
                 for number, (path, digest) in enumerate(recorded)
             ]
-            if not all(self.store.fetch(digest, part) for part, _, digest in parts):
+            if not all(self.cache.fetch(digest, part) for part, _, digest in parts):
                 return False
-            self._withdraw(action)
+            self._invalidate(action)
             for label, target in action.outputs.items():
                 if label.endswith("/"):
                     _clear(target)
             for part, path, _ in parts:
-                self.store.temporary.place(part, path)
+                self.cache.temporary.place(part, path)
         return True
 
-    def _run(self, action: Action, key: str, say: Say) -> Record:
+    def _run(self, action: Action, key: str, progress: ProgressCallback) -> Record:
         started = time.monotonic()
         # Whatever comes of it, what the voucher says is no longer what is asked for.
-        self._withdraw(action)
-        with self.store.temporary.folder() as folder:
+        self._invalidate(action)
+        with self.cache.temporary.folder() as folder:
             (folder / "scratch").mkdir()
             outputs = {}
             for label, target in action.outputs.items():
@@ -226,11 +228,11 @@ class Builder:
                 inputs=action.inputs,
                 outputs=outputs,
                 parameters=action.parameters,
-                means=action.means,
+                unkeyed=action.unkeyed,
                 scratch=folder / "scratch",
-                say=say,
+                progress=progress,
             )
-            self._executors[action.place].run(
+            self._executors[action.isolation].run(
                 action.recipe, job, seconds=action.seconds, memory=WORKER_MEMORY, tools=action.tools
             )
             files = _written(action, outputs)
@@ -253,7 +255,7 @@ class Builder:
             self._publish(action, files, digests)
         seconds = time.monotonic() - started
         record = Record(action=action.name, outputs=digests, seconds=seconds)
-        self.store.keep(key, record, share=action.restorable)
+        self.cache.put(key, record, share=action.restorable)
         return record
 
     def _publish(
@@ -265,21 +267,21 @@ class Builder:
                 _clear(target)
             for name, path in members.items():
                 if action.restorable:
-                    self.store.objects.put(path, digests[label][name])
+                    self.cache.objects.put(path, digests[label][name])
                 self._place(path, target / name if name else target)
 
     def _place(self, path: Path, target: Path) -> None:
         status = path.lstat()
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-            self.store.temporary.place(path, target)
+            self.cache.temporary.place(path, target)
             return
         # A link, or a file that has another name elsewhere, would go on being that.
-        with self.store.temporary.aside(target) as part:
+        with self.cache.temporary.atomic_write(target) as part:
             copy(path, part)
 
-    def _withdraw(self, action: Action) -> None:
-        for voucher in action.withdraws:
-            voucher.unlink(missing_ok=True)
+    def _invalidate(self, action: Action) -> None:
+        for stamp in action.invalidates:
+            stamp.unlink(missing_ok=True)
 
 
 def _codes() -> RecipeCodes:
@@ -297,7 +299,7 @@ def _clear(folder: Path) -> None:
         folder.unlink(missing_ok=True)
 
 
-def declared(action: Action, codes: RecipeCodes) -> dict[str, Any]:
+def static_parts(action: Action, codes: RecipeCodes) -> dict[str, Any]:
     """Return what an action says of itself before any of its inputs is there, as plain data."""
     return {
         "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
@@ -308,7 +310,7 @@ def declared(action: Action, codes: RecipeCodes) -> dict[str, Any]:
     }
 
 
-def parts_of(declared: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+def key_parts(declared: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
     """Return what a key is a hash of; ``inputs`` are the SHA-256 digests by their labels."""
     tools = {tool: tool_version(tool) for tool in declared["tools"]}
     return {**declared, "tools": tools, "inputs": dict(inputs)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.cache.action_records import Record
 from pipeline.cache.digest import Digest, key_of
-from pipeline.cache.history import History, Made, failed_last_time
+from pipeline.cache.history import BuildRecord, History, failed_last_time
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Action
 from pipeline.execution.builder import Builder, targets
@@ -27,7 +27,7 @@ class Intent(Enum):
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedStep:
     """What a run would do with a step, why, and how long it took the last time, if known.
 
     ``key`` is the step's present key, or None where that depends on what has yet to be made.
@@ -40,7 +40,7 @@ class Planned:
     seconds: float | None
 
 
-class Foresight:
+class Planner:
     """Follows the actions in the order in which data flows; runs and writes nothing.
 
     What an earlier action would give is known when it would be restored, and unknown when it
@@ -50,44 +50,44 @@ class Foresight:
     def __init__(self, builder: Builder, history: History) -> None:
         self._builder = builder
         self._history = history
-        self._foreseen: dict[Path, Digest] = {}
+        self._planned: dict[Path, Digest] = {}
         self._unknown: dict[Path, str] = {}
 
-    def plan(self, actions: Iterable[Action]) -> list[Planned]:
+    def plan(self, actions: Iterable[Action]) -> list[PlannedStep]:
         """Return what a run would do with each."""
         return [self._next(action) for action in actions]
 
-    def _next(self, action: Action) -> Planned:
-        made = self._history.made(action.name)
+    def _next(self, action: Action) -> PlannedStep:
+        made = self._history.last_build(action.name)
         seconds = made.seconds if made else None
         awaited = {self._unknown[path] for path in action.inputs.values() if path in self._unknown}
         if awaited:
             self._expect(action, None)
             reasons = [f"depends on {name}, which would run" for name in sorted(awaited)]
-            return Planned(action.name, None, Intent.DEPENDS, tuple(reasons), seconds)
+            return PlannedStep(action.name, None, Intent.DEPENDS, tuple(reasons), seconds)
         try:
-            parts = self._builder.parts(action, self._foreseen)
+            parts = self._builder.parts(action, self._planned)
         except PipelineError as error:
             self._expect(action, None)
             unreadable = _unreadable(self._history, action, error)
-            return Planned(action.name, None, Intent.RUN, unreadable, seconds)
+            return PlannedStep(action.name, None, Intent.RUN, unreadable, seconds)
         key = key_of(parts)
-        record = self._builder.store.peek(key)
-        if record is not None and self._builder.holds(action, record):
+        record = self._builder.cache.peek(key)
+        if record is not None and self._builder.outputs_match(action, record):
             self._expect(action, record)
-            return Planned(action.name, key, Intent.CURRENT, (), seconds)
+            return PlannedStep(action.name, key, Intent.CURRENT, (), seconds)
         reasons = _reasons(self._builder, self._history, action, parts, record)
         if record is not None and self._builder.restorable(action, record):
             self._expect(action, record)
-            return Planned(action.name, key, Intent.RESTORE, tuple(reasons), 0.0)
+            return PlannedStep(action.name, key, Intent.RESTORE, tuple(reasons), 0.0)
         self._expect(action, None)
-        return Planned(action.name, key, Intent.RUN, tuple(reasons), seconds)
+        return PlannedStep(action.name, key, Intent.RUN, tuple(reasons), seconds)
 
     def _expect(self, action: Action, record: Record | None) -> None:
         """Note what the step's outputs would be."""
         if record is not None:
             for path, digest in targets(action, record) or ():
-                self._foreseen[path] = digest
+                self._planned[path] = digest
             return
         for label, path in action.outputs.items():
             made = path / "report.json" if label.endswith("/") else path
@@ -103,20 +103,20 @@ def why(builder: Builder, history: History, action: Action) -> tuple[str, ...]:
         parts = builder.parts(action)
     except PipelineError as error:
         return _unreadable(history, action, error)
-    record = builder.store.records.get(key_of(parts))
-    if record is not None and builder.holds(action, record):
+    record = builder.cache.records.get(key_of(parts))
+    if record is not None and builder.outputs_match(action, record):
         return ()
     return tuple(_reasons(builder, history, action, parts, record))
 
 
 def _failed(history: History, action: Action) -> list[str]:
-    failed = history.failed(action.name)
+    failed = history.last_failure(action.name)
     return [] if failed is None else [failed_last_time(failed)]
 
 
 def _unreadable(history: History, action: Action, error: PipelineError) -> tuple[str, ...]:
     """Return the reasons for a step whose inputs cannot be read."""
-    failed = history.failed(action.name)
+    failed = history.last_failure(action.name)
     if failed is None:
         return (error.message,)
     same = failed.message == error.message
@@ -130,16 +130,16 @@ def _reasons(
     parts: Mapping[str, Any],
     record: Record | None,
 ) -> list[str]:
-    made = history.made(action.name)
+    made = history.last_build(action.name)
     reasons = _changed(made, parts, builder.code(action)) if made else []
     if not reasons:
-        reasons = _about(builder, action, record) if record else []
+        reasons = _target_changes(builder, action, record) if record else []
     if record is None and (failed := _failed(history, action)):
         return [*failed, *reasons]
     return reasons or ["never built in this project" if made is None else "no cache record"]
 
 
-def _changed(made: Made, parts: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:
+def _changed(made: BuildRecord, parts: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:
     old, new = dict(made.parts), dict(parts)
     if not made.code:
         return [str(change) for change in changes(old, new)]
@@ -148,11 +148,11 @@ def _changed(made: Made, parts: Mapping[str, Any], code: Mapping[str, str]) -> l
     return [*code_changes(made.code, code), *(str(change) for change in changes(old, new))]
 
 
-def _about(builder: Builder, action: Action, record: Record) -> list[str]:
+def _target_changes(builder: Builder, action: Action, record: Record) -> list[str]:
     reasons = []
     for path, digest in targets(action, record) or ():
         try:
-            found = builder.store.known.digest(path)
+            found = builder.cache.digests.digest(path)
         except FileNotFoundError:
             reasons.append(f"target {path.name} is missing")
         except OSError as error:

@@ -20,7 +20,7 @@ from pipeline.telemetry import SWITCHES
 _TAIL = 64 * 1024
 _LAST_SECONDS = 2.0
 _LOOK_SECONDS = 0.05
-_TETHER = Path(__file__).with_name("parent_death_program.py")
+_PARENT_DEATH_PROGRAM = Path(__file__).with_name("parent_death_program.py")
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
 
@@ -58,7 +58,7 @@ def run_process(
         )
     try:
         process = subprocess.Popen(
-            [*_tether(), program, *(str(part) for part in command[1:])],
+            [*_parent_death_command(), program, *(str(part) for part in command[1:])],
             cwd=cwd,
             env=None if env is None else {**SWITCHES, **env},
             stdin=subprocess.DEVNULL,
@@ -106,11 +106,11 @@ def _wait(process: subprocess.Popen[bytes], reader: threading.Thread, seconds: f
     process.wait(timeout=max(0.0, deadline - time.monotonic()))
 
 
-def _tether() -> tuple[str, ...]:
+def _parent_death_command() -> tuple[str, ...]:
     # Only Linux has a parent-death signal; elsewhere end_all is the best effort.
     if not sys.platform.startswith("linux"):
         return ()
-    return (sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()))
+    return (sys.executable, "-I", "-S", str(_PARENT_DEATH_PROGRAM), str(os.getpid()))
 
 
 def end_tree(pid: int) -> None:

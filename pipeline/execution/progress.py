@@ -9,7 +9,7 @@ Unit = Literal["bytes", "files", "pictures"]
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class Progress:
     """``done`` of ``total`` bytes, files or images; ``total`` is None if unknown.
 
     ``of`` names the counted thing if there may be several at once.
@@ -21,12 +21,12 @@ class Amount:
     of: str = ""
 
 
-class Say(Protocol):
+class ProgressCallback(Protocol):
     """A callback for a line of progress, such as ``12.3 of 22.8 MB``, and its numbers."""
 
-    def __call__(self, text: str, amount: Amount | None = None, /) -> None:
+    def __call__(self, text: str, amount: Progress | None = None, /) -> None:
         """Report progress; may be called from any thread, and often."""
 
 
-def silent(text: str, amount: Amount | None = None, /) -> None:
+def no_progress(text: str, amount: Progress | None = None, /) -> None:
     """Ignore progress."""

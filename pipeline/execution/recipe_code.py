@@ -22,7 +22,7 @@ from pipeline.cache.file_version import TICK_NS, version_of
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Recipe
 from pipeline.execution.python_source import Import, PythonSource, read_source
-from pipeline.execution.source_modules import PACKAGE, modules
+from pipeline.execution.source_modules import PACKAGE, source_modules
 
 # They carry a step out, and have no part in what it makes: they raise errors, run and store.
 CARRIERS = ("pipeline.errors", "pipeline.cache", "pipeline.execution")
@@ -63,7 +63,7 @@ class RecipeCodes:
         self._package = package
         self._guard = threading.Lock()
         self._above = f"{package.parent}{os.sep}"
-        self._versions = {path: _version(path) for path in modules(package)}
+        self._versions = {path: _version(path) for path in source_modules(package)}
         self._modules: dict[str, str] = {}
         self._folders: dict[str, list[str]] = {}
         for path in self._versions:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1]
 _ENDINGS = (".py", ".mjs")
 
 
-def modules(package: Path) -> list[str]:
+def source_modules(package: Path) -> list[str]:
     """Return the sorted paths of all code files; called in every run and before each cluster step.
 
     Programs that run in processes of their own are included.
@@ -30,7 +30,7 @@ def package_digest(package: Path) -> str:
     # The workers of a cluster ask; what starts a run has no use for it.
     from pipeline.cache.file_version import version_of
 
-    versions = ((path, version_of(Path(path).stat())) for path in modules(package))
+    versions = ((path, version_of(Path(path).stat())) for path in source_modules(package))
     return _digest(package, tuple(versions))
 
 

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Exit status for the pool.
-TOO_LATE = 88
+WATCHDOG_EXIT = 88
 
 
 @contextmanager
-def ended_after(seconds: float) -> Iterator[None]:
+def exit_after(seconds: float) -> Iterator[None]:
     """Exit this process if the block takes longer than ``seconds``.
 
     For steps in a worker process: a sleeping guest or a hanging native library cannot be stopped
     in any other way.
     """
-    timer = threading.Timer(seconds, os._exit, (TOO_LATE,))
+    timer = threading.Timer(seconds, os._exit, (WATCHDOG_EXIT,))
     timer.daemon = True
     timer.start()
     try:

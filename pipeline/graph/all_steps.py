@@ -37,5 +37,5 @@ def _toolchain(layout: Layout, name: str) -> Action:
         inputs={"lock": layout.lock(name)},
         outputs={"stamp": layout.stamp(name)},
         parameters={"toolchain": name},
-        means={"environment": layout.environment(name)},
+        unkeyed={"environment": layout.environment(name)},
     )

@@ -8,15 +8,15 @@ from typing import Any
 
 from pipeline.config.dataset_tables import Dataset, picture_tensor
 from pipeline.config.schema import Fixture
-from pipeline.execution.action import Action, Place
+from pipeline.execution.action import Action, Isolation
 from pipeline.graph.layout import Layout
-from pipeline.graph.parameters import plain
+from pipeline.graph.parameters import to_parameters
 from pipeline.tensor.dataset.dataset_index import make_index
 from pipeline.tensor.dataset.folder_pictures import Listing, list_folder, list_glob
-from pipeline.tensor.dataset.list_pictures import note_pictures, pack_archive, pack_bucket
+from pipeline.tensor.dataset.list_pictures import list_pictures, pack_archive, pack_bucket
 from pipeline.tensor.dataset.make_shard import make_shard
 from pipeline.tensor.dataset.pictures import shard_of
-from pipeline.verify.accuracy import judge
+from pipeline.verify.accuracy import measure_accuracy
 from pipeline.verify.score import score
 
 _TOOLS = ("numpy", "pillow", "opencv-python-headless")
@@ -77,7 +77,7 @@ class DatasetSteps:
         common: dict[str, Any] = {
             "name": f"pictures:{self._label}",
             "seconds": _GATHER_SECONDS,
-            "withdraws": (self._index, self._report),
+            "invalidates": (self._index, self._report),
         }
         parameters: dict[str, object] = {
             "where": self._where,
@@ -89,7 +89,7 @@ class DatasetSteps:
             names = {"names": sorted(listing.files), "faults": dict(listing.faults)}
             return Action(
                 title=f"which pictures {place} has",
-                recipe=note_pictures,
+                recipe=list_pictures,
                 outputs=outputs,
                 parameters={**parameters, **names, "where": f"{self._where}: {place}"},
                 folders=listing.folders,
@@ -110,7 +110,7 @@ class DatasetSteps:
             recipe=pack_bucket,
             outputs=outputs,
             parameters={**parameters, "bucket": dataset.bucket},
-            means={"offline": self._layout.offline},
+            unkeyed={"offline": self._layout.offline},
             **common,
         )
 
@@ -135,15 +135,15 @@ class DatasetSteps:
                     "where": self._where,
                     "bad": self._dataset.bad,
                     "dims": self._dims,
-                    "tensor": plain(picture_tensor(self._dataset)),
+                    "tensor": to_parameters(picture_tensor(self._dataset)),
                 },
                 tools=_TOOLS,
-                place=Place.EITHER,
+                isolation=Isolation.EITHER,
                 seconds=self._dataset.seconds,
                 # A second copy of all tensors costs more than the few seconds in which a shard is
                 # made again.
                 restorable=False,
-                withdraws=(self._index, self._report),
+                invalidates=(self._index, self._report),
                 # It tells what is wrong with all of them, before any of them starts.
                 after=(f"pictures:{self._label}",),
             )
@@ -165,12 +165,12 @@ class DatasetSteps:
                 "where": self._where,
                 "name": self._label,
                 "dims": self._dims,
-                "tensor": plain(picture_tensor(dataset)),
+                "tensor": to_parameters(picture_tensor(dataset)),
                 "files": [self._file(number) for number in self._numbers],
                 "label_folders": dataset.label_folders,
                 "classified": dataset.accuracy is not None,
             },
-            withdraws=(self._report,),
+            invalidates=(self._report,),
         )
 
     def _scores(self) -> Iterator[Action]:
@@ -191,18 +191,18 @@ class DatasetSteps:
                 outputs={"scores": self._packs / f"{number:04}.scores.ndjson"},
                 parameters={
                     "where": self._where,
-                    "guest": plain(self._fixture.guest),
+                    "guest": to_parameters(self._fixture.guest),
                     "output": accuracy.output,
                 },
                 tools=("openvino", "wasmtime", "numpy"),
-                place=Place.WORKER,
+                isolation=Isolation.WORKER,
                 seconds=self._dataset.seconds,
-                withdraws=(self._report,),
+                invalidates=(self._report,),
             )
         yield Action(
             name=f"accuracy:{self._label}",
             title="how many pictures were classified right, natively and in the sandbox",
-            recipe=judge,
+            recipe=measure_accuracy,
             inputs={
                 "index": self._index,
                 **{f"scores.{n}": self._packs / f"{n:04}.scores.ndjson" for n in self._numbers},
@@ -211,7 +211,7 @@ class DatasetSteps:
             parameters={
                 "where": self._where,
                 "name": self._label,
-                "accuracy": plain(accuracy),
+                "accuracy": to_parameters(accuracy),
             },
         )
 

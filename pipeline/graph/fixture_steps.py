@@ -8,17 +8,17 @@ from pipeline.config.load_project import Configs
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.source_rules import named_sources
 from pipeline.config.tensor_tables import Tensor, sources_of
-from pipeline.execution.action import Action, Place
-from pipeline.execution.builder import declared
+from pipeline.execution.action import Action, Isolation
+from pipeline.execution.builder import static_parts
 from pipeline.execution.recipe_code import RecipeCodes
 from pipeline.graph.dataset_steps import DatasetSteps
 from pipeline.graph.layout import Layout
 from pipeline.graph.model_steps import ModelSteps
-from pipeline.graph.parameters import plain as _plain
+from pipeline.graph.parameters import to_parameters as _plain
 from pipeline.graph.tools import tool
-from pipeline.publish.release.derived_files import COMPANIONS, FOUND
+from pipeline.publish.release.derived_files import DERIVED_FILES, FOUND
 from pipeline.publish.release.manifest import write_manifest
-from pipeline.source.fetch_source import fetch
+from pipeline.source.fetch_source import fetch_source
 from pipeline.tensor.make_tensor import make_tensor
 from pipeline.tensor.spec import TensorSpec, file_name
 from pipeline.verify.descriptor import describe
@@ -109,7 +109,7 @@ class FixtureSteps:
         return Action(
             name=f"source:{self._name}.{label}",
             title=f"{urls[0]}",
-            recipe=fetch,
+            recipe=fetch_source,
             # A file of the project without a digest is its own truth: its content is the key.
             inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
             outputs={"file": self._sources[label]},
@@ -120,13 +120,13 @@ class FixtureSteps:
                 "sha1": source.sha1,
                 "size": source.size,
             },
-            means={
+            unkeyed={
                 "urls": urls,
                 "downloads": self._layout.cache / "downloads",
                 "offline": self._configs.project.offline,
                 "root": self._layout.root,
             },
-            withdraws=tuple(
+            invalidates=tuple(
                 self._layout.artifacts / name / "manifest.json"
                 for name in (self._name, *self._configs.variant_of)
                 if self._configs.variant_of.get(name, name) == self._name
@@ -150,11 +150,11 @@ class FixtureSteps:
                 "tensor": _plain(tensor),
             },
             # Not of the key: two fixtures that give the same tensor make it once.
-            means={"name": f"{self._name}: tensor.{case}.{given}"},
+            unkeyed={"name": f"{self._name}: tensor.{case}.{given}"},
             tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
-            place=Place.WORKER,
+            isolation=Isolation.WORKER,
             seconds=_TENSOR_SECONDS,
-            withdraws=(self._manifest,),
+            invalidates=(self._manifest,),
         )
 
     def _descriptor(self) -> Action:
@@ -178,7 +178,7 @@ class FixtureSteps:
                     for case, inputs in self._tensors.items()
                 },
             },
-            withdraws=(self._manifest,),
+            invalidates=(self._manifest,),
         )
 
     def _verify(self, case: str) -> Action:
@@ -214,11 +214,11 @@ class FixtureSteps:
                 "expect": _plain(expect),
                 "pictures": {given: _plain(tensor) for given, tensor in pictures.items()},
             },
-            means=self._executor.means(self._layout),
+            unkeyed=self._executor.unkeyed(self._layout),
             tools=("openvino", "wasmtime", "numpy", *self._executor.packages),
-            place=Place.WORKER,
+            isolation=Isolation.WORKER,
             seconds=2 * fixture.guest.seconds + _VERIFY_SLACK_SECONDS,
-            withdraws=(self._manifest,),
+            invalidates=(self._manifest,),
         )
 
     def _publish(self) -> Action:
@@ -271,11 +271,13 @@ class FixtureSteps:
             inputs=inputs,
             outputs={
                 "manifest": self._manifest,
-                **{name: self._folder / name for name in sorted({*COMPANIONS, FOUND})},
+                **{name: self._folder / name for name in sorted({*DERIVED_FILES, FOUND})},
             },
             parameters={
                 "tools": list(tools),
-                "steps": {step.name: _told(step, self._codes, self._folder) for step in steps},
+                "steps": {
+                    step.name: _step_facts(step, self._codes, self._folder) for step in steps
+                },
                 "declared": {
                     "name": self._name,
                     "description": fixture.description,
@@ -310,10 +312,10 @@ class FixtureSteps:
         return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
 
 
-def _told(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:
+def _step_facts(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:
     """Return what a manifest tells of a step, and what it needs to find its key."""
     made = sorted(path.name for path in step.outputs.values() if path.parent == folder)
-    return {**declared(step, codes), "inputs": list(step.inputs), "files": made}
+    return {**static_parts(step, codes), "inputs": list(step.inputs), "files": made}
 
 
 def _used(fixture: Fixture) -> set[str]:

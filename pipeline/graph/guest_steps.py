@@ -42,7 +42,7 @@ def guest_steps(layout: Layout, configs: Configs) -> Iterator[Action]:
                     for label, source in guest.compiler.items()
                 },
             },
-            means={
+            unkeyed={
                 "kept": layout.toolchains,
                 "urls": {label: source.urls for label, source in guest.compiler.items()},
                 "downloads": layout.cache / "downloads",
@@ -50,7 +50,7 @@ def guest_steps(layout: Layout, configs: Configs) -> Iterator[Action]:
                 "root": layout.root,
             },
             tools=language.packages,
-            withdraws=tuple(
+            invalidates=tuple(
                 path
                 for fixture, path in vouchers.items()
                 if configs.fixtures[fixture].guest.program == name

@@ -9,9 +9,9 @@ from typing import Literal
 from msgspec import structs
 
 from pipeline.config.load_project import Configs
-from pipeline.execution.action import Action, Place
+from pipeline.execution.action import Action, Isolation
 from pipeline.graph.layout import Layout
-from pipeline.graph.parameters import plain
+from pipeline.graph.parameters import to_parameters
 from pipeline.graph.tools import Tool, tool
 from pipeline.model.caffe.seeded_weights import draw_weights
 from pipeline.model.convert.make_ir import TOOLCHAINS, convert
@@ -106,8 +106,8 @@ class ModelSteps:
             outputs={"weights": self.files["weights"]},
             parameters={"name": self._name, "seed": model.seed},
             tools=("numpy",),
-            place=Place.WORKER,
-            withdraws=(self._manifest,),
+            isolation=Isolation.WORKER,
+            invalidates=(self._manifest,),
         )
         return [action]
 
@@ -126,14 +126,14 @@ class ModelSteps:
             # What quantising may cost changes nothing here.
             parameters={
                 "name": self._name,
-                "model": plain(structs.replace(model, precision=precision, loss=None)),
+                "model": to_parameters(structs.replace(model, precision=precision, loss=None)),
                 "seconds": _SECONDS,
             },
-            means=self._converter.means(self._layout),
+            unkeyed=self._converter.unkeyed(self._layout),
             tools=("openvino", *self._converter.packages),
-            place=Place.WORKER,
+            isolation=Isolation.WORKER,
             seconds=_SECONDS + 60,
-            withdraws=(self._manifest,),
+            invalidates=(self._manifest,),
         )
 
     def _int8(self) -> Action:
@@ -157,10 +157,14 @@ class ModelSteps:
                 **self._published(),
                 "quantisation": self._layout.step(self._name, "quantisation.json"),
             },
-            parameters={"name": self._name, "model": plain(self._model), "seconds": _SECONDS},
-            means=self._quantiser.means(self._layout),
+            parameters={
+                "name": self._name,
+                "model": to_parameters(self._model),
+                "seconds": _SECONDS,
+            },
+            unkeyed=self._quantiser.unkeyed(self._layout),
             tools=("openvino",),
-            place=Place.WORKER,
+            isolation=Isolation.WORKER,
             seconds=_SECONDS + 60,
-            withdraws=(self._manifest,),
+            invalidates=(self._manifest,),
         )

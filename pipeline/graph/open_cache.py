@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 
-from pipeline.cache.cache import Store
-from pipeline.cache.remote.open_store import open_remote
-from pipeline.cache.remote.remote_cache import Shared
-from pipeline.cache.remote.remote_store import Remote
-from pipeline.config.schema import Project, RemoteCache
+from pipeline.cache.cache import Cache
+from pipeline.cache.remote.open_store import open_remote_store
+from pipeline.cache.remote.remote_cache import RemoteCache
+from pipeline.cache.remote.remote_store import RemoteStore
+from pipeline.config.schema import Project, RemoteCacheSettings
 from pipeline.errors import Code, PipelineError
 from pipeline.graph.layout import Layout
 
 
-def open_store(layout: Layout, project: Project) -> Store:
+def open_cache(layout: Layout, project: Project) -> Cache:
     """Return the cache folder, with the remote cache behind it if there is one.
 
     Raises PipelineError (CONFIG) for a secret that the environment does not have.
     """
     remote = project.remote
     if remote is None or project.offline:
-        return Store(layout.cache)
+        return Cache(layout.cache)
     secret = _variable(remote.secret_env) if remote.secret_env else ""
-    return Store(layout.cache, Shared(_open(remote), write=remote.write, secret=secret.encode()))
+    return Cache(
+        layout.cache, RemoteCache(_open(remote), write=remote.write, secret=secret.encode())
+    )
 
 
 def check_environment(project: Project) -> None:
@@ -39,9 +41,9 @@ def variables(project: Project) -> tuple[str, ...]:
     return tuple(filter(None, (remote.token_env, remote.secret_env)))
 
 
-def _open(remote: RemoteCache) -> Remote:
+def _open(remote: RemoteCacheSettings) -> RemoteStore:
     token = _variable(remote.token_env) if remote.token_env else None
-    return open_remote(remote.url, token=token, seconds=remote.seconds)
+    return open_remote_store(remote.url, token=token, seconds=remote.seconds)
 
 
 def _variable(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-def plain(value: msgspec.Struct) -> dict[str, Any]:
+def to_parameters(value: msgspec.Struct) -> dict[str, Any]:
     """Return a config's table as plain data, without what it leaves out."""
     found: Mapping[str, Any] = msgspec.to_builtins(value)
     return {name: item for name, item in found.items() if item not in (None, (), [], {}, "")}

@@ -14,7 +14,7 @@ _TABLES = {
 }
 
 
-def declared_at(root: Path, step: str) -> str:
+def source_location(root: Path, step: str) -> str:
     """Return ``file:line`` of the table that declares a step, or of the file as far as known.
 
     ``tensor:squeezenet.cat`` is declared by ``[tensor.cat…]`` in configs/fixtures/squeezenet.toml,

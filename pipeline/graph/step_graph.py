@@ -16,7 +16,7 @@ from pipeline.graph.layout import Layout
 from pipeline.publish.release.stale_files import drop_stale, note_published
 
 
-class Project:
+class StepGraph:
     """What the configs say: the steps by name, where they keep things, who makes which file.
 
     ``codes`` has the code of their recipes.

@@ -24,7 +24,7 @@ class Tool:
             return {}
         return {f"{self.label}.stamp": layout.stamp(self.toolchain)}
 
-    def means(self, layout: Layout) -> Mapping[str, object]:
+    def unkeyed(self, layout: Layout) -> Mapping[str, object]:
         """Return how the step reaches it."""
         if self.toolchain is None:
             return {}

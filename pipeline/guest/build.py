@@ -14,9 +14,9 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import Finished, run_process
 from pipeline.guest.imports import audit
-from pipeline.guest.language import Build, Complaint, Refused
+from pipeline.guest.language import Build, CompileError, CompilerDiagnostic
 from pipeline.guest.languages import LANGUAGES
-from pipeline.source.fetch_source import fetch
+from pipeline.source.fetch_source import fetch_source
 
 _DETAIL_LINES = 20
 _DETAIL_WIDTH = 200
@@ -29,7 +29,7 @@ def compile_guest(job: Job) -> None:
     other by file name, and ``compiler.<name>``, files of the compiler. Outputs: ``wasm``, and
     ``imports`` as a JSON list. Parameters: ``language``, ``modules`` (allowed imports),
     ``seconds``, and ``compiler``: name → digests and size of a file that is fetched on demand.
-    Means: ``kept``, a cache folder for compilers, and those of ``source.fetch``, with ``urls`` by
+    Unkeyed: ``kept``, a cache folder for compilers, and those of ``source.fetch``, with ``urls`` by
     name. Raises PipelineError: GUEST_BUILD with the compiler's first error, GUEST_IMPORTS,
     TIME_LIMIT, TOOLCHAIN, and the errors of ``source.fetch``.
     """
@@ -46,15 +46,17 @@ def compile_guest(job: Job) -> None:
         wasm=job.scratch / "guest.wasm",
         compiler=_labelled(job, "compiler"),
         scratch=job.scratch,
-        kept=Path(str(job.means["kept"])),
+        kept=Path(str(job.unkeyed["kept"])),
         fetch=lambda name, path: _fetch(job, name, path),
         execute=lambda command, env: _execute(job, command, folder, env),
     )
-    job.say("compiling (the first time, some compilers build their library)")
+    job.progress("compiling (the first time, some compilers build their library)")
     try:
         language.compile(build)
-    except Refused as refused:
-        raise _told(refused, language.complaint(refused.output), origins, sources) from None
+    except CompileError as refused:
+        raise _compile_error(
+            refused, language.diagnostic(refused.output), origins, sources
+        ) from None
     data = build.wasm.read_bytes()
     modules = cast(list[str], job.parameters["modules"])
     imports = audit(data, modules, job.outputs["wasm"].name)
@@ -98,15 +100,15 @@ def _fetch(job: Job, name: str, path: Path) -> None:
             found=", ".join(files),
             hint="See the configs of other guests in this language.",
         )
-    urls = cast(Mapping[str, Sequence[str]], job.means["urls"])[name]
+    urls = cast(Mapping[str, Sequence[str]], job.unkeyed["urls"])[name]
     path.parent.mkdir(parents=True, exist_ok=True)
-    fetch(
+    fetch_source(
         replace(
             job,
             inputs={},
             outputs={"file": path},
             parameters={"name": f"{guest}.{name}", **files[name]},
-            means={**job.means, "urls": urls},
+            unkeyed={**job.unkeyed, "urls": urls},
         )
     )
 
@@ -128,14 +130,14 @@ def _execute(job: Job, command: Sequence[str], folder: Path, env: Mapping[str, s
         ) from None
 
 
-def _told(
-    refused: Refused,
-    complaint: Complaint | None,
+def _compile_error(
+    refused: CompileError,
+    diagnostic: CompilerDiagnostic | None,
     origins: Mapping[str, Path],
     sources: Sequence[Path],
 ) -> PipelineError:
     """Return the compiler's first error, located in the user's file."""
-    found = complaint or Complaint(str(refused))
+    found = diagnostic or CompilerDiagnostic(str(refused))
     # A linker names the object: the source's name without suffix.
     known = {**{path.stem: path for path in sources}, **origins}
     where = known.get(found.file, found.file) if found.file and found.place else ""

@@ -63,11 +63,11 @@ def generation(imports: Collection[tuple[str, str]]) -> str:
     if not names:
         return "none: no imports of wasi-nn"
     extensions = sorted(names - _FIRST - {"load_by_name"})
-    told = "graphs by name" if "load_by_name" in names else "graphs by bytes"
+    loads = "graphs by name" if "load_by_name" in names else "graphs by bytes"
     if {"load", "load_by_name"} <= names:
-        told = "graphs by bytes and by name"
+        loads = "graphs by bytes and by name"
     extended = f", with extensions {', '.join(extensions)}" if extensions else ""
-    return f"core ABI, {told}{extended}"
+    return f"core ABI, {loads}{extended}"
 
 
 def _core(module: wasmtime.Module) -> Mapping[str, Any]:
@@ -98,10 +98,10 @@ def _component(component: Any, engine: wasmtime.Engine) -> Mapping[str, Any]:
     versions = {
         match["version"] or "without version" for each in imports if (match := _WIT.match(each))
     }
-    told = ", ".join(sorted(versions))
+    listed = ", ".join(sorted(versions))
     return {
         "format": "WebAssembly component",
-        "wasi-nn": f"WIT, wasi:nn {told}" if versions else "none: no imports of wasi-nn",
+        "wasi-nn": f"WIT, wasi:nn {listed}" if versions else "none: no imports of wasi-nn",
         "imports": imports,
         "exports": sorted(component.type.exports(engine)),
     }

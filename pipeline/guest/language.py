@@ -41,14 +41,14 @@ class Build:
     def run(self, command: Sequence[str], **env: str) -> None:
         """Run a compiler in ``folder`` with a minimal environment and these variables.
 
-        Raises Refused for a nonzero exit status, and PipelineError (TIME_LIMIT, TOOLCHAIN).
+        Raises CompileError for a nonzero exit status, and PipelineError (TIME_LIMIT, TOOLCHAIN).
         """
         finished = self.execute(command, {**_environment(), **env})
         if finished.returncode != 0:
-            raise Refused(finished.output, finished.returncode)
+            raise CompileError(finished.output, finished.returncode)
 
 
-class Refused(Exception):
+class CompileError(Exception):
     """A compiler failed: its output and exit status."""
 
     def __init__(self, output: str, status: int) -> None:
@@ -58,7 +58,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Complaint:
+class CompilerDiagnostic:
     """A compiler's first error: its message, the file as printed, and ``:line:column``."""
 
     text: str
@@ -83,7 +83,7 @@ class Language(Protocol):
         """
         ...
 
-    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+    def missing_compiler(self, compiler: Mapping[str, Path]) -> PipelineError | None:
         """Return the error (TOOLCHAIN) for a missing tool, or None, without running programs.
 
         ``compiler`` is the result of ``compiler()``.
@@ -93,12 +93,12 @@ class Language(Protocol):
     def compile(self, build: Build) -> None:
         """Write ``build.wasm``, with the same bytes in every folder.
 
-        Raises Refused for sources that do not compile, PipelineError (TOOLCHAIN) for a missing
+        Raises CompileError for sources that do not compile, PipelineError (TOOLCHAIN) for a missing
         compiler, and the errors of ``build.run``.
         """
         ...
 
-    def complaint(self, output: str) -> Complaint | None:
+    def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return the first error in the compiler's output, or None."""
         ...
 

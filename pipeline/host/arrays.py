@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.host.backend import BackendFailure
+from pipeline.host.backend import BackendError
 
 # The types that wasi-nn has.
 DTYPES: Mapping[str, str] = MappingProxyType(
@@ -45,7 +45,7 @@ def bytes_of(array: Any) -> memoryview:
 
 
 def output_bytes(array: Any) -> memoryview:
-    """Return the bytes of a computed array; raises BackendFailure for strings and objects.
+    """Return the bytes of a computed array; raises BackendError for strings and objects.
 
     >>> import numpy
     >>> list(output_bytes(numpy.array([[1, 2], [3, 4]], "u1").T))
@@ -54,7 +54,7 @@ def output_bytes(array: Any) -> memoryview:
     import numpy
 
     if array.dtype.kind in "OSU":
-        raise BackendFailure("wasi-nn has no string tensors")
+        raise BackendError("wasi-nn has no string tensors")
     return bytes_of(numpy.ascontiguousarray(array))
 
 

@@ -37,7 +37,7 @@ class Dim:
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class GraphPort:
     """An input or output of a graph: name, element type, and axes (None for any rank).
 
     ``element`` is wasi-nn's name of the type, the framework's name if wasi-nn lacks the type, or
@@ -51,7 +51,7 @@ class Port:
     def shape(self) -> str:
         """Return the axes as text.
 
-        >>> Port("x", "f32", (Dim(1, 1), Dim(0, None))).shape()
+        >>> GraphPort("x", "f32", (Dim(1, 1), Dim(0, None))).shape()
         '1x?'
         """
         if self.dims is None:
@@ -59,11 +59,11 @@ class Port:
         return "x".join(map(str, self.dims)) or "a scalar"
 
 
-class BackendFailure(Exception):
+class BackendError(Exception):
     """The framework reported an error; the text is the framework's."""
 
 
-class Missing(Exception):
+class BackendUnavailable(Exception):
     """A required package is not installed; the text says how to install it."""
 
 
@@ -71,14 +71,14 @@ class ExecutionContext(Protocol):
     """Runs one inference at a time on a graph, with its own inputs and outputs."""
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy a validated input; raises BackendFailure.
+        """Copy a validated input; raises BackendError.
 
         ``data`` is a one-dimensional view of the guest's memory, of exactly the tensor's size.
         """
         ...
 
     def compute(self) -> None:
-        """Run inference with all inputs set. Raises BackendFailure, also after ``cancel``."""
+        """Run inference with all inputs set. Raises BackendError, also after ``cancel``."""
         ...
 
     def cancel(self) -> None:
@@ -86,7 +86,7 @@ class ExecutionContext(Protocol):
         ...
 
     def output(self, index: int) -> memoryview:
-        """Return the bytes of an output, valid until the next call; raises BackendFailure."""
+        """Return the bytes of an output, valid until the next call; raises BackendError."""
         ...
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
@@ -98,17 +98,17 @@ class Graph(Protocol):
     """A compiled model."""
 
     @property
-    def inputs(self) -> tuple[Port, ...]:
+    def inputs(self) -> tuple[GraphPort, ...]:
         """The inputs, by index."""
         ...
 
     @property
-    def outputs(self) -> tuple[Port, ...]:
+    def outputs(self) -> tuple[GraphPort, ...]:
         """The outputs, by index."""
         ...
 
     def context(self) -> ExecutionContext:
-        """Return a new context; raises BackendFailure."""
+        """Return a new context; raises BackendError."""
         ...
 
 
@@ -122,13 +122,16 @@ class Backend(Protocol):
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> Graph:
         """Compile a model from its bytes, which the backend may keep.
 
-        Raises BackendFailure for an invalid model, Missing if a package is not installed. Must not
-        open any file that the model names.
+        Raises BackendError for an invalid model, BackendUnavailable if a package is not installed.
+        Must not open any file that the model names.
         """
         ...
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> Graph:
-        """Compile a model from files of the host's owner; raises BackendFailure and Missing."""
+        """Compile a model from files of the host's owner.
+
+        Raises BackendError and BackendUnavailable.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from pipeline.errors import Code, PipelineError
 from pipeline.host import backends
 from pipeline.host.abi.enums import Encoding
-from pipeline.host.backend import Backend, Framework, Missing, Tuning
+from pipeline.host.backend import Backend, BackendUnavailable, Framework, Tuning
 
 # Preferred if several frameworks read an encoding.
 _FIRST = "openvino"
@@ -55,25 +55,30 @@ class Backends:
                     found=name,
                 )
 
-    def of_guest(self, encoding: Encoding) -> Backend:
-        """Return the backend for a guest's bytes; raises Missing with the alternatives."""
+    def for_guest(self, encoding: Encoding) -> Backend:
+        """Return the backend for a guest's bytes.
+
+        Raises BackendUnavailable with the alternatives.
+        """
         framework = self._framework(encoding)
         if framework.runs_models_code and encoding not in self._chosen:
-            raise Missing(
+            raise BackendUnavailable(
                 f"a {encoding.value} model is a program, which {framework.name} would run outside "
                 f"the sandbox; name it with --graph {encoding.value}::FOLDER and load it by "
                 f"name, or trust this guest with --backend {encoding.value}={framework.name}"
             )
         return self._start(framework)
 
-    def of_owner(self, encoding: Encoding) -> Backend:
-        """Return the backend for files named by the host's owner; raises Missing."""
+    def for_owner(self, encoding: Encoding) -> Backend:
+        """Return the backend for files named by the host's owner; raises BackendUnavailable."""
         return self._start(self._framework(encoding))
 
     def _framework(self, encoding: Encoding) -> Framework:
         reading = _reading(encoding)
         if not reading:
-            raise Missing(f"no backend for {encoding.value}; convert the model to OpenVINO IR")
+            raise BackendUnavailable(
+                f"no backend for {encoding.value}; convert the model to OpenVINO IR"
+            )
         name = self._chosen.get(encoding) or (_FIRST if _FIRST in reading else min(reading))
         return reading[name]
 

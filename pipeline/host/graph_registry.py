@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host.abi.enums import Encoding, Target
-from pipeline.host.backend import BackendFailure, Graph
+from pipeline.host.backend import BackendError, Graph
 from pipeline.host.backend_registry import Backends
 from pipeline.host.model_formats import FORMATS
 
@@ -97,7 +97,7 @@ class GraphRegistry:
         self._compiled: dict[object, Graph] = {}
         self._lock = threading.Lock()
 
-    def catalogue(self, graphs: Sequence[NamedGraph]) -> Catalogue:
+    def named(self, graphs: Sequence[NamedGraph]) -> GraphNames:
         """Return the graphs of one guest; raises PipelineError (USAGE) if a file is missing."""
         files: dict[str, tuple[Encoding, tuple[Path, ...]]] = {}
         for graph in graphs:
@@ -106,25 +106,25 @@ class GraphRegistry:
                     Code.USAGE, "Two graphs have the same name.", where=f"--graph {graph.name}"
                 )
             files[graph.name] = (graph.encoding, graph.files())
-        return Catalogue(self, files)
+        return GraphNames(self, files)
 
     def load(self, encoding: Encoding, files: tuple[Path, ...]) -> Graph:
-        """Return the compiled graph of the files; raises BackendFailure and Missing."""
+        """Return the compiled graph of the files; raises BackendError and BackendUnavailable."""
         try:
             version = (encoding, tuple(_version(path) for path in files))
         except OSError as error:
-            raise BackendFailure(f"cannot read a file of the graph: {error}") from None
+            raise BackendError(f"cannot read a file of the graph: {error}") from None
         # Compile one at a time, so that concurrent requests share a graph.
         with self._lock:
             graph = self._compiled.get(version)
             if graph is None:
-                backend = self._backends.of_owner(encoding)
+                backend = self._backends.for_owner(encoding)
                 graph = backend.load_files(encoding, files, backend.targets()[Target.CPU])
                 self._compiled[version] = graph
         return graph
 
 
-class Catalogue:
+class GraphNames:
     """The graphs that one guest may load. Names are looked up, never used as paths."""
 
     def __init__(
@@ -141,7 +141,7 @@ class Catalogue:
         return tuple(self._files)
 
     def load(self, name: str) -> Graph:
-        """Return a compiled graph by name; raises BackendFailure and Missing."""
+        """Return a compiled graph by name; raises BackendError and BackendUnavailable."""
         return self._registry.load(*self._files[name])
 
 

@@ -13,15 +13,15 @@ from types import TracebackType
 from pipeline.errors import Code, PipelineError
 from pipeline.host.abi import enums
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Functions, Limits
+from pipeline.host.abi.witx import Limits, WasiNn
 from pipeline.host.backend import Hint, Tuning
 from pipeline.host.backend_registry import Backends
 from pipeline.host.graph_registry import GraphRegistry, NamedGraph
 from pipeline.host.sandbox.guest_command import Command, Preopen
 from pipeline.host.sandbox.run_guest import HostFunction, run_command
-from pipeline.host.tensor_recorder import Border, Crossed
+from pipeline.host.tensor_recorder import RecordedTensor, TensorRecorder
 
-__all__ = ["Crossed", "Host", "Limits", "NamedGraph", "Outcome", "Preopen"]
+__all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen", "RecordedTensor"]
 
 _KEPT_MESSAGES = 1000
 _SAID_MESSAGES = 10_000
@@ -47,19 +47,19 @@ class Outcome:
     succeeded: Mapping[str, int]
     stdout: bytes | None = None
     stderr: bytes | None = None
-    tensors: tuple[Crossed, ...] = ()
+    tensors: tuple[RecordedTensor, ...] = ()
     dropped: int = 0
 
 
 class Host:
     r"""A host that serves wasi-nn; graphs loaded by name stay compiled across guests.
 
-    ``say`` receives each message. ``tensor_type_abi`` and ``encoding_numbers`` select a numbering
-    where guests differ; see pipeline.host.abi.enums. ``backends`` selects the framework of an
-    encoding. ``hint`` is what to optimise for, ``threads`` the number of CPU threads per inference,
-    ``model_cache`` a folder to cache compiled named graphs in, created if missing; backends ignore
-    options that they do not support. Raises PipelineError (USAGE) for an unknown framework, or a
-    folder that cannot be created.
+    ``on_message`` receives each message. ``tensor_type_abi`` and ``encoding_numbers`` select a
+    numbering where guests differ; see pipeline.host.abi.enums. ``backends`` selects the framework
+    of an encoding. ``hint`` is what to optimise for, ``threads`` the number of CPU threads per
+    inference, ``model_cache`` a folder to cache compiled named graphs in, created if missing;
+    backends ignore options that they do not support. Raises PipelineError (USAGE) for an unknown
+    framework, or a folder that cannot be created.
 
     Threads may share a host and run guests concurrently, each with its own handles; a worker
     process creates its own host. Run untrusted guests in a process that can be killed: a call
@@ -84,7 +84,7 @@ class Host:
     def __init__(
         self,
         *,
-        say: Callable[[str], None] | None = None,
+        on_message: Callable[[str], None] | None = None,
         tensor_type_abi: enums.TensorTypeAbi = 2023,
         encoding_numbers: enums.EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
@@ -93,7 +93,7 @@ class Host:
         threads: int | None = None,
         model_cache: Path | None = None,
     ) -> None:
-        self._say = say
+        self._on_message = on_message
         self._tensor_type_abi: enums.TensorTypeAbi = tensor_type_abi
         self._encoding_numbers: enums.EncodingNumbers = encoding_numbers
         self._limits = limits or Limits()
@@ -144,8 +144,8 @@ class Host:
         and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE and GUEST_FAILED
         if it does not exit by itself.
         """
-        messages = _Messages(self._say)
-        border = Border(tensors) if tensors else None
+        messages = _Messages(self._on_message)
+        recorder = TensorRecorder(tensors) if tensors else None
         with _Streams(stdout, stderr, capture) as streams:
             command = Command(
                 wasm=wasm,
@@ -160,24 +160,24 @@ class Host:
                 disk=_MOST_CAPTURED if disk is None and capture is not None else disk,
             )
             command.check()
-            catalogue = self._registry.catalogue(graphs)
-            functions = Functions(
-                catalogue,
+            graph_names = self._registry.named(graphs)
+            wasi_nn = WasiNn(
+                graph_names,
                 self._backends,
-                say=messages.add,
+                on_message=messages.add,
                 trace=messages.add if trace else None,
                 tensor_type_abi=self._tensor_type_abi,
                 encoding_numbers=self._encoding_numbers,
                 limits=self._limits,
-                border=border,
+                recorder=recorder,
             )
             offered = {
-                name: (len(parameters), _bound(functions, name))
+                name: (len(parameters), _host_function(wasi_nn, name))
                 for name, parameters in enums.FUNCTIONS.items()
             }
             started = time.perf_counter()
             try:
-                ended = run_command(command, enums.MODULE, offered, functions.cancel)
+                ended = run_command(command, enums.MODULE, offered, wasi_nn.cancel)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise
@@ -186,11 +186,11 @@ class Host:
                 seconds=time.perf_counter() - started,
                 memory=ended.memory,
                 messages=messages.last(_KEPT_MESSAGES),
-                succeeded=dict(functions.succeeded),
+                succeeded=dict(wasi_nn.succeeded),
                 stdout=streams.first_bytes(streams.stdout),
                 stderr=streams.first_bytes(streams.stderr),
-                tensors=border.kept if border else (),
-                dropped=border.dropped if border else 0,
+                tensors=recorder.kept if recorder else (),
+                dropped=recorder.dropped if recorder else 0,
             )
 
 
@@ -228,19 +228,19 @@ class _Streams:
 class _Messages:
     """The last messages; forwards a limited number to a listener."""
 
-    def __init__(self, say: Callable[[str], None] | None) -> None:
-        self._say = say
+    def __init__(self, on_message: Callable[[str], None] | None) -> None:
+        self._on_message = on_message
         self._kept: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self._count = 0
 
     def add(self, text: str) -> None:
         self._kept.append(text)
         self._count += 1
-        if self._say is None or self._count > _SAID_MESSAGES:
+        if self._on_message is None or self._count > _SAID_MESSAGES:
             return
-        self._say(text)
+        self._on_message(text)
         if self._count == _SAID_MESSAGES:
-            self._say("too many messages; further ones are not shown")
+            self._on_message("too many messages; further ones are not shown")
 
     def last(self, count: int) -> tuple[str, ...]:
         return tuple(self._kept)[-count:]
@@ -260,8 +260,8 @@ def _made(folder: Path | None) -> Path | None:
     return folder
 
 
-def _bound(functions: Functions, name: str) -> HostFunction:
+def _host_function(wasi_nn: WasiNn, name: str) -> HostFunction:
     def serve(memory: Memory | None, arguments: Sequence[int]) -> int:
-        return functions.call(name, memory, arguments)
+        return wasi_nn.call(name, memory, arguments)
 
     return serve

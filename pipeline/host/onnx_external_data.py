@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from pipeline.host.backend import BackendFailure
+from pipeline.host.backend import BackendError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DEPTH = 100
@@ -48,36 +48,36 @@ def external_files(model: bytes | bytearray | mmap) -> list[str]:
 
 
 def check_parts(model: bytes | bytearray) -> None:
-    """Raise BackendFailure for a model from memory with external data."""
+    """Raise BackendError for a model from memory with external data."""
     names = _references(model)
     if names:
-        raise BackendFailure(
+        raise BackendError(
             f"the ONNX model has external data ({max(names)!r}), which guests may not "
             "load; save it with its weights embedded"
         )
 
 
 def check_file(path: Path) -> None:
-    """Raise BackendFailure for a model file with external data outside its folder."""
+    """Raise BackendError for a model file with external data outside its folder."""
     try:
         with path.open("rb") as stream:
             if path.stat().st_size == 0:
-                raise BackendFailure("not an ONNX model: empty")
+                raise BackendError("not an ONNX model: empty")
             with mmap(stream.fileno(), 0, access=ACCESS_READ) as model:
                 names = _references(model)
     except OSError as error:
-        raise BackendFailure(f"cannot read a file of the graph: {error}") from None
+        raise BackendError(f"cannot read a file of the graph: {error}") from None
     folder = path.parent.resolve()
     for name in names:
         if not (folder / name).resolve().is_relative_to(folder):
-            raise BackendFailure(f"the ONNX model's external data {name!r} is outside its folder")
+            raise BackendError(f"the ONNX model's external data {name!r} is outside its folder")
 
 
 def _references(model: bytes | bytearray | mmap) -> list[str]:
     try:
         return external_files(model)
     except ValueError as error:
-        raise BackendFailure(f"not an ONNX model: {error}") from None
+        raise BackendError(f"not an ONNX model: {error}") from None
 
 
 def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:

@@ -13,19 +13,20 @@ _OVERHEAD = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crossed:
+class RecordedTensor:
     """A recorded tensor that a guest set (``input``) or got (``output``), in call order.
 
     ``context`` and ``index`` are the guest's, ``name`` is the model's. ``data`` is little-endian in
     C order, with as many elements as ``dims`` specifies.
 
-    >>> crossed = Crossed(way="input", context=0, index=0, name="x", element="u8", dims=(1, 2),
+    >>> crossed = RecordedTensor(direction="input", context=0, index=0, name="x", element="u8",
+    ...     dims=(1, 2),
     ...     data=bytes([3, 4]))
     >>> crossed.array().tolist()
     [[3, 4]]
     """
 
-    way: Literal["input", "output"]
+    direction: Literal["input", "output"]
     context: int
     index: int
     name: str
@@ -40,17 +41,17 @@ class Crossed:
         return numpy.frombuffer(self.data, DTYPES[self.element]).reshape(self.dims)
 
 
-class Border:
+class TensorRecorder:
     """Records the first tensors, up to ``room`` bytes in total, and counts the others."""
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._kept: list[Crossed] = []
+        self._kept: list[RecordedTensor] = []
         self.dropped = 0
 
-    def crosses(
+    def record(
         self,
-        way: Literal["input", "output"],
+        direction: Literal["input", "output"],
         place: tuple[int, int],
         name: str,
         kind: tuple[str, Sequence[int]],
@@ -64,8 +65,8 @@ class Border:
         self._room -= len(data) + _OVERHEAD
         (context, index), (element, dims) = place, kind
         self._kept.append(
-            Crossed(
-                way=way,
+            RecordedTensor(
+                direction=direction,
                 context=context,
                 index=index,
                 name=name,
@@ -76,6 +77,6 @@ class Border:
         )
 
     @property
-    def kept(self) -> tuple[Crossed, ...]:
+    def kept(self) -> tuple[RecordedTensor, ...]:
         """The recorded tensors."""
         return tuple(self._kept)

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from pipeline.http.urls import http_fault, plain, shown
+from pipeline.http.urls import http_fault, printable_line, redacted_url
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -25,36 +25,36 @@ _NETWORK = "Check the network and proxy settings, or add a mirror."
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """Timeouts in seconds and retry limits.
 
-    ``connect`` is the connect timeout, ``silence`` the read timeout, ``whole`` the deadline of the
+    ``connect`` is the connect timeout, ``read`` the read timeout, ``total`` the deadline of the
     file with all attempts; ``attempts`` the number of consecutive attempts without progress;
     ``first_wait`` the backoff, which doubles up to ``longest_wait``.
     """
 
     connect: float = 10.0
-    silence: float = 30.0
-    whole: float = 3600.0
+    read: float = 30.0
+    total: float = 3600.0
     attempts: int = 5
     first_wait: float = 0.5
     longest_wait: float = 30.0
 
 
-PATIENCE = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
-class Broken(Exception):
+class RetryableError(Exception):
     """A failure worth a retry; the server requested a wait of ``wait`` seconds."""
 
     def __init__(self, reason: str, *, wait: float = 0.0, hint: str = "") -> None:
         super().__init__(reason)
         self.wait = wait
         self.hint = hint
-        self.gained = False
+        self.progressed = False
 
 
-class Refused(Exception):
+class PermanentError(Exception):
     """A permanent failure."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
@@ -63,7 +63,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """An HTTP response: ``pieces`` is the streamed body, not decoded, ``url`` the final URL."""
 
     status: int
@@ -80,37 +80,37 @@ class Answer:
 
 
 @contextmanager
-def exchange(
-    url: str, headers: Mapping[str, str], patience: Patience, deadline: float
-) -> Iterator[Answer]:
+def http_get(
+    url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: float
+) -> Iterator[HttpResponse]:
     """Yield the response to GET ``url``, of any status; follows redirects.
 
-    Allows https, and http on loopback; https redirects to https only. Raises Broken and Refused,
-    here and while the body is read, no later than ``deadline`` (of time.monotonic).
+    Allows https, and http on loopback; https redirects to https only. Raises RetryableError and
+    PermanentError, here and while the body is read, no later than ``deadline`` (of time.monotonic).
     """
-    line = _Line(deadline, patience)
+    channel = _Channel(deadline, policy)
     # Socket timeouts cover neither name resolution nor a server that sends byte by byte: past
     # the deadline the thread is abandoned.
-    Thread(target=_talk, args=(url, headers, patience, line), daemon=True).start()
+    Thread(target=_send, args=(url, headers, policy, channel), daemon=True).start()
     try:
-        answer = line.take()
-        if not isinstance(answer, Answer):
-            raise TypeError(answer)
-        yield answer
+        response = channel.take()
+        if not isinstance(response, HttpResponse):
+            raise TypeError(response)
+        yield response
     finally:
-        line.gone.set()
+        channel.gone.set()
 
 
-class _Line:
+class _Channel:
     """A bounded queue from the request's thread to the reader."""
 
-    def __init__(self, deadline: float, patience: Patience) -> None:
-        self._items: queue.Queue[Answer | bytes | Exception | None] = queue.Queue(_AHEAD)
+    def __init__(self, deadline: float, policy: RetryPolicy) -> None:
+        self._items: queue.Queue[HttpResponse | bytes | Exception | None] = queue.Queue(_AHEAD)
         self._deadline = deadline
-        self._whole = patience.whole
+        self._whole = policy.total
         self.gone = Event()
 
-    def put(self, item: Answer | bytes | Exception | None) -> bool:
+    def put(self, item: HttpResponse | bytes | Exception | None) -> bool:
         """Wait for room and add the item; False when the reader is gone."""
         while not self.gone.is_set():
             try:
@@ -120,7 +120,7 @@ class _Line:
             return True
         return False
 
-    def take(self) -> Answer | bytes | None:
+    def take(self) -> HttpResponse | bytes | None:
         """Return the next item; raise it if it is an exception."""
         try:
             item = self._items.get(timeout=max(0.0, self._deadline - time.monotonic()))
@@ -138,33 +138,33 @@ class _Line:
         while isinstance(piece := self.take(), bytes):
             yield piece
 
-    def _late(self) -> Refused:
-        return Refused(f"timed out after {self._whole:g} s", _NETWORK)
+    def _late(self) -> PermanentError:
+        return PermanentError(f"timed out after {self._whole:g} s", _NETWORK)
 
 
-def _talk(url: str, headers: Mapping[str, str], patience: Patience, line: _Line) -> None:
+def _send(url: str, headers: Mapping[str, str], policy: RetryPolicy, channel: _Channel) -> None:
     try:
-        with _opened(url, headers, patience) as response:
-            heard = Answer(
+        with _opened(url, headers, policy) as response:
+            head = HttpResponse(
                 status=response.status_code,
-                reason=plain(response.reason or ""),
+                reason=printable_line(response.reason or ""),
                 headers=response.headers,
                 url=response.url,
-                pieces=line.pieces(),
+                pieces=channel.pieces(),
             )
-            if not line.put(heard):
+            if not channel.put(head):
                 return
             # Not decoded: a .tar.gz served as Content-Encoding gzip must stay compressed.
             for piece in response.raw.stream(_PIECE, decode_content=False):
-                if not line.put(piece):
+                if not channel.put(piece):
                     return
-        line.put(None)
+        channel.put(None)
     except Exception as error:
-        line.put(_told(error))
+        channel.put(_network_error(error))
 
 
 @contextmanager
-def _opened(url: str, headers: Mapping[str, str], patience: Patience) -> Iterator[Response]:
+def _opened(url: str, headers: Mapping[str, str], policy: RetryPolicy) -> Iterator[Response]:
     import requests
 
     with requests.Session() as session:
@@ -177,7 +177,7 @@ def _opened(url: str, headers: Mapping[str, str], patience: Patience) -> Iterato
             response = session.get_adapter(url).send(
                 prepared,
                 stream=True,
-                timeout=(patience.connect, patience.silence),
+                timeout=(policy.connect, policy.read),
                 verify=settings["verify"] or True,
                 cert=settings["cert"],
                 proxies=settings["proxies"],
@@ -188,7 +188,7 @@ def _opened(url: str, headers: Mapping[str, str], patience: Patience) -> Iterato
                     yield response
                     return
             url = following
-    raise Refused(f"more than {_MOST_HOPS} redirects")
+    raise PermanentError(f"more than {_MOST_HOPS} redirects")
 
 
 def _redirect(session: Session, response: Response, url: str) -> str | None:
@@ -196,19 +196,19 @@ def _redirect(session: Session, response: Response, url: str) -> str | None:
         target = session.get_redirect_target(response)
         following = None if target is None else urljoin(url, target)
     except ValueError:
-        raise Refused("redirect to an invalid URL") from None
+        raise PermanentError("redirect to an invalid URL") from None
     if following is None:
         return None
     downward = urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https"
     if downward or http_fault(following):
-        raise Refused(
-            f"redirect to {shown(following)}, which is not https",
+        raise PermanentError(
+            f"redirect to {redacted_url(following)}, which is not https",
             "Use another mirror: plain http can be read and changed in transit.",
         )
     return following
 
 
-def _told(error: Exception) -> Exception:
+def _network_error(error: Exception) -> Exception:
     """Return a network error as Broken or Refused, and any other exception unchanged."""
     import requests
     import urllib3.exceptions
@@ -219,25 +219,25 @@ def _told(error: Exception) -> Exception:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if isinstance(error, requests.exceptions.ProxyError):
-        return Broken("the proxy refused the connection", hint=_NETWORK)
+        return RetryableError("the proxy refused the connection", hint=_NETWORK)
     if any_is(socket.gaierror):
-        return Broken("could not resolve the host name", hint=_NETWORK)
+        return RetryableError("could not resolve the host name", hint=_NETWORK)
     if any_is(ssl.SSLCertVerificationError):
-        return Refused(
+        return PermanentError(
             "could not verify the server's certificate",
             "For a proxy with its own certificate, set REQUESTS_CA_BUNDLE.",
         )
     if any_is(ConnectionRefusedError):
-        return Broken("the connection was refused", hint=_NETWORK)
+        return RetryableError("the connection was refused", hint=_NETWORK)
     if any_is(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        return Broken("timed out waiting for data", hint=_NETWORK)
+        return RetryableError("timed out waiting for data", hint=_NETWORK)
     dropped = (requests.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
     if isinstance(error, dropped):
-        return Broken("the connection was dropped", hint=_NETWORK)
+        return RetryableError("the connection was dropped", hint=_NETWORK)
     if isinstance(error, requests.RequestException):
-        return Refused(f"invalid request ({type(error).__name__})")
+        return PermanentError(f"invalid request ({type(error).__name__})")
     if isinstance(error, OSError):
-        return Refused(plain(error.strerror or str(error)))
+        return PermanentError(printable_line(error.strerror or str(error)))
     return error
 
 

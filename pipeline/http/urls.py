@@ -31,31 +31,31 @@ def http_fault(url: str) -> str:
     return ""
 
 
-def shown(url: str) -> str:
+def redacted_url(url: str) -> str:
     """Return a URL for messages: without login and query, which may contain a token.
 
-    >>> shown("https://me:secret@host.example/a.bin?token=1#part")
+    >>> redacted_url("https://me:secret@host.example/a.bin?token=1#part")
     'https://host.example/a.bin?…'
-    >>> shown("pypi:scikit-image==0.26.0#skimage/data/chelsea.png")
+    >>> redacted_url("pypi:scikit-image==0.26.0#skimage/data/chelsea.png")
     'pypi:scikit-image==0.26.0#skimage/data/chelsea.png'
     """
     scheme = url.partition(":")[0].lower()
     if scheme in ("file", "npm", "pypi"):
-        return plain(url)
+        return printable_line(url)
     try:
         parts = urlsplit(url)
         # A password that contains a / is parsed as the port.
         _ = parts.port
     except ValueError:
-        return plain(f"{scheme}://…")
+        return printable_line(f"{scheme}://…")
     query = "?…" if parts.query else ""
-    return plain(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{query}")
+    return printable_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{query}")
 
 
-def plain(text: str) -> str:
+def printable_line(text: str) -> str:
     r"""Return a foreign text as one short line without control characters.
 
-    >>> plain("Not\x1b[2J Found\n")
+    >>> printable_line("Not\x1b[2J Found\n")
     'Not?[2J Found?'
     """
     line = "".join(letter if letter.isprintable() else "?" for letter in text[: _LONGEST + 1])

@@ -17,10 +17,10 @@ from msgspec import structs
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest, key_of
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount, Say, silent
-from pipeline.publish.places.indexed import Indexed
+from pipeline.execution.progress import Progress, ProgressCallback, no_progress
+from pipeline.publish.places.indexed import IndexedOrigin
 from pipeline.publish.places.mirror import Mirror
-from pipeline.publish.places.open_origin import origin
+from pipeline.publish.places.open_origin import open_origin
 from pipeline.publish.places.origin import Origin
 from pipeline.publish.release.release import (
     MOST_BYTES,
@@ -32,7 +32,7 @@ from pipeline.publish.release.release import (
     decode,
 )
 from pipeline.publish.release.release_index import MOST_MIRRORS, choose
-from pipeline.source.download_cache import Downloads
+from pipeline.source.download_cache import DownloadCache
 
 _AT_A_TIME = 4
 _CACHE = "WASI_NN_CACHE"
@@ -49,7 +49,7 @@ def fetch(
     evidence: bool = False,
     offline: bool = False,
     cache: Path | None = None,
-    say: Say = silent,
+    progress: ProgressCallback = no_progress,
 ) -> Path:
     """Return the folder of a published fixture, which is fetched if it is not cached.
 
@@ -70,16 +70,16 @@ def fetch(
 
         check_public(key)
     cache = cache or cache_folder()
-    downloads = Downloads(cache / "downloads", offline, say)
+    downloads = DownloadCache(cache / "downloads", offline, progress)
     try:
         release, places, source = _found(fixture, version, sources, offline, cache, downloads)
-        if expect and release.root != expect:
+        if expect and release.digest != expect:
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
                 "The release does not have the expected root digest.",
                 where=f"{release.name} {release.version}",
                 expected=expect,
-                found=release.root,
+                found=release.digest,
                 hint="Nothing of the release was used.",
             )
         if evidence and not release.evidence:
@@ -90,15 +90,15 @@ def fetch(
             pool = ThreadPoolExecutor(_AT_A_TIME)
             try:
                 obtained = pool.map(
-                    lambda file: _obtain(release, file, places, downloads), wanted.carried
+                    lambda file: _obtain(release, file, places, downloads), wanted.all_files
                 )
-                files = list(_counted(obtained, len(wanted.carried), say))
+                files = list(_counted(obtained, len(wanted.all_files), progress))
             except BaseException as stop:
                 # When interrupted, do not wait for servers.
                 pool.shutdown(wait=isinstance(stop, Exception), cancel_futures=True)
                 raise
             pool.shutdown()
-            _appear(target, wanted, files, key)
+            _install(target, wanted, files, key)
         elif key is not None:
             _check_signed(target, wanted, key)
         if source:
@@ -119,9 +119,9 @@ def _refused(error: OSError) -> bool:
     return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def _counted(files: Iterable[Path], total: int, say: Say) -> Iterator[Path]:
+def _counted(files: Iterable[Path], total: int, progress: ProgressCallback) -> Iterator[Path]:
     for count, file in enumerate(files, 1):
-        say(f"{count} of {total} files", Amount(count, total, "files"))
+        progress(f"{count} of {total} files", Progress(count, total, "files"))
         yield file
 
 
@@ -141,10 +141,10 @@ def _found(
     sources: Sequence[str],
     offline: bool,
     cache: Path,
-    downloads: Downloads,
+    downloads: DownloadCache,
 ) -> tuple[Release, list[Origin], str]:
     """Return the chosen release, the places of its files, and the source that listed it."""
-    places = [origin(text, downloads) for text in sources]
+    places = [open_origin(text, downloads) for text in sources]
     # Versions are immutable, so a cached one needs no request.
     known = _known(cache, sources, fixture)
     if version in known:
@@ -172,41 +172,41 @@ def _found(
             return release, [*places, *_mirrors(place, sources, downloads)], source
         except PipelineError as error:
             faults.append(error)
-    raise _weightiest(faults)
+    raise _worst_error(faults)
 
 
-def _weightiest(faults: Sequence[PipelineError]) -> PipelineError:
+def _worst_error(faults: Sequence[PipelineError]) -> PipelineError:
     """Return the most important error: wrong content before missing content."""
     return next((each for each in faults if each.code is Code.SOURCE_MISMATCH), faults[0])
 
 
-def _mirrors(place: Origin, sources: Sequence[str], downloads: Downloads) -> Iterator[Origin]:
-    if isinstance(place, Indexed):
-        impatient = replace(downloads, patience=replace(downloads.patience, attempts=2))
+def _mirrors(place: Origin, sources: Sequence[str], downloads: DownloadCache) -> Iterator[Origin]:
+    if isinstance(place, IndexedOrigin):
+        impatient = replace(downloads, policy=replace(downloads.policy, attempts=2))
         for text in place.mirrors[:MOST_MIRRORS]:
             # An index from a remote site may not name local folders.
             if text not in sources and text.startswith(("https://", "http://127.0.0.1:")):
                 with suppress(PipelineError):
-                    yield Mirror(origin(text, impatient))
+                    yield Mirror(open_origin(text, impatient))
 
 
 def _obtain(
-    release: Release, file: ReleasedFile, places: Sequence[Origin], downloads: Downloads
+    release: Release, file: ReleasedFile, places: Sequence[Origin], downloads: DownloadCache
 ) -> Path:
-    from pipeline.source.expected_file import Wanted
+    from pipeline.source.expected_file import ExpectedFile
 
-    wanted = Wanted(file.size, {"sha256": file.sha256})
-    if kept := downloads.kept(wanted):
+    expected = ExpectedFile(file.size, {"sha256": file.sha256})
+    if kept := downloads.get(expected):
         return kept
     if not places:
-        raise downloads.missing(f"{release.name} {release.version}: {file.path}")
+        raise downloads.offline_error(f"{release.name} {release.version}: {file.path}")
     faults = []
     for place in places:
         try:
             return place.obtain(release, file)
         except PipelineError as error:
             faults.append(error)
-    raise _weightiest(faults)
+    raise _worst_error(faults)
 
 
 def _with_evidence(release: Release, places: Sequence[Origin]) -> Release:
@@ -223,9 +223,9 @@ def _with_evidence(release: Release, places: Sequence[Origin]) -> Release:
 
 def _place(release: Release) -> str:
     """Return the name of its folder in the cache, which depends on signature and evidence."""
-    if release.carried == release.files:
-        return release.root[7:39]
-    return Release(release.name, "0", release.carried).root[7:39]
+    if release.all_files == release.files:
+        return release.digest[7:39]
+    return Release(release.name, "0", release.all_files).digest[7:39]
 
 
 def _check_signed(folder: Path, release: Release, key: Path) -> None:
@@ -247,7 +247,7 @@ def _is_there(target: Path, release: Release) -> bool:
     """Return whether the folder holds the release; raises PipelineError if it differs."""
     if not target.exists():
         return False
-    for file in release.carried:
+    for file in release.all_files:
         path = target / file.path
         if path.is_symlink() or not path.is_file():
             break
@@ -259,17 +259,17 @@ def _is_there(target: Path, release: Release) -> bool:
         Code.STORAGE,
         "The folder exists with different content.",
         where=str(target),
-        expected=f"{release.name} {release.version}, {release.root}",
+        expected=f"{release.name} {release.version}, {release.digest}",
         found=f"a different {file.path}" if path.exists() else f"no {file.path}",
         hint="Remove it, or choose another folder with -o.",
     )
 
 
-def _appear(target: Path, release: Release, files: Sequence[Path], key: Path | None) -> None:
+def _install(target: Path, release: Release, files: Sequence[Path], key: Path | None) -> None:
     """Install the folder atomically, after checking its signature if ``key`` is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(target) as part:
-        for file, source in zip(release.carried, files, strict=True):
+        for file, source in zip(release.all_files, files, strict=True):
             path = part / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, path)
@@ -311,7 +311,7 @@ def _known(cache: Path, sources: Sequence[str], fixture: str) -> dict[str, Relea
             release = _read(path)
             if release is None or release.name != fixture:
                 continue
-            if known.setdefault(release.version, release).root != release.root and not sources:
+            if known.setdefault(release.version, release).digest != release.digest and not sources:
                 raise PipelineError(
                     Code.USAGE,
                     "Two sources have different releases with this version.",

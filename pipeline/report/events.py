@@ -17,7 +17,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 
 _KEPT_RUNS = 50
 VERSION = 1
@@ -55,7 +55,7 @@ class StepProgress(_Event, frozen=True, tag="step-progress"):
 
     step: str
     text: str
-    amount: Amount | None = None
+    amount: Progress | None = None
 
 
 class StepFinished(_Event, frozen=True, tag="step-finished"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.config.address_rules import address_fault
 from pipeline.errors import Code, PipelineError
-from pipeline.http.urls import http_fault, shown
+from pipeline.http.urls import http_fault, redacted_url
 
 _HTTP = "https://HOST/PATH"
 _KINDS = f"{_HTTP}, pypi:NAME==VERSION#PATH, npm:NAME==VERSION#PATH or file:PATH"
@@ -96,7 +96,7 @@ def _refused(text: str, expected: str) -> PipelineError:
     return PipelineError(
         Code.CONFIG,
         "Invalid source URL.",
-        where=shown(text),
+        where=redacted_url(text),
         expected=expected,
         hint=f"Use {_KINDS}.",
     )

@@ -56,7 +56,7 @@ def member_pieces(
         elif start.startswith(b"\x1f\x8b"):
             opened = _in_tar(stream, member, below_top, label)
         else:
-            raise refused(label, "The archive is neither a zip nor a tar.gz file.")
+            raise archive_error(label, "The archive is neither a zip nor a tar.gz file.")
         with opened as found:
             yield found and _pieces(found, label)
 
@@ -67,29 +67,29 @@ def _pieces(stream: IO[bytes], label: str) -> Iterator[bytes]:
 
 
 def _sound(stream: IO[bytes], label: str) -> bytes:
-    with damage_told(label):
+    with damage_error(label):
         return stream.read(_PIECE)
 
 
 @contextmanager
-def damage_told(label: str) -> Iterator[None]:
+def damage_error(label: str) -> Iterator[None]:
     """Raise PipelineError (SOURCE_ARCHIVE) for any exception that means a damaged archive."""
     try:
         yield
     except _DAMAGE as error:
-        raise refused(label, "The archive is damaged.", type(error).__name__) from None
+        raise archive_error(label, "The archive is damaged.", type(error).__name__) from None
     except OSError as error:
         # In a damaged zip, an offset may be negative.
         if error.errno != errno.EINVAL:
             raise
-        raise refused(label, "The archive is damaged.", "invalid offset") from None
+        raise archive_error(label, "The archive is damaged.", "invalid offset") from None
 
 
 @contextmanager
 def _in_zip(
     stream: IO[bytes], member: str, below_top: bool, label: str
 ) -> Iterator[IO[bytes] | None]:
-    with damage_told(label):
+    with damage_error(label):
         check_directory(stream, label)
         opened = zipfile.ZipFile(stream)
     with opened:
@@ -102,10 +102,10 @@ def _in_zip(
             return
         # The upper 16 bits are the Unix mode; a link would be read as its target path.
         if info.is_dir() or info.external_attr >> 28 not in (0, 8):
-            raise refused(label, f"{member} is not a regular file.")
+            raise archive_error(label, f"{member} is not a regular file.")
         if info.compress_type not in KINDS or info.flag_bits & 1:
-            raise refused(label, f"{member} is encrypted or has an unsupported compression.")
-        with damage_told(label):
+            raise archive_error(label, f"{member} is encrypted or has an unsupported compression.")
+        with damage_error(label):
             found = opened.open(info)
         with found:
             yield found
@@ -125,7 +125,7 @@ def check_directory(stream: IO[bytes], label: str) -> None:
     (size,) = struct.unpack_from("<I", tail, at + 12)
     # A ZIP64 locator before it means more files than any wheel has.
     if size > _LARGEST_DIRECTORY or tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
-        raise refused(label, "The archive has too many files.")
+        raise archive_error(label, "The archive has too many files.")
     stream.seek(0)
 
 
@@ -134,7 +134,7 @@ def _in_tar(
     stream: IO[bytes], member: str, below_top: bool, label: str
 ) -> Iterator[IO[bytes] | None]:
     with gzip.open(stream) as unpacked:
-        with damage_told(label):
+        with damage_error(label):
             found = _tar_member(_Bounded(unpacked, label, _LARGEST), member, below_top, label)
         yield found
 
@@ -145,7 +145,7 @@ def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> I
     top = ""
     for count, info in enumerate(opened):
         if count >= _MOST_ENTRIES:
-            raise refused(label, f"The archive has more than {_MOST_ENTRIES} files.")
+            raise archive_error(label, f"The archive has more than {_MOST_ENTRIES} files.")
         name = info.name.removeprefix("./")
         if below_top:
             top = top or _top(name)
@@ -155,7 +155,7 @@ def _tar_member(stream: _Bounded, member: str, below_top: bool, label: str) -> I
         if name != member:
             continue
         if not info.isreg() or info.issparse():
-            raise refused(label, f"{member} is not a regular file.")
+            raise archive_error(label, f"{member} is not a regular file.")
         return opened.extractfile(info)
     return None
 
@@ -174,7 +174,7 @@ class _Bounded(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER + tarfile.RECORDSIZE:
-            raise refused(self._label, "A header of the archive is too long.")
+            raise archive_error(self._label, "A header of the archive is too long.")
         data = self._stream.read(size)
         self._check(self._stream.tell())
         return data
@@ -199,7 +199,9 @@ class _Bounded(io.RawIOBase):
 
     def _check(self, position: int) -> None:
         if position > self._largest:
-            raise refused(self._label, f"The archive unpacks to more than {self._largest} bytes.")
+            raise archive_error(
+                self._label, f"The archive unpacks to more than {self._largest} bytes."
+            )
 
 
 def bounded(stream: IO[bytes] | gzip.GzipFile, label: str, largest: int) -> io.RawIOBase:
@@ -210,7 +212,7 @@ def bounded(stream: IO[bytes] | gzip.GzipFile, label: str, largest: int) -> io.R
     return _Bounded(stream, label, largest)
 
 
-def refused(label: str, message: str, found: str = "") -> PipelineError:
+def archive_error(label: str, message: str, found: str = "") -> PipelineError:
     """Return the error for a refused archive."""
     return PipelineError(
         Code.SOURCE_ARCHIVE,

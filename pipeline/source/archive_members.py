@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from pipeline.source.archive_member import KINDS, bounded, check_directory, damage_told, refused
+from pipeline.source.archive_member import (
+    KINDS,
+    archive_error,
+    bounded,
+    check_directory,
+    damage_error,
+)
 
 _PIECE = 1 << 20
 _MOST_ENTRIES = 1_000_000
@@ -24,21 +30,21 @@ _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
 class Member:
     """A file of an archive: its name, declared size and bytes.
 
-    ``stream`` is None for a link, a device, or an encrypted or unsupported entry. ``reached`` is
+    ``stream`` is None for a link, a device, or an encrypted or unsupported entry. ``position`` is
     the number of bytes of the archive read so far.
     """
 
     name: str
     size: int
     stream: IO[bytes] | None
-    reached: int = 0
+    position: int = 0
 
     def pieces(self, most: int, label: str) -> Iterator[bytes]:
         """Yield at most ``most`` bytes; raises PipelineError (SOURCE_ARCHIVE) if damaged."""
         assert self.stream is not None
         left = most
         while left > 0:
-            with damage_told(label):
+            with damage_error(label):
                 piece = self.stream.read(min(_PIECE, left))
             if not piece:
                 return
@@ -64,16 +70,16 @@ def members(archive: Path, *, label: str, largest: int) -> Iterator[Member]:
         elif start[_TAR_OFFSET:] == _TAR_MAGIC:
             yield from _placed(_of_tar(bounded(stream, label, largest), label), stream)
         else:
-            raise refused(label, "The archive is neither a zip, a tar nor a tar.gz file.")
+            raise archive_error(label, "The archive is neither a zip, a tar nor a tar.gz file.")
 
 
 def _placed(found: Iterator[Member], stream: IO[bytes]) -> Iterator[Member]:
     for member in found:
-        yield replace(member, reached=stream.tell())
+        yield replace(member, position=stream.tell())
 
 
 def _of_zip(stream: IO[bytes], label: str) -> Iterator[Member]:
-    with damage_told(label):
+    with damage_error(label):
         check_directory(stream, label)
         opened = zipfile.ZipFile(stream)
     with opened:
@@ -91,22 +97,22 @@ def _of_zip(stream: IO[bytes], label: str) -> Iterator[Member]:
 
 @contextmanager
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> Iterator[IO[bytes]]:
-    with damage_told(label):
+    with damage_error(label):
         found = archive.open(info)
     with found:
         yield found
 
 
 def _of_tar(stream: io.RawIOBase, label: str) -> Iterator[Member]:
-    with damage_told(label):
+    with damage_error(label):
         opened = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - the caller owns the handle
     for count in range(_MOST_ENTRIES + 1):
-        with damage_told(label):
+        with damage_error(label):
             info = opened.next()
         if info is None:
             return
         if count == _MOST_ENTRIES:
-            raise refused(label, f"The archive has more than {_MOST_ENTRIES} files.")
+            raise archive_error(label, f"The archive has more than {_MOST_ENTRIES} files.")
         # tarfile keeps every header it has read.
         opened.members.clear()  # type: ignore[attr-defined] # missing in typeshed
         if info.isdir():

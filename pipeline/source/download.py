@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount, Say
-from pipeline.http.client import PATIENCE, Answer, Broken, Patience, Refused, exchange
-from pipeline.http.urls import shown
-from pipeline.source.expected_file import Wanted
+from pipeline.execution.progress import Progress, ProgressCallback
+from pipeline.http.client import (
+    DEFAULT_RETRY_POLICY,
+    HttpResponse,
+    PermanentError,
+    RetryableError,
+    RetryPolicy,
+    http_get,
+)
+from pipeline.http.urls import redacted_url
+from pipeline.source.expected_file import ExpectedFile
 
 # Transient status codes, worth a retry.
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -44,7 +51,12 @@ class Page:
 
 
 def download(
-    url: str, part: Path, wanted: Wanted, *, say: Say, patience: Patience = PATIENCE
+    url: str,
+    part: Path,
+    expected: ExpectedFile,
+    *,
+    progress: ProgressCallback,
+    policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> None:
     """Download ``url`` to ``part``, resuming a partial download.
 
@@ -54,11 +66,11 @@ def download(
     for the next run, except after a mismatch or an OSError.
     """
     try:
-        _persist(
+        _retry(
             url,
-            lambda deadline: _attempt(url, part, wanted, patience, deadline, say),
-            patience,
-            say,
+            lambda deadline: _attempt(url, part, expected, policy, deadline, progress),
+            policy,
+            progress,
         )
     except (OSError, PipelineError) as error:
         if isinstance(error, OSError) or error.code is Code.SOURCE_MISMATCH:
@@ -67,7 +79,12 @@ def download(
 
 
 def read_page(
-    url: str, *, accept: str, limit: int, say: Say, patience: Patience = PATIENCE
+    url: str,
+    *,
+    accept: str,
+    limit: int,
+    progress: ProgressCallback,
+    policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> Page | None:
     """Return a document of at most ``limit`` bytes, or None for status 404.
 
@@ -75,18 +92,18 @@ def read_page(
     """
 
     def attempt(deadline: float) -> Page | None:
-        with exchange(url, {**_IDENTITY, "Accept": accept}, patience, deadline) as answer:
-            if answer.status == 404:
+        with http_get(url, {**_IDENTITY, "Accept": accept}, policy, deadline) as response:
+            if response.status == 404:
                 return None
-            _check_status(answer)
+            _check_status(response)
             body = bytearray()
-            for piece in answer.pieces:
+            for piece in response.pieces:
                 body += piece
                 if len(body) > limit:
-                    raise Refused(f"more than {limit} bytes")
-            return Page(bytes(body), answer.headers.get("Content-Type", ""), answer.url)
+                    raise PermanentError(f"more than {limit} bytes")
+            return Page(bytes(body), response.headers.get("Content-Type", ""), response.url)
 
-    return _persist(url, attempt, patience, say)
+    return _retry(url, attempt, policy, progress)
 
 
 def discard(part: Path) -> None:
@@ -95,77 +112,91 @@ def discard(part: Path) -> None:
     _mark(part).unlink(missing_ok=True)
 
 
-def _persist(url: str, attempt: Callable[[float], T], patience: Patience, say: Say) -> T:
-    deadline = time.monotonic() + patience.whole
-    in_vain = times = 0
+def _retry(
+    url: str, attempt: Callable[[float], T], policy: RetryPolicy, progress: ProgressCallback
+) -> T:
+    deadline = time.monotonic() + policy.total
+    failures = times = 0
     while True:
         times += 1
         try:
             return attempt(deadline)
-        except Refused as refused:
+        except PermanentError as refused:
             raise _unreachable(url, str(refused), refused.hint) from None
-        except Broken as broken:
-            in_vain = 1 if broken.gained else in_vain + 1
-            wait = max(broken.wait, patience.first_wait * 2 ** (in_vain - 1))
-            wait = min(wait, patience.longest_wait)
-            if in_vain >= patience.attempts or time.monotonic() + wait > deadline:
+        except RetryableError as error:
+            failures = 1 if error.progressed else failures + 1
+            wait = max(error.wait, policy.first_wait * 2 ** (failures - 1))
+            wait = min(wait, policy.longest_wait)
+            if failures >= policy.attempts or time.monotonic() + wait > deadline:
                 often = f", {times} times" if times > 1 else ""
-                raise _unreachable(url, f"{broken}{often}", broken.hint) from None
-            say(f"{broken}; retrying in {wait:.1f} s")
+                raise _unreachable(url, f"{error}{often}", error.hint) from None
+            progress(f"{error}; retrying in {wait:.1f} s")
             time.sleep(wait)
 
 
 def _attempt(
-    url: str, part: Path, wanted: Wanted, patience: Patience, deadline: float, say: Say
+    url: str,
+    part: Path,
+    expected: ExpectedFile,
+    policy: RetryPolicy,
+    deadline: float,
+    progress: ProgressCallback,
 ) -> None:
     have = part.stat().st_size if part.exists() else 0
     # Without a validator, parts of two versions might be joined.
-    validator = _read_mark(part) if 0 < have <= wanted.limit else ""
+    validator = _read_mark(part) if 0 < have <= expected.limit else ""
     headers = dict(_IDENTITY)
     if validator:
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
-    with exchange(url, headers, patience, deadline) as answer:
-        if validator and answer.status == 416:
+    with http_get(url, headers, policy, deadline) as response:
+        if validator and response.status == 416:
             discard(part)
-            raise Broken("the file changed on the server")
-        _check_status(answer)
+            raise RetryableError("the file changed on the server")
+        _check_status(response)
         start = 0
-        if answer.status == 206:
-            if not validator or not _continues(answer, have):
+        if response.status == 206:
+            if not validator or not _continues(response, have):
                 discard(part)
-                raise Broken("the server sent the wrong range")
+                raise RetryableError("the server sent the wrong range")
             start = have
-        _write(answer, part, start, wanted, shown(url), say)
+        _write(response, part, start, expected, redacted_url(url), progress)
 
 
-def _write(answer: Answer, part: Path, start: int, wanted: Wanted, where: str, say: Say) -> None:
-    total = None if answer.length is None else start + answer.length
+def _write(
+    response: HttpResponse,
+    part: Path,
+    start: int,
+    expected: ExpectedFile,
+    where: str,
+    progress: ProgressCallback,
+) -> None:
+    total = None if response.length is None else start + response.length
     done = start
-    told = ""
+    shown = ""
     with part.open("ab" if start else "wb") as stream:
         if not start:
-            _mark(part).write_text(_validator(answer), encoding="ascii")
+            _mark(part).write_text(_validator(response), encoding="ascii")
         try:
-            for piece in answer.pieces:
+            for piece in response.pieces:
                 done += len(piece)
-                if max(done, total or 0) > wanted.limit:
+                if max(done, total or 0) > expected.limit:
                     head = b"" if start else piece
-                    raise wanted.too_large(where, head, f"{total} bytes" if total else "more")
+                    raise expected.too_large(where, head, f"{total} bytes" if total else "more")
                 stream.write(piece)
-                if (text := progress(done, total)) != told or done == total:
-                    say(told := text, Amount(done, total, of=where))
+                if (text := progress_text(done, total)) != shown or done == total:
+                    progress(shown := text, Progress(done, total, of=where))
             # Some versions of urllib3 do not report a truncated body.
             if total is not None and done < total:
-                raise Broken("the connection was dropped")
-        except Broken as broken:
-            broken.gained = done - start >= _GAIN
+                raise RetryableError("the connection was dropped")
+        except RetryableError as error:
+            error.progressed = done - start >= _GAIN
             raise
 
 
-def progress(done: int, total: int | None) -> str:
+def progress_text(done: int, total: int | None) -> str:
     """Return the progress of a download in MB (10^6 bytes).
 
-    >>> progress(12_300_000, 22_800_000)
+    >>> progress_text(12_300_000, 22_800_000)
     '12.3 of 22.8 MB'
     """
     if total is None:
@@ -173,17 +204,19 @@ def progress(done: int, total: int | None) -> str:
     return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
 
 
-def _check_status(answer: Answer) -> None:
-    told = f"status {answer.status} {answer.reason}".strip()
-    if answer.status in _AGAIN:
-        raise Broken(told, wait=_asked_wait(answer), hint="Retry later, or add a mirror.")
-    if answer.status not in (200, 206):
-        raise Refused(told, _HINTS.get(answer.status, "Check the URL, or add a mirror."))
+def _check_status(response: HttpResponse) -> None:
+    status = f"status {response.status} {response.reason}".strip()
+    if response.status in _AGAIN:
+        raise RetryableError(
+            status, wait=_retry_after(response), hint="Retry later, or add a mirror."
+        )
+    if response.status not in (200, 206):
+        raise PermanentError(status, _HINTS.get(response.status, "Check the URL, or add a mirror."))
 
 
-def _asked_wait(answer: Answer) -> float:
+def _retry_after(response: HttpResponse) -> float:
     """Return the seconds of Retry-After, which is a number or a date (RFC 9110, 10.2.3)."""
-    text = answer.headers.get("Retry-After", "")
+    text = response.headers.get("Retry-After", "")
     if text.isdecimal():
         return float(text[:9])
     with suppress(ValueError, TypeError, OverflowError):
@@ -191,16 +224,16 @@ def _asked_wait(answer: Answer) -> float:
     return 0.0
 
 
-def _continues(answer: Answer, have: int) -> bool:
+def _continues(response: HttpResponse, have: int) -> bool:
     # Content-Range: bytes 100-199/200 (RFC 9110, 14.4)
-    return answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    return response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
 
 
-def _validator(answer: Answer) -> str:
+def _validator(response: HttpResponse) -> str:
     """Return the validator for If-Range: a strong ETag, else Last-Modified."""
-    tag = answer.headers.get("ETag", "")
+    tag = response.headers.get("ETag", "")
     if tag.startswith("W/") or not tag:
-        tag = answer.headers.get("Last-Modified", "")
+        tag = response.headers.get("Last-Modified", "")
     return tag if _VALIDATOR.fullmatch(tag) else ""
 
 
@@ -220,7 +253,7 @@ def _unreachable(url: str, found: str, hint: str) -> PipelineError:
     return PipelineError(
         Code.SOURCE_UNREACHABLE,
         "The file could not be fetched.",
-        where=shown(url),
+        where=redacted_url(url),
         found=found,
         hint=hint,
     )

@@ -10,15 +10,15 @@ from pathlib import Path
 from pipeline.cache.atomic import replace
 from pipeline.cache.digest import key_of
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Say
-from pipeline.http.client import PATIENCE, Patience
-from pipeline.http.urls import shown
+from pipeline.execution.progress import ProgressCallback
+from pipeline.http.client import DEFAULT_RETRY_POLICY, RetryPolicy
+from pipeline.http.urls import redacted_url
 from pipeline.source.download import discard, download
-from pipeline.source.expected_file import Wanted
+from pipeline.source.expected_file import ExpectedFile
 
 
 @dataclass(frozen=True)
-class Downloads:
+class DownloadCache:
     """The download folder, shared by all sources and runs, and its settings.
 
     Everything in it can be downloaded again, so it may be deleted at any time.
@@ -26,49 +26,49 @@ class Downloads:
 
     folder: Path
     offline: bool
-    say: Say
-    patience: Patience = PATIENCE
+    progress: ProgressCallback
+    policy: RetryPolicy = DEFAULT_RETRY_POLICY
 
-    def kept(self, wanted: Wanted) -> Path | None:
-        """Return the file if it is present and matches ``wanted``; raises OSError."""
-        path = self.folder / wanted.name
+    def get(self, expected: ExpectedFile) -> Path | None:
+        """Return the file if it is present and matches ``expected``; raises OSError."""
+        path = self.folder / expected.name
         try:
-            wanted.check(path, path.name)
+            expected.check(path, path.name)
         except (FileNotFoundError, PipelineError):
             return None
         return path
 
-    def obtain(self, url: str, wanted: Wanted, what: str) -> Path:
+    def fetch(self, url: str, expected: ExpectedFile, what: str) -> Path:
         """Return the file, downloaded from ``url`` if it is missing; ``what`` names it in messages.
 
         Of concurrent callers one downloads, the others wait. Raises PipelineError
         (SOURCE_UNREACHABLE, SOURCE_MISMATCH) and OSError.
         """
-        if path := self.kept(wanted):
+        if path := self.get(expected):
             return path
         if self.offline:
-            raise self.missing(what)
-        with self.alone(wanted.name, what):
-            if path := self.kept(wanted):
+            raise self.offline_error(what)
+        with self.lock(expected.name, what):
+            if path := self.get(expected):
                 return path
-            path = self.folder / wanted.name
+            path = self.folder / expected.name
             # One partial file per mirror: their ETags are unrelated.
             part = path.with_name(f"{path.name}.{key_of({'url': url})[:16]}.part")
             resumed = part.exists()
             try:
-                self._fill(part, url, wanted)
+                self._fill(part, url, expected)
             except PipelineError as error:
                 if not resumed or error.code is not Code.SOURCE_MISMATCH:
                     raise
-                self.say("the partial download is stale; restarting")
-                self._fill(part, url, wanted)
+                self.progress("the partial download is stale; restarting")
+                self._fill(part, url, expected)
             replace(part, path)
             for other in self.folder.glob(f"{path.name}.*.part*"):
                 other.unlink(missing_ok=True)
             return path
 
     @contextmanager
-    def alone(self, name: str, what: str) -> Iterator[None]:
+    def lock(self, name: str, what: str) -> Iterator[None]:
         """Hold the lock ``name`` across threads and processes; ``what`` is shown while waiting.
 
         The operating system releases it when the process ends.
@@ -80,14 +80,14 @@ class Downloads:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            self.say(f"waiting for another step to download {what}")
+            self.progress(f"waiting for another step to download {what}")
             lock.acquire()
         try:
             yield
         finally:
             lock.release()
 
-    def missing(self, what: str) -> PipelineError:
+    def offline_error(self, what: str) -> PipelineError:
         """Return the error for a missing file in offline mode."""
         return PipelineError(
             Code.SOURCE_UNREACHABLE,
@@ -96,10 +96,10 @@ class Downloads:
             hint="Set offline = false in configs/project.toml, or run once online.",
         )
 
-    def _fill(self, part: Path, url: str, wanted: Wanted) -> None:
-        download(url, part, wanted, say=self.say, patience=self.patience)
+    def _fill(self, part: Path, url: str, expected: ExpectedFile) -> None:
+        download(url, part, expected, progress=self.progress, policy=self.policy)
         try:
-            wanted.check(part, shown(url))
+            expected.check(part, redacted_url(url))
         except PipelineError:
             discard(part)
             raise

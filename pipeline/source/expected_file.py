@@ -19,7 +19,7 @@ _LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedFile:
     """The declared size in bytes and hex digests by algorithm; both optional."""
 
     size: int | None
@@ -34,7 +34,7 @@ class Wanted:
     def name(self) -> str:
         """Return a file name made from the strongest digest.
 
-        >>> Wanted(None, {"sha1": "0a", "sha256": "1b"}).name
+        >>> ExpectedFile(None, {"sha1": "0a", "sha256": "1b"}).name
         'sha256-1b'
         """
         return next(f"{each}-{self.digests[each]}" for each in _ALGORITHMS if each in self.digests)
@@ -57,7 +57,7 @@ class Wanted:
 
     def too_large(self, where: str, head: bytes, found: str) -> PipelineError:
         """Return the error for a file larger than ``limit`` that starts with ``head``."""
-        what, hint = _told(head)
+        what, hint = _not_a_file(head)
         return PipelineError(
             Code.SOURCE_MISMATCH,
             what or "The file is larger than declared.",
@@ -84,7 +84,7 @@ class Wanted:
         found = {each: value.hexdigest() for each, value in hashes.items()}
         right = all(found[each] == digest for each, digest in self.digests.items())
         if not right or self.size not in (None, size):
-            what, hint = _told(head)
+            what, hint = _not_a_file(head)
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
                 what or "The file does not match its declared digest or size.",
@@ -100,7 +100,7 @@ def _listed(digests: Mapping[str, str], size: int | None) -> str:
     return "\n".join(lines if size is None else [*lines, f"{size} bytes"])
 
 
-def _told(head: bytes) -> tuple[str, str]:
+def _not_a_file(head: bytes) -> tuple[str, str]:
     """Return the message and hint for a file that starts with ``head``, or ''."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith(_HTML):

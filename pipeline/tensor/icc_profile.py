@@ -24,11 +24,11 @@ def in_srgb(image: Image) -> Image:
     """
     from PIL import ImageCms
 
-    held = image.info.get("icc_profile")
-    if not held:
+    embedded = image.info.get("icc_profile")
+    if not embedded:
         return image
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(held))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
         mode = _MODES.get(profile.profile.xcolor_space.strip(), "")
         coloured = image.convert("RGBA") if image.has_transparency_data else image
         if mode in ("RGB", "L"):

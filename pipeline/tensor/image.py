@@ -50,15 +50,15 @@ def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str
     if tensor.colour == "BGR":
         pixels = pixels[:, :, ::-1]
     # Transpose while the values are bytes, which is fastest.
-    values = numpy.ascontiguousarray(laid_out(pixels, tensor.layout).reshape(dims))
-    return typed(scaled(values, tensor, tensor.layout), tensor.type, name)
+    values = numpy.ascontiguousarray(to_layout(pixels, tensor.layout).reshape(dims))
+    return to_element_type(normalised(values, tensor, tensor.layout), tensor.type, name)
 
 
-def laid_out(values: Array, layout: str) -> Array:
+def to_layout(values: Array, layout: str) -> Array:
     """Transpose height × width × channels to ``layout``, ignoring its N and D.
 
     >>> import numpy
-    >>> laid_out(numpy.zeros((2, 3, 4)), "NCHW").shape
+    >>> to_layout(numpy.zeros((2, 3, 4)), "NCHW").shape
     (4, 2, 3)
     """
     order = [axis for axis in layout if axis in "HWC"]
@@ -67,7 +67,7 @@ def laid_out(values: Array, layout: str) -> Array:
     return values.transpose(["HWC".index(axis) for axis in order])
 
 
-def scaled(values: Array, tensor: Tensor, layout: str) -> Array:
+def normalised(values: Array, tensor: Tensor, layout: str) -> Array:
     """Return the values in float32: ``x`` or ``x / 255``, then ``(x - mean) / scale``.
 
     The axes are those of ``layout``; mean and scale apply along C.
@@ -88,7 +88,7 @@ def scaled(values: Array, tensor: Tensor, layout: str) -> Array:
     return values
 
 
-def typed(values: Array, kind: str, name: str) -> Array:
+def to_element_type(values: Array, kind: str, name: str) -> Array:
     """Return the values as the element type, rounded to nearest, ties to even.
 
     Raises PipelineError (TENSOR) when a value is out of range.

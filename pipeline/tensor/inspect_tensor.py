@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache.digest import Digest
-from pipeline.tensor.layout_detector import claimed_layout, look_at
+from pipeline.tensor.layout_detector import declared_layout, detect_layout
 from pipeline.tensor.tensor_file import read_tensor, spec_of
 
 
@@ -21,7 +21,7 @@ def inspect_tensor(path: Path) -> Mapping[str, Any]:
     spec = spec_of(path)
     values = read_tensor(path, spec)
     finite = values[numpy.isfinite(values)]
-    claimed = claimed_layout(spec.dims) if spec.colour != "GRAY" else None
+    claimed = declared_layout(spec.dims) if spec.colour != "GRAY" else None
     found: dict[str, Any] = {
         "format": "raw tensor",
         "spec": str(spec),
@@ -41,12 +41,12 @@ def inspect_tensor(path: Path) -> Mapping[str, Any]:
         )
     if claimed is None or finite.size != values.size:
         return found
-    look = look_at(values, claimed)
-    found["layout by its bytes"] = look.layout if look.layout != claimed else f"as {claimed}"
-    if look.layout != claimed:
+    guess = detect_layout(values, claimed)
+    found["layout by its bytes"] = guess.layout if guess.layout != claimed else f"as {claimed}"
+    if guess.layout != claimed:
         found["warning"] = (
-            f"The values look like {look.layout}, but the name says {claimed}: as {claimed}, "
-            f"neighbouring values differ {look.ratio:.1f} times as much."
+            f"The values look like {guess.layout}, but the name says {claimed}: as {claimed}, "
+            f"neighbouring values differ {guess.ratio:.1f} times as much."
         )
     return found
 

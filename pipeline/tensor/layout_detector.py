@@ -16,7 +16,7 @@ _CHANNELS = (3, 4)
 
 
 @dataclass(frozen=True)
-class Look:
+class LayoutGuess:
     """The detected layout, and how much smoother the values are in it.
 
     ``ratio`` is the variation in the claimed layout divided by that in ``layout``; 1 if they are
@@ -27,10 +27,10 @@ class Look:
     ratio: float
 
 
-def claimed_layout(dims: tuple[int, ...]) -> str | None:
+def declared_layout(dims: tuple[int, ...]) -> str | None:
     """Return the layout that an image of these dims must have, or None if it is ambiguous.
 
-    >>> claimed_layout((1, 3, 227, 227)), claimed_layout((224, 224, 3)), claimed_layout((1, 10))
+    >>> declared_layout((1, 3, 227, 227)), declared_layout((224, 224, 3)), declared_layout((1, 10))
     ('NCHW', 'HWC', None)
     """
     batch = "N" if len(dims) == 4 and dims[0] == 1 else ""
@@ -57,7 +57,7 @@ def reread(values: Any, claimed: str, layout: str) -> Any:
     return values.reshape([lengths[axis] for axis in layout])
 
 
-def look_at(values: Any, layout: str) -> Look:
+def detect_layout(values: Any, layout: str) -> LayoutGuess:
     """Return the detected layout of an array that is claimed to have ``layout``.
 
     ``layout`` is NCHW, NHWC, CHW or HWC. The claim holds unless another layout is clearly
@@ -78,5 +78,5 @@ def look_at(values: Any, layout: str) -> Look:
     best = min(variation, key=lambda order: variation[order])
     least = variation[best]
     if best == layout or variation[layout] <= _CLEARLY * least:
-        return Look(layout, 1.0)
-    return Look(best, variation[layout] / least if least else float("inf"))
+        return LayoutGuess(layout, 1.0)
+    return LayoutGuess(best, variation[layout] / least if least else float("inf"))

@@ -12,7 +12,7 @@ from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.tensor.content import read_content
-from pipeline.tensor.image import image_tensor, typed
+from pipeline.tensor.image import image_tensor, to_element_type
 from pipeline.tensor.noise import draw
 from pipeline.tensor.signal import synthesise
 from pipeline.tensor.sound import read_sound
@@ -25,10 +25,10 @@ def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
     Inputs: ``image``, ``content``, ``sound``, ``array``, ``text`` with ``text.vocabulary``, or
-    none. Parameters: ``dims``, and ``tensor``, the config's table. Means: ``name``, for errors.
+    none. Parameters: ``dims``, and ``tensor``, the config's table. Unkeyed: ``name``, for errors.
     Raises PipelineError (TENSOR).
     """
-    name = str(job.means["name"])
+    name = str(job.unkeyed["name"])
     tensor = msgspec.convert(job.parameters["tensor"], Tensor)
     dims = tuple(cast(list[int], job.parameters["dims"]))
     for finding in check_tensor(tensor, dims, name):
@@ -59,22 +59,28 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
 
     if tensor.signal is not None:
         samples = synthesise(tensor.signal, math.prod(dims))
-        return typed(samples, tensor.type, name).reshape(dims)
+        return to_element_type(samples, tensor.type, name).reshape(dims)
     count = math.prod(dims)
     if tensor.sound is not None:
         numbers = read_sound(job.inputs["sound"], tensor.sound, count, name)
-        return typed(numbers, tensor.type, name).reshape(dims)
+        return to_element_type(numbers, tensor.type, name).reshape(dims)
     if tensor.array is not None:
-        return typed(read_array(job.inputs["array"], tensor.array, dims, name), tensor.type, name)
+        return to_element_type(
+            read_array(job.inputs["array"], tensor.array, dims, name), tensor.type, name
+        )
     if tensor.text is not None:
         files = job.inputs["text"], job.inputs["text.vocabulary"]
-        return typed(token_ids(*files, tensor.text, count, name), tensor.type, name).reshape(dims)
+        return to_element_type(
+            token_ids(*files, tensor.text, count, name), tensor.type, name
+        ).reshape(dims)
     if tensor.noise is not None:
         whole = tensor.type in ("u8", "i8", "i32", "i64")
-        return typed(draw(tensor.noise, count, whole=whole), tensor.type, name).reshape(dims)
+        return to_element_type(draw(tensor.noise, count, whole=whole), tensor.type, name).reshape(
+            dims
+        )
     if tensor.content is not None:
         numbers = read_content(job.inputs["content"], tensor.content)
-        return typed(numbers, tensor.type, name).reshape(dims)
+        return to_element_type(numbers, tensor.type, name).reshape(dims)
     if tensor.constant is not None:
-        return typed(numpy.full(dims, tensor.constant, numpy.float64), tensor.type, name)
+        return to_element_type(numpy.full(dims, tensor.constant, numpy.float64), tensor.type, name)
     return image_tensor(job.inputs["image"], tensor, dims, name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.decode_image import pixels_of, unlimited
+from pipeline.tensor.decode_image import pixels_of, without_pixel_limit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +37,7 @@ def cropped(image: Image, crop: Crop | None, name: str) -> Image:
 
 def _part(image: Image, box: tuple[int, int, int, int]) -> Image:
     # Pillow applies its pixel limit to the part, too.
-    with unlimited():
+    with without_pixel_limit():
         return image.crop(box)
 
 

@@ -26,13 +26,13 @@ def picture_of(values: Any, layout: str, spec: TensorSpec) -> Any:
     if "C" not in order:
         array, order = array[..., numpy.newaxis], [*order, "C"]
     pixels = array.transpose([order.index(axis) for axis in "HWC"])
-    pixels = _undone(pixels, spec) if spec.range is not None else ranged(pixels)
+    pixels = _denormalised(pixels, spec) if spec.range is not None else to_byte_range(pixels)
     if spec.colour == "BGR":
         pixels = pixels[:, :, ::-1]
     return numpy.clip(numpy.rint(pixels), 0, 255).astype(numpy.uint8)
 
 
-def ranged(values: Any) -> Any:
+def to_byte_range(values: Any) -> Any:
     """Scale values of an unknown range to 0 to 255."""
     import numpy
 
@@ -46,7 +46,7 @@ def ranged(values: Any) -> Any:
     return (numpy.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255 / spread)
 
 
-def _undone(pixels: Any, spec: TensorSpec) -> Any:
+def _denormalised(pixels: Any, spec: TensorSpec) -> Any:
     import numpy
 
     def channels(numbers: Sequence[float]) -> Any:

@@ -18,7 +18,7 @@ import msgspec
 
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import run_process
@@ -83,7 +83,7 @@ def python_for(job: Job, tool: str) -> Path:
     stamp = job.inputs.get(f"{tool}.stamp")
     if stamp is None:
         return Path(sys.executable)
-    environment = cast("Environment", job.means[f"{tool}.environment"])
+    environment = cast("Environment", job.unkeyed[f"{tool}.environment"])
     require(environment, stamp.read_bytes(), job.scratch)
     return python_of(environment.folder)
 
@@ -92,11 +92,11 @@ def make_environment(job: Job) -> None:
     """Recipe: create a toolchain's environment if it is missing, and write its stamp.
 
     The input ``lock`` is a requirements file with hashes; the output ``stamp`` is JSON with the
-    lock's SHA-256 and the Python version. Means: ``environment``, an Environment. Raises
+    lock's SHA-256 and the Python version. Unkeyed: ``environment``, an Environment. Raises
     PipelineError (TOOLCHAIN) without a suitable Python or when the installation fails.
     """
-    environment = cast("Environment", job.means["environment"])
-    job.outputs["stamp"].write_bytes(ready(environment, job.scratch, job.say))
+    environment = cast("Environment", job.unkeyed["environment"])
+    job.outputs["stamp"].write_bytes(ensure_environment(environment, job.scratch, job.progress))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +112,14 @@ class Environment:
         """Return the lock file, needed to create the environment on another machine."""
         return {"lock": self.lock}
 
-    def moved(self, files: Mapping[str, Path], folder: Path) -> Environment:
+    def relocated(self, files: Mapping[str, Path], folder: Path) -> Environment:
         """Return the environment of the same lock file on another machine, in ``folder``."""
         return replace(self, lock=files["lock"], folder=folder / self.folder.name)
 
 
-def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -> bytes:
+def ensure_environment(
+    environment: Environment, scratch: Path, progress: Callable[[str], None]
+) -> bytes:
     """Return the stamp of an environment, which is created if it is missing.
 
     Only wheels are installed, so no downloaded code runs during installation. One process creates
@@ -137,10 +139,10 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
         part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             toolchain = TOOLCHAINS[environment.toolchain]
-            say("finding a Python")
+            progress("finding a Python")
             env = _environment(folder.parent, scratch)
             interpreter = _fitting_python(toolchain, scratch, env, environment.offline)
-            say(f"creating the environment with Python {interpreter.version}")
+            progress(f"creating the environment with Python {interpreter.version}")
             made = part / "env"
             python = interpreter.program
             _install(python, environment, made, scratch, env)
@@ -158,7 +160,7 @@ def ready(environment: Environment, scratch: Path, say: Callable[[str], None]) -
 def users_of(folder: Path) -> list[Path]:
     """Return the lock files that an environment was made or used for, of whatever project."""
     try:
-        return [Path(text) for text in decoded((folder / _USERS).read_bytes(), list[str])]
+        return [Path(text) for text in decode_json((folder / _USERS).read_bytes(), list[str])]
     except (OSError, msgspec.MsgspecError):
         return []
 
@@ -177,7 +179,7 @@ def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
     A stamp from another machine may name another Python; outputs would then differ under the same
     key. Raises PipelineError (TOOLCHAIN).
     """
-    found = ready(environment, scratch, lambda _: None)
+    found = ensure_environment(environment, scratch, lambda _: None)
     if found != stamp:
         raise PipelineError(
             Code.TOOLCHAIN,
@@ -284,10 +286,10 @@ def _environment(toolchains: Path, scratch: Path) -> dict[str, str]:
         kept.setdefault("UV_DEFAULT_INDEX", index)
     # Else `uv python install` leaves links to its Pythons in ~/.local/bin.
     kept.setdefault("UV_PYTHON_INSTALL_BIN", "0")
-    told = run_process(
+    finished = run_process(
         [_uv(), "cache", "dir", "--no-config"], seconds=_PROBE_SECONDS, cwd=scratch, env=kept
     )
-    if told.returncode != 0 or not _can_write(Path(told.last_lines(1))):
+    if finished.returncode != 0 or not _can_write(Path(finished.last_lines(1))):
         kept["UV_CACHE_DIR"] = str(toolchains.absolute() / "uv")
     return kept
 

@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Say
+from pipeline.execution.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from pipeline.toolchain.environment import Environment
 
 
-def toolchain_python(toolchain: str | None, scratch: Path, say: Say) -> Path:
+def toolchain_python(toolchain: str | None, scratch: Path, progress: ProgressCallback) -> Path:
     """Return a toolchain's interpreter, or ours for none; creates a missing environment.
 
     Raises PipelineError (TOOLCHAIN).
     """
-    from pipeline.toolchain.environment import python_of, ready
+    from pipeline.toolchain.environment import ensure_environment, python_of
 
     environment = _environment(toolchain) if toolchain else None
     if environment is None:
         return Path(sys.executable)
-    ready(environment, scratch, say)
+    ensure_environment(environment, scratch, progress)
     return python_of(environment.folder)
 
 

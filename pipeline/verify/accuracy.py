@@ -16,21 +16,21 @@ from pipeline.verify.score import Score
 _SHOWN = 5
 
 
-class Shares(msgspec.Struct, frozen=True, kw_only=True):
+class TopShares(msgspec.Struct, frozen=True, kw_only=True):
     """The share of pictures whose class came first, and was among the first five: 0 to 1."""
 
     top1: float
     top5: float
 
 
-class Both(msgspec.Struct, frozen=True, kw_only=True):
+class NativeAndGuest(msgspec.Struct, frozen=True, kw_only=True):
     """The shares by the native outputs, and by those that the guest wrote."""
 
-    native: Shares
-    guest: Shares
+    native: TopShares
+    guest: TopShares
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class AccuracyReport(msgspec.Struct, frozen=True, kw_only=True):
     """The accuracy of a fixture over a dataset; ``skipped`` are bad pictures, which do not count.
 
     ``wrong`` are the first pictures whose class did not come first.
@@ -39,7 +39,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     pictures: int
     skipped: int
-    accuracy: Both
+    accuracy: NativeAndGuest
     required: dict[str, float]
     wrong: list[str]
 
@@ -48,15 +48,15 @@ class _Count:
     def __init__(self) -> None:
         self.top1 = self.top5 = 0
 
-    def add(self, meant: int, first: list[int]) -> None:
-        self.top1 += meant in first[:1]
-        self.top5 += meant in first[:5]
+    def add(self, labelled: int, first: list[int]) -> None:
+        self.top1 += labelled in first[:1]
+        self.top5 += labelled in first[:5]
 
-    def shares(self, pictures: int) -> Shares:
-        return Shares(top1=self.top1 / pictures, top5=self.top5 / pictures)
+    def shares(self, pictures: int) -> TopShares:
+        return TopShares(top1=self.top1 / pictures, top5=self.top5 / pictures)
 
 
-def judge(job: Job) -> None:
+def measure_accuracy(job: Job) -> None:
     """Recipe: write the accuracy ``report`` of a dataset.
 
     Inputs: ``index``, and ``scores.<n>`` of each shard. Parameters: ``where``, ``name`` and
@@ -66,12 +66,12 @@ def judge(job: Job) -> None:
     where = str(job.parameters["where"])
     accuracy = msgspec.convert(job.parameters["accuracy"], Accuracy)
     head, pictures = read_index(job.inputs["index"])
-    meant = {line.picture: line.class_number for line in pictures if not line.skipped}
+    labelled = {line.picture: line.class_number for line in pictures if not line.skipped}
     native, guest = _Count(), _Count()
     wrong: list[str] = []
     for label, path in job.inputs.items():
         for score in _scores(path) if label.startswith("scores.") else ():
-            number = meant[score.picture]
+            number = labelled[score.picture]
             assert number is not None
             if number >= score.classes:
                 raise PipelineError(
@@ -86,16 +86,16 @@ def judge(job: Job) -> None:
             guest.add(number, score.guest)
             if number != score.guest[0]:
                 wrong.append(f"{score.picture}: {number}, not {score.guest[0]}")
-    found = Both(native=native.shares(len(meant)), guest=guest.shares(len(meant)))
+    found = NativeAndGuest(native=native.shares(len(labelled)), guest=guest.shares(len(labelled)))
     required = {
         key: share
         for key, share in (("top1", accuracy.top1), ("top5", accuracy.top5))
         if share is not None
     }
     _check(found, required, sorted(wrong), where)
-    report = Report(
+    report = AccuracyReport(
         dataset=head.dataset,
-        pictures=len(meant),
+        pictures=len(labelled),
         skipped=head.skipped,
         accuracy=found,
         required=required,
@@ -104,7 +104,7 @@ def judge(job: Job) -> None:
     job.outputs["report"].write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
-def _check(found: Both, required: dict[str, float], wrong: list[str], where: str) -> None:
+def _check(found: NativeAndGuest, required: dict[str, float], wrong: list[str], where: str) -> None:
     for key, least in required.items():
         for side in ("native", "guest"):
             share = getattr(getattr(found, side), key)

@@ -8,7 +8,7 @@ from pipeline.verify.compare import Difference
 from pipeline.verify.tolerance import Tolerance
 
 
-class Golden(msgspec.Struct, frozen=True, kw_only=True):
+class GoldenResult(msgspec.Struct, frozen=True, kw_only=True):
     """Agreement with an independent executor of the source model, output by output.
 
     The executor answered the case again with nothing but rounding changed. An element is to be
@@ -31,7 +31,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
     """How far each output was off."""
 
 
-class Ranked(msgspec.Struct, frozen=True, kw_only=True):
+class RankedValue(msgspec.Struct, frozen=True, kw_only=True):
     """One of the largest values of the judged output."""
 
     index: int
@@ -66,9 +66,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The case."""
     native_equal: bool
     """Whether the guest's bytes equal those of the separate native process."""
-    golden: Golden
+    golden: GoldenResult
     """How the outputs agree with the source framework."""
-    top: tuple[Ranked, ...]
+    top: tuple[RankedValue, ...]
     """The largest values of the output that is looked at, largest first."""
     expected: str
     """What the config expects, in words."""

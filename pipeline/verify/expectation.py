@@ -38,7 +38,7 @@ def read_labels(text: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def shortfalls(
+def unmet_expectations(
     expect: Expect, outputs: Mapping[str, Any], labels: Sequence[str], where: str
 ) -> list[PipelineError]:
     """Return what the outputs owe to the expectation: nothing when all holds."""

@@ -15,7 +15,7 @@ from pipeline.toolchain.environment import python_for
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
-from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
 from pipeline.verify.noise_floor import moved
 from pipeline.verify.ties import tied
@@ -26,9 +26,9 @@ _SECONDS = 240.0
 _UNSTABLE = 10.0
 
 
-def ask_golden(
+def run_reference_executor(
     job: Job, interface: Interface, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> tuple[evidence.Golden, dict[str, Any]]:
+) -> tuple[evidence.GoldenResult, dict[str, Any]]:
     """Run the source model on the IR's ``inputs`` and compare with its ``outputs``, by name.
 
     The executor runs again with rounding errors in its inputs; how far its outputs move is the
@@ -48,8 +48,8 @@ def ask_golden(
     draws = moved(fed, quantised=quantised)
     folder = job.scratch / "golden"
     folder.mkdir()
-    answer = EXECUTORS[golden.executor].run(
-        Question(
+    result = EXECUTORS[golden.executor].run(
+        InferenceRequest(
             files={
                 label.removeprefix(prefix): path
                 for label, path in job.inputs.items()
@@ -71,16 +71,16 @@ def ask_golden(
         floats = dict(zip(outputs, inferred, strict=True))
     theirs = {
         name: _typed(source, model.outputs.get(name), ours)
-        for (name, ours), source in zip(outputs.items(), answer.outputs, strict=True)
+        for (name, ours), source in zip(outputs.items(), result.outputs, strict=True)
     }
-    compared = evidence.Golden(
+    compared = evidence.GoldenResult(
         executor=golden.executor,
-        version=answer.version,
+        version=result.version,
         factor=FACTOR,
         ulps=ULPS,
         draws=len(draws),
         tolerance=allowed,
-        outputs=_compared(outputs, floats, answer, model, allowed, quantised),
+        outputs=_compared(outputs, floats, result, model, allowed, quantised),
     )
     return compared, theirs
 
@@ -88,7 +88,7 @@ def ask_golden(
 def _compared(
     outputs: Mapping[str, Any],
     floats: Mapping[str, Any],
-    answer: Answer,
+    answer: InferenceResult,
     model: Model,
     allowed: Tolerance,
     quantised: bool,
@@ -189,7 +189,7 @@ def source_input(array: Any, given: ModelInput) -> Any:
     return numpy.ascontiguousarray(array)
 
 
-def disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
+def disagreements(golden: evidence.GoldenResult, where: str) -> list[PipelineError]:
     """Return one error for each output that is farther off than noise and precision explain."""
     return [
         PipelineError(
@@ -205,7 +205,7 @@ def disagreements(golden: evidence.Golden, where: str) -> list[PipelineError]:
     ]
 
 
-def _expected(difference: Difference, golden: evidence.Golden) -> str:
+def _expected(difference: Difference, golden: evidence.GoldenResult) -> str:
     if difference.note:
         return f"what {golden.executor} gives"
     if not difference.bound:
@@ -238,7 +238,7 @@ def _found(difference: Difference) -> str:
     )
 
 
-def _hint(difference: Difference, golden: evidence.Golden) -> str:
+def _hint(difference: Difference, golden: evidence.GoldenResult) -> str:
     if difference.kernels is not None and difference.note:
         return (
             "The IR agrees when it runs in f32: take a processor with VNNI, or an f32 model, where "

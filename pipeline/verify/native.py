@@ -28,7 +28,7 @@ def infer_natively(
 
     Raises PipelineError (VERIFY, TIME_LIMIT).
     """
-    order = {
+    job = {
         "xml": str(xml.absolute()),
         "count": count,
         "inputs": [str(path.absolute()) for path in inputs],
@@ -36,7 +36,7 @@ def infer_natively(
         "outputs": [str(path.absolute()) for path in outputs],
     }
     finished = run_process(
-        [sys.executable, "-I", _PROGRAM, json.dumps(order)], seconds=seconds, cwd=outputs[0].parent
+        [sys.executable, "-I", _PROGRAM, json.dumps(job)], seconds=seconds, cwd=outputs[0].parent
     )
     if finished.returncode != 0:
         raise PipelineError(

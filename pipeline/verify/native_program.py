@@ -15,20 +15,20 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # Python's 
 import openvino  # noqa: E402 - after that
 
 
-def main(order: dict[str, Any]) -> None:
+def main(job: dict[str, Any]) -> None:
     """Infer ``count`` times: raw files in by index, raw files out by index."""
     core = openvino.Core()
-    model = core.read_model(order["xml"])
+    model = core.read_model(job["xml"])
     # Some CPUs infer f32 models in bf16 unless told.
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     with ExitStack() as stack:
-        given = [stack.enter_context(Path(name).open("rb")) for name in order["inputs"]]
-        made = [stack.enter_context(Path(name).open("wb")) for name in order["outputs"]]
-        for _ in range(order["count"]):
+        given = [stack.enter_context(Path(name).open("rb")) for name in job["inputs"]]
+        made = [stack.enter_context(Path(name).open("wb")) for name in job["outputs"]]
+        for _ in range(job["count"]):
             for index, stream in enumerate(given):
                 kind = numpy.dtype(compiled.input(index).element_type.to_dtype())
-                shape = order["shapes"][index]
+                shape = job["shapes"][index]
                 data = stream.read(math.prod(shape) * kind.itemsize)
                 array = numpy.frombuffer(data, dtype=kind).reshape(shape).copy()
                 request.set_input_tensor(index, openvino.Tensor(array))

@@ -10,8 +10,8 @@ from pipeline.cache.objects import copy
 from pipeline.config.schema import GuestRun
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
-from pipeline.execution.progress import silent
-from pipeline.execution.watchdog import ended_after
+from pipeline.execution.progress import no_progress
+from pipeline.execution.watchdog import exit_after
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.host import Host, Outcome, Preopen
 
@@ -34,16 +34,16 @@ def infer_in_sandbox(
     outputs: Mapping[str, int],
     scratch: Path,
     where: str,
-    say: Callable[[str], None] = silent,
+    on_message: Callable[[str], None] = no_progress,
 ) -> Path:
     """Run a guest on ``cases`` and return the folder with the files that it wrote.
 
-    ``given`` are the files that it sees as ``fixture``, with the xml and bin of ``model`` unless
-    it loads those by their name, and it sees nothing else: not what an earlier run has written.
+    ``given`` are the files that it sees as ``fixture``, with the xml and bin of ``model`` unless it
+    loads those by their name, and it sees nothing else: not what an earlier run has written.
     ``outputs`` are the files that it must leave in ``out``, with their sizes in bytes; anything
     else there, or a link in place of one, is refused, since whatever reads it later would follow
-    it. ``say`` is told each call that the host refused. Raises PipelineError (GUEST_FAILED, VERIFY,
-    and those of ``Host.run``).
+    it. ``on_message`` is told each call that the host refused. Raises PipelineError (GUEST_FAILED,
+    VERIFY, and those of ``Host.run``).
     """
     fixture, out = scratch / "fixture", scratch / "out"
     fixture.mkdir()
@@ -60,7 +60,7 @@ def infer_in_sandbox(
     for path in model:
         copy(path, (graphs[0].folder if graphs else fixture) / path.name)
     streams = [scratch / "stdout", scratch / "stderr"]
-    with Host(say=say) as host, ended_after(run.seconds + _GRACE_SECONDS):
+    with Host(on_message=on_message) as host, exit_after(run.seconds + _GRACE_SECONDS):
         outcome = host.run(
             guest,
             args=args,
@@ -97,8 +97,8 @@ def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str
         hint = f"The guest had taken {used} that the config allows it."
     with stderr.open("rb") as stream:
         stream.seek(max(0, stderr.stat().st_size - _TAIL_BYTES))
-        said = stream.read(_TAIL_BYTES).decode(errors="replace").splitlines()
-    lines = [*said[-_TAIL_LINES:], *outcome.messages[-_TAIL_LINES:]]
+        printed = stream.read(_TAIL_BYTES).decode(errors="replace").splitlines()
+    lines = [*printed[-_TAIL_LINES:], *outcome.messages[-_TAIL_LINES:]]
     return PipelineError(
         Code.GUEST_FAILED,
         f"The guest {run.program} failed on case {case[:_LINE]}.",

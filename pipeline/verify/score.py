@@ -14,7 +14,7 @@ import msgspec
 from pipeline.config.schema import GuestRun
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.model.convert.request import Interface
 from pipeline.tensor.dataset.dataset_index import lines
 from pipeline.verify.descriptor import descriptor_text, output_files, output_spec
@@ -72,8 +72,8 @@ def score(job: Job) -> None:
     with job.outputs["scores"].open("wb") as stream:
         for count, found in enumerate(_scores(task, pictures) if pictures else (), 1):
             stream.write(encoder.encode(found) + b"\n")
-            reached = Amount(count, len(pictures), "pictures")
-            job.say(f"{count:,} of {len(pictures):,} pictures", reached)
+            progress = Progress(count, len(pictures), "pictures")
+            job.progress(f"{count:,} of {len(pictures):,} pictures", progress)
 
 
 def _scores(task: _Task, pictures: Sequence[str]) -> Iterator[Score]:
@@ -143,7 +143,7 @@ def _in_guest(
         sizes,
         scratch,
         task.where,
-        job.say,
+        job.progress,
     )
     return [[out / file for file in files[case]] for case in cases]
 

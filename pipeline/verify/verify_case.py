@@ -20,9 +20,9 @@ from pipeline.model.convert.request import Interface, Port
 from pipeline.verify import evidence
 from pipeline.verify.compare import reach
 from pipeline.verify.descriptor import output_files, output_spec
-from pipeline.verify.expectation import ranking, read_labels, shortfalls
+from pipeline.verify.expectation import ranking, read_labels, unmet_expectations
 from pipeline.verify.failed_case import failed_case, pairs
-from pipeline.verify.golden import ask_golden, disagreements
+from pipeline.verify.golden import disagreements, run_reference_executor
 from pipeline.verify.input_pictures import write_pictures
 from pipeline.verify.native import infer_natively
 from pipeline.verify.onnx_data_set import write_data_set
@@ -55,7 +55,7 @@ def verify(job: Job) -> None:
     model = [job.inputs["xml"], job.inputs["bin"]]
     sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
     out = infer_in_sandbox(
-        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where, job.say
+        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where, job.progress
     )
     seconds["guest"] = time.perf_counter() - started
 
@@ -82,13 +82,13 @@ def verify(job: Job) -> None:
         port.name: array_of(path, port)
         for port, path in zip(interface.inputs, tensors, strict=True)
     }
-    golden, theirs = ask_golden(job, interface, inputs, outputs)
+    golden, theirs = run_reference_executor(job, interface, inputs, outputs)
     seconds["golden"] = time.perf_counter() - started
     failures += disagreements(golden, where)
 
     expect = msgspec.convert(job.parameters["expect"], Expect)
     labels = read_labels(job.inputs["labels"].read_text()) if "labels" in job.inputs else ()
-    failures += shortfalls(expect, outputs, labels, where)
+    failures += unmet_expectations(expect, outputs, labels, where)
     wanted = expect.output or interface.outputs[0].name
     if failures:
         error = _joined(failures)
@@ -115,7 +115,7 @@ def verify(job: Job) -> None:
         native_equal=True,
         golden=golden,
         top=tuple(
-            evidence.Ranked(
+            evidence.RankedValue(
                 index=index,
                 label=labels[index] if index < len(labels) else "",
                 value=value,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cache.atomic import aside, write_bytes
+from pipeline.cache.atomic import atomic_write, write_bytes
 
 
 def test_a_written_file_is_there_and_nothing_else(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_failure_midway_keeps_the_old_content(tmp_path: Path) -> None:
     target.write_bytes(b"old")
 
     def fail_midway() -> None:
-        with aside(target) as part:
+        with atomic_write(target) as part:
             part.write_bytes(b"ne")
             raise RuntimeError("midway")
 

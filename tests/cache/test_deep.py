@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.cache.action_records import Records
-from pipeline.cache.atomic import aside
+from pipeline.cache.atomic import atomic_write
 from pipeline.cache.digest import Digest
 from pipeline.cache.history import History
 
@@ -24,6 +24,6 @@ def test_a_deep_record_is_dropped(tmp_path: Path) -> None:
 def test_deep_notes_of_a_step_are_none(tmp_path: Path) -> None:
     for what in ("made", "failed"):
         (tmp_path / f"ir%3Anet.{what}.json").write_bytes(DEEP)
-    history = History(tmp_path, aside)
-    assert history.made("ir:net") is None
-    assert history.failed("ir:net") is None
+    history = History(tmp_path, atomic_write)
+    assert history.last_build("ir:net") is None
+    assert history.last_failure("ir:net") is None

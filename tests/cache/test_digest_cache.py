@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cache.digest import Digest
-from pipeline.cache.digest_cache import KnownDigests
+from pipeline.cache.digest_cache import DigestCache
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_an_unchanged_file_is_read_once_over_runs(tmp_path: Path, reads: list[Pa
     file.write_bytes(b"abc")
     settle()
     for _ in range(2):
-        digests = KnownDigests(tmp_path / "d.sqlite")
+        digests = DigestCache(tmp_path / "d.sqlite")
         assert digests.digest(file) == digests.digest(file) == Digest.of_bytes(b"abc")
         digests.close()
     assert len(reads) == 1
@@ -46,7 +46,7 @@ def test_a_same_size_edit_with_the_old_mtime_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"abc")
     settle()
-    digests = KnownDigests(tmp_path / "d.sqlite")
+    digests = DigestCache(tmp_path / "d.sqlite")
     digests.digest(file)
     status = file.stat()
     file.write_bytes(b"abd")
@@ -56,7 +56,7 @@ def test_a_same_size_edit_with_the_old_mtime_is_noticed(tmp_path: Path) -> None:
 
 def test_an_edit_right_after_reading_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "x"
-    digests = KnownDigests(tmp_path / "d.sqlite")
+    digests = DigestCache(tmp_path / "d.sqlite")
     for number in range(200):
         data = f"{number:04}".encode()
         file.write_bytes(data)
@@ -70,7 +70,7 @@ def test_a_corrupt_database_is_moved_aside(
     (tmp_path / "d.sqlite").write_bytes(wreck)
     file = tmp_path / "x"
     file.write_bytes(b"abc")
-    digests = KnownDigests(tmp_path / "d.sqlite")
+    digests = DigestCache(tmp_path / "d.sqlite")
     assert digests.digest(file) == Digest.of_bytes(b"abc")
     assert "moved" in capsys.readouterr().err
     assert [p for p in tmp_path.iterdir() if "corrupt" in p.name]
@@ -78,18 +78,18 @@ def test_a_corrupt_database_is_moved_aside(
 
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    digests = KnownDigests(tmp_path / "file" / "below" / "d.sqlite")
+    digests = DigestCache(tmp_path / "file" / "below" / "d.sqlite")
     assert digests.digest(tmp_path / "file") == Digest.of_bytes(b"")
 
 
 def test_threads_that_meet_one_corrupt_database_move_it_aside_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    digests = KnownDigests(tmp_path / "d.sqlite")
+    digests = DigestCache(tmp_path / "d.sqlite")
     corrupt = digests._connection
-    digests._begin_anew(corrupt)
+    digests._reset(corrupt)
     begun = digests._connection
-    digests._begin_anew(corrupt)
+    digests._reset(corrupt)
     assert digests._connection is begun is not corrupt
     assert len([p for p in tmp_path.iterdir() if "corrupt" in p.name]) == 1
     assert capsys.readouterr().err.count("moved") == 1

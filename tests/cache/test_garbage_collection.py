@@ -11,9 +11,14 @@ import pytest
 
 from pipeline.cache import garbage_collection as collecting
 from pipeline.cache.action_records import Record
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.cache.digest import Digest
-from pipeline.cache.garbage_collection import YOUNG_SECONDS, Collected, collect, note_roots
+from pipeline.cache.garbage_collection import (
+    YOUNG_SECONDS,
+    CollectionResult,
+    collect_garbage,
+    note_roots,
+)
 from pipeline.cache.objects import copy
 
 SIZE = 1000
@@ -21,9 +26,9 @@ KEYS = [f"{number}" * 64 for number in "abcdef"]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[Cache]:
     """Return a store of six keys with an object each; ``a`` was used longest ago."""
-    opened = Store(tmp_path / "cache")
+    opened = Cache(tmp_path / "cache")
     for age, key in enumerate(reversed(KEYS)):
         source = tmp_path / "source"
         source.write_bytes(key.encode() * SIZE)
@@ -41,7 +46,7 @@ def digest_of(key: str) -> Digest:
     return Digest.of_bytes(key.encode() * SIZE)
 
 
-def left(store: Store) -> str:
+def left(store: Cache) -> str:
     """Return the first digits of the keys whose record and object are both there."""
     return "".join(
         key[0]
@@ -50,8 +55,8 @@ def left(store: Store) -> str:
     )
 
 
-def size(store: Store) -> int:
-    return collect(store, 10**12).remaining
+def size(store: Cache) -> int:
+    return collect_garbage(store, 10**12).remaining
 
 
 def project(tmp_path: Path, name: str) -> Path:
@@ -61,136 +66,138 @@ def project(tmp_path: Path, name: str) -> Path:
     return folder
 
 
-def test_a_cache_within_its_limit_stays(store: Store) -> None:
-    assert collect(store, 10**12) == Collected(files=0, bytes=0, remaining=size(store))
+def test_a_cache_within_its_limit_stays(store: Cache) -> None:
+    assert collect_garbage(store, 10**12) == CollectionResult(
+        files=0, bytes=0, remaining=size(store)
+    )
     assert left(store) == "abcdef"
 
 
-def test_what_was_used_longest_ago_goes_first(store: Store) -> None:
-    collected = collect(store, size(store) // 2)
+def test_what_was_used_longest_ago_goes_first(store: Cache) -> None:
+    collected = collect_garbage(store, size(store) // 2)
     assert left(store) == "def"
     assert collected.remaining <= size(store)
 
 
-def test_use_counts(store: Store, tmp_path: Path) -> None:
-    assert store.recall(KEYS[0]) is not None
+def test_use_counts(store: Cache, tmp_path: Path) -> None:
+    assert store.lookup(KEYS[0]) is not None
     assert store.fetch(digest_of(KEYS[0]), tmp_path / "target")
-    collect(store, size(store) // 2)
+    collect_garbage(store, size(store) // 2)
     assert left(store).startswith("a")
 
 
-def test_what_is_young_stays_whatever_the_limit(store: Store, tmp_path: Path) -> None:
+def test_what_is_young_stays_whatever_the_limit(store: Cache, tmp_path: Path) -> None:
     store.fetch(digest_of(KEYS[1]), tmp_path / "target")
-    store.recall(KEYS[1])
-    collect(store, 0)
+    store.lookup(KEYS[1])
+    collect_garbage(store, 0)
     assert left(store) == "b"
 
 
-def test_what_a_project_refers_to_stays(store: Store, tmp_path: Path) -> None:
+def test_what_a_project_refers_to_stays(store: Cache, tmp_path: Path) -> None:
     note_roots(store, project(tmp_path, "one"), [KEYS[0]])
     note_roots(store, project(tmp_path, "two"), [KEYS[2], KEYS[3]])
     note_roots(store, tmp_path / "two", [KEYS[3]])
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert left(store) == "ad"
 
 
-def test_a_project_that_is_gone_refers_to_nothing(store: Store, tmp_path: Path) -> None:
+def test_a_project_that_is_gone_refers_to_nothing(store: Cache, tmp_path: Path) -> None:
     note_roots(store, tmp_path / "gone", KEYS)
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert left(store) == ""
 
 
-def test_a_dry_run_removes_nothing(store: Store) -> None:
-    told = collect(store, 0, dry=True)
+def test_a_dry_run_removes_nothing(store: Cache) -> None:
+    told = collect_garbage(store, 0, dry=True)
     assert left(store) == "abcdef"
-    assert collect(store, 0) == told
+    assert collect_garbage(store, 0) == told
 
 
-def test_wrecks_and_old_downloads_go(store: Store, tmp_path: Path) -> None:
+def test_wrecks_and_old_downloads_go(store: Cache, tmp_path: Path) -> None:
     wreck = store.folder / "digests.sqlite.corrupt-1"
     wreck.write_bytes(b"x")
     download = store.folder / "downloads" / "old"
     download.parent.mkdir()
     download.write_bytes(b"x" * 10)
     os.utime(download, (1, 1))
-    collect(store, size(store) - 5)
+    collect_garbage(store, size(store) - 5)
     assert not wreck.exists()
     assert not download.exists()
     assert left(store) == "abcdef"
 
 
-def test_a_record_that_lost_its_object_is_harmless(store: Store, tmp_path: Path) -> None:
+def test_a_record_that_lost_its_object_is_harmless(store: Cache, tmp_path: Path) -> None:
     store.objects.path(digest_of(KEYS[0])).unlink()
     assert not store.fetch(digest_of(KEYS[0]), tmp_path / "target")
 
 
-def test_a_young_record_keeps_its_old_object(store: Store) -> None:
-    store.recall(KEYS[2])
-    collect(store, 0)
+def test_a_young_record_keeps_its_old_object(store: Cache) -> None:
+    store.lookup(KEYS[2])
+    collect_garbage(store, 0)
     assert left(store) == "c"
 
 
 def test_what_is_used_while_it_looks_on_stays(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = collecting._kept
 
-    def build(store: Store, keys: Iterable[str]) -> set[Path]:
+    def build(store: Cache, keys: Iterable[str]) -> set[Path]:
         (tmp_path / "source").write_bytes(KEYS[4].encode() * SIZE)
         store.objects.put(tmp_path / "source", digest_of(KEYS[4]))
-        store.recall(KEYS[4])
+        store.lookup(KEYS[4])
         return listed(store, keys)
 
     monkeypatch.setattr(collecting, "_kept", build)
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert left(store) == "e"
 
 
-def test_what_a_long_run_has_used_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_long_run_has_used_stays(store: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     began = time.time_ns() - int(2 * YOUNG_SECONDS * 1e9) - 350 * 10**9
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.cache.temporary.time.time_ns", lambda: began)
-        building = Store(store.folder)
+        building = Cache(store.folder)
     with building.temporary.folder():
-        collect(store, 0)
+        collect_garbage(store, 0)
         assert left(store) == "abcdef"
     building.close()
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert left(store) == ""
 
 
 def test_what_another_machine_refers_to_stays_for_a_while(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("platform.node", lambda: "elsewhere")
         note_roots(store, tmp_path / "not here", [KEYS[3]])
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert left(store) == "d"
     (roots,) = (store.folder / "roots").iterdir()
     os.utime(roots, (1, 1))
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert left(store) == ""
 
 
-def test_the_lock_of_a_download_stays(store: Store) -> None:
+def test_the_lock_of_a_download_stays(store: Cache) -> None:
     lock = store.folder / "downloads" / "model.lock"
     lock.parent.mkdir()
     lock.touch()
     os.utime(lock, (1, 1))
-    collect(store, 0)
+    collect_garbage(store, 0)
     assert lock.exists()
 
 
-def test_nothing_is_left_of_the_work(store: Store) -> None:
-    collect(store, 0)
+def test_nothing_is_left_of_the_work(store: Cache) -> None:
+    collect_garbage(store, 0)
     assert [path for path in (store.folder / "tmp").rglob("*") if path.suffix != ".lock"] == [
         store.folder / "tmp" / store.temporary._token
     ]
 
 
 def test_an_object_that_goes_as_it_is_fetched_is_missing(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(source: Path, target: Path) -> None:
         source.unlink()

@@ -13,10 +13,10 @@ import pytest
 from pipeline.cache.action_records import Record
 from pipeline.cache.digest import Digest
 from pipeline.cache.objects import Objects
-from pipeline.cache.remote.bucket_store import BucketRemote
-from pipeline.cache.remote.http_store import HttpRemote
-from pipeline.cache.remote.remote_cache import Shared
-from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, Remote
+from pipeline.cache.remote.bucket_store import BucketStore
+from pipeline.cache.remote.http_store import HttpStore
+from pipeline.cache.remote.remote_cache import RemoteCache
+from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteStore
 from pipeline.errors import Code, PipelineError
 from tests.cache.servers import free_port, lying, nginx, s3
 
@@ -54,15 +54,15 @@ def bucket() -> Iterator[str]:
 
 
 @pytest.fixture(params=["http", "bucket", "folder"])
-def remote(request: pytest.FixtureRequest, token: str, tmp_path: Path) -> Remote:
+def remote(request: pytest.FixtureRequest, token: str, tmp_path: Path) -> RemoteStore:
     """Return a cache on a real server: nginx, one that speaks S3, or fsspec's plain folder."""
     if request.param == "http":
         url = request.getfixturevalue("http")
-        return HttpRemote(f"{url}/{tmp_path.name}", token=token, seconds=20)
+        return HttpStore(f"{url}/{tmp_path.name}", token=token, seconds=20)
     if request.param == "bucket":
         url = request.getfixturevalue("bucket")
-        return BucketRemote(f"{url}/{tmp_path.name}")
-    return BucketRemote(f"file://{tmp_path}/remote")
+        return BucketStore(f"{url}/{tmp_path.name}")
+    return BucketStore(f"file://{tmp_path}/remote")
 
 
 def objects(folder: Path, *data: bytes) -> Objects:
@@ -75,37 +75,39 @@ def objects(folder: Path, *data: bytes) -> Objects:
     return kept
 
 
-def test_what_one_machine_gives_another_gets(remote: Remote, tmp_path: Path) -> None:
+def test_what_one_machine_gives_another_gets(remote: RemoteStore, tmp_path: Path) -> None:
     giver, taker = objects(tmp_path / "one", DATA), objects(tmp_path / "two")
-    assert Shared(remote, write=False).record(KEY) is None
-    assert not Shared(remote, write=False).obtain(DIGEST, taker)
-    Shared(remote, write=True).offer(KEY, RECORD, giver)
-    Shared(remote, write=True).offer(KEY, RECORD, giver)
-    assert Shared(remote, write=False).record(KEY) == RECORD
-    assert Shared(remote, write=False).obtain(DIGEST, taker)
+    assert RemoteCache(remote, write=False).record(KEY) is None
+    assert not RemoteCache(remote, write=False).fetch_object(DIGEST, taker)
+    RemoteCache(remote, write=True).upload(KEY, RECORD, giver)
+    RemoteCache(remote, write=True).upload(KEY, RECORD, giver)
+    assert RemoteCache(remote, write=False).record(KEY) == RECORD
+    assert RemoteCache(remote, write=False).fetch_object(DIGEST, taker)
     assert taker.path(DIGEST).read_bytes() == DATA
 
 
-def test_nothing_is_given_where_only_reading_was_asked_for(remote: Remote, tmp_path: Path) -> None:
-    Shared(remote, write=False).offer(KEY, RECORD, objects(tmp_path / "one", DATA))
-    assert Shared(remote, write=False).record(KEY) is None
+def test_nothing_is_given_where_only_reading_was_asked_for(
+    remote: RemoteStore, tmp_path: Path
+) -> None:
+    RemoteCache(remote, write=False).upload(KEY, RECORD, objects(tmp_path / "one", DATA))
+    assert RemoteCache(remote, write=False).record(KEY) is None
 
 
-def test_an_empty_object_travels_too(remote: Remote, tmp_path: Path) -> None:
+def test_an_empty_object_travels_too(remote: RemoteStore, tmp_path: Path) -> None:
     empty = Digest.of_bytes(b"")
     record = Record(action="a", outputs={"log": {"": empty}}, seconds=0)
-    Shared(remote, write=True).offer(KEY, record, objects(tmp_path / "one", b""))
+    RemoteCache(remote, write=True).upload(KEY, record, objects(tmp_path / "one", b""))
     taker = objects(tmp_path / "two")
-    assert Shared(remote, write=False).obtain(empty, taker)
+    assert RemoteCache(remote, write=False).fetch_object(empty, taker)
 
 
 def test_a_wrong_token_is_told_once_and_never_shown(
     http: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shared = Shared(HttpRemote(http, token="wrong-secret", seconds=5), write=True)
+    shared = RemoteCache(HttpStore(http, token="wrong-secret", seconds=5), write=True)
     for _ in range(3):
         assert shared.record(KEY) is None
-    shared.offer(KEY, RECORD, objects(tmp_path / "one", DATA))
+    shared.upload(KEY, RECORD, objects(tmp_path / "one", DATA))
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "access denied (HTTP 401)" in said
@@ -113,23 +115,23 @@ def test_a_wrong_token_is_told_once_and_never_shown(
 
 
 def test_a_record_is_only_believed_from_those_who_know_the_secret(
-    remote: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    remote: RemoteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     giver = objects(tmp_path / "one", DATA)
-    Shared(remote, write=True, secret=b"ours").offer(KEY, RECORD, giver)
-    assert Shared(remote, write=False, secret=b"ours").record(KEY) == RECORD
-    assert Shared(remote, write=False, secret=b"theirs").record(KEY) is None
+    RemoteCache(remote, write=True, secret=b"ours").upload(KEY, RECORD, giver)
+    assert RemoteCache(remote, write=False, secret=b"ours").record(KEY) == RECORD
+    assert RemoteCache(remote, write=False, secret=b"theirs").record(KEY) is None
     assert "signature is invalid" in capsys.readouterr().err
     remote.put_record(KEY, remote.get_record(KEY).replace(b"1.5", b"9.5"))  # type: ignore[union-attr]
-    assert Shared(remote, write=False, secret=b"ours").record(KEY) is None
+    assert RemoteCache(remote, write=False, secret=b"ours").record(KEY) is None
 
 
-def test_another_keys_record_is_not_taken(remote: Remote, tmp_path: Path) -> None:
-    Shared(remote, write=True).offer(KEY, RECORD, objects(tmp_path / "one", DATA))
+def test_another_keys_record_is_not_taken(remote: RemoteStore, tmp_path: Path) -> None:
+    RemoteCache(remote, write=True).upload(KEY, RECORD, objects(tmp_path / "one", DATA))
     data = remote.get_record(KEY)
     assert data is not None
     remote.put_record("cd" * 32, data)
-    assert Shared(remote, write=False).record("cd" * 32) is None
+    assert RemoteCache(remote, write=False).record("cd" * 32) is None
 
 
 def reply(
@@ -197,9 +199,9 @@ def test_a_server_that_sends(lie: str, tmp_path: Path, capsys: pytest.CaptureFix
     answer, reason = LIES[lie]
     taker = objects(tmp_path / "two")
     with lying(answer) as url:
-        shared = Shared(HttpRemote(url, token=None, seconds=1), write=False)
+        shared = RemoteCache(HttpStore(url, token=None, seconds=1), write=False)
         for _ in range(4):
-            assert not shared.obtain(DIGEST, taker)
+            assert not shared.fetch_object(DIGEST, taker)
     assert not taker.path(DIGEST).exists()
     assert not list((tmp_path / "two").rglob("*.part"))
     said = capsys.readouterr().err
@@ -226,13 +228,13 @@ BAD_RECORDS = {
 @pytest.mark.parametrize("kind", BAD_RECORDS)
 def test_a_record_that_cannot_be_used(kind: str) -> None:
     with lying(reply(200, BAD_RECORDS[kind])) as url:
-        remote = HttpRemote(url, token=None, seconds=5)
-        assert Shared(remote, write=False).record(KEY) is None
+        remote = HttpStore(url, token=None, seconds=5)
+        assert RemoteCache(remote, write=False).record(KEY) is None
 
 
 def test_a_dead_server_is_given_up_soon(capsys: pytest.CaptureFixture[str]) -> None:
-    remote = HttpRemote(f"http://127.0.0.1:{free_port()}", token=None, seconds=5)
-    shared = Shared(remote, write=True)
+    remote = HttpStore(f"http://127.0.0.1:{free_port()}", token=None, seconds=5)
+    shared = RemoteCache(remote, write=True)
     for _ in range(20):
         assert shared.record(KEY) is None
     assert capsys.readouterr().err.count("\n") == 2
@@ -246,16 +248,16 @@ def test_a_token_is_not_taken_along_to_another_place(tmp_path: Path) -> None:
         reply(404, b"")(handler)
 
     with lying(listen) as other, lying(reply(307, b"", Location=f"{other}/x")) as url:
-        Shared(HttpRemote(url, token="t", seconds=5), write=False).record(KEY)
+        RemoteCache(HttpStore(url, token="t", seconds=5), write=False).record(KEY)
     assert seen == []
 
 
 def test_a_password_in_the_address_is_not_shown() -> None:
-    remote = HttpRemote("https://user:secret@cache.example/x", token=None, seconds=5)
+    remote = HttpStore("https://user:secret@cache.example/x", token=None, seconds=5)
     assert remote.describe() == "https://cache.example/x"
 
 
 def test_a_place_that_fsspec_does_not_know() -> None:
     with pytest.raises(PipelineError) as caught:
-        BucketRemote("nowhere://bucket/folder")
+        BucketStore("nowhere://bucket/folder")
     assert caught.value.code is Code.CONFIG

@@ -39,7 +39,7 @@ def test_a_folder_goes_with_its_run_and_not_before(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_a_run_that_ends(tmp_path: Path) -> None:
     temporary = Temporary(tmp_path / "tmp")
-    with temporary.aside(tmp_path / "target") as part:
+    with temporary.atomic_write(tmp_path / "target") as part:
         part.write_text("x")
     with temporary.folder() as folder:
         (folder / "interrupted").touch()
@@ -61,7 +61,7 @@ def test_a_failure_amid_writing_keeps_the_old_content(tmp_path: Path) -> None:
     target.write_text("old")
 
     def fail_midway() -> None:
-        with temporary.aside(target) as part:
+        with temporary.atomic_write(target) as part:
             part.write_text("ne")
             raise RuntimeError("midway")
 
@@ -83,7 +83,7 @@ def test_a_target_on_another_file_system(tmp_path: Path) -> None:
         living = target.with_name(f".{target.name}.{alive.parent.name}.part")
         for part in (dead, living):
             part.touch()
-        with temporary.aside(target) as part:
+        with temporary.atomic_write(target) as part:
             part.write_text("x")
         assert target.read_text() == "x"
         assert sorted(Path(name).iterdir()) == sorted([target, living])

@@ -11,7 +11,7 @@ from pipeline.conformance.case import Case, Verdict
 from pipeline.conformance.cases.all_cases import CASES
 from pipeline.conformance.runner.kit import guest_of, models_of, write_kit
 from pipeline.conformance.runner.verdict import judge
-from pipeline.host.abi.witx import Functions
+from pipeline.host.abi.witx import WasiNn
 from pipeline.host.host import Host, NamedGraph
 from pipeline.verify.peer_process import PeerRun
 from tests.conformance.broken import Fault, Served
@@ -44,13 +44,13 @@ def ask(kit: Path, tmp_path: Path) -> Ask:
 
 @pytest.fixture
 def break_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fault], None]:
-    real = Functions.call
+    real = WasiNn.call
 
     def breaking(fault: Fault) -> None:
         before: list[tuple[str, list[int], int]] = []
         kept: dict[str, object] = {}
 
-        def call(self: Functions, name: str, guest: object, values: list[int]) -> int:
+        def call(self: WasiNn, name: str, guest: object, values: list[int]) -> int:
             def answer(function: str, arguments: list[int]) -> int:
                 return int(real(self, function, guest, arguments))  # type: ignore[arg-type]
 
@@ -58,6 +58,6 @@ def break_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fault], None]:
             before.append((name, list(values), errno))
             return errno
 
-        monkeypatch.setattr(Functions, "call", call)
+        monkeypatch.setattr(WasiNn, "call", call)
 
     return breaking

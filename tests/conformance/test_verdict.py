@@ -58,6 +58,6 @@ def test_what_is_judged_from_outside(name: str, run: PeerRun, verdict: Verdict) 
 
 
 def test_what_a_host_prints_cannot_rule_the_terminal() -> None:
-    _, found = judge(Case(name="a", asks="", steps=[]), PeerRun(1, "", "\x1b[31mred\x1b[0m" * 99))
+    _, found = judge(Case(name="a", rule="", steps=[]), PeerRun(1, "", "\x1b[31mred\x1b[0m" * 99))
     assert "\x1b" not in found
     assert len(found) < 250

@@ -25,15 +25,15 @@ def settled(project: Project) -> Project:
 
 
 def memory(project: Project) -> Path:
-    place = noop_snapshot.place_of(project.root)
+    place = noop_snapshot.snapshot_path(project.root)
     assert place is not None
     return place
 
 
 def test_what_is_remembered_is_used(settled: Project) -> None:
     place = memory(settled)
-    stamp = noop_snapshot.stamp_of(settled.root)
-    recalled = noop_snapshot.recall(settled.root, place, stamp)
+    stamp = noop_snapshot.project_stamp(settled.root)
+    recalled = noop_snapshot.load_snapshot(settled.root, place, stamp)
     assert recalled is not None
     assert all(step.current for step in recalled.steps)
     before = settled.doit().output
@@ -169,7 +169,9 @@ def change(place: Path, **fields: Any) -> bytes:
 def test_what_has_another_shape_is_no_memory(settled: Project, content: Any) -> None:
     place = memory(settled)
     place.write_bytes(content if isinstance(content, bytes) else change(place, **content))
-    found = noop_snapshot.recall(settled.root, place, noop_snapshot.stamp_of(settled.root))
+    found = noop_snapshot.load_snapshot(
+        settled.root, place, noop_snapshot.project_stamp(settled.root)
+    )
     assert found is None or not any(step.current for step in found.steps)
 
 
@@ -179,13 +181,15 @@ def test_what_cannot_be_read_is_no_memory(settled: Project) -> None:
 
 
 def test_a_config_that_was_just_written_is_not_vouched_for(settled: Project) -> None:
-    assert noop_snapshot.stamp_of(settled.root)
+    assert noop_snapshot.project_stamp(settled.root)
     settled.config.write_text(settled.config.read_text())
-    assert noop_snapshot.stamp_of(settled.root) == ""
+    assert noop_snapshot.project_stamp(settled.root) == ""
 
 
-def recalled(project: Project) -> noop_snapshot.Remembered | None:
-    return noop_snapshot.recall(project.root, memory(project), noop_snapshot.stamp_of(project.root))
+def recalled(project: Project) -> noop_snapshot.Snapshot | None:
+    return noop_snapshot.load_snapshot(
+        project.root, memory(project), noop_snapshot.project_stamp(project.root)
+    )
 
 
 def test_another_tool_version_is_noticed(settled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +242,6 @@ def test_changed_code_of_the_pipeline_is_noticed(
     (code / "step.py").write_text("one")
     monkeypatch.setattr(noop_snapshot, "PACKAGE", code)
     monkeypatch.setattr(noop_snapshot, "TICK_NS", -(10**18))
-    before = noop_snapshot.stamp_of(settled.root)
+    before = noop_snapshot.project_stamp(settled.root)
     (code / "step.py").write_text("two")
-    assert noop_snapshot.stamp_of(settled.root) not in ("", before)
+    assert noop_snapshot.project_stamp(settled.root) not in ("", before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pipeline.publish.release.derived_files import COMPANIONS
+from pipeline.publish.release.derived_files import DERIVED_FILES
 from tests.tiny import Project
 
 VARIANT = """
@@ -31,5 +31,5 @@ def test_the_ir_has_the_name_that_the_config_gives_it(project: Project) -> None:
         assert manifest["model"]["stem"] == "known"
         assert {each["path"] for each in manifest["files"]} == names - {
             *("manifest.json", "evidence"),
-            *COMPANIONS,
+            *DERIVED_FILES,
         }

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.doit_plugin import engine as room
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import PipelineError
-from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.graph import open_cache
 from pipeline.report.console.open_console import open_console
 from tests.tiny import Project
@@ -49,10 +49,10 @@ class Made:
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     made = Made()
     monkeypatch.setattr(room, "open_console", made.slowly("console", open_console))
-    monkeypatch.setattr(open_cache, "open_store", made.slowly("store", open_cache.open_store))
-    monkeypatch.setattr(room, "Workers", made.slowly("workers", Workers))
-    monkeypatch.setattr(Store, "close", made.noting(Store.close))
-    monkeypatch.setattr(Workers, "close", made.noting(Workers.close))
+    monkeypatch.setattr(open_cache, "open_cache", made.slowly("store", open_cache.open_cache))
+    monkeypatch.setattr(room, "WorkerPool", made.slowly("workers", WorkerPool))
+    monkeypatch.setattr(Cache, "close", made.noting(Cache.close))
+    monkeypatch.setattr(WorkerPool, "close", made.noting(WorkerPool.close))
     return made
 
 
@@ -92,7 +92,7 @@ def test_steps_that_begin_together_share_them_too(
     for _ in range(2):
         project.doit()
     engine = Engine(project.root)
-    assert engine._recalled is not None
+    assert engine._snapshot is not None
     assert at_once(lambda: engine._execute("source:tiny.red")) == [{"outcome": "built"}] * THREADS
     engine.close()
     assert {kind: len(values) for kind, values in made.made.items() if kind != "console"} == {

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import run_process
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 
 
 def shout(job: Job) -> None:
@@ -25,7 +25,7 @@ def shout(job: Job) -> None:
 
 def count_slowly(job: Job) -> None:
     for number in range(1, 9):
-        job.say(f"{number} of 8 pictures", Amount(number, 8, "pictures"))
+        job.progress(f"{number} of 8 pictures", Progress(number, 8, "pictures"))
         time.sleep(0.25)
     job.outputs["out"].write_text("done")
 
@@ -161,7 +161,7 @@ class Kept:
 
 
 def read_kept(job: Job) -> None:
-    kept = job.means["kept"]
+    kept = job.unkeyed["kept"]
     assert isinstance(kept, Kept)
     job.outputs["out"].write_text(f"{kept.file}\n{kept.file.read_text()}")
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cache.cache import Store
+from pipeline.cache.cache import Cache
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.action import Action, Place
-from pipeline.execution.builder import Builder, Outcome
-from pipeline.execution.pool.worker_pool import Workers
-from pipeline.execution.progress import Amount
+from pipeline.execution.action import Action, Isolation
+from pipeline.execution.builder import Builder, BuildOutcome
+from pipeline.execution.pool.worker_pool import WorkerPool
+from pipeline.execution.progress import Progress
 from tests.execution import recipes
 
 
 @pytest.fixture
 def builder(tmp_path: Path) -> Iterator[Builder]:
-    store = Store(tmp_path / "cache")
-    with Workers(1) as workers:
+    store = Cache(tmp_path / "cache")
+    with WorkerPool(1) as workers:
         yield Builder(store, workers)
     store.close()
 
@@ -40,7 +40,7 @@ def action(tmp_path: Path) -> Action:
     )
 
 
-def said(text: str, amount: Amount | None = None, /) -> None:
+def said(text: str, amount: Progress | None = None, /) -> None:
     pass
 
 
@@ -50,7 +50,7 @@ def target(action: Action) -> Path:
 
 def test_a_built_action_is_current(builder: Builder, action: Action) -> None:
     assert not builder.is_current(action)
-    assert builder.build(action, said) is Outcome.BUILT
+    assert builder.build(action, said) is BuildOutcome.BUILT
     assert target(action).read_text() == "ABC"
     assert builder.is_current(action)
 
@@ -79,7 +79,7 @@ from pathlib import Path
 
 def make(job):
     job.outputs["out"].write_text("one")
-    edited = Path(str(job.means.get("edits", "")))
+    edited = Path(str(job.unkeyed.get("edits", "")))
     if edited.is_file():
         edited.write_text(edited.read_text().replace("one", "two"))
 """
@@ -102,14 +102,14 @@ def test_changed_code_builds_anew_and_its_return_does_not(
     action, file = own
     builder.build(action, said)
     for text, current, outcome in (
-        (f"{RECIPE}# a remark", True, Outcome.CURRENT),
-        (RECIPE.replace("one", "two"), False, Outcome.BUILT),
+        (f"{RECIPE}# a remark", True, BuildOutcome.CURRENT),
+        (RECIPE.replace("one", "two"), False, BuildOutcome.BUILT),
         # The function that was loaded writes the same as before.
-        (RECIPE, True, Outcome.CURRENT),
+        (RECIPE, True, BuildOutcome.CURRENT),
     ):
         file.write_text(text)
         # As the next run finds it.
-        later = Builder(builder.store, builder._executors[Place.WORKER])
+        later = Builder(builder.cache, builder._executors[Isolation.WORKER])
         assert later.is_current(action) == current
         assert later.build(action, said) is outcome
 
@@ -119,13 +119,13 @@ def test_what_code_made_that_changed_meanwhile_is_dropped(
 ) -> None:
     action, file = own
     with pytest.raises(PipelineError, match="The code of shout:x changed while doit was running"):
-        builder.build(replace(action, means={"edits": str(file)}), said)
+        builder.build(replace(action, unkeyed={"edits": str(file)}), said)
     assert not target(action).exists()
-    assert not Builder(builder.store, builder._executors[Place.WORKER]).is_current(action)
+    assert not Builder(builder.cache, builder._executors[Isolation.WORKER]).is_current(action)
 
 
 def test_means_are_not_part_of_the_key(builder: Builder, action: Action) -> None:
-    assert builder.key(action) == builder.key(replace(action, means={"urls": ("elsewhere",)}))
+    assert builder.key(action) == builder.key(replace(action, unkeyed={"urls": ("elsewhere",)}))
 
 
 def test_a_changed_input_builds_anew_and_its_return_is_restored(
@@ -133,9 +133,9 @@ def test_a_changed_input_builds_anew_and_its_return_is_restored(
 ) -> None:
     builder.build(action, said)
     action.inputs["text"].write_text("xyz")
-    assert builder.build(action, said) is Outcome.BUILT
+    assert builder.build(action, said) is BuildOutcome.BUILT
     action.inputs["text"].write_text("abc")
-    assert builder.build(action, said) is Outcome.RESTORED
+    assert builder.build(action, said) is BuildOutcome.RESTORED
     assert target(action).read_text() == "ABC"
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_target_is_noticed_and_restored(
     if damage == "same mtime":
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert not builder.is_current(action)
-    assert builder.build(action, said) is Outcome.RESTORED
+    assert builder.build(action, said) is BuildOutcome.RESTORED
     assert file.read_text() == "ABC"
 
 
@@ -163,21 +163,21 @@ def test_a_corrupt_object_is_built_anew(builder: Builder, action: Action, tmp_pa
     for path in (tmp_path / "cache" / "cas").rglob("*"):
         if path.is_file():
             path.write_text("lie")
-    assert builder.build(action, said) is Outcome.BUILT
+    assert builder.build(action, said) is BuildOutcome.BUILT
     assert target(action).read_text() == "ABC"
 
 
 def test_a_current_action_that_is_asked_for_runs(builder: Builder, action: Action) -> None:
     builder.build(action, said)
-    assert builder.build(action, said) is Outcome.CURRENT
-    assert builder.build(action, said, anew=True) is Outcome.BUILT
+    assert builder.build(action, said) is BuildOutcome.CURRENT
+    assert builder.build(action, said, force=True) is BuildOutcome.BUILT
 
 
 def test_a_forgotten_action_runs(builder: Builder, action: Action) -> None:
     builder.build(action, said)
     builder.forget(action)
     assert not builder.is_current(action)
-    assert builder.build(action, said) is Outcome.BUILT
+    assert builder.build(action, said) is BuildOutcome.BUILT
 
 
 def test_a_failed_recipe_leaves_the_old_target_and_nothing_else(
@@ -226,7 +226,7 @@ def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> N
     assert builder.is_current(action)
     (folder / "deep" / "a.txt").unlink()
     assert not builder.is_current(action)
-    assert builder.build(action, said) is Outcome.RESTORED
+    assert builder.build(action, said) is BuildOutcome.RESTORED
     assert (folder / "deep" / "a.txt").read_text() == "a"
     (folder / "old.txt").write_text("left over")
     builder.build(replace(action, parameters={"b": "c"}), said)
@@ -253,7 +253,7 @@ def test_what_vouches_goes_before_what_it_vouches_for(
     builder: Builder, action: Action, tmp_path: Path
 ) -> None:
     voucher = tmp_path / "manifest.json"
-    vouched = replace(action, withdraws=(voucher,))
+    vouched = replace(action, invalidates=(voucher,))
     voucher.write_text("verified")
     builder.build(vouched, said)
     assert not voucher.exists()

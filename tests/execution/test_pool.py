@@ -19,17 +19,17 @@ import pytest
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
-from pipeline.execution.pool.progress_file import Left, Overheard
-from pipeline.execution.pool.worker_pool import Workers
-from pipeline.execution.progress import Amount
+from pipeline.execution.pool.progress_file import ProgressReader, ProgressWriter
+from pipeline.execution.pool.worker_pool import WorkerPool
+from pipeline.execution.progress import Progress
 from tests.execution import recipes
 
 
 @pytest.fixture(scope="module", params=["spawn", "forkserver"])
-def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+def workers(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
     if request.param not in multiprocessing.get_all_start_methods():
         pytest.skip("this system has no forkserver")
-    with Workers(1, request.param) as pool:
+    with WorkerPool(1, request.param) as pool:
         yield pool
 
 
@@ -64,7 +64,7 @@ def job(folder: Path) -> Job:
     ],
 )
 def test_each_way_to_end_has_a_name_and_the_next_step_runs(
-    workers: Workers,
+    workers: WorkerPool,
     tmp_path: Path,
     recipe: Recipe,
     seconds: float,
@@ -86,7 +86,7 @@ def test_each_way_to_end_has_a_name_and_the_next_step_runs(
     [(signal.SIGKILL, "SIGKILL"), (signal.SIGTERM, "SIGTERM"), (40, "signal 40")],
 )
 def test_a_worker_that_is_killed_from_outside_names_the_signal(
-    workers: Workers, tmp_path: Path, number: int, name: str
+    workers: WorkerPool, tmp_path: Path, number: int, name: str
 ) -> None:
     step = replace(job(tmp_path), parameters={"signal": number})
     with pytest.raises(PipelineError) as caught:
@@ -95,35 +95,35 @@ def test_a_worker_that_is_killed_from_outside_names_the_signal(
     assert caught.value.message.endswith(f"was killed by {name}.")
 
 
-def test_what_a_step_says_is_heard_outside_its_process(workers: Workers, tmp_path: Path) -> None:
-    heard: list[tuple[str, Amount | None]] = []
-    step = replace(job(tmp_path), say=lambda text, amount=None: heard.append((text, amount)))
+def test_what_a_step_says_is_heard_outside_its_process(workers: WorkerPool, tmp_path: Path) -> None:
+    heard: list[tuple[str, Progress | None]] = []
+    step = replace(job(tmp_path), progress=lambda text, amount=None: heard.append((text, amount)))
     workers.run(recipes.count_slowly, step, seconds=60, memory=2**32)
     assert heard
     for text, amount in heard:
         assert amount is not None
         assert text == f"{amount.done} of 8 pictures"
-        assert amount == Amount(amount.done, 8, "pictures")
+        assert amount == Progress(amount.done, 8, "pictures")
 
 
 def test_what_a_worker_leaves_may_be_anything(tmp_path: Path) -> None:
     heard: list[str] = []
-    overheard = Overheard(tmp_path / "said", lambda text, _=None: heard.append(text))
-    overheard.listen()
+    overheard = ProgressReader(tmp_path / "said", lambda text, _=None: heard.append(text))
+    overheard.poll()
     for data in (b"", b"{", b"[1]", b'{"text":5,"amount":null}', b'{"text":"' + b"x" * 9999):
         (tmp_path / "said").write_bytes(data)
-        overheard.listen()
+        overheard.poll()
     assert heard == []
-    Left(tmp_path / "said")("12 pictures")
-    overheard.listen()
-    overheard.listen()
+    ProgressWriter(tmp_path / "said")("12 pictures")
+    overheard.poll()
+    overheard.poll()
     assert heard == ["12 pictures"]
 
 
 def test_one_poisoned_step_among_many_fails_alone(tmp_path: Path) -> None:
     poison = [recipes.segfault, recipes.leave_quietly, recipes.refuse]
     several = [recipes.shout, *poison, recipes.shout, recipes.shout, recipes.shout]
-    with Workers(2) as pool, ThreadPoolExecutor(4) as threads:
+    with WorkerPool(2) as pool, ThreadPoolExecutor(4) as threads:
         futures = []
         for number, recipe in enumerate(several):
             (tmp_path / str(number)).mkdir()
@@ -133,7 +133,9 @@ def test_one_poisoned_step_among_many_fails_alone(tmp_path: Path) -> None:
     assert failed == [recipe in poison for recipe in several]
 
 
-def test_a_step_that_is_ended_takes_its_processes_with_it(workers: Workers, tmp_path: Path) -> None:
+def test_a_step_that_is_ended_takes_its_processes_with_it(
+    workers: WorkerPool, tmp_path: Path
+) -> None:
     with pytest.raises(PipelineError) as caught:
         workers.run(recipes.hang_with_family, job(tmp_path), seconds=3, memory=2**32)
     assert caught.value.code is Code.TIME_LIMIT
@@ -141,16 +143,16 @@ def test_a_step_that_is_ended_takes_its_processes_with_it(workers: Workers, tmp_
 
 
 def test_a_busy_worker_ends_with_the_process_that_started_it(
-    workers: Workers, tmp_path: Path
+    workers: WorkerPool, tmp_path: Path
 ) -> None:
     program = (
         "import pathlib, sys\n"
         "from dataclasses import replace\n"
-        "from pipeline.execution.pool.worker_pool import Workers\n"
+        "from pipeline.execution.pool.worker_pool import WorkerPool\n"
         "from tests.execution import recipes\n"
         "from tests.execution.test_pool import job\n"
         "if __name__ == '__main__':\n"
-        "    workers, folder = Workers(1, sys.argv[1]), pathlib.Path(sys.argv[2])\n"
+        "    workers, folder = WorkerPool(1, sys.argv[1]), pathlib.Path(sys.argv[2])\n"
         "    step = replace(job(folder), parameters={'name': 'x', 'folder': sys.argv[2]})\n"
         "    workers.run(recipes.mark_and_wait, step, seconds=600, memory=2**32)\n"
     )
@@ -177,7 +179,7 @@ def gone(pid: int) -> None:
 
 
 def test_a_hanging_step_ends_in_time_while_another_worker_is_idle(tmp_path: Path) -> None:
-    with Workers(2) as pool, ThreadPoolExecutor(2) as threads:
+    with WorkerPool(2) as pool, ThreadPoolExecutor(2) as threads:
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
         # Both workers are up before one hangs.
@@ -194,7 +196,7 @@ def test_a_hanging_step_ends_in_time_while_another_worker_is_idle(tmp_path: Path
 
 def test_a_worker_that_dies_while_idle_costs_nothing(tmp_path: Path) -> None:
     before = started()
-    with Workers(1) as pool:
+    with WorkerPool(1) as pool:
         pool.run(recipes.shout, job(tmp_path), seconds=60, memory=2**32)
         (idle,) = started() - before
         idle.kill()
@@ -205,13 +207,13 @@ def test_a_worker_that_dies_while_idle_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_steps_that_end_while_they_are_looked_at_are_not_taken_for_large(tmp_path: Path) -> None:
-    with Workers(1) as pool:
+    with WorkerPool(1) as pool:
         for _ in range(200):
             pool.run(recipes.nap, job(tmp_path), seconds=60, memory=2**30)
         assert len(set(pids(pool, tmp_path))) == 1
 
 
-def pids(pool: Workers, folder: Path) -> list[int]:
+def pids(pool: WorkerPool, folder: Path) -> list[int]:
     """Return the process that each of a few steps ran in."""
     found = []
     for _ in range(3):
@@ -220,6 +222,8 @@ def pids(pool: Workers, folder: Path) -> list[int]:
     return found
 
 
-def test_a_recipes_own_fault_is_not_taken_for_the_workers(workers: Workers, tmp_path: Path) -> None:
+def test_a_recipes_own_fault_is_not_taken_for_the_workers(
+    workers: WorkerPool, tmp_path: Path
+) -> None:
     with pytest.raises(RuntimeError, match="a fault of the recipe"):
         workers.run(recipes.fault, job(tmp_path), seconds=30, memory=2**32)

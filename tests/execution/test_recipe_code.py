@@ -19,7 +19,7 @@ from pipeline.execution import recipe_code
 from pipeline.execution.action import Recipe
 from pipeline.execution.python_source import read_source
 from pipeline.execution.recipe_code import CARRIERS, RecipeCodes
-from pipeline.execution.source_modules import PACKAGE, modules
+from pipeline.execution.source_modules import PACKAGE, source_modules
 from pipeline.graph.all_steps import all_steps
 from pipeline.toolchain.interpreters import find_interpreter
 from tests.execution import recipes
@@ -319,7 +319,7 @@ def test_modules_that_are_found_by_name_are_those_that_the_rule_knows() -> None:
 
 
 def test_every_file_of_the_package_is_code_or_known_to_be_none() -> None:
-    code = {Path(path) for path in modules(PACKAGE)}
+    code = {Path(path) for path in source_modules(PACKAGE)}
     others = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*")

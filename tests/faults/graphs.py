@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.action import Action, Job, Place, Recipe
+from pipeline.execution.action import Action, Isolation, Job, Recipe
 
 
 def shout(job: Job) -> None:
@@ -31,7 +31,7 @@ def stumble(job: Job) -> None:
 def perish(job: Job) -> None:
     """Once, take the signal that a file in the project asks for, half-way."""
     _note(job)
-    order = Path(str(job.means["root"])) / "perish"
+    order = Path(str(job.unkeyed["root"])) / "perish"
     if order.exists():
         number = int(order.read_text())
         order.unlink()
@@ -45,7 +45,7 @@ def perish(job: Job) -> None:
 def wait(job: Job) -> None:
     """Go on once there is a file ``go`` in the project."""
     _note(job)
-    while not (Path(str(job.means["root"])) / "go").exists():
+    while not (Path(str(job.unkeyed["root"])) / "go").exists():
         time.sleep(0.05)
     _write(job, _capitals(job))
 
@@ -57,7 +57,7 @@ def crash(job: Job) -> None:
 
 def hang(job: Job) -> None:
     """Never end, and tell who hangs."""
-    (Path(str(job.means["root"])) / f"hangs-{os.getpid()}").touch()
+    (Path(str(job.unkeyed["root"])) / f"hangs-{os.getpid()}").touch()
     time.sleep(600)
 
 
@@ -87,13 +87,13 @@ def waiting(root: Path) -> tuple[Action, ...]:
 
 def crashing(root: Path) -> tuple[Action, ...]:
     """Return one step that takes its process along, beside three that do not."""
-    good = (_step(root, name, shout, "in.txt", Place.WORKER) for name in ("a", "b", "c"))
-    return (_step(root, "bad", crash, "in.txt", Place.WORKER), *good)
+    good = (_step(root, name, shout, "in.txt", Isolation.WORKER) for name in ("a", "b", "c"))
+    return (_step(root, "bad", crash, "in.txt", Isolation.WORKER), *good)
 
 
 def hanging(root: Path) -> tuple[Action, ...]:
     """Return steps that hang."""
-    return tuple(_step(root, name, hang, "in.txt", Place.WORKER) for name in ("one", "two"))
+    return tuple(_step(root, name, hang, "in.txt", Isolation.WORKER) for name in ("one", "two"))
 
 
 def many(root: Path) -> tuple[Action, ...]:
@@ -126,14 +126,14 @@ def _run_plainly(action: Action) -> None:
             inputs=action.inputs,
             outputs=action.outputs,
             parameters=action.parameters,
-            means=action.means,
+            unkeyed=action.unkeyed,
             scratch=Path(),
         )
     )
 
 
 def _step(
-    root: Path, name: str, recipe: Recipe, source: str, place: Place = Place.THREAD
+    root: Path, name: str, recipe: Recipe, source: str, place: Isolation = Isolation.THREAD
 ) -> Action:
     folder = root if source in ("in.txt", "other.txt") else root / "artifacts"
     return Action(
@@ -143,14 +143,14 @@ def _step(
         inputs={"in": folder / source},
         outputs={"out": root / "artifacts" / f"{name}.txt"},
         parameters={"name": name},
-        means={"root": root},
-        place=place,
+        unkeyed={"root": root},
+        isolation=place,
         seconds=60,
     )
 
 
 def _note(job: Job) -> None:
-    with (Path(str(job.means["root"])) / "ran").open("a") as stream:
+    with (Path(str(job.unkeyed["root"])) / "ran").open("a") as stream:
         stream.write(f"{job.parameters['name']}\n")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 FUNCTIONS = {
     "note": "pipeline.publish.release.stale_files:note_published",
     "drop": "pipeline.publish.release.stale_files:drop_stale",
-    "withdraw": "pipeline.execution.builder:Builder._withdraw",
+    "withdraw": "pipeline.execution.builder:Builder._invalidate",
     "written": "pipeline.execution.builder:_written",
     "keep": "pipeline.cache.objects:Objects.put",
     "write": "pipeline.cache.objects:copy",

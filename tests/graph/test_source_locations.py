@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph.source_locations import declared_at
+from pipeline.graph.source_locations import source_location
 from tests.tiny import FIXTURE
 
 
@@ -23,7 +23,7 @@ def test_a_step_is_declared_by_its_table(tmp_path: Path, step: str, table: str) 
     (tmp_path / "configs/fixtures").mkdir(parents=True)
     (tmp_path / "configs/fixtures/tiny.toml").write_text(FIXTURE)
     line = FIXTURE.splitlines().index(table) + 1
-    assert declared_at(tmp_path, step) == f"configs/fixtures/tiny.toml:{line}"
+    assert source_location(tmp_path, step) == f"configs/fixtures/tiny.toml:{line}"
 
 
 def test_a_step_of_a_variant_is_declared_by_the_variant(tmp_path: Path) -> None:
@@ -32,13 +32,13 @@ def test_a_step_of_a_variant_is_declared_by_the_variant(tmp_path: Path) -> None:
     (tmp_path / "configs/fixtures/tiny.toml").write_text(text)
     lines = text.splitlines()
     place = "configs/fixtures/tiny.toml"
-    assert declared_at(tmp_path, "ir:tiny-f16") == f"{place}:{lines.index('[variant.f16]') + 1}"
+    assert source_location(tmp_path, "ir:tiny-f16") == f"{place}:{lines.index('[variant.f16]') + 1}"
     tensor = lines.index("[tensor.red.x]") + 1
-    assert declared_at(tmp_path, "tensor:tiny-f16.red") == f"{place}:{tensor}"
+    assert source_location(tmp_path, "tensor:tiny-f16.red") == f"{place}:{tensor}"
 
 
 def test_others_name_their_file(tmp_path: Path) -> None:
-    assert declared_at(tmp_path, "guest:classify") == "configs/guests/classify.toml"
-    assert declared_at(tmp_path, "toolchain:mo") == "configs/toolchains/mo.lock"
-    assert declared_at(tmp_path, "manifest:tiny") == "configs/fixtures/tiny.toml"
-    assert declared_at(tmp_path, "ir:gone") == "configs/fixtures/gone.toml"
+    assert source_location(tmp_path, "guest:classify") == "configs/guests/classify.toml"
+    assert source_location(tmp_path, "toolchain:mo") == "configs/toolchains/mo.lock"
+    assert source_location(tmp_path, "manifest:tiny") == "configs/fixtures/tiny.toml"
+    assert source_location(tmp_path, "ir:gone") == "configs/fixtures/gone.toml"

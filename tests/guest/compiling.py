@@ -56,7 +56,7 @@ def compile_files(
             },
             outputs={"wasm": wasm, "imports": imports},
             parameters={**ours.parameters, "modules": list(MODULES), "seconds": seconds},
-            means={**ours.means, **kept_in(toolchains)},
+            unkeyed={**ours.unkeyed, **kept_in(toolchains)},
             scratch=into / "scratch",
         )
     )
@@ -80,7 +80,7 @@ def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) ->
         inputs=step.inputs,
         outputs={label: into / path.name for label, path in step.outputs.items()},
         parameters=step.parameters,
-        means={**step.means, **kept_in(toolchains)},
+        unkeyed={**step.unkeyed, **kept_in(toolchains)},
         scratch=Path(mkdtemp(dir=into)),
     )
     require_compiler(str(step.parameters["language"]))

@@ -79,7 +79,7 @@ def _forgetful(real: Callable[..., Any]) -> Callable[..., Any]:
         ("abi.memory", "write", _too_long),
         ("abi.memory", "check", _unchecked),
         ("abi.handles:Handles", "add", _again),
-        ("abi.witx:Functions", "_get_output", _forgetful),
+        ("abi.witx:WasiNn", "_get_output", _forgetful),
     ],
 )
 def test_a_broken_host_is_noticed(

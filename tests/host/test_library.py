@@ -78,7 +78,9 @@ def test_the_tensors_that_crossed(tmp_path: Path, models: dict[str, Ir]) -> None
     with Host() as host:
         outcome = host.run(wasm, tensors=10_000, capture=END)
         unasked = host.run(wasm, capture=END)
-    found = [(each.way, each.index, each.name, each.array().tolist()) for each in outcome.tensors]
+    found = [
+        (each.direction, each.index, each.name, each.array().tolist()) for each in outcome.tensors
+    ]
     # Refused ones did not cross.
     assert found[:2] == [("input", 1, "subtrahend", [1, 2]), ("input", 0, "minuend", [5, 9])]
     assert [(*each[:2], each[3]) for each in found[2:]] == [("output", 0, [4, 7])]
@@ -152,7 +154,7 @@ def test_four_threads_share_a_host(
     def work(number: int) -> None:
         for _ in range(5):
             outcome = host.run(wasms[number], graphs=graphs, tensors=1 << 20, capture=END)
-            made = [each.array().tolist() for each in outcome.tensors if each.way == "output"]
+            made = [each.array().tolist() for each in outcome.tensors if each.direction == "output"]
             assert made == [[[number, number + 10, number + 20, number + 30]]] * 20
             assert outcome.messages == ()
             assert host.run(leaving[number]).exit_code == number

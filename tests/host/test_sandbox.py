@@ -235,7 +235,7 @@ def test_a_flood_of_bad_calls_is_not_kept(tmp_path: Path) -> None:
         "(i32.add (local.get 0) (i32.const 1))) (i32.const 12000))))"
     )
     said: list[str] = []
-    with Host(say=said.append) as host:
+    with Host(on_message=said.append) as host:
         outcome = host.run(guest(tmp_path, body, imports=imports))
     assert len(outcome.messages) == 1000
     assert len(said) == 10_001
@@ -302,12 +302,12 @@ def test_a_guest_runs_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_a_function_of_the_host_raises_is_raised_where_the_guest_was_started(
     models: dict[str, Ir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.host.abi.witx import Functions
+    from pipeline.host.abi.witx import WasiNn
 
     def call(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Functions, "call", call)
+    monkeypatch.setattr(WasiNn, "call", call)
     script = Script()
     script.call("compute", 0)
     with pytest.raises(KeyboardInterrupt):

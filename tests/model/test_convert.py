@@ -14,7 +14,7 @@ from pipeline.execution.action import Job
 from pipeline.model.convert.make_ir import convert
 from pipeline.model.ir.canonical_xml import canonical_or_refused, canonical_xml, weights_size
 from pipeline.verify.executors.ort import run_onnxruntime
-from pipeline.verify.executors.reference_executor import Question
+from pipeline.verify.executors.reference_executor import InferenceRequest
 from tests.tiny import write_model
 
 OUTPUTS = {
@@ -205,7 +205,7 @@ def test_a_cut_that_cannot_be_is_one_error(
 
 
 def test_onnxruntime_answers_for_a_tensor_inside_of_the_network(tmp_path: Path) -> None:
-    question = Question(
+    question = InferenceRequest(
         files={"model": write_chain(tmp_path / "chain.onnx")},
         inputs={"x": numpy.array([[-2, -1, 2]], numpy.float32)},
         outputs=["b", "y"],

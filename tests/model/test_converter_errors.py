@@ -9,7 +9,7 @@ import pytest
 from pipeline.config.model_tables import Model
 from pipeline.errors import PipelineError
 from pipeline.execution.process import Finished
-from pipeline.model.convert.converter_errors import complaint
+from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.request import Request
 
 TOPOLOGY = """layer { name: "prob" type: "Wobble" bottom: "data" top: "prob" }"""
@@ -46,7 +46,7 @@ def told(folder: Path, framework: str, output: str, *inputs: str) -> PipelineErr
     request = Request(
         name="net", model=model, files={"topology": topology}, python=folder, seconds=1
     )
-    return complaint(request, "Model Optimizer", Finished(1, output), inputs)
+    return converter_error(request, "Model Optimizer", Finished(1, output), inputs)
 
 
 @pytest.mark.parametrize(

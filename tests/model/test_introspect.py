@@ -13,11 +13,11 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.caffe.seeded_weights import draw_weights
-from pipeline.model.inspect.introspect import look
-from pipeline.model.inspect.introspect_kaldi import outline_kaldi
-from pipeline.model.inspect.introspect_mxnet import outline_mxnet
-from pipeline.model.inspect.introspect_pytorch import outline_pytorch
-from pipeline.model.inspect.model_interface import Step
+from pipeline.model.inspect.introspect import introspect
+from pipeline.model.inspect.introspect_kaldi import introspect_kaldi
+from pipeline.model.inspect.introspect_mxnet import introspect_mxnet
+from pipeline.model.inspect.introspect_pytorch import introspect_pytorch
+from pipeline.model.inspect.model_interface import PreprocessingStep
 from tests.fixtures.kaldi_nets import nnet1, nnet2
 from tests.host.made_models import paddle_model, quantised_tflite, saved_model, tensorflow_graph
 
@@ -48,10 +48,10 @@ def caffe(folder: Path, text: str) -> dict[str, Path]:
 
 
 def test_a_topology_tells_its_input_its_end_and_what_it_does_first(tmp_path: Path) -> None:
-    outline = look("caffe", caffe(tmp_path, NET), tmp_path)
+    outline = introspect("caffe", caffe(tmp_path, NET), tmp_path)
     [given], [made] = outline.inputs, outline.outputs
     assert (given.name, given.shape) == ("data", (1, 3, 8, 8))
-    assert given.steps == (Step("multiply", (0.5,)), Step("add", (-1.0,)))
+    assert given.steps == (PreprocessingStep("multiply", (0.5,)), PreprocessingStep("add", (-1.0,)))
     # A layer that works in place is no end of its own.
     assert made.name == "prob"
 
@@ -71,7 +71,7 @@ def test_a_topology_without_a_usable_input_is_one_error(
     files = caffe(tmp_path, NET)
     files["topology"].write_text(NET.replace(old, new))
     with pytest.raises(PipelineError) as caught:
-        look("caffe", files, tmp_path)
+        introspect("caffe", files, tmp_path)
     assert said in caught.value.message
 
 
@@ -82,7 +82,7 @@ def test_a_kaldi_network_tells_how_many_features_it_takes(
     tmp_path: Path, data: bytes, name: str, width: int
 ) -> None:
     (tmp_path / "net").write_bytes(data)
-    [given] = outline_kaldi({"model": tmp_path / "net"}).inputs
+    [given] = introspect_kaldi({"model": tmp_path / "net"}).inputs
     assert (given.name, given.shape) == (name, (1, width))
 
 
@@ -99,7 +99,7 @@ def test_a_kaldi_network_tells_how_many_features_it_takes(
 def test_what_is_no_kaldi_network_is_one_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "net").write_bytes(data)
     with pytest.raises(PipelineError) as caught:
-        outline_kaldi({"model": tmp_path / "net"})
+        introspect_kaldi({"model": tmp_path / "net"})
     assert caught.value.code is Code.MODEL
 
 
@@ -118,7 +118,7 @@ def test_an_mxnet_symbol_tells_the_variables_without_a_value(tmp_path: Path) -> 
     nodes.append({"op": "Convolution", "name": "conv"})
     nodes[0]["attrs"] = {"__shape__": "(0, 3, 8, 8)"}
     files = mxnet(tmp_path, {"nodes": nodes}, "arg:conv_weight", "aux:norm_moving_mean")
-    [given] = outline_mxnet(files).inputs
+    [given] = introspect_mxnet(files).inputs
     assert (given.name, given.shape) == ("data", (None, 3, 8, 8))
 
 
@@ -135,7 +135,7 @@ def test_an_mxnet_symbol_tells_the_variables_without_a_value(tmp_path: Path) -> 
 )
 def test_what_is_no_symbol_is_one_error(tmp_path: Path, symbol: object) -> None:
     with pytest.raises(PipelineError) as caught:
-        outline_mxnet(mxnet(tmp_path, symbol))
+        introspect_mxnet(mxnet(tmp_path, symbol))
     assert caught.value.code is Code.MODEL
 
 
@@ -163,7 +163,7 @@ def torchscript(path: Path, data: bytes, code: str = CODE) -> dict[str, Path]:
 
 def test_torchscript_tells_the_tensors_that_forward_takes(tmp_path: Path) -> None:
     files = torchscript(tmp_path / "net.pt", b"\x80\x02c__torch__\nNet\nq\x00)\x81}b.")
-    outline = outline_pytorch(files)
+    outline = introspect_pytorch(files)
     assert [each.name for each in outline.inputs] == ["picture", "state"]
     assert outline.label == "torchscript"
 
@@ -179,23 +179,23 @@ class _Evil:
 )
 def test_a_damaged_archive_is_one_error(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(PipelineError) as caught:
-        outline_pytorch(torchscript(tmp_path / "net.pt", data))
+        introspect_pytorch(torchscript(tmp_path / "net.pt", data))
     assert caught.value.code is Code.MODEL
 
 
 def test_no_pickle_is_ever_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     hostile = pickle.dumps(_Evil(), protocol=2)
-    outline_pytorch(torchscript(tmp_path / "net.pt", hostile))
+    introspect_pytorch(torchscript(tmp_path / "net.pt", hostile))
     (tmp_path / "weights.pth").write_bytes(hostile)
-    assert outline_pytorch({"torchscript": tmp_path / "weights.pth"}).label == "weights"
+    assert introspect_pytorch({"torchscript": tmp_path / "weights.pth"}).label == "weights"
     assert not (tmp_path / "ran").exists()
 
 
 def test_code_without_measure_is_refused(tmp_path: Path) -> None:
     files = torchscript(tmp_path / "net.pt", b"\x80\x02c__torch__\nNet\n.", " " * (17 << 20))
     with pytest.raises(PipelineError) as caught:
-        outline_pytorch(files)
+        introspect_pytorch(files)
     assert "more than" in caught.value.found
 
 
@@ -213,13 +213,13 @@ def test_tensorflow_and_paddle_are_told_by_openvino(tmp_path: Path) -> None:
     for number, (framework, files) in enumerate(cases):
         folder = tmp_path / str(number)
         folder.mkdir()
-        [given] = look(framework, files, folder).inputs  # type: ignore[arg-type]
+        [given] = introspect(framework, files, folder).inputs  # type: ignore[arg-type]
         assert (given.name.removesuffix(":0"), given.shape) == ("x", (1, 4))
 
 
 def test_a_quantised_input_tells_its_scale(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(quantised_tflite(3, 128))
-    outline = look("tflite", {"model": tmp_path / "net.tflite"}, tmp_path)
+    outline = introspect("tflite", {"model": tmp_path / "net.tflite"}, tmp_path)
     [given] = outline.inputs
     assert (given.type, given.zero_point) == ("u8", 128)
     assert given.scale == pytest.approx(1 / 127.5)

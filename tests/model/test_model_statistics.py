@@ -11,14 +11,14 @@ import pytest
 from openvino import opset13 as ops
 
 from pipeline.model.convert.request import Interface, Port
-from pipeline.model.inspect.model_statistics import Survey, survey
+from pipeline.model.inspect.model_statistics import ModelStatistics, model_statistics
 
 
-def surveyed(folder: Path, output: Any, *inputs: Any, shapes: list[list[int]]) -> Survey:
+def surveyed(folder: Path, output: Any, *inputs: Any, shapes: list[list[int]]) -> ModelStatistics:
     model = openvino.Model([output], list(inputs))
     openvino.save_model(model, folder / "net.xml", compress_to_fp16=False)
     ports = tuple(Port(name="", names=(), shape=tuple(shape), type="f32") for shape in shapes)
-    return survey(folder / "net.xml", Interface(inputs=ports, outputs=()))
+    return model_statistics(folder / "net.xml", Interface(inputs=ports, outputs=()))
 
 
 def weights(*shape: int) -> Any:

@@ -121,7 +121,7 @@ def test_the_archive_is_the_same_bytes_from_another_folder(built: Project, tmp_p
         assert one.read_bytes() == two.read_bytes()
     with tarfile.open(first[0]) as archive:
         archive.extractall(tmp_path / "out", filter="data")
-    assert release_of(tmp_path / "out" / "tiny", "1.0").root == release.root
+    assert release_of(tmp_path / "out" / "tiny", "1.0").digest == release.digest
     assert os.access(tmp_path / "out" / "tiny" / "regenerate.sh", os.X_OK)
 
 

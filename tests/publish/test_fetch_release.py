@@ -21,10 +21,10 @@ import pytest
 import pipeline
 from pipeline.cli.main import main
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import silent
+from pipeline.execution.progress import no_progress
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import Release, release_of
 from tests.cache.servers import lying
 from tests.publish.places import registry, site
@@ -38,13 +38,13 @@ def published(tmp_path: Path, fixture_folder: Path) -> Path:
     """A folder with two versions in it."""
     for version in ("1.0", "1.1"):
         release = release_of(fixture_folder, version)
-        place = destination(str(tmp_path / "published"))
-        publish_all(place, [(release, fixture_folder)], dry_run=False, say=lambda _: None)
+        place = open_destination(str(tmp_path / "published"))
+        publish_all(place, [(release, fixture_folder)], dry_run=False, progress=lambda _: None)
     return tmp_path / "published"
 
 
 def root(folder: Path) -> str:
-    return release_of(folder, "1.0").root
+    return release_of(folder, "1.0").digest
 
 
 def test_a_version_that_was_fetched_needs_no_network(
@@ -104,7 +104,10 @@ def test_two_sources_may_use_one_name(
     other = tmp_path / "another"
     release = release_of(fixture_folder, "1.0")
     publish_all(
-        destination(str(other)), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+        open_destination(str(other)),
+        [(release, fixture_folder)],
+        dry_run=False,
+        progress=lambda _: None,
     )
     first = fetch("tiny", version="1.0", sources=[str(published)])
     second = fetch("tiny", version="1.0", sources=[str(other)])
@@ -195,7 +198,10 @@ def test_publishing_keeps_the_mirrors(published: Path, fixture_folder: Path) -> 
     (published / "index.json").write_text(json.dumps(index | {"mirrors": ["https://b.example"]}))
     release = release_of(fixture_folder, "2.0")
     publish_all(
-        destination(str(published)), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+        open_destination(str(published)),
+        [(release, fixture_folder)],
+        dry_run=False,
+        progress=lambda _: None,
     )
     index = json.loads((published / "index.json").read_bytes())
     assert index["mirrors"] == ["https://b.example"]
@@ -353,7 +359,10 @@ def test_a_registry_whose_blob_is_another_is_refused(fixture_folder: Path, tmp_p
     release: Release = release_of(fixture_folder, "1.0")
     with registry(tmp_path / "registry") as place:
         publish_all(
-            destination(place.to), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+            open_destination(place.to),
+            [(release, fixture_folder)],
+            dry_run=False,
+            progress=lambda _: None,
         )
         large = next(file for file in release.files if file.path == "tiny.bin")
         blob = next((tmp_path / "registry").rglob(f"*/{large.sha256}/data"))
@@ -409,7 +418,9 @@ def test_a_terminal_sees_how_far_a_fetch_is(published: Path, tmp_path: Path, col
     folder = tmp_path / "work" / "tiny"
     (folder / "tiny.bin").write_bytes(weights)
     release = release_of(folder, "2.0")
-    publish_all(destination(str(published)), [(release, folder)], dry_run=False, say=silent)
+    publish_all(
+        open_destination(str(published)), [(release, folder)], dry_run=False, progress=no_progress
+    )
 
     def slowly(path: Path) -> Answer:
         def answer(handler: Handler) -> None:

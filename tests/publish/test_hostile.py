@@ -21,7 +21,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import release_of
 from tests.cache.servers import lying
 from tests.publish.places import Place, registry, site
@@ -32,9 +32,9 @@ SECRET = "AKIA-not-for-eyes"
 
 def publish(to: str, folder: Path, version: str = "1.0") -> int | None:
     release = release_of(folder, version)
-    return publish_all(destination(to), [(release, folder)], dry_run=False, say=lambda _: None)[
-        0
-    ].moved
+    return publish_all(
+        open_destination(to), [(release, folder)], dry_run=False, progress=lambda _: None
+    )[0].moved
 
 
 def processes(name: str) -> set[int]:
@@ -67,15 +67,15 @@ def test_a_registry_that_dies_midway_has_nothing_and_the_next_run_goes_on(
                 os.kill(pid, signal.SIGKILL)
 
         with pytest.raises(PipelineError) as caught:
-            destination(place.to).publish(release, fixture_folder, die)
+            open_destination(place.to).publish(release, fixture_folder, die)
         assert caught.value.code is Code.PUBLISH
         assert "connection" in caught.value.found
 
     with registry(folder) as place:
-        assert destination(place.to).root_of("tiny", "1.0") is None
+        assert open_destination(place.to).digest_of("tiny", "1.0") is None
         again = publish(place.to, fixture_folder)
         assert again is not None
-        assert again <= sum({file.sha256: file.size for file in release.carried}.values())
+        assert again <= sum({file.sha256: file.size for file in release.all_files}.values())
         assert fetch("tiny", sources=[place.sources]).is_dir()
 
 
@@ -109,7 +109,7 @@ def test_a_registry_that_dies_while_one_fetches_leaves_no_folder_and_is_gone_on_
         assert not (tmp_path / "out" / "tiny").exists()
     with registry(folder) as place:
         fetched = fetch("tiny", version="1.0", sources=[place.sources], out=tmp_path / "out")
-        assert release_of(fetched, "1.0").root == release_of(fixture_folder, "1.0").root
+        assert release_of(fetched, "1.0").digest == release_of(fixture_folder, "1.0").digest
 
 
 def denied(code: str, status: int) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -312,10 +312,13 @@ def test_a_file_that_changes_meanwhile_is_not_published(
     for to in (str(tmp_path / "place"), f"oci-layout:{tmp_path / 'layout'}"):
         with pytest.raises(PipelineError, match="nothing of the release is visible") as caught:
             publish_all(
-                destination(to), [(release, fixture_folder)], dry_run=False, say=lambda _: None
+                open_destination(to),
+                [(release, fixture_folder)],
+                dry_run=False,
+                progress=lambda _: None,
             )
         assert "the file changed during publishing" in caught.value.found
-        assert destination(to).root_of("tiny", "1.0") is None
+        assert open_destination(to).digest_of("tiny", "1.0") is None
 
 
 def test_what_another_publisher_left_in_a_bucket_is_not_taken_for_ours(
@@ -341,7 +344,7 @@ def test_what_another_publisher_left_in_a_bucket_is_not_taken_for_ours(
         monkeypatch.setattr("time.time", lambda: now + 4000)
         release = release_of(fixture_folder, "1.0")
         with pytest.raises(KeyboardInterrupt):
-            destination(place.to).publish(release, fixture_folder, stop)
+            open_destination(place.to).publish(release, fixture_folder, stop)
         assert publish(place.to, fixture_folder)
         fetched = fetch("tiny", version="1.0", sources=[place.sources])
         assert (fetched / "tiny.xml").read_bytes() == b"<net/>" * 50
@@ -355,4 +358,4 @@ def interrupted_at_the_end(place: Place, folder: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        destination(place.to).publish(release_of(folder, "1.0"), folder, stop)
+        open_destination(place.to).publish(release_of(folder, "1.0"), folder, stop)

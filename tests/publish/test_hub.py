@@ -13,7 +13,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import release_of
 from tests.cache.servers import lying
 from tests.publish.hub import TOKEN, State, stand_in
@@ -30,8 +30,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
 
 def publish(folder: Path, version: str) -> int | None:
     release = release_of(folder, version)
-    to = destination("hf://someone")
-    return publish_all(to, [(release, folder)], dry_run=False, say=lambda _: None)[0].moved
+    to = open_destination("hf://someone")
+    return publish_all(to, [(release, folder)], dry_run=False, progress=lambda _: None)[0].moved
 
 
 def test_a_version_is_a_tag_on_one_commit_with_the_card_on_top(
@@ -60,7 +60,7 @@ def test_what_was_uploaded_before_an_interruption_is_not_uploaded_again(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        destination("hf://someone").publish(release, fixture_folder, stop)
+        open_destination("hf://someone").publish(release, fixture_folder, stop)
     assert hub.uploads
     assert not hub.repositories["someone/tiny"].tags
     publish(fixture_folder, "1.0")
@@ -123,7 +123,7 @@ def test_nobody_answers_as_a_hub_does(
 @pytest.mark.parametrize("text", ["hf://", "hf://a/b", "hf://../x", "hf://me:secret@x"])
 def test_what_is_no_owner(text: str) -> None:
     with pytest.raises(PipelineError, match="Invalid hub URL"):
-        destination(text)
+        open_destination(text)
 
 
 def test_a_hub_that_falls_silent_is_given_up(hub: State, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache.digest import Digest
-from pipeline.publish.release.derived_files import COMPANIONS
+from pipeline.publish.release.derived_files import DERIVED_FILES
 from pipeline.publish.release.manifest_schema import FILE, encoded, schema
 from tests.tiny import Project
 
@@ -21,7 +21,7 @@ def manifest(project: Project) -> dict[str, Any]:
 def test_every_file_stands_there_with_its_size_and_digest(built: Project) -> None:
     files = {each["path"]: each for each in manifest(built)["files"]}
     there = {path.name for path in built.folder.iterdir() if path.is_file()}
-    assert set(files) == there - {"manifest.json"} - COMPANIONS
+    assert set(files) == there - {"manifest.json"} - DERIVED_FILES
     for name, each in files.items():
         digest = Digest.of_file(built.folder / name)
         assert (each["size"], each["sha256"]) == (digest.size, digest.sha256)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import release_of
 from tests.programs import require_program
 from tests.publish.places import registry
@@ -20,8 +20,8 @@ from tests.publish.places import registry
 def layout(tmp_path: Path, fixture_folder: Path) -> Path:
     for version in ("1.0", "1.1"):
         release = release_of(fixture_folder, version)
-        place = destination(f"oci-layout:{tmp_path / 'layout'}")
-        publish_all(place, [(release, fixture_folder)], dry_run=False, say=lambda _: None)
+        place = open_destination(f"oci-layout:{tmp_path / 'layout'}")
+        publish_all(place, [(release, fixture_folder)], dry_run=False, progress=lambda _: None)
     return tmp_path / "layout"
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import release_of
 from tests.cache.servers import free_port, process
 from tests.programs import require_program
@@ -77,11 +77,11 @@ def check(address: str, folder: Path) -> None:
 
     def publish(version: str) -> int | None:
         release = release_of(folder, version)
-        to = destination(address)
-        return publish_all(to, [(release, folder)], dry_run=False, say=lambda _: None)[0].moved
+        to = open_destination(address)
+        return publish_all(to, [(release, folder)], dry_run=False, progress=lambda _: None)[0].moved
 
     assert publish("1.0")
-    root = release_of(folder, "1.0").root
+    root = release_of(folder, "1.0").digest
     assert publish("1.0") is None
     (folder / "tiny.xml").write_text("<other/>")
     with pytest.raises(
@@ -91,7 +91,7 @@ def check(address: str, folder: Path) -> None:
     assert caught.value.code is Code.USAGE
     assert publish("1.1")
     first = fetch("tiny", version="1.0", sources=[address])
-    assert release_of(first, "1.0").root == root
+    assert release_of(first, "1.0").digest == root
     newest = fetch("tiny", sources=[address], evidence=True)
     assert (newest / "tiny.xml").read_text() == "<other/>"
     assert (newest / "evidence/red/sandbox/probabilities.raw").is_file()

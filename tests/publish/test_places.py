@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import Published, publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import release_of
 from tests.publish.places import Place, registry, registry_with_login
 
@@ -19,7 +19,9 @@ from tests.publish.places import Place, registry, registry_with_login
 def publish(to: str, folder: Path, version: str, *, dry_run: bool = False) -> Published:
     release = release_of(folder, version)
     told: list[str] = []
-    return publish_all(destination(to), [(release, folder)], dry_run=dry_run, say=told.append)[0]
+    return publish_all(
+        open_destination(to), [(release, folder)], dry_run=dry_run, progress=told.append
+    )[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -42,7 +44,7 @@ def test_what_is_published_comes_back_to_the_byte(
         ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=folder, check=False
     )
     assert checked.returncode == 0
-    assert release_of(folder, "1.0").root == published.release.root
+    assert release_of(folder, "1.0").digest == published.release.digest
 
 
 def test_publishing_the_same_again_moves_nothing(place: Place, fixture_folder: Path) -> None:
@@ -92,7 +94,7 @@ def test_the_newest_version_is_fetched_unless_another_is_named(
 
 def test_a_dry_run_changes_nothing(place: Place, fixture_folder: Path) -> None:
     assert publish(place.to, fixture_folder, "1.0", dry_run=True).moved == 0
-    assert destination(place.to).root_of("tiny", "1.0") is None
+    assert open_destination(place.to).digest_of("tiny", "1.0") is None
 
 
 def test_an_interrupted_publication_is_not_seen_and_not_moved_twice(
@@ -108,14 +110,14 @@ def test_an_interrupted_publication_is_not_seen_and_not_moved_twice(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        destination(place.to).publish(release, fixture_folder, stop)
-    assert destination(place.to).root_of("tiny", "1.0") is None
+        open_destination(place.to).publish(release, fixture_folder, stop)
+    assert open_destination(place.to).digest_of("tiny", "1.0") is None
     moved = publish(place.to, fixture_folder, "1.0").moved
     assert moved is not None
     # A hub tells what a repository lacks, and not which objects it has got already.
     if not place.to.startswith("hf:"):
         assert moved < whole + sum(file.size for file in release.evidence)
-    assert destination(place.to).root_of("tiny", "1.0") == release.root
+    assert open_destination(place.to).digest_of("tiny", "1.0") == release.digest
 
 
 def test_of_two_publishers_at_once_one_content_wins(
@@ -132,13 +134,13 @@ def test_of_two_publishers_at_once_one_content_wins(
             publish(place.to, folder, "1.0")
         except PipelineError as error:
             return error.code.value
-        return release_of(folder, "1.0").root
+        return release_of(folder, "1.0").digest
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(attempt, [fixture_folder, other] * 2))
-    root = destination(place.to).root_of("tiny", "1.0")
+    root = open_destination(place.to).digest_of("tiny", "1.0")
     folder = fetch("tiny", version="1.0", sources=[place.sources])
-    assert release_of(folder, "1.0").root == root
+    assert release_of(folder, "1.0").digest == root
     assert root in results
 
 
@@ -196,7 +198,7 @@ def test_a_registry_wants_a_login_and_the_password_is_never_told(
 )
 def test_what_is_no_place_is_told(to: str, told: str) -> None:
     with pytest.raises(PipelineError) as caught:
-        destination(to)
+        open_destination(to)
     assert told in caught.value.render()
 
 

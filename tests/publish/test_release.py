@@ -18,17 +18,17 @@ def test_the_root_is_the_digest_of_the_sums(fixture_folder: Path) -> None:
     import hashlib
 
     release = release_of(fixture_folder, "1.0")
-    assert release.root == f"sha256:{hashlib.sha256(release.sums()).hexdigest()}"
+    assert release.digest == f"sha256:{hashlib.sha256(release.sums()).hexdigest()}"
     assert [file.path for file in release.evidence] == ["evidence/red/sandbox/probabilities.raw"]
 
 
 def test_the_root_is_of_names_and_bytes_alone(fixture_folder: Path) -> None:
-    before = release_of(fixture_folder, "1.0").root
+    before = release_of(fixture_folder, "1.0").digest
     os.utime(fixture_folder / "tiny.xml", (0, 0))
     (fixture_folder / "SHA256SUMS").write_text("anything")
-    assert release_of(fixture_folder, "2.0").root == before
+    assert release_of(fixture_folder, "2.0").digest == before
     (fixture_folder / "tiny.xml").rename(fixture_folder / "renamed.xml")
-    assert release_of(fixture_folder, "1.0").root != before
+    assert release_of(fixture_folder, "1.0").digest != before
 
 
 def test_a_release_is_read_back_as_it_was(fixture_folder: Path) -> None:

@@ -16,9 +16,9 @@ from pipeline.cli.main import main
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import destination
+from pipeline.publish.places.open_destination import open_destination
 from pipeline.publish.release.release import release_of
-from pipeline.publish.validation.finding import Validation, Verdict
+from pipeline.publish.validation.finding import Validation, ValidationVerdict
 from pipeline.publish.validation.validate_fixture import validate
 from tests.programs import require_program
 from tests.publish.places import Place, folder
@@ -58,7 +58,9 @@ def model_signing(*arguments: object) -> int:
 
 def publish(to: str, fixture: Path, key: Path | None, version: str = "1.0") -> None:
     release = release_of(fixture, version)
-    publish_all(destination(to), [(release, fixture)], dry_run=False, say=lambda _: None, key=key)
+    publish_all(
+        open_destination(to), [(release, fixture)], dry_run=False, progress=lambda _: None, key=key
+    )
 
 
 def test_from_every_place_it_comes_back_signed(
@@ -68,7 +70,7 @@ def test_from_every_place_it_comes_back_signed(
     publish(place.to, fixture_folder, keys / "key.pem")
     assert before == {p: p.read_bytes() for p in fixture_folder.rglob("*") if p.is_file()}
     out = fetch("tiny", sources=[place.sources], out=tmp_path / "out", key=keys / "key.pub")
-    assert release_of(out, "1.0").root == release_of(fixture_folder, "1.0").root
+    assert release_of(out, "1.0").digest == release_of(fixture_folder, "1.0").digest
     verified = ("verify", "key", out, "--signature", out / "model.sig", "--public_key")
     assert model_signing(*verified, keys / "key.pub") == 0
     assert model_signing(*verified, keys / "other.pub") != 0
@@ -176,7 +178,7 @@ def signed(built: Project, keys: Path, tmp_path: Path) -> Path:
 def test_it_is_valid_by_the_key(signed: Path, keys: Path) -> None:
     validation = validate(signed, key=keys / "key.pub")
     assert validation.findings == ()
-    assert validation.verdict is Verdict.VALID
+    assert validation.verdict is ValidationVerdict.VALID
     assert validation.trusted_by == "the key key.pub"
 
 
@@ -211,7 +213,7 @@ def test_what_was_not_signed_is_invalid(
 ) -> None:
     change(signed)
     validation: Validation = validate(signed, key=keys / "key.pub", run=False)
-    assert validation.verdict is Verdict.INVALID
+    assert validation.verdict is ValidationVerdict.INVALID
     assert "signature" in {finding.kind for finding in validation.findings}
 
 

@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.publish.release.derived_files import COMPANIONS
+from pipeline.publish.release.derived_files import DERIVED_FILES
 from pipeline.publish.release.lock_file import read_lock
 from pipeline.publish.release.release import release_of
-from pipeline.publish.validation.finding import Validation, Verdict
+from pipeline.publish.validation.finding import Validation, ValidationVerdict
 from pipeline.publish.validation.validate_fixture import validate
 from tests.tiny import Project
 
@@ -72,14 +72,14 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_what_was_built_is_valid_by_the_lock(check: Callable[..., Validation]) -> None:
     validation = check(run=True)
     assert validation.findings == ()
-    assert validation.verdict is Verdict.VALID
+    assert validation.verdict is ValidationVerdict.VALID
 
 
 def test_without_anything_trusted_the_origin_is_unknown(check: Callable[..., Validation]) -> None:
     validation = check(trusted=False)
-    assert validation.verdict is Verdict.CONSISTENT
+    assert validation.verdict is ValidationVerdict.CONSISTENT
     trusted = check(trusted=False, expect=validation.root)
-    assert trusted.verdict is Verdict.VALID
+    assert trusted.verdict is ValidationVerdict.VALID
     assert kinds(check(trusted=False, expect=f"sha256:{'0' * 64}")) == {"root"}
 
 
@@ -116,7 +116,7 @@ def test_every_damage_to_every_file_is_found(
 ) -> None:
     damage(folder / file)
     validation = check(trusted=False)
-    assert validation.verdict is Verdict.INVALID
+    assert validation.verdict is ValidationVerdict.INVALID
     found = [finding for finding in validation.findings if finding.file == file]
     assert kind in {finding.kind for finding in found}
     # The line of the manifest that declares the file.
@@ -126,7 +126,7 @@ def test_every_damage_to_every_file_is_found(
     assert file in text[line - 1]
 
 
-@pytest.mark.parametrize("file", [*sorted(COMPANIONS), "manifest.json"])
+@pytest.mark.parametrize("file", [*sorted(DERIVED_FILES), "manifest.json"])
 @pytest.mark.parametrize(
     "damage",
     [change for _, change, _ in damages()],
@@ -140,7 +140,7 @@ def test_every_damage_to_what_is_made_from_the_manifest_is_found(
 ) -> None:
     damage(folder / file)
     validation = check(trusted=False)
-    assert validation.verdict is Verdict.INVALID
+    assert validation.verdict is ValidationVerdict.INVALID
     assert kinds(validation) & {"sums", "missing", "manifest", "digest", "size"}
 
 
@@ -228,7 +228,7 @@ def test_a_manifest_and_its_files_edited_together_are_not_the_locked_ones(
         entry.update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
     edit(folder, follow)
-    assert check(trusted=False).verdict is Verdict.CONSISTENT
+    assert check(trusted=False).verdict is ValidationVerdict.CONSISTENT
     assert kinds(check()) == {"lock"}
 
 
@@ -244,7 +244,7 @@ def test_an_expectation_that_does_not_hold_is_found_by_inferring(
     folder: Path, check: Callable[..., Validation]
 ) -> None:
     edit(folder, lambda manifest: manifest["expect"]["red"].update(top1=1))
-    assert check(trusted=False).verdict is Verdict.CONSISTENT
+    assert check(trusted=False).verdict is ValidationVerdict.CONSISTENT
     assert kinds(check(trusted=False, run=True)) == {"expect"}
 
 
@@ -262,16 +262,16 @@ def test_nothing_of_a_damaged_folder_is_executed(
     def refuse(*_: object) -> Iterator[None]:
         raise AssertionError("it was executed")
 
-    monkeypatch.setattr("pipeline.publish.validation.validate_fixture.rerun", refuse)
+    monkeypatch.setattr("pipeline.publish.validation.validate_fixture.reverify", refuse)
     (folder / "classify.wasm").write_bytes(b"\0asm\1\0\0\0")
-    assert check(run=True).verdict is Verdict.INVALID
+    assert check(run=True).verdict is ValidationVerdict.INVALID
 
 
 def test_a_tensor_in_another_layout_is_noticed(tmp_path: Path, folder: Path) -> None:
     """The same rule as `wasi-nn inspect`, on a picture that is large enough to tell."""
     import numpy
 
-    from pipeline.publish.release.manifest_tables import StatedTensor
+    from pipeline.publish.release.manifest_tables import ManifestTensor
     from pipeline.publish.validation.check_parts import tensors
     from pipeline.publish.validation.read_manifest import read_manifest
 
@@ -280,7 +280,7 @@ def test_a_tensor_in_another_layout_is_noticed(tmp_path: Path, folder: Path) -> 
     name = "red-1x3x64x64-f32.rgb"
     stated = read_manifest(folder)
     stated.tensors.clear()
-    stated.tensors["red"] = {"x": StatedTensor(file=name, dims=(1, 3, 64, 64), type="f32")}
+    stated.tensors["red"] = {"x": ManifestTensor(file=name, dims=(1, 3, 64, 64), type="f32")}
     picture.astype("<f4").tofile(folder / name)
     assert list(tensors(folder, stated)) == []
     picture.transpose(1, 2, 0).astype("<f4").tofile(folder / name)

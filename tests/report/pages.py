@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.report.html import facts
-from pipeline.report.html.drawings import Given, Output
-from pipeline.report.html.run_log import Failure, Left, Run, Step
+from pipeline.report.html.drawings import InputDrawings, OutputDrawings
+from pipeline.report.html.run_log import BlockedStep, Failure, LoggedStep, RunLog
 
 HOSTILE = """</style></script><script>window.pwned=1</script><img src=x onerror=pwned=1>"'&\u202e"""
 
@@ -38,7 +38,7 @@ def checks(label: str = "Egyptian cat") -> facts.Checks:
         reason="",
         distances=(distance(),),
         expected="top 1 is 285",
-        wanted=0.454,
+        expected_value=0.454,
         within=0.005,
         top=(
             facts.Bar(index=285, label=label, value=0.4538, share=1.0),
@@ -50,29 +50,33 @@ def checks(label: str = "Egyptian cat") -> facts.Checks:
     )
 
 
-def fixture(name: str, picture: Any, state: facts.State = facts.State.VERIFIED) -> facts.Fixture:
+def fixture(
+    name: str, picture: Any, state: facts.State = facts.State.VERIFIED
+) -> facts.FixtureFacts:
     verified = state is facts.State.VERIFIED
-    return facts.Fixture(
+    return facts.FixtureFacts(
         name=name,
         description=f"a description with {HOSTILE}",
         state=state,
-        troubles=() if verified else (("verify:" + name, HOSTILE),),
+        problems=() if verified else (("verify:" + name, HOSTILE),),
         cases=(
-            facts.Case(
+            facts.CaseFacts(
                 name="cat",
-                inputs=(Given(name="data", source=picture, picture=picture, note=""),),
-                outputs=(Output(name="mask", picture=picture, note="4 × 4 over the input"),),
+                inputs=(InputDrawings(name="data", source=picture, picture=picture, note=""),),
+                outputs=(
+                    OutputDrawings(name="mask", picture=picture, note="4 × 4 over the input"),
+                ),
                 files={"data": "cat-1x3x227x227-f32.bgr"},
                 checks=checks(HOSTILE) if verified else None,
                 problem="" if verified else HOSTILE,
                 failed=not verified,
             ),
         ),
-        model=facts.Model(
+        model=facts.ModelFacts(
             framework="caffe",
             precision="f32",
-            inputs=(facts.Port(name="data", type="f32", shape="1 × 3 × 227 × 227"),),
-            outputs=(facts.Port(name=HOSTILE, type="f32", shape="1 × 1000"),),
+            inputs=(facts.PortFacts(name="data", type="f32", shape="1 × 3 × 227 × 227"),),
+            outputs=(facts.PortFacts(name=HOSTILE, type="f32", shape="1 × 1000"),),
             before=4959470,
             after=5018088,
             layers=92,
@@ -83,7 +87,7 @@ def fixture(name: str, picture: Any, state: facts.State = facts.State.VERIFIED) 
         guest="classify",
         guest_load="bytes",
         sources=(
-            facts.Source(
+            facts.SourceFacts(
                 name="chelsea",
                 license="CC0-1.0",
                 url=HOSTILE,
@@ -91,7 +95,7 @@ def fixture(name: str, picture: Any, state: facts.State = facts.State.VERIFIED) 
                 size=240512,
                 sha256="59" * 32,
             ),
-            facts.Source(
+            facts.SourceFacts(
                 name="weights",
                 license="BSD-2-Clause",
                 url="https://example.org/weights",
@@ -107,14 +111,14 @@ def fixture(name: str, picture: Any, state: facts.State = facts.State.VERIFIED) 
     )
 
 
-def step(name: str, outcome: str, start: float, thread: int) -> Step:
-    return Step(
+def step(name: str, outcome: str, start: float, thread: int) -> LoggedStep:
+    return LoggedStep(
         name=name, outcome=outcome, start=start, seconds=2.5, thread=thread, reasons=(HOSTILE,)
     )
 
 
-def failed_run() -> Run:
-    return Run(
+def failed_run() -> RunLog:
+    return RunLog(
         began=1_796_056_687.0,
         seconds=12.0,
         arguments=("manifest:bad",),
@@ -140,7 +144,7 @@ def failed_run() -> Run:
                 detail=f"the last line\n{HOSTILE}",
             ),
         ),
-        blocked=(Left(step="manifest:bad", reason="verify:bad.cat"),),
+        blocked=(BlockedStep(step="manifest:bad", reason="verify:bad.cat"),),
         skipped=(),
     )
 
@@ -158,7 +162,7 @@ def failed_report(picture: Any) -> facts.Report:
         ),
         absent=(replace(fixture("later", picture), state=facts.State.ABSENT),),
         guests=(
-            facts.Guest(
+            facts.GuestFacts(
                 name="classify",
                 language="c",
                 description=HOSTILE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.report.console.open_console import open_console
-from pipeline.report.console.protocol import Left, Volume
+from pipeline.report.console.protocol import IncompleteSteps, Verbosity
 from pipeline.report.verified_cases import Row
 
 STEPS = ("source:x.weights", "source:x." + "long-" * 12 + "name", "shard:x.many.0003", "ir:x")
@@ -17,15 +17,15 @@ ROW = Row("squeezenet", "cat", "= native", "opencv within 3.8e-06", "285 Egyptia
 
 def main() -> None:
     """Show a download, one of unknown length, a count, and a step without numbers."""
-    volume = Volume[sys.argv[1]] if len(sys.argv) > 1 else Volume.USUAL
+    volume = Verbosity[sys.argv[1]] if len(sys.argv) > 1 else Verbosity.NORMAL
     console = open_console(sys.stdout, volume)
     for name in STEPS:
         console.started(name, HOSTILE, 9)
     for number in range(1, 16):
         amounts = (
-            Amount(number * 1_000_000, 20_000_000, of="a"),
-            Amount(number * 1_000_000, None, of="b"),
-            Amount(number * 10, 1000, "pictures"),
+            Progress(number * 1_000_000, 20_000_000, of="a"),
+            Progress(number * 1_000_000, None, of="b"),
+            Progress(number * 10, 1000, "pictures"),
         )
         for name, amount in zip(STEPS, amounts, strict=False):
             console.progress(name, "so much", amount)
@@ -34,7 +34,7 @@ def main() -> None:
     console.finished("source:x.weights", "built", 1.5)
     console.failed("ir:x", f"error[model]: {HOSTILE}\n  found:    {'0123456789abcdef' * 4}")
     console.current("tensor:x.a")
-    console.summary([ROW], Left(failed={"ir:x": f"error[model]: {HOSTILE}"}))
+    console.summary([ROW], IncompleteSteps(failed={"ir:x": f"error[model]: {HOSTILE}"}))
 
 
 if __name__ == "__main__":

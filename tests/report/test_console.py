@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.report.console.live import LiveConsole
 from pipeline.report.console.open_console import open_console
 from pipeline.report.console.plain import PlainConsole
-from pipeline.report.console.protocol import Left, Volume
-from pipeline.report.console.summary import closing, table
+from pipeline.report.console.protocol import IncompleteSteps, Verbosity
+from pipeline.report.console.summary import summary_lines, table
 from pipeline.report.verified_cases import Row, verified_rows
 
 ROWS = [
@@ -79,7 +79,9 @@ def test_the_live_console_ends_with_the_table(monkeypatch: pytest.MonkeyPatch, c
     console.finished("ir:x", "built", 1.0)
     console.started("verify:x.a", "", 2)
     console.failed("verify:x.a", "error[verify]: [red] is no markup")
-    console.summary(ROWS, Left(failed={"verify:x.a": "error[verify]: [red] is no markup"}))
+    console.summary(
+        ROWS, IncompleteSteps(failed={"verify:x.a": "error[verify]: [red] is no markup"})
+    )
     shown = stream.getvalue()
     assert "Egyptian cat" in shown
     assert "[red] is no markup" in shown
@@ -96,13 +98,13 @@ def test_the_plain_table_is_aligned() -> None:
 
 def test_the_closing_lines_name_what_failed_and_what_it_kept_from_running() -> None:
     failed = {"ir:x": "error[model]: No.\n  where: x"}
-    lines = closing([], Left(failed, {"verify:x.a": "ir:x"}))
+    lines = summary_lines([], IncompleteSteps(failed, {"verify:x.a": "ir:x"}))
     assert lines == [
         "FAILED ir:x: error[model]: No.",
         "not run verify:x.a: needs ir:x",
         "0 cases verified, 1 failed, 1 not run",
     ]
-    assert closing(ROWS[:1], Left()) == ["1 case verified"]
+    assert summary_lines(ROWS[:1], IncompleteSteps()) == ["1 case verified"]
 
 
 def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
@@ -121,22 +123,22 @@ def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
 
 def test_quiet_prints_nothing_of_a_run_that_went_well() -> None:
     stream = io.StringIO()
-    console = PlainConsole(stream, Volume.QUIET)
+    console = PlainConsole(stream, Verbosity.QUIET)
     console.started("ir:x", "", 2)
     console.progress("ir:x", "half")
     console.finished("ir:x", "built", 1.0)
     console.current("ir:y")
     console.skipped("guest:x", "error[toolchain]: No.")
-    console.summary(ROWS, Left(skipped={"guest:x": "error[toolchain]: No."}))
+    console.summary(ROWS, IncompleteSteps(skipped={"guest:x": "error[toolchain]: No."}))
     assert stream.getvalue() == ""
 
 
 def test_verbose_prints_what_steps_say_and_which_are_current() -> None:
     stream = io.StringIO()
-    console = PlainConsole(stream, Volume.VERBOSE)
+    console = PlainConsole(stream, Verbosity.VERBOSE)
     console.started("ir:x", "onnx to OpenVINO IR", 2)
     console.progress("ir:x", "finding a Python")
-    console.progress("ir:x", "1 of 2 MB", Amount(1, 2))
+    console.progress("ir:x", "1 of 2 MB", Progress(1, 2))
     console.current("ir:y")
     assert [line.strip() for line in stream.getvalue().splitlines()] == [
         "ir:x: started: onnx to OpenVINO IR",
@@ -170,7 +172,7 @@ def test_a_pipe_has_colours_only_where_they_are_forced(
 
 def test_plain_lines_cannot_be_steered() -> None:
     stream = io.StringIO()
-    console = PlainConsole(stream, Volume.VERBOSE)
+    console = PlainConsole(stream, Verbosity.VERBOSE)
     console.started("ir:x\n[  9/  9] ir:y built", "\x1b[2J", 1)
     console.finished("ir:x\r\n", "built\x1b", 1.0)
     assert stream.getvalue().splitlines() == [

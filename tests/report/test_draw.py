@@ -14,7 +14,7 @@ from PIL import Image
 from pipeline.execution.action import Job
 from pipeline.model.convert.request import Interface, Port
 from pipeline.report.html.draw import draw
-from pipeline.report.html.drawings import Case, Drawn, Picture
+from pipeline.report.html.drawings import CaseDrawings, Drawings, Thumbnail
 
 PHOTO = {
     "type": "f32",
@@ -27,7 +27,7 @@ PHOTO = {
 }
 
 
-def drawn(folder: Path, table: dict[str, Any], files: dict[str, Path], *outputs: Port) -> Drawn:
+def drawn(folder: Path, table: dict[str, Any], files: dict[str, Path], *outputs: Port) -> Drawings:
     interface = Interface(inputs=(), outputs=outputs)
     (folder / "interface.json").write_bytes(msgspec.json.encode(interface))
     draw(
@@ -38,14 +38,14 @@ def drawn(folder: Path, table: dict[str, Any], files: dict[str, Path], *outputs:
             scratch=folder,
         )
     )
-    return msgspec.msgpack.decode((folder / "drawn").read_bytes(), type=Drawn)
+    return msgspec.msgpack.decode((folder / "drawn").read_bytes(), type=Drawings)
 
 
-def case(*arguments: Any) -> Case:
+def case(*arguments: Any) -> CaseDrawings:
     return drawn(*arguments).cases["case"]
 
 
-def pixels(picture: Picture | None) -> Any:
+def pixels(picture: Thumbnail | None) -> Any:
     assert picture is not None
     with Image.open(io.BytesIO(picture.large)) as image:
         assert image.size == (picture.width, picture.height)
@@ -161,5 +161,5 @@ def test_what_cannot_be_drawn_is_said_and_the_rest_is_drawn(tmp_path: Path) -> N
     assert "The file size does not match the tensor spec." in given.note
     (tmp_path / "bad.xml").write_bytes(b"<net")
     found = drawn(tmp_path, PHOTO, {**files, "xml": tmp_path / "bad.xml"})
-    assert found.survey is None
+    assert found.statistics is None
     assert found.unread

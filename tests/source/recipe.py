@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
-from pipeline.source.fetch_source import fetch
+from pipeline.source.fetch_source import fetch_source
 from tests.source.site import HASTY
 
 
@@ -36,20 +36,20 @@ class Fetch:
         parameters |= {"sha256": None, "sha384": None, "sha1": None}
         if of is not None:
             parameters |= {"sha256": hashlib.sha256(of).hexdigest(), "size": len(of)}
-        fetch(
+        fetch_source(
             Job(
                 inputs={},
                 outputs={"file": self.target},
                 parameters=parameters | declared,
                 scratch=self.folder,
-                means={
+                unkeyed={
                     "urls": urls,
                     "downloads": self.downloads,
                     "offline": self.offline,
                     "root": self.folder,
-                    "patience": HASTY,
+                    "retry_policy": HASTY,
                 },
-                say=lambda text, _=None: self.said.append(text),
+                progress=lambda text, _=None: self.said.append(text),
             )
         )
         return self.target.read_bytes()

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
-from pipeline.http.client import Patience
+from pipeline.http.client import RetryPolicy
 
 # Short enough for a test, long enough for a busy machine.
-HASTY = Patience(
-    connect=5.0, silence=5.0, whole=60.0, attempts=3, first_wait=0.01, longest_wait=0.02
+HASTY = RetryPolicy(
+    connect=5.0, read=5.0, total=60.0, attempts=3, first_wait=0.01, longest_wait=0.02
 )
 
 

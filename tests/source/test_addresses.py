@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.http.urls import http_fault, plain, shown
+from pipeline.http.urls import http_fault, printable_line, redacted_url
 from pipeline.source.addresses import FileUrl, HttpUrl, PypiUrl, parse_url
 
 
@@ -65,13 +65,13 @@ def test_what_is_no_address_is_one_clear_error(text: str) -> None:
     ],
 )
 def test_nothing_secret_is_shown(text: str) -> None:
-    assert "hush" not in shown(text)
-    assert shown(text).lower().startswith("https://")
+    assert "hush" not in redacted_url(text)
+    assert redacted_url(text).lower().startswith("https://")
 
 
 def test_anothers_words_cannot_steer_a_terminal() -> None:
-    assert plain("a\x1b[31m\r\nb\u202e") == "a?[31m??b?"
-    assert len(plain("x" * 10_000)) == 200
+    assert printable_line("a\x1b[31m\r\nb\u202e") == "a?[31m??b?"
+    assert len(printable_line("x" * 10_000)) == 200
 
 
 def test_plain_http_is_for_every_loopback_address() -> None:

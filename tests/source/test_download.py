@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount, silent
-from pipeline.http.client import Patience
+from pipeline.execution.progress import Progress, no_progress
+from pipeline.http.client import RetryPolicy
 from pipeline.source.download import download, read_page
-from pipeline.source.expected_file import Wanted
+from pipeline.source.expected_file import ExpectedFile
 from tests.source.site import (
     HASTY,
     Answer,
@@ -37,22 +37,22 @@ class Get:
     def __init__(self, folder: Path) -> None:
         self.part = folder / "x.part"
         self.said: list[str] = []
-        self.amounts: list[Amount] = []
+        self.amounts: list[Progress] = []
 
     def __call__(
-        self, url: str, *, size: int | None = len(BODY), patience: Patience = HASTY
+        self, url: str, *, size: int | None = len(BODY), patience: RetryPolicy = HASTY
     ) -> bytes:
-        wanted = Wanted(size, {"sha256": sha256(BODY)})
-        download(url, self.part, wanted, say=self._say, patience=patience)
+        wanted = ExpectedFile(size, {"sha256": sha256(BODY)})
+        download(url, self.part, wanted, progress=self._say, policy=patience)
         return self.part.read_bytes()
 
-    def _say(self, text: str, amount: Amount | None = None, /) -> None:
+    def _say(self, text: str, amount: Progress | None = None, /) -> None:
         self.said.append(text)
         if amount is not None:
             self.amounts.append(amount)
 
     def fails(
-        self, url: str, *, size: int | None = len(BODY), patience: Patience = HASTY
+        self, url: str, *, size: int | None = len(BODY), patience: RetryPolicy = HASTY
     ) -> PipelineError:
         with pytest.raises(PipelineError) as caught:
             self(url, size=size, patience=patience)
@@ -67,7 +67,7 @@ def get(tmp_path: Path) -> Get:
 def test_progress_is_told_in_bytes(site: Site, get: Get) -> None:
     assert get(site.put("/a", BODY)) == BODY
     assert get.said[-1] == "0.3 of 0.3 MB"
-    assert get.amounts[-1] == Amount(len(BODY), len(BODY), of=f"{site.address}/a")
+    assert get.amounts[-1] == Progress(len(BODY), len(BODY), of=f"{site.address}/a")
 
 
 def test_a_dropped_connection_is_resumed_where_it_stopped(site: Site, get: Get) -> None:
@@ -179,7 +179,7 @@ def test_the_wait_that_a_server_asks_for_is_honoured_up_to_a_bound(
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     answer = in_turn(status(429, {"Retry-After": header.encode().decode("latin-1")}), plainly(BODY))
-    assert get(site.put("/a", answer), patience=Patience()) == BODY
+    assert get(site.put("/a", answer), patience=RetryPolicy()) == BODY
     assert [wait for wait in waits if wait >= 0.5] == [waited]
 
 
@@ -256,7 +256,7 @@ def test_a_server_that_falls_silent_is_given_up(site: Site, get: Get) -> None:
         handler.wfile.flush()
         handler.server.site.closing.wait()
 
-    error = get.fails(site.put("/a", silent), patience=replace(HASTY, silence=0.1))
+    error = get.fails(site.put("/a", silent), patience=replace(HASTY, read=0.1))
     assert error.found == "timed out waiting for data, 3 times"
 
 
@@ -276,7 +276,7 @@ def drip_chunk_line(handler: Handler) -> None:
 
 @pytest.mark.parametrize("drip", [drip_header, drip_chunk_line, endless(b"x", 0.02)])
 def test_a_server_that_drips_is_given_up_in_the_end(site: Site, get: Get, drip: Answer) -> None:
-    error = get.fails(site.put("/a", drip), patience=replace(HASTY, whole=0.5))
+    error = get.fails(site.put("/a", drip), patience=replace(HASTY, total=0.5))
     assert error.code is Code.SOURCE_UNREACHABLE
     assert error.found == "timed out after 0.5 s"
 
@@ -290,7 +290,7 @@ def test_a_name_that_takes_for_ever_to_resolve_is_given_up(
 
     url = site.put("/a", BODY)
     monkeypatch.setattr(socket, "getaddrinfo", forever)
-    error = get.fails(url, patience=replace(HASTY, whole=0.3))
+    error = get.fails(url, patience=replace(HASTY, total=0.3))
     assert error.found == "timed out after 0.3 s"
 
 
@@ -369,7 +369,7 @@ def test_the_body_of_a_redirect_is_not_read(site: Site, get: Get) -> None:
 
     site.put("/real", BODY)
     # Nothing but the end of the server would end such a body.
-    assert get(site.put("/a", flood), patience=replace(HASTY, whole=5.0)) == BODY
+    assert get(site.put("/a", flood), patience=replace(HASTY, total=5.0)) == BODY
 
 
 def test_a_circle_of_redirects_ends(site: Site, get: Get) -> None:
@@ -406,7 +406,7 @@ def void(_: object) -> None:
 def test_a_page_is_bounded(site: Site) -> None:
     url = site.put("/a", endless(b"x" * 4096))
     with pytest.raises(PipelineError, match="could not be fetched") as caught:
-        read_page(url, accept="*/*", limit=100_000, say=silent, patience=HASTY)
+        read_page(url, accept="*/*", limit=100_000, progress=no_progress, policy=HASTY)
     assert caught.value.found == "more than 100000 bytes"
 
 

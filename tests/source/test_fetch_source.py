@@ -203,20 +203,20 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from pipeline.errors import PipelineError
-from pipeline.cache.cache import Store
-from pipeline.source.fetch_source import fetch
+from pipeline.cache.cache import Cache
+from pipeline.source.fetch_source import fetch_source
 from pipeline.execution.action import Action
 from pipeline.execution.builder import Builder
-from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.pool.worker_pool import WorkerPool
 
 folder, url, sha256, most = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-store = Store(folder / "cache")
+store = Cache(folder / "cache")
 action = Action(
-    name="source:a", title="", recipe=fetch, outputs={"file": folder / "out" / "a.bin"},
+    name="source:a", title="", recipe=fetch_source, outputs={"file": folder / "out" / "a.bin"},
     parameters={"name": "a", "sha256": sha256, "sha384": None, "sha1": None, "size": None},
-    means={"urls": (url,), "downloads": folder / "downloads", "offline": False, "root": folder},
+    unkeyed={"urls": (url,), "downloads": folder / "downloads", "offline": False, "root": folder},
 )
-with Workers(1) as workers:
+with WorkerPool(1) as workers:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     try:
         Builder(store, workers).build(action, lambda text, amount=None: None)

@@ -18,9 +18,9 @@ from pipeline.telemetry import PREAMBLE, SWITCHES, disable_telemetry, private_ho
 from pipeline.toolchain.environment import (
     TOOLCHAINS,
     Environment,
+    ensure_environment,
     environment_folder,
     python_of,
-    ready,
 )
 from tests.fixtures.kaldi_nets import nnet1
 from tests.source.packages import sdist
@@ -84,7 +84,7 @@ def test_model_optimizer_does_not(tmp_path: Path, toolchains: Path) -> None:
     lock = ROOT / "configs/toolchains/mo.lock"
     place = environment_folder(TOOLCHAINS["mo"], lock, toolchains)
     environment = Environment(toolchain="mo", lock=lock, folder=place, offline=False)
-    ready(environment, tmp_path, lambda _: None)
+    ensure_environment(environment, tmp_path, lambda _: None)
     (tmp_path / "net.nnet").write_bytes(nnet1())
     (tmp_path / "made").mkdir()
     program = f"""

@@ -19,7 +19,7 @@ from pipeline.config.tensor_rules import CHANNELS, check_tensor
 from pipeline.config.tensor_tables import Crop, Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.decode_image import decode, pixels_of
-from pipeline.tensor.image import image_tensor, scaled, typed
+from pipeline.tensor.image import image_tensor, normalised, to_element_type
 
 KINDS = {
     **{"f16": "f2", "f32": "f4", "f64": "f8", "u8": "u1", "i8": "i1", "i32": "i4", "i64": "i8"},
@@ -186,7 +186,7 @@ def test_the_published_tensors_come_out_bit_for_bit(name: str, dims: tuple[int, 
 def test_the_imagenet_recipe_is_torchvisions_to_the_last_bit(seed: int) -> None:
     pixels = numpy.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=numpy.uint8)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    ours = scaled(pixels, tensor(range="0-1", mean=mean, scale=std), "HWC")
+    ours = normalised(pixels, tensor(range="0-1", mean=mean, scale=std), "HWC")
     # ToTensor divides a float32 by 255; Normalize subtracts and divides by float32 tensors.
     theirs = pixels.transpose(2, 0, 1).astype(numpy.float32) / numpy.float32(255)
     theirs = theirs - numpy.array(mean, numpy.float32).reshape(3, 1, 1)
@@ -351,4 +351,4 @@ def test_a_crop_out_of_the_picture_tells_its_size(photo: Path) -> None:
 
 def test_a_value_too_large_for_its_type_is_refused() -> None:
     with pytest.raises(PipelineError, match="out of range for f16"):
-        typed(numpy.array([1e6], numpy.float32), "f16", "x")
+        to_element_type(numpy.array([1e6], numpy.float32), "f16", "x")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from pipeline.tensor.layout_detector import claimed_layout, look_at
+from pipeline.tensor.layout_detector import declared_layout, detect_layout
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "openvino-rs"
 
@@ -15,9 +15,9 @@ PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "openvino-rs"
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published tensors are not beside us")
 def test_the_published_tensor_is_not_what_its_name_says() -> None:
     data = numpy.fromfile(PUBLISHED / "tensor-1x3x227x227-f32.bgr", "<f4")
-    assert look_at(data.reshape(1, 3, 227, 227), "NCHW").layout == "NHWC"
+    assert detect_layout(data.reshape(1, 3, 227, 227), "NCHW").layout == "NHWC"
     data = numpy.fromfile(PUBLISHED / "tensor-1x224x224x3-f32.bgr", "<f4")
-    assert look_at(data.reshape(1, 224, 224, 3), "NHWC").layout == "NHWC"
+    assert detect_layout(data.reshape(1, 224, 224, 3), "NHWC").layout == "NHWC"
 
 
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])
@@ -25,7 +25,7 @@ def test_what_is_flat_or_noise_is_as_it_is_claimed(layout: str) -> None:
     shape = (3, 64, 64) if layout == "CHW" else (64, 64, 3)
     noise = numpy.random.default_rng(1).random(shape)
     for values in (numpy.zeros(shape), numpy.full(shape, 7.0), noise):
-        assert look_at(values, layout).layout == layout
+        assert detect_layout(values, layout).layout == layout
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_what_is_flat_or_noise_is_as_it_is_claimed(layout: str) -> None:
     ],
 )
 def test_dims_of_a_picture_claim_an_order(dims: tuple[int, ...], layout: str | None) -> None:
-    assert claimed_layout(dims) == layout
+    assert declared_layout(dims) == layout

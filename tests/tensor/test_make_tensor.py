@@ -30,7 +30,7 @@ def make(folder: Path, tensor: Tensor, dims: tuple[int, ...], **inputs: Path) ->
         outputs={"tensor": folder / "t"},
         parameters=parameters,
         scratch=folder,
-        means={"name": "x: tensor.cat.data"},
+        unkeyed={"name": "x: tensor.cat.data"},
     )
     make_tensor(job)
     return (folder / "t").read_bytes()

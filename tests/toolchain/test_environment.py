@@ -33,7 +33,7 @@ def job(folder: Path, lock: Path, *, offline: bool = False) -> Job:
         inputs={"lock": lock},
         outputs={"stamp": folder / "environment.json"},
         parameters={"toolchain": "mo"},
-        means={
+        unkeyed={
             "environment": Environment(
                 toolchain="mo", lock=lock, folder=folder / "env", offline=offline
             )
@@ -133,11 +133,11 @@ def test_uv_keeps_its_cache_beside_the_environments_where_the_home_is_read_only(
     (tmp_path / "mo.lock").write_text("")
     program = """
 from pathlib import Path
-from pipeline.toolchain.environment import Environment, ready
+from pipeline.toolchain.environment import Environment, ensure_environment
 here = Path.cwd()
 folder = here / "toolchains" / "mo-0123456789ab"
 lock = here / "mo.lock"
-ready(Environment(toolchain="mo", lock=lock, folder=folder, offline=True), here, print)
+ensure_environment(Environment(toolchain="mo", lock=lock, folder=folder, offline=True), here, print)
 """
     command = [sys.executable, "-c", program]
     (done,) = run_isolated([command], tmp_path, read_only=read_only)

@@ -15,9 +15,9 @@ from pipeline.cache.digest import Digest
 from pipeline.toolchain.environment import (
     TOOLCHAINS,
     Environment,
+    ensure_environment,
     environment_folder,
     python_of,
-    ready,
 )
 from pipeline.toolchain.unused_environments import collect_environments, folder_size
 from tests.tiny import Project
@@ -36,7 +36,7 @@ def made(lock: Path, folder: Path) -> Path:
     scratch = folder.with_name("scratch")
     scratch.mkdir(exist_ok=True)
     environment = Environment(toolchain="mo", lock=lock, folder=place, offline=True)
-    stamp = json.loads(ready(environment, scratch, lambda _: None))
+    stamp = json.loads(ensure_environment(environment, scratch, lambda _: None))
     assert stamp["lock"] == Digest.of_file(lock).sha256
     return place
 

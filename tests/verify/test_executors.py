@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from pipeline.verify.executors import EXECUTORS, subprocess_executor
-from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.noise_floor import DRAWS, moved
 from tests.host.made_models import quantised_tflite, tflite_model
 from tests.tiny import write_model
@@ -18,10 +18,10 @@ from tests.tiny import write_model
 PIXELS = numpy.random.default_rng(3).uniform(0, 255, (1, 3, 8, 8)).astype(numpy.float32)
 
 
-def question(path: Path, given: dict[str, Any], output: str, **other: Any) -> Question:
+def question(path: Path, given: dict[str, Any], output: str, **other: Any) -> InferenceRequest:
     folder = path.parent / str(len(list(path.parent.iterdir())))
     folder.mkdir()
-    return Question(
+    return InferenceRequest(
         files={"model": path},
         inputs=given,
         outputs=[output],
@@ -84,7 +84,7 @@ def test_litert_tells_the_levels_of_a_quantised_network(tmp_path: Path) -> None:
     assert len(answer.others) > DRAWS
 
 
-def asked(folder: Path, model: bytes) -> tuple[Answer, Any]:
+def asked(folder: Path, model: bytes) -> tuple[InferenceResult, Any]:
     """Return LiteRT's answer to a model of one input and one output, and what it was fed."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from pipeline.config.schema import Expect
-from pipeline.verify.expectation import ranking, read_labels, shortfalls
+from pipeline.verify.expectation import ranking, read_labels, unmet_expectations
 
 Outputs = dict[str, Any]
 PROB: Outputs = {"prob": numpy.array([[0.1, 0.7, 0.2]], numpy.float32)}
@@ -16,7 +16,7 @@ LABELS = ("ant", "bee", "cat")
 
 
 def messages(expect: Expect, outputs: Outputs = PROB) -> list[str]:
-    return [error.render() for error in shortfalls(expect, outputs, LABELS, "x: cat")]
+    return [error.render() for error in unmet_expectations(expect, outputs, LABELS, "x: cat")]
 
 
 def test_what_holds_gives_nothing() -> None:

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from pipeline.verify.compare import compare, compare_whole
-from pipeline.verify.evidence import Golden
+from pipeline.verify.evidence import GoldenResult
 from pipeline.verify.golden import disagreements
 from pipeline.verify.tolerance import FACTOR, ULPS, Tolerance
 
@@ -22,8 +22,8 @@ def changed(index: Any, by: float) -> numpy.ndarray:
     return values
 
 
-def golden(difference: Any, allowed: Tolerance) -> Golden:
-    return Golden(
+def golden(difference: Any, allowed: Tolerance) -> GoldenResult:
+    return GoldenResult(
         executor="onnxruntime",
         version="1",
         factor=FACTOR,

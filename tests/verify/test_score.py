@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.request import Interface, Port
-from pipeline.verify.accuracy import judge
+from pipeline.verify.accuracy import measure_accuracy
 from pipeline.verify.score import score
 from tests.tensor.dataset.photos import job
 
@@ -73,7 +73,7 @@ def judged(folder: Path, **accuracy: Any) -> Any:
         "scores.1": folder / "s1",
     }
     parameters = {"where": "here", "name": "tiny.photos", "accuracy": accuracy}
-    judge(job(folder, ("report",), inputs=inputs, parameters=parameters))
+    measure_accuracy(job(folder, ("report",), inputs=inputs, parameters=parameters))
     return json.loads((folder / "report").read_text())
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache.digest import Digest
-from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteFault
+from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteError
 from pipeline.errors import Code, PipelineError
 
 
-class BucketRemote:
+class BucketStore:
     """A remote cache in a folder of an fsspec file system, with the library's own credentials."""
 
     def __init__(self, url: str) -> None:
@@ -48,7 +48,7 @@ class BucketRemote:
             except FileNotFoundError:
                 return None
             if len(data) > MOST_RECORD_BYTES:
-                raise RemoteFault("the record is too large")
+                raise RemoteError("the record is too large")
             return data
 
     def put_record(self, key: str, data: bytes) -> None:
@@ -66,7 +66,7 @@ class BucketRemote:
             except FileNotFoundError:
                 return False
             if found != digest.size:
-                raise RemoteFault("an object has the wrong size")
+                raise RemoteError("an object has the wrong size")
             self._filesystem.get_file(path, str(target))
             return True
 
@@ -86,10 +86,10 @@ class BucketRemote:
 def _faults() -> Iterator[None]:
     try:
         yield
-    except (RemoteFault, PipelineError):
+    except (RemoteError, PipelineError):
         raise
     except PermissionError:
-        raise RemoteFault("access denied", final=True) from None
+        raise RemoteError("access denied", final=True) from None
     except Exception as error:
         # File systems raise exceptions of their own types; none may fail a build.
-        raise RemoteFault(f"{type(error).__name__}: {str(error)[:200]}") from None
+        raise RemoteError(f"{type(error).__name__}: {str(error)[:200]}") from None

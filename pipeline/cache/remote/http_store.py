@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.cache.digest import Digest
-from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteFault
+from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteError
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -28,7 +28,7 @@ _FIRST_WAIT = 0.2
 _BYTES_PER_SECOND = 1 << 20
 
 
-class HttpRemote:
+class HttpStore:
     """A remote cache on an HTTP server, with one connection per thread."""
 
     def __init__(self, url: str, *, token: str | None, seconds: float) -> None:
@@ -44,55 +44,55 @@ class HttpRemote:
 
     def get_record(self, key: str) -> bytes | None:
         """Return the record's bytes, or None."""
-        with self._asked("GET", f"ac/{key}", stream=True) as answer:
-            if answer.status_code == 404:
+        with self._request("GET", f"ac/{key}", stream=True) as response:
+            if response.status_code == 404:
                 return None
-            return b"".join(self._pieces(answer, MOST_RECORD_BYTES))
+            return b"".join(self._pieces(response, MOST_RECORD_BYTES))
 
     def put_record(self, key: str, data: bytes) -> None:
         """Upload a record."""
-        with self._asked("PUT", f"ac/{key}", data=data):
+        with self._request("PUT", f"ac/{key}", data=data):
             pass
 
     def get_object(self, digest: Digest, target: Path) -> bool:
         """Download the object to ``target``, or return False."""
-        with self._asked("GET", f"cas/{digest.sha256}", stream=True) as answer:
-            if answer.status_code == 404:
+        with self._request("GET", f"cas/{digest.sha256}", stream=True) as response:
+            if response.status_code == 404:
                 return False
             with target.open("wb") as stream:
-                for piece in self._pieces(answer, digest.size):
+                for piece in self._pieces(response, digest.size):
                     stream.write(piece)
             return True
 
     def put_object(self, digest: Digest, source: Path) -> None:
         """Upload an object, unless it exists already."""
         path = f"cas/{digest.sha256}"
-        with self._asked("HEAD", path) as answer:
-            if answer.status_code == 200:
+        with self._request("HEAD", path) as response:
+            if response.status_code == 200:
                 return
-        with source.open("rb") as stream, self._asked("PUT", path, data=stream):
+        with source.open("rb") as stream, self._request("PUT", path, data=stream):
             pass
 
     @contextmanager
-    def _asked(self, method: str, path: str, **options: Any) -> Iterator[Response]:
-        """Yield a 2xx response, or 404 for GET and HEAD; raises RemoteFault for any other."""
+    def _request(self, method: str, path: str, **options: Any) -> Iterator[Response]:
+        """Yield a 2xx response, or 404 for GET and HEAD; raises RemoteError for any other."""
         from requests import RequestException
 
-        wanted = (404,) if method in ("GET", "HEAD") else ()
+        expected = (404,) if method in ("GET", "HEAD") else ()
         try:
-            answer = self._answer(method, path, options)
-            with answer:
-                if answer.status_code in (401, 403):
-                    raise RemoteFault(f"access denied (HTTP {answer.status_code})", final=True)
-                if not answer.ok and answer.status_code not in wanted:
-                    raise RemoteFault(f"HTTP status {answer.status_code}")
-                if 300 <= answer.status_code < 400:
-                    raise RemoteFault("redirects are not followed", final=True)
-                yield answer
+            response = self._send(method, path, options)
+            with response:
+                if response.status_code in (401, 403):
+                    raise RemoteError(f"access denied (HTTP {response.status_code})", final=True)
+                if not response.ok and response.status_code not in expected:
+                    raise RemoteError(f"HTTP status {response.status_code}")
+                if 300 <= response.status_code < 400:
+                    raise RemoteError("redirects are not followed", final=True)
+                yield response
         except RequestException as error:
-            raise RemoteFault(_reason(error)) from None
+            raise RemoteError(_reason(error)) from None
 
-    def _answer(self, method: str, path: str, options: dict[str, Any]) -> Response:
+    def _send(self, method: str, path: str, options: dict[str, Any]) -> Response:
         from requests import ConnectionError as NotConnected
         from requests import Timeout
 
@@ -102,7 +102,7 @@ class HttpRemote:
             if hasattr(options.get("data"), "seek"):
                 options["data"].seek(0)
             try:
-                answer = self._session().request(
+                response = self._session().request(
                     method,
                     f"{self._url}/{path}",
                     timeout=(_CONNECT_SECONDS, self._seconds),
@@ -116,38 +116,38 @@ class HttpRemote:
                 if last:
                     raise
             else:
-                if last or answer.status_code < 500:
-                    return answer
-                answer.close()
+                if last or response.status_code < 500:
+                    return response
+                response.close()
             time.sleep(wait)
             wait *= 2
         raise AssertionError("the last attempt returns or raises")
 
-    def _pieces(self, answer: Response, most: int) -> Iterator[bytes]:
-        """Yield the body; raises RemoteFault when it is too long, truncated or too slow."""
+    def _pieces(self, response: Response, most: int) -> Iterator[bytes]:
+        """Yield the body; raises RemoteError when it is too long, truncated or too slow."""
         from urllib3.exceptions import HTTPError
         from urllib3.exceptions import TimeoutError as TooLate
 
-        if "Content-Encoding" in answer.headers:
-            raise RemoteFault("unexpected Content-Encoding")
+        if "Content-Encoding" in response.headers:
+            raise RemoteError("unexpected Content-Encoding")
         until = time.monotonic() + self._seconds + most / _BYTES_PER_SECOND
         got = 0
         try:
             # read1 returns available bytes at once, so that the deadline is checked often.
-            while piece := answer.raw.read1(_PIECE):
+            while piece := response.raw.read1(_PIECE):
                 got += len(piece)
                 if got > most:
-                    raise RemoteFault("the response is too large")
+                    raise RemoteError("the response is too large")
                 if time.monotonic() > until:
-                    raise RemoteFault("the transfer is too slow")
+                    raise RemoteError("the transfer is too slow")
                 yield piece
         except TooLate:
-            raise RemoteFault("timed out") from None
+            raise RemoteError("timed out") from None
         except HTTPError:
-            raise RemoteFault("the response is truncated") from None
-        told = answer.headers.get("Content-Length", "")
-        if told.isdecimal() and int(told) != got:
-            raise RemoteFault("the response is truncated")
+            raise RemoteError("the response is truncated") from None
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) != got:
+            raise RemoteError("the response is truncated")
 
     def _authorised(self, request: PreparedRequest) -> PreparedRequest:
         # An auth callable keeps requests from sending credentials of a netrc.

@@ -11,9 +11,9 @@ import msgspec
 
 from pipeline.cache.action_records import Record
 from pipeline.cache.digest import Digest, canonical_json
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.cache.objects import Objects
-from pipeline.cache.remote.remote_store import Remote, RemoteFault
+from pipeline.cache.remote.remote_store import RemoteError, RemoteStore
 from pipeline.errors import printable
 
 _MOST_FAULTS = 3
@@ -27,14 +27,14 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     mac: str
 
 
-class Shared:
+class RemoteCache:
     """An untrusted remote cache, disabled for the rest of the run after a few failures.
 
     Objects are checked against their digest. A record is bound to its key, and with a ``secret``
     only records with a valid HMAC-SHA256 are accepted.
     """
 
-    def __init__(self, remote: Remote, *, write: bool, secret: bytes = b"") -> None:
+    def __init__(self, remote: RemoteStore, *, write: bool, secret: bytes = b"") -> None:
         self._remote = remote
         self._write = write
         self._secret = secret
@@ -43,42 +43,42 @@ class Shared:
 
     def record(self, key: str) -> Record | None:
         """Return the record of a key from the remote cache, if there is a valid one."""
-        if not self._asked():
+        if not self._enabled():
             return None
         try:
             data = self._remote.get_record(key)
             if data is None:
                 return None
-            envelope = decoded(data, _Envelope)
+            envelope = decode_json(data, _Envelope)
             self._check(key, envelope)
-        except RemoteFault as fault:
+        except RemoteError as fault:
             self._failed(fault)
             return None
         except (msgspec.MsgspecError, ValueError):
-            self._failed(RemoteFault("a record is malformed"))
+            self._failed(RemoteError("a record is malformed"))
             return None
         return envelope.record
 
-    def obtain(self, digest: Digest, objects: Objects) -> bool:
+    def fetch_object(self, digest: Digest, objects: Objects) -> bool:
         """Download an object into the store; False if it is missing or does not match."""
-        if not self._asked():
+        if not self._enabled():
             return False
         try:
             with objects.receive(digest) as part:
                 if not self._remote.get_object(digest, part):
-                    raise _Missing
+                    raise _NotFound
                 if Digest.of_file(part) != digest:
-                    raise RemoteFault("an object does not match its digest")
-        except _Missing:
+                    raise RemoteError("an object does not match its digest")
+        except _NotFound:
             return False
-        except RemoteFault as fault:
+        except RemoteError as fault:
             self._failed(fault)
             return False
         return True
 
-    def offer(self, key: str, record: Record, objects: Objects) -> None:
+    def upload(self, key: str, record: Record, objects: Objects) -> None:
         """Upload the outputs of a key: objects first, since a record refers to them."""
-        if not self._write or not self._asked():
+        if not self._write or not self._enabled():
             return
         try:
             for members in record.outputs.values():
@@ -86,52 +86,52 @@ class Shared:
                     self._remote.put_object(digest, objects.path(digest))
             envelope = _Envelope(key=key, record=record, mac=self._mac(key, record))
             self._remote.put_record(key, msgspec.json.encode(envelope))
-        except RemoteFault as fault:
+        except RemoteError as fault:
             self._failed(fault)
         except OSError:
             return  # Another run's collection removed an object.
 
     def _check(self, key: str, envelope: _Envelope) -> None:
         if envelope.key != key:
-            raise RemoteFault("a record belongs to another key")
+            raise RemoteError("a record belongs to another key")
         if self._secret and not hmac.compare_digest(envelope.mac, self._mac(key, envelope.record)):
-            raise RemoteFault("a record's signature is invalid")
+            raise RemoteError("a record's signature is invalid")
         for members in envelope.record.outputs.values():
             for name in members:
                 parts = PurePosixPath(name).parts
-                if name and (not confined(name) or not parts):
-                    raise RemoteFault("a record has a path outside of its output")
+                if name and (not is_confined(name) or not parts):
+                    raise RemoteError("a record has a path outside of its output")
 
     def _mac(self, key: str, record: Record) -> str:
         if not self._secret:
             return ""
-        said = canonical_json({"key": key, "record": msgspec.to_builtins(record)})
-        return hmac.new(self._secret, said, "sha256").hexdigest()
+        payload = canonical_json({"key": key, "record": msgspec.to_builtins(record)})
+        return hmac.new(self._secret, payload, "sha256").hexdigest()
 
-    def _asked(self) -> bool:
+    def _enabled(self) -> bool:
         return self._faults < _MOST_FAULTS
 
-    def _failed(self, fault: RemoteFault) -> None:
+    def _failed(self, fault: RemoteError) -> None:
         with self._guard:
-            first, given_up = self._faults == 0, not self._asked()
+            first, given_up = self._faults == 0, not self._enabled()
             self._faults = _MOST_FAULTS if fault.final else self._faults + 1
-            if given_up or not (first or not self._asked()):
+            if given_up or not (first or not self._enabled()):
                 return
-        rest = "" if self._asked() else "; disabled for the rest of this run"
+        rest = "" if self._enabled() else "; disabled for the rest of this run"
         print(
             f"warning: the remote cache {self._remote.describe()}: {printable(str(fault))}{rest}.",
             file=sys.stderr,
         )
 
 
-class _Missing(Exception):
+class _NotFound(Exception):
     """The remote cache does not have the object."""
 
 
-def confined(name: str) -> bool:
+def is_confined(name: str) -> bool:
     r"""Return whether a relative path stays inside its folder on every operating system.
 
-    >>> [confined(each) for each in ("a/b", "../a", "/a", "a/../b", "c:a", "a\\b", "")]
+    >>> [is_confined(each) for each in ("a/b", "../a", "/a", "a/../b", "c:a", "a\\b", "")]
     [True, False, False, False, False, False, False]
     """
     parts = name.split("/")

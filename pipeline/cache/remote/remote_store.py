@@ -10,7 +10,7 @@ from pipeline.cache.digest import Digest
 MOST_RECORD_BYTES = 2**20
 
 
-class RemoteFault(Exception):
+class RemoteError(Exception):
     """A failed request to a remote cache; the text is a short reason without secrets.
 
     ``final`` if every further request would fail, too.
@@ -21,8 +21,8 @@ class RemoteFault(Exception):
         self.final = final
 
 
-class Remote(Protocol):
-    """A remote cache, which is not trusted. Every method may raise RemoteFault."""
+class RemoteStore(Protocol):
+    """A remote cache, which is not trusted. Every method may raise RemoteError."""
 
     def describe(self) -> str:
         """Return its URL without secrets."""

@@ -7,35 +7,35 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """FINE; NOTE, if only optional features need it; WRONG, if a plain run needs it."""
 
-    FINE = "fine"
-    NOTE = "note"
-    WRONG = "wrong"
+    OK = "fine"
+    WARN = "note"
+    FAIL = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CheckResult:
     """What was checked (``check``, ``subject``), what was found, and the fix."""
 
     check: str
     subject: str
-    verdict: Verdict
+    status: CheckStatus
     found: str
     fix: str = ""
 
 
-def fine(check: str, subject: str, found: str) -> Line:
+def passed(check: str, subject: str, found: str) -> CheckResult:
     """Return the line of a check that passed."""
-    return Line(check, subject, Verdict.FINE, found)
+    return CheckResult(check, subject, CheckStatus.OK, found)
 
 
-def lacking(check: str, subject: str, found: str, fix: str, *, needed: bool = True) -> Line:
+def failed(check: str, subject: str, found: str, fix: str, *, needed: bool = True) -> CheckResult:
     """Return the line of a check that failed: only a note unless ``needed``."""
-    return Line(check, subject, Verdict.WRONG if needed else Verdict.NOTE, found, fix)
+    return CheckResult(check, subject, CheckStatus.FAIL if needed else CheckStatus.WARN, found, fix)
 
 
-def exit_code(lines: Sequence[Line]) -> int:
+def exit_code(lines: Sequence[CheckResult]) -> int:
     """Return 1 if any line is WRONG, else 0."""
-    return int(any(line.verdict is Verdict.WRONG for line in lines))
+    return int(any(line.status is CheckStatus.FAIL for line in lines))

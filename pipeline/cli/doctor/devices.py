@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from pipeline.cli.doctor.check import Line, fine, lacking
-from pipeline.cli.doctor.subprocess_probe import NoAnswer, asked
+from pipeline.cli.doctor.check import CheckResult, failed, passed
+from pipeline.cli.doctor.subprocess_probe import ProbeError, probe
 
 _PROGRAM = """
 import json, openvino
@@ -16,13 +16,13 @@ print(json.dumps(names))
 _FIX = "pip install --force-reinstall openvino; its CPU plug-in needs an x86-64 or ARM64 processor"
 
 
-def devices() -> list[Line]:
+def devices() -> list[CheckResult]:
     """Return a line for each device; fixtures are verified on the CPU."""
     try:
-        names: dict[str, str] = json.loads(asked(_PROGRAM))
-    except (NoAnswer, ValueError) as told:
-        return [lacking("device", "CPU", f"OpenVINO fails: {told}", _FIX)]
-    lines = [fine("device", device, name) for device, name in sorted(names.items())]
+        names: dict[str, str] = json.loads(probe(_PROGRAM))
+    except (ProbeError, ValueError) as problem:
+        return [failed("device", "CPU", f"OpenVINO fails: {problem}", _FIX)]
+    lines = [passed("device", device, name) for device, name in sorted(names.items())]
     if "CPU" not in names:
-        lines.append(lacking("device", "CPU", "not found by OpenVINO", _FIX))
+        lines.append(failed("device", "CPU", "not found by OpenVINO", _FIX))
     return lines

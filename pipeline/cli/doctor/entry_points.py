@@ -9,14 +9,14 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.check import CheckResult, failed, passed
 from pipeline.cli.doctor.packages import NAME
 
 GROUPS = ("doit.COMMAND", "doit.BACKEND", "console_scripts")
 _INSTALL = "pip install -e ."
 
 
-def registration(root: Path) -> list[Line]:
+def registration(root: Path) -> list[CheckResult]:
     """Return a line for each group of entry points, and one for `doit` on the PATH.
 
     An editable install keeps the entry points of its install time, so they are compared with
@@ -25,28 +25,28 @@ def registration(root: Path) -> list[Line]:
     try:
         found = distribution(NAME)
     except PackageNotFoundError:
-        return [lacking("plug-in", NAME, "not installed in this Python", _INSTALL)]
+        return [failed("plug-in", NAME, "not installed in this Python", _INSTALL)]
     return [*(_group(group, found, root) for group in GROUPS), _program()]
 
 
-def _group(group: str, found: Distribution, root: Path) -> Line:
+def _group(group: str, found: Distribution, root: Path) -> CheckResult:
     points = {each.name: each for each in found.entry_points if each.group == group}
     declared = _declared(group, root)
     missing = sorted(declared.keys() - points.keys())
     if missing:
-        told = f"outdated install, without {', '.join(missing)}"
-        return lacking("plug-in", group, told, _INSTALL)
+        problem = f"outdated install, without {', '.join(missing)}"
+        return failed("plug-in", group, problem, _INSTALL)
     for name, point in points.items():
         if name in declared and point.value != declared[name]:
-            told = f"{name} is {point.value}, now {declared[name]}"
-            return lacking("plug-in", group, told, _INSTALL)
+            problem = f"{name} is {point.value}, now {declared[name]}"
+            return failed("plug-in", group, problem, _INSTALL)
         if group != "console_scripts":
             try:
                 point.load()
             except Exception as error:
-                told = f"{name} does not load: {type(error).__name__}: {error}"
-                return lacking("plug-in", group, told, _INSTALL)
-    return fine("plug-in", group, ", ".join(sorted(points)))
+                problem = f"{name} does not load: {type(error).__name__}: {error}"
+                return failed("plug-in", group, problem, _INSTALL)
+    return passed("plug-in", group, ", ".join(sorted(points)))
 
 
 def _declared(group: str, root: Path) -> dict[str, str]:
@@ -61,13 +61,13 @@ def _declared(group: str, root: Path) -> dict[str, str]:
         return {}
 
 
-def _program() -> Line:
+def _program() -> CheckResult:
     if find_spec("doit") is None:
-        return lacking("plug-in", "doit", "not installed in this Python", _INSTALL)
+        return failed("plug-in", "doit", "not installed in this Python", _INSTALL)
     named = shutil.which("doit")
     beside = Path(sys.executable).parent
     if named is None or Path(named).parent.resolve() != beside.resolve():
-        told = f"the PATH has {named or 'none'}, not the one of {beside}"
+        problem = f"the PATH has {named or 'none'}, not the one of {beside}"
         fix = "Activate the environment, or run: python -m doit"
-        return lacking("plug-in", "doit", told, fix, needed=False)
-    return fine("plug-in", "doit", named)
+        return failed("plug-in", "doit", problem, fix, needed=False)
+    return passed("plug-in", "doit", named)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.check import CheckResult, failed, passed
 from pipeline.cli.doctor.devices import devices
 from pipeline.cli.doctor.entry_points import registration
 from pipeline.cli.doctor.folders import folders
@@ -22,19 +22,19 @@ from pipeline.cli.doctor.toolchains import compilers, toolchains
 if TYPE_CHECKING:
     from pipeline.config.load_project import Configs
 
-Check = Callable[[], Iterable[Line]]
+Check = Callable[[], Iterable[CheckResult]]
 _AT_ONCE = 4
 
 
-def examine(root: Path) -> Iterator[Line]:
+def examine(root: Path) -> Iterator[CheckResult]:
     """Yield the lines about this machine and the project in ``root``, in order."""
-    configs, told = _configs(root)
+    configs, problem = _configs(root)
     checks: list[tuple[str, Check]] = [
         ("python", interpreter),
         ("package", packages),
         ("plug-in", lambda: registration(root)),
         ("device", devices),
-        ("config", lambda: told),
+        ("config", lambda: problem),
         ("folder", lambda: folders(_folders(root, configs))),
     ]
     if configs is not None:
@@ -46,36 +46,36 @@ def examine(root: Path) -> Iterator[Line]:
         ]
     checks.append(("optional", peers))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures: list[Future[list[Line]]] = [
+        futures: list[Future[list[CheckResult]]] = [
             pool.submit(_guarded, name, check) for name, check in checks
         ]
         for future in futures:
             yield from future.result()
 
 
-def _guarded(name: str, check: Check) -> list[Line]:
+def _guarded(name: str, check: Check) -> list[CheckResult]:
     try:
         return list(check())
     except Exception as error:
         # A broken environment is what the doctor is for: the other checks may show the cause.
-        told = f"check failed: {type(error).__name__}: {error}"
-        return [lacking(name, "check", told, "Fix the problems above and run this again")]
+        problem = f"check failed: {type(error).__name__}: {error}"
+        return [failed(name, "check", problem, "Fix the problems above and run this again")]
 
 
-def _configs(root: Path) -> tuple[Configs | None, list[Line]]:
+def _configs(root: Path) -> tuple[Configs | None, list[CheckResult]]:
     """Return the configs, or None if they are invalid, and the lines about them."""
     from pipeline.errors import ConfigErrors
 
     if not (root / "configs").is_dir():
         fix = "Run this in the project's folder (with configs/)"
-        return None, [lacking("config", str(root), "no project found", fix, needed=False)]
+        return None, [failed("config", str(root), "no project found", fix, needed=False)]
     try:
         from pipeline.config.load_project import load_project
 
         configs = load_project(root)
     except ConfigErrors as errors:
         return None, [
-            lacking(
+            failed(
                 "config",
                 error.where,
                 " ".join(
@@ -88,10 +88,10 @@ def _configs(root: Path) -> tuple[Configs | None, list[Line]]:
             for error in errors.errors
         ]
     except Exception as error:
-        told = f"cannot be read: {type(error).__name__}: {error}"
-        return None, [lacking("config", "configs", told, "pip install -e .")]
+        problem = f"cannot be read: {type(error).__name__}: {error}"
+        return None, [failed("config", "configs", problem, "pip install -e .")]
     count = f"{len(configs.fixtures)} fixtures, {len(configs.guests)} guests"
-    return configs, [fine("config", "configs", count)]
+    return configs, [passed("config", "configs", count)]
 
 
 def _folders(root: Path, configs: Configs | None) -> dict[str, Path]:

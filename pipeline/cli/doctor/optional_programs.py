@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.check import CheckResult, failed, passed
 
 _OPTIONAL = {
     "wasmedge": ("`wasi-nn conformance --host wasmedge`", "Install WasmEdge with wasi-nn"),
@@ -14,10 +14,10 @@ _OPTIONAL = {
 }
 
 
-def peers() -> Iterator[Line]:
+def peers() -> Iterator[CheckResult]:
     """Yield a line for each optional program."""
     for program, (use, fix) in _OPTIONAL.items():
         if path := shutil.which(program):
-            yield fine("optional", program, path)
+            yield passed("optional", program, path)
         else:
-            yield lacking("optional", program, f"not found; used by {use}", fix, needed=False)
+            yield failed("optional", program, f"not found; used by {use}", fix, needed=False)

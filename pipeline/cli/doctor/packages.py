@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING
 
-from pipeline.cli.doctor.check import Line, fine, lacking
-from pipeline.cli.doctor.subprocess_probe import NoAnswer, asked
+from pipeline.cli.doctor.check import CheckResult, failed, passed
+from pipeline.cli.doctor.subprocess_probe import ProbeError, probe
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -31,16 +31,16 @@ _MODULES = {
 }
 
 
-def packages() -> list[Line]:
+def packages() -> list[CheckResult]:
     """Return a line for each required package, and one for each extra."""
     try:
         asked_for = distribution(NAME).requires or []
     except PackageNotFoundError:
-        return [lacking("package", NAME, "not installed in this Python", _INSTALL)]
+        return [failed("package", NAME, "not installed in this Python", _INSTALL)]
     try:
         from packaging.requirements import Requirement
     except ImportError:
-        return [lacking("package", "packaging", "not installed; cannot check versions", _INSTALL)]
+        return [failed("package", "packaging", "not installed; cannot check versions", _INSTALL)]
     requirements = [Requirement(text) for text in asked_for]
     needed = [each for each in requirements if each.marker is None or each.marker.evaluate()]
     with ThreadPoolExecutor(2) as pool:
@@ -48,19 +48,19 @@ def packages() -> list[Line]:
     return [*lines, *_one_another(needed), *_extras(requirements)]
 
 
-def _package(requirement: Requirement) -> Line:
+def _package(requirement: Requirement) -> CheckResult:
     name = requirement.name
     if fault := _fault(requirement):
-        return lacking("package", name, fault, f"pip install '{requirement}'")
+        return failed("package", name, fault, f"pip install '{requirement}'")
     version = distribution(name).version
     if module := _MODULES.get(name):
         try:
-            asked(f"import {module}")
-        except NoAnswer as told:
+            probe(f"import {module}")
+        except ProbeError as problem:
             fix = f"pip install --force-reinstall '{requirement}'"
-            return lacking("package", name, f"{version} does not load: {told}", fix)
-    wanted = f", required {requirement.specifier}" if requirement.specifier else ""
-    return fine("package", name, f"{version}{wanted}")
+            return failed("package", name, f"{version} does not load: {problem}", fix)
+    required = f", required {requirement.specifier}" if requirement.specifier else ""
+    return passed("package", name, f"{version}{required}")
 
 
 def _fault(requirement: Requirement) -> str:
@@ -74,7 +74,7 @@ def _fault(requirement: Requirement) -> str:
     return ""
 
 
-def _one_another(needed: Sequence[Requirement]) -> Iterator[Line]:
+def _one_another(needed: Sequence[Requirement]) -> Iterator[CheckResult]:
     """Yield a line for each unmet requirement of an installed package, transitively."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
@@ -88,13 +88,13 @@ def _one_another(needed: Sequence[Requirement]) -> Iterator[Line]:
                 continue
             if fault := _fault(requirement):
                 fix = f"pip install '{requirement.name}{requirement.specifier}'"
-                yield lacking("package", name, f"requires {requirement.name}: {fault}", fix)
+                yield failed("package", name, f"requires {requirement.name}: {fault}", fix)
             elif canonicalize_name(requirement.name) not in seen:
                 seen.add(canonicalize_name(requirement.name))
                 waiting.append(requirement.name)
 
 
-def _extras(requirements: Sequence[Requirement]) -> Iterator[Line]:
+def _extras(requirements: Sequence[Requirement]) -> Iterator[CheckResult]:
     for extra in _EXTRAS:
         asked_for = [
             each
@@ -106,7 +106,7 @@ def _extras(requirements: Sequence[Requirement]) -> Iterator[Line]:
         faults = [f"{each.name}: {fault}" for each in asked_for if (fault := _fault(each))]
         if faults:
             fix = f"pip install -e '.[{extra}]'"
-            yield lacking("extra", extra, "; ".join(faults), fix, needed=False)
+            yield failed("extra", extra, "; ".join(faults), fix, needed=False)
         elif asked_for:
             versions = (f"{each.name} {distribution(each.name).version}" for each in asked_for)
-            yield fine("extra", extra, ", ".join(versions))
+            yield passed("extra", extra, ", ".join(versions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.check import CheckResult, failed, passed
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -15,35 +15,37 @@ _NO_KEY = "0" * 64
 _MOST_SECONDS = 10.0
 
 
-def remote_cache(configs: Configs) -> list[Line]:
+def remote_cache(configs: Configs) -> list[CheckResult]:
     """Return whether the remote cache is reachable and accepts our credentials.
 
     It is asked for a key that cannot exist.
 
     Runs continue without the cache, but not without the variables of its secrets.
     """
-    from pipeline.cache.remote.open_store import open_remote
-    from pipeline.cache.remote.remote_store import RemoteFault
+    from pipeline.cache.remote.open_store import open_remote_store
+    from pipeline.cache.remote.remote_store import RemoteError
 
     remote = configs.project.remote
     if remote is None:
         return []
     lines = [
-        lacking("remote cache", name, "the environment variable is not set", f"export {name}=…")
+        failed("remote cache", name, "the environment variable is not set", f"export {name}=…")
         for name in filter(None, (remote.token_env, remote.secret_env))
         if not os.environ.get(name)
     ]
     if configs.project.offline:
-        return [*lines, fine("remote cache", "reach", "not checked: the project is offline")]
+        return [*lines, passed("remote cache", "reach", "not checked: the project is offline")]
     token = os.environ.get(remote.token_env) if remote.token_env else None
     try:
-        opened = open_remote(remote.url, token=token, seconds=min(remote.seconds, _MOST_SECONDS))
+        opened = open_remote_store(
+            remote.url, token=token, seconds=min(remote.seconds, _MOST_SECONDS)
+        )
         where = opened.describe()
         opened.get_record(_NO_KEY)
     except PipelineError as error:
-        return [*lines, lacking("remote cache", "reach", error.message, error.hint)]
-    except RemoteFault as fault:
+        return [*lines, failed("remote cache", "reach", error.message, error.hint)]
+    except RemoteError as fault:
         fix = "Fix [remote] url in configs/project.toml, or its token"
-        told = f"{where}: {fault}; runs continue without it"
-        return [*lines, lacking("remote cache", "reach", told, fix, needed=fault.final)]
-    return [*lines, fine("remote cache", "reach", f"{where} is reachable")]
+        problem = f"{where}: {fault}; runs continue without it"
+        return [*lines, failed("remote cache", "reach", problem, fix, needed=fault.final)]
+    return [*lines, passed("remote cache", "reach", f"{where} is reachable")]

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.cli.doctor.check import Line, Verdict, exit_code
+from pipeline.cli.doctor.check import CheckResult, CheckStatus, exit_code
 from pipeline.cli.doctor.examine import examine
 from pipeline.report.console.summary import one_line
-from pipeline.report.console.terminal import can_move
+from pipeline.report.console.terminal import can_redraw
 
 VERSION = 1
 
@@ -27,43 +27,43 @@ def report(root: Path, *, as_json: bool) -> int:
     lines = []
     for line in _shown(examine(root)):
         lines.append(line)
-    print(closing(lines))
+    print(summary_line(lines))
     return exit_code(lines)
 
 
-def as_object(lines: Sequence[Line]) -> str:
+def as_object(lines: Sequence[CheckResult]) -> str:
     """Return one JSON object: version, fine, and lines with the fields of Line."""
     found = {"version": VERSION, "fine": exit_code(lines) == 0, "lines": [asdict(x) for x in lines]}
     return json.dumps(found, indent=2, ensure_ascii=False)
 
 
-def as_text(line: Line) -> str:
+def as_text(line: CheckResult) -> str:
     """Return a line to grep.
 
-    >>> as_text(Line("folder", "cache", Verdict.WRONG, "full", "doit gc"))
+    >>> as_text(CheckResult("folder", "cache", CheckStatus.FAIL, "full", "doit gc"))
     'wrong folder cache: full; fix: doit gc'
     """
     fix = f"; fix: {line.fix}" if line.fix else ""
-    return one_line(f"{line.verdict:<5} {line.check} {line.subject}: {line.found}{fix}")
+    return one_line(f"{line.status:<5} {line.check} {line.subject}: {line.found}{fix}")
 
 
-def closing(lines: Sequence[Line]) -> str:
+def summary_line(lines: Sequence[CheckResult]) -> str:
     """Return the summary line, which names what is wrong.
 
-    >>> closing([Line("folder", "cache", Verdict.WRONG, "full", "doit gc")])
+    >>> summary_line([CheckResult("folder", "cache", CheckStatus.FAIL, "full", "doit gc")])
     '1 wrong (folder cache), 0 notes, 0 fine'
     """
-    wrong = [one_line(f"{x.check} {x.subject}") for x in lines if x.verdict is Verdict.WRONG]
-    count = Counter(line.verdict for line in lines)
-    notes, fine = count[Verdict.NOTE], count[Verdict.FINE]
+    wrong = [one_line(f"{x.check} {x.subject}") for x in lines if x.status is CheckStatus.FAIL]
+    count = Counter(line.status for line in lines)
+    notes, fine = count[CheckStatus.WARN], count[CheckStatus.OK]
     named = f" ({', '.join(wrong)})" if wrong else ""
     return f"{len(wrong)} wrong{named}, {notes} note{'' if notes == 1 else 's'}, {fine} fine"
 
 
-def _shown(lines: Iterator[Line]) -> Iterator[Line]:
+def _shown(lines: Iterator[CheckResult]) -> Iterator[CheckResult]:
     """Print each line and yield it."""
     show = _print_text
-    if can_move(sys.stdout):
+    if can_redraw(sys.stdout):
         with suppress(ImportError):  # Rich itself may be missing.
             from pipeline.cli.doctor.terminal_table import print_line as show
     for line in lines:
@@ -71,5 +71,5 @@ def _shown(lines: Iterator[Line]) -> Iterator[Line]:
         yield line
 
 
-def _print_text(line: Line) -> None:
+def _print_text(line: CheckResult) -> None:
     print(as_text(line), flush=True)

@@ -10,7 +10,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.check import CheckResult, failed, passed
 
 if TYPE_CHECKING:
     from pipeline.config.load_project import Configs
@@ -24,7 +24,7 @@ _MOST_NAMES = 2
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _SourceCheck:
     """A source, its names in the configs, and whether a plain run needs it."""
 
     source: Source
@@ -32,39 +32,45 @@ class _Wish:
     needed: bool
 
 
-def sources(configs: Configs) -> list[Line]:
+def sources(configs: Configs) -> list[CheckResult]:
     """Return a line for each source, one for a source that several fixtures share.
 
     All are probed in parallel, with a common deadline of 45 seconds. A source is fine if one of
     its URLs responds. In an offline project only local files are probed.
     """
-    from pipeline.execution.progress import silent
-    from pipeline.http.client import Patience
+    from pipeline.execution.progress import no_progress
+    from pipeline.http.client import RetryPolicy
     from pipeline.source.addresses import parse_url
-    from pipeline.source.download_cache import Downloads
-    from pipeline.source.expected_file import Wanted
-    from pipeline.source.probe import downloaded, unreached
+    from pipeline.source.download_cache import DownloadCache
+    from pipeline.source.expected_file import ExpectedFile
+    from pipeline.source.probe import is_downloaded, probe
 
-    patience = Patience(connect=5.0, silence=_ANSWER_SECONDS, whole=_ANSWER_SECONDS, attempts=1)
+    policy = RetryPolicy(connect=5.0, read=_ANSWER_SECONDS, total=_ANSWER_SECONDS, attempts=1)
     folder = configs.root / configs.project.cache / "downloads"
-    downloads = Downloads(folder, configs.project.offline, silent, patience)
-    wishes = _wishes(configs)
-    urls = {text: parse_url(text) for wish in wishes for text in wish.source.urls}
-    asked = {_place(url): url for url in urls.values() if not _unasked(url, configs)}
+    downloads = DownloadCache(folder, configs.project.offline, no_progress, policy)
+    source_checks = _source_checks(configs)
+    urls = {
+        text: parse_url(text) for source_check in source_checks for text in source_check.source.urls
+    }
+    probed = {_place(url): url for url in urls.values() if not _is_skipped(url, configs)}
     questions = {
-        place: partial(unreached, url, configs.root, downloads) for place, url in asked.items()
+        place: partial(probe, url, configs.root, downloads) for place, url in probed.items()
     }
     faults = answers(questions, _ALL_SECONDS)
 
-    def kept(wish: _Wish) -> bool:
-        source = wish.source
-        stated = {"sha256": source.sha256, "sha384": source.sha384, "sha1": source.sha1}
-        wanted = Wanted(source.size, {kind: hex_ for kind, hex_ in stated.items() if hex_})
-        return any(downloaded(urls[text], wanted, downloads) for text in source.urls)
+    def kept(source_check: _SourceCheck) -> bool:
+        source = source_check.source
+        digests = {"sha256": source.sha256, "sha384": source.sha384, "sha1": source.sha1}
+        expected = ExpectedFile(source.size, {kind: hex_ for kind, hex_ in digests.items() if hex_})
+        return any(is_downloaded(urls[text], expected, downloads) for text in source.urls)
 
     return [
-        _line(wish, [faults.get(_place(urls[text]), "offline") for text in wish.source.urls], kept)
-        for wish in wishes
+        _line(
+            source_check,
+            [faults.get(_place(urls[text]), "offline") for text in source_check.source.urls],
+            kept,
+        )
+        for source_check in source_checks
     ]
 
 
@@ -74,7 +80,7 @@ def answers(questions: Mapping[str, Callable[[], str]], seconds: float) -> dict[
     A probe that hangs is abandoned.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    told: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
     for name in questions:
         waiting.put(name)
 
@@ -85,9 +91,9 @@ def answers(questions: Mapping[str, Callable[[], str]], seconds: float) -> dict[
             except queue.Empty:
                 return
             try:
-                told.put((name, questions[name]()))
+                results.put((name, questions[name]()))
             except Exception as error:
-                told.put((name, f"{type(error).__name__}: {error}"))
+                results.put((name, f"{type(error).__name__}: {error}"))
 
     for _ in range(min(_AT_ONCE, len(questions))):
         Thread(target=work, daemon=True).start()
@@ -95,7 +101,7 @@ def answers(questions: Mapping[str, Callable[[], str]], seconds: float) -> dict[
     deadline = time.monotonic() + seconds
     while len(found) < len(questions):
         try:
-            name, answer = told.get(timeout=max(0.0, deadline - time.monotonic()))
+            name, answer = results.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             break
         found[name] = answer
@@ -103,38 +109,44 @@ def answers(questions: Mapping[str, Callable[[], str]], seconds: float) -> dict[
     return {name: found.get(name, late) for name in questions}
 
 
-def _line(wish: _Wish, faults: Sequence[str], kept: Callable[[_Wish], bool]) -> Line:
-    from pipeline.http.urls import shown
+def _line(
+    source_check: _SourceCheck, faults: Sequence[str], kept: Callable[[_SourceCheck], bool]
+) -> CheckResult:
+    from pipeline.http.urls import redacted_url
 
-    urls = [shown(text) for text in wish.source.urls]
-    more = f" and {len(wish.names) - _MOST_NAMES} more" if len(wish.names) > _MOST_NAMES else ""
-    subject = ", ".join(wish.names[:_MOST_NAMES]) + more
+    urls = [redacted_url(text) for text in source_check.source.urls]
+    more = (
+        f" and {len(source_check.names) - _MOST_NAMES} more"
+        if len(source_check.names) > _MOST_NAMES
+        else ""
+    )
+    subject = ", ".join(source_check.names[:_MOST_NAMES]) + more
     first = next((number for number, fault in enumerate(faults) if not fault), None)
     if first is not None:
         which = f"; URL {first + 1} of {len(urls)}" if len(urls) > 1 else ""
         here = "found" if urls[first].startswith("file:") else "reachable"
         lost = "".join(f"; not {urls[number]}: {faults[number]}" for number in range(first))
-        return fine("source", subject, f"{here}: {urls[first]}{which}{lost}")
-    told = "; ".join(f"{url}: {fault}" for url, fault in zip(urls, faults, strict=True))
-    if kept(wish):
-        return fine("source", subject, f"downloaded before; {told}")
-    optional = "" if wish.needed else "; only needed by fixtures that are built on request"
+        return passed("source", subject, f"{here}: {urls[first]}{which}{lost}")
+    problem = "; ".join(f"{url}: {fault}" for url, fault in zip(urls, faults, strict=True))
+    if kept(source_check):
+        return passed("source", subject, f"downloaded before; {problem}")
+    optional = "" if source_check.needed else "; only needed by fixtures that are built on request"
     fix = "Check the network, fix the URL, or add a mirror to `urls`"
     if "offline" in faults:
         fix = "Set offline = false in configs/project.toml, or run once with network access"
     elif urls[0].startswith("file:"):
         fix = "Put the file there, or fix the path in the config"
-    return lacking("source", subject, f"{told}{optional}", fix, needed=wish.needed)
+    return failed("source", subject, f"{problem}{optional}", fix, needed=source_check.needed)
 
 
-def _wishes(configs: Configs) -> list[_Wish]:
+def _source_checks(configs: Configs) -> list[_SourceCheck]:
     named: dict[tuple[object, ...], tuple[Source, list[str], bool]] = {}
     for name, source, needed in _declared(configs):
         identity = (source.urls, source.sha256, source.sha384, source.sha1)
         _, names, before = named.setdefault(identity, (source, [], False))
         names.append(name)
         named[identity] = (source, names, before or needed)
-    return [_Wish(source, tuple(names), needed) for source, names, needed in named.values()]
+    return [_SourceCheck(source, tuple(names), needed) for source, names, needed in named.values()]
 
 
 def _declared(configs: Configs) -> Iterable[tuple[str, Source, bool]]:
@@ -156,7 +168,7 @@ def _place(url: Url) -> str:
     return f"{kind}:{url.release}" if isinstance(url, (PypiUrl, NpmUrl)) else url.text
 
 
-def _unasked(url: Url, configs: Configs) -> bool:
+def _is_skipped(url: Url, configs: Configs) -> bool:
     from pipeline.source.addresses import FileUrl
 
     return configs.project.offline and not isinstance(url, FileUrl)

@@ -11,12 +11,12 @@ from pipeline.telemetry import PREAMBLE
 _SECONDS = 60.0
 
 
-class NoAnswer(Exception):
+class ProbeError(Exception):
     """The snippet failed; the text is the last line of its stderr."""
 
 
-def asked(program: str) -> str:
-    """Return what a Python snippet prints, run from an empty folder; raises NoAnswer."""
+def probe(program: str) -> str:
+    """Return what a Python snippet prints, run from an empty folder; raises ProbeError."""
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
         try:
             done = subprocess.run(
@@ -29,9 +29,9 @@ def asked(program: str) -> str:
                 timeout=_SECONDS,
             )
         except subprocess.TimeoutExpired:
-            raise NoAnswer(f"no answer in {_SECONDS:g} s") from None
+            raise ProbeError(f"no answer in {_SECONDS:g} s") from None
     if done.returncode != 0:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         ended = f"ended with exit status {done.returncode}"
-        raise NoAnswer(said[-1] if said and done.returncode > 0 else ended)
+        raise ProbeError(lines[-1] if lines and done.returncode > 0 else ended)
     return done.stdout

@@ -8,25 +8,29 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipeline.cli.doctor.check import Line, Verdict
+from pipeline.cli.doctor.check import CheckResult, CheckStatus
 from pipeline.report.console.summary import one_line
 
-_SIGNS = {Verdict.FINE: ("✓", "green"), Verdict.NOTE: ("–", "yellow"), Verdict.WRONG: ("✗", "red")}
+_SIGNS = {
+    CheckStatus.OK: ("✓", "green"),
+    CheckStatus.WARN: ("–", "yellow"),
+    CheckStatus.FAIL: ("✗", "red"),
+}
 _NARROW = 70
 _CHECK, _SUBJECT = 12, 22
 
 
-def print_line(line: Line) -> None:
+def print_line(line: CheckResult) -> None:
     """Print it; the finding and the fix wrap in a column of their own."""
     console = Console(file=sys.stdout, highlight=False, markup=False)
-    sign, colour = _SIGNS[line.verdict]
-    told = Text(one_line(line.found), style="" if line.verdict is Verdict.FINE else colour)
+    sign, colour = _SIGNS[line.status]
+    problem = Text(one_line(line.found), style="" if line.status is CheckStatus.OK else colour)
     if line.fix:
-        told.append(f"\n→ {one_line(line.fix)}", style="default")
+        problem.append(f"\n→ {one_line(line.fix)}", style="default")
     if console.width < _NARROW:
         console.print(Text.assemble((sign, colour), f" {one_line(f'{line.check} {line.subject}')}"))
         shown = Table.grid(Column(width=2), Column(overflow="fold"))
-        shown.add_row("", told)
+        shown.add_row("", problem)
     else:
         shown = Table.grid(
             Column(width=1),
@@ -36,5 +40,5 @@ def print_line(line: Line) -> None:
             padding=(0, 1),
         )
         subject = Text(one_line(line.subject))
-        shown.add_row(Text(sign, style=colour), Text(line.check, style="dim"), subject, told)
+        shown.add_row(Text(sign, style=colour), Text(line.check, style="dim"), subject, problem)
     console.print(shown)

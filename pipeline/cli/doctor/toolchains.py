@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.doctor.check import Line, fine, lacking
+from pipeline.cli.doctor.check import CheckResult, failed, passed
 
 if TYPE_CHECKING:
     from pipeline.config.load_project import Configs
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.toolchain.environment import Toolchain
 
 
-def toolchains(configs: Configs) -> Iterator[Line]:
+def toolchains(configs: Configs) -> Iterator[CheckResult]:
     """Yield a line for each toolchain; those of the default fixtures are needed."""
     from pipeline.toolchain.environment import TOOLCHAINS
 
@@ -26,30 +26,30 @@ def toolchains(configs: Configs) -> Iterator[Line]:
         yield _toolchain(toolchain, configs, needed=toolchain.name in needed)
 
 
-def _toolchain(toolchain: Toolchain, configs: Configs, *, needed: bool) -> Line:
+def _toolchain(toolchain: Toolchain, configs: Configs, *, needed: bool) -> CheckResult:
     from pipeline.toolchain.environment import environment_folder, installed, python_of
     from pipeline.toolchain.interpreters import find_interpreter
 
     name = toolchain.name
     if installed(toolchain):
-        return fine("toolchain", name, f"{toolchain.package} is installed in this Python")
+        return passed("toolchain", name, f"{toolchain.package} is installed in this Python")
     lock = configs.root / "configs" / "toolchains" / f"{name}.lock"
     if not lock.is_file():
-        told = f"{lock} does not exist"
-        return lacking("toolchain", name, told, "Restore it from the repository", needed=needed)
+        problem = f"{lock} does not exist"
+        return failed("toolchain", name, problem, "Restore it from the repository", needed=needed)
     folder = environment_folder(toolchain, lock, configs.root / configs.project.toolchains)
     if python_of(folder).exists():
-        return fine("toolchain", name, f"installed in {folder}")
+        return passed("toolchain", name, f"installed in {folder}")
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as scratch:
         found = find_interpreter(toolchain.pythons, Path(scratch))
     make = f"doit toolchain:{name}"
     if found is not None:
-        told = f"will be created on demand, with Python {found.version}"
-        return lacking("toolchain", name, told, make, needed=False)
-    told = f"cannot be created: Python {' or '.join(toolchain.pythons)} not found"
+        problem = f"will be created on demand, with Python {found.version}"
+        return failed("toolchain", name, problem, make, needed=False)
+    problem = f"cannot be created: Python {' or '.join(toolchain.pythons)} not found"
     fix = f"uv python install {toolchain.pythons[0]}"
     # With network access, uv installs it.
-    return lacking("toolchain", name, told, fix, needed=needed and configs.project.offline)
+    return failed("toolchain", name, problem, fix, needed=needed and configs.project.offline)
 
 
 def _used(fixture: Fixture) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _used(fixture: Fixture) -> Iterator[str]:
         yield executor.toolchain
 
 
-def compilers(configs: Configs) -> Iterator[Line]:
+def compilers(configs: Configs) -> Iterator[CheckResult]:
     """Yield a line for each guest language; those of the default fixtures are needed."""
     from pipeline.guest.languages import LANGUAGES
 
@@ -73,10 +73,10 @@ def compilers(configs: Configs) -> Iterator[Line]:
     needed = {guest.language for name, guest in configs.guests.items() if name in programs}
     for name, language in LANGUAGES.items():
         compiler = language.compiler()
-        lack = language.lack(compiler)
-        if lack is not None:
-            told = lack.message.rstrip(".")
-            yield lacking("compiler", name, told, lack.hint, needed=name in needed)
+        missing = language.missing_compiler(compiler)
+        if missing is not None:
+            problem = missing.message.rstrip(".")
+            yield failed("compiler", name, problem, missing.hint, needed=name in needed)
         else:
             what = ", ".join([*language.packages, *map(str, compiler.values())])
-            yield fine("compiler", name, what or "found")
+            yield passed("compiler", name, what or "found")

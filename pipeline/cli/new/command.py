@@ -14,8 +14,8 @@ from pipeline.config.model_tables import Framework, Precision
 from pipeline.errors import Code, PipelineError, printable
 
 if TYPE_CHECKING:
-    from pipeline.cli.new.inputs import Wishes
-    from pipeline.cli.new.make_draft import Made
+    from pipeline.cli.new.inputs import Overrides
+    from pipeline.cli.new.make_draft import DraftResult
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
 _EPILOG = """\
@@ -88,15 +88,15 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--license", metavar="SPDX", help="licence of the model")
     parser.add_argument("--image-license", metavar="SPDX", help="licence of the photos")
     parser.add_argument("--guest", default="classify", help="guest program (default: classify)")
-    brought = parser.add_mutually_exclusive_group()
-    brought.add_argument(
+    transfer = parser.add_mutually_exclusive_group()
+    transfer.add_argument(
         "--copy",
         action="store_const",
         const="copy",
         dest="way",
         help="copy files into the project, whatever their size",
     )
-    brought.add_argument(
+    transfer.add_argument(
         "--link",
         action="store_const",
         const="link",
@@ -110,7 +110,7 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Draft the config, write it and print the guesses; raises PipelineError."""
-    from pipeline.cli.new.draft_options import Order
+    from pipeline.cli.new.draft_options import DraftOptions
     from pipeline.cli.new.make_draft import make_draft
     from pipeline.cli.new.terminal_prompts import asker
     from pipeline.model.inspect.model_files import model_files
@@ -119,14 +119,14 @@ def execute(args: argparse.Namespace) -> int:
     target = _target(root, args.name, force=args.force)
     _check_kinds(args.model)
     framework, files = model_files(args.model, args.framework)
-    order = Order(
+    options = DraftOptions(
         root=root,
         name=args.name,
         framework=framework,
         files=files,
         images=args.image,
         labels=args.labels,
-        wishes=_wishes(args),
+        overrides=_overrides(args),
         precisions=list(dict.fromkeys(args.precision)) or ["f32"],
         architecture=args.architecture,
         description=args.description,
@@ -136,9 +136,9 @@ def execute(args: argparse.Namespace) -> int:
         guest=args.guest,
         guests=sorted(path.stem for path in (root / "configs/guests").glob("*.toml")),
     )
-    made = make_draft(order, asker(quiet=args.yes))
-    _write(root, target, made, force=args.force)
-    _tell(root, target, made)
+    result = make_draft(options, asker(quiet=args.yes))
+    _write(root, target, result, force=args.force)
+    _print_summary(root, target, result)
     return 0
 
 
@@ -227,10 +227,10 @@ def _check_kinds(paths: Sequence[Path]) -> None:
             )
 
 
-def _wishes(args: argparse.Namespace) -> Wishes:
-    from pipeline.cli.new.inputs import Wishes
+def _overrides(args: argparse.Namespace) -> Overrides:
+    from pipeline.cli.new.inputs import Overrides
 
-    return Wishes(
+    return Overrides(
         shapes=_shapes(args.shape), values=args.values, colour=args.colour, layout=args.layout
     )
 
@@ -253,14 +253,14 @@ def _shapes(texts: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
     return found
 
 
-def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
+def _write(root: Path, target: Path, result: DraftResult, *, force: bool) -> None:
     """Copy the files and write the config, or change nothing."""
     from pipeline.cache.atomic import write_bytes
-    from pipeline.cli.new.local_files import brought
+    from pipeline.cli.new.local_files import imported_files
 
-    with brought(root, made.held, made.way, force=force):
+    with imported_files(root, result.local_files, result.way, force=force):
         try:
-            write_bytes(target, made.text.encode())
+            write_bytes(target, result.text.encode())
         except OSError as error:
             raise PipelineError(
                 Code.STORAGE,
@@ -270,14 +270,14 @@ def _write(root: Path, target: Path, made: Made, *, force: bool) -> None:
             ) from None
 
 
-def _tell(root: Path, target: Path, made: Made) -> None:
+def _print_summary(root: Path, target: Path, result: DraftResult) -> None:
     """Print what was guessed and the next commands, wrapped to the terminal's width."""
     from pipeline.cli.new.draft import guesses
     from pipeline.cli.new.inputs import owner
 
-    draft, name = made.draft, target.stem
+    draft, name = result.draft, target.stem
     head = f"{target.relative_to(root)}: from {owner(draft.framework)}"
-    rows, notes = guesses(draft), _notes(made)
+    rows, notes = guesses(draft), _notes(result)
     run = f"wasi-nn run --dir artifacts/{name}::fixture artifacts/{name}/{draft.guest}.wasm"
     variants = [f"  doit manifest:{name}-{precision}" for precision in draft.precisions[1:]]
     then = ["next:", f"  doit manifest:{name}", f"  {run} -- {draft.cases[0]}", *variants]
@@ -300,24 +300,24 @@ def _tell(root: Path, target: Path, made: Made) -> None:
     print(printable("\n".join([head, *(f"  {line}" for line in [*lines, *notes]), *then])))
 
 
-def _notes(made: Made) -> list[str]:
+def _notes(result: DraftResult) -> list[str]:
     from pipeline.cli.new.draft import EXECUTORS
     from pipeline.config.schema import UNKNOWN_LICENCE
     from pipeline.verify.executors import EXECUTORS as RUNTIMES
 
-    draft = made.draft
+    draft = result.draft
     executor = EXECUTORS[draft.framework]
     notes = [
-        f"{case}: {executor} predicts {draft.class_of(answer)} ({answer.value:.3f})"
-        for case, answer in draft.answers.items()
+        f"{case}: {executor} predicts {draft.class_of(top_class)} ({top_class.value:.3f})"
+        for case, top_class in draft.top_classes.items()
     ]
-    notes += made.said
+    notes += result.notes
     if any(source.license == UNKNOWN_LICENCE for source in draft.sources.values()):
         notes.append("a licence is unknown: set it in the config, or use --license")
-    if moved := [each.path for each in made.held if each.origin]:
-        done = "copied to" if made.way == "copy" else "linked, for this machine only, as"
+    if moved := [each.path for each in result.local_files if each.origin]:
+        done = "copied to" if result.way == "copy" else "linked, for this machine only, as"
         notes.append(f"{done} {', '.join(moved)}")
-        if made.way == "copy":
+        if result.way == "copy":
             notes.append("other machines need them too: commit them, or add download URLs")
     if toolchain := RUNTIMES[executor].toolchain:
         notes.append(

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config.model_tables import Framework
-from pipeline.model.inspect.model_interface import Step
+from pipeline.model.inspect.model_interface import PreprocessingStep
 
 
 @dataclass(frozen=True)
-class Values:
+class Convention:
     """How pixel values are transformed: ``(x in range - mean) / scale`` per channel."""
 
     range: str
@@ -19,12 +19,12 @@ class Values:
 
 
 # ImageNet's mean and deviation as in torchvision, and its mean as in Caffe's models.
-CONVENTIONS: Mapping[str, Values] = {
-    "imagenet": Values("0-1", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "caffe": Values("0-255", (104.0, 117.0, 123.0)),
-    "signed": Values("0-255", (127.5,) * 3, (127.5,) * 3),
-    "unit": Values("0-1"),
-    "raw": Values("0-255"),
+CONVENTIONS: Mapping[str, Convention] = {
+    "imagenet": Convention("0-1", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": Convention("0-255", (104.0, 117.0, 123.0)),
+    "signed": Convention("0-255", (127.5,) * 3, (127.5,) * 3),
+    "unit": Convention("0-1"),
+    "raw": Convention("0-255"),
 }
 MEANINGS: Mapping[str, str] = {
     "imagenet": "0 to 1, then torchvision's mean and deviation",
@@ -42,26 +42,28 @@ _USUAL: Mapping[Framework, str] = {
 _USUAL_SPREAD = 16.0
 
 
-def usual(framework: Framework, channels: int) -> str:
+def default_convention(framework: Framework, channels: int) -> str:
     """Return the name of the usual convention of a framework's models.
 
-    >>> usual("onnx", 3), usual("tflite", 1)
+    >>> default_convention("onnx", 3), default_convention("tflite", 1)
     ('imagenet', 'unit')
     """
     return _USUAL.get(framework, "imagenet") if channels == 3 else "unit"
 
 
-def bearable(name: str, channels: int) -> bool:
+def supports_channels(name: str, channels: int) -> bool:
     """Return whether a convention applies to this number of channels."""
     return not CONVENTIONS[name].mean or channels == 3
 
 
-def wanted_by(steps: Sequence[Step]) -> str:
+def implied_convention(steps: Sequence[PreprocessingStep]) -> str:
     """Return the convention of a model with these first steps.
 
-    >>> wanted_by([Step("subtract", (123.7,)), Step("multiply", (0.017,))])
+    >>> implied_convention([PreprocessingStep("subtract", (123.7,)),
+    ...     PreprocessingStep("multiply", (0.017,))])
     'raw'
-    >>> wanted_by([Step("subtract", (0.485, 0.456, 0.406)), Step("divide", (0.229, 0.224, 0.225))])
+    >>> implied_convention([PreprocessingStep("subtract", (0.485, 0.456, 0.406)),
+    ...     PreprocessingStep("divide", (0.229, 0.224, 0.225))])
     'unit'
     """
     low, high = 0.0, 255.0
@@ -74,7 +76,7 @@ def wanted_by(steps: Sequence[Step]) -> str:
     return "raw" if small or shift > 2 else "unit"
 
 
-def _done(step: Step, value: float) -> float:
+def _done(step: PreprocessingStep, value: float) -> float:
     number = step.values[0] if step.values else 0.0
     match step.operation:
         case "add":

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.cli.new.inputs import Input, owner
 from pipeline.cli.new.photo import Fit
-from pipeline.cli.new.source_inference import Answer
+from pipeline.cli.new.source_inference import TopClass
 from pipeline.cli.new.toml_text import one_line, table, value
 from pipeline.config.model_tables import ExecutorName, Framework
 from pipeline.config.schema import UNKNOWN_LICENCE, Source
@@ -71,7 +71,7 @@ class Draft:
     size: int
     labels: str | None = None
     names: Sequence[str] = ()
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    top_classes: Mapping[str, TopClass] = field(default_factory=dict)
     doubtful: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -82,10 +82,10 @@ class Draft:
         kinds = [each.kind for each in self.inputs]
         return [next((kind for kind in ("tone", "tokens") if kind in kinds), kinds[0])]
 
-    def class_of(self, answer: Answer) -> str:
+    def class_of(self, top_class: TopClass) -> str:
         """Return the class of an answer, with its name if that is known."""
-        named = answer.top1 < len(self.names)
-        return f"{answer.top1} {self.names[answer.top1]}" if named else str(answer.top1)
+        named = top_class.top1 < len(self.names)
+        return f"{top_class.top1} {self.names[top_class.top1]}" if named else str(top_class.top1)
 
 
 def unique(wanted: str, taken: Collection[str]) -> str:
@@ -121,9 +121,9 @@ def text_of(draft: Draft) -> str:
             keys["loss"] = _LOSS
         parts.append(table(("variant", precision), keys, _loss_why(precision)))
         for case in draft.doubtful.get(precision, ()):
-            told = {"golden_only": "its two largest outputs may swap"}
+            comment = {"golden_only": "its two largest outputs may swap"}
             where = ("variant", precision, "expect", case)
-            parts.append(table(where, {"golden_only": True}, told))
+            parts.append(table(where, {"golden_only": True}, comment))
         if precision == "int8":
             parts += _calibration(draft, "variant", precision, "calibration")
     return "\n".join(parts)
@@ -174,8 +174,8 @@ def _model(draft: Draft) -> str:
 
 
 def _loss_why(precision: str) -> dict[str, str]:
-    told = "guess: maximum relative L2 error of an output"
-    return {"loss": told} if precision == "int8" else {}
+    comment = "guess: maximum relative L2 error of an output"
+    return {"loss": comment} if precision == "int8" else {}
 
 
 def _tensors(draft: Draft, case: str, *path: str) -> list[str]:
@@ -188,17 +188,19 @@ def _tensors(draft: Draft, case: str, *path: str) -> list[str]:
             keys = {"image": photo.source, **given.picture, **fit.keys}
             found.append(table(where, keys, {**given.why, **fit.why}))
         else:
-            told = {} if given.picture else given.why
-            found.append(table(where, given.without, told))
+            comment = {} if given.picture else given.why
+            found.append(table(where, given.without, comment))
     return found
 
 
 def _calibration(draft: Draft, *path: str) -> Iterable[str]:
-    told = "# Value ranges are measured on these. Use other photos than those above, if possible.\n"
+    comment = (
+        "# Value ranges are measured on these. Use other photos than those above, if possible.\n"
+    )
     for number, case in enumerate(draft.cases):
         for part in _tensors(draft, case, *path, f"calibrate-{case}"):
-            yield (told if number == 0 else "") + part
-            told = ""
+            yield (comment if number == 0 else "") + part
+            comment = ""
 
 
 def _guest(draft: Draft) -> str:
@@ -217,19 +219,22 @@ def _golden(draft: Draft) -> str:
 
 
 def _expect(draft: Draft, case: str) -> str:
-    answer = draft.answers.get(case)
-    if answer is None:
-        told = f"no expected class: only {EXECUTORS[draft.framework]} must agree"
-        return table(("expect", case), {"golden_only": True}, {"golden_only": told})
-    keys: Keys = {**({"output": answer.output} if answer.several else {}), "top1": answer.top1}
+    top_class = draft.top_classes.get(case)
+    if top_class is None:
+        comment = f"no expected class: only {EXECUTORS[draft.framework]} must agree"
+        return table(("expect", case), {"golden_only": True}, {"golden_only": comment})
+    keys: Keys = {
+        **({"output": top_class.output} if top_class.several else {}),
+        "top1": top_class.top1,
+    }
     if draft.labels:
         keys["labels"] = draft.labels
-    name = f"{draft.names[answer.top1]}, " if answer.top1 < len(draft.names) else ""
-    told = (
+    name = f"{draft.names[top_class.top1]}, " if top_class.top1 < len(draft.names) else ""
+    comment = (
         f"{name}as {EXECUTORS[draft.framework]} predicts with {owner(draft.framework)}'s model "
-        f"({answer.value:.3f}); check it against the image"
+        f"({top_class.value:.3f}); check it against the image"
     )
-    return table(("expect", case), keys, {"top1": told})
+    return table(("expect", case), keys, {"top1": comment})
 
 
 def guesses(draft: Draft) -> list[tuple[str, str, str]]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cli.new.inputs import Wishes
+from pipeline.cli.new.inputs import Overrides
 from pipeline.cli.new.local_files import Way
 from pipeline.config.model_tables import Framework, Precision
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class DraftOptions:
     """The options of the command line.
 
     ``files`` are the model's, by the framework's labels. A licence or description of None is
@@ -25,7 +25,7 @@ class Order:
     files: Mapping[str, Path]
     images: Sequence[Path]
     labels: Path | None
-    wishes: Wishes
+    overrides: Overrides
     precisions: Sequence[Precision]
     architecture: str | None
     description: str | None

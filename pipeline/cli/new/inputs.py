@@ -7,12 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from pipeline.cli.new.conventions import CONVENTIONS, MEANINGS, Values, bearable, usual, wanted_by
+from pipeline.cli.new.conventions import (
+    CONVENTIONS,
+    MEANINGS,
+    Convention,
+    default_convention,
+    implied_convention,
+    supports_channels,
+)
 from pipeline.cli.new.prompts import Asker, Question, by_person
-from pipeline.cli.new.shapes import SOUND_NAMES, Settled, Shape, settle
+from pipeline.cli.new.shapes import SOUND_NAMES, ResolvedShape, Shape, resolve_shape
 from pipeline.config.model_tables import SPELLED, Framework, PortType
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.model_interface import Border
+from pipeline.model.inspect.model_interface import TensorInfo
 
 _COLOURS = {1: "GRAY", 3: "RGB", 4: "RGBA"}
 _FLOATS = ("f16", "f32", "f64")
@@ -27,7 +34,7 @@ Keys = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class Overrides:
     """Options of the command line about the inputs; the rest is guessed."""
 
     shapes: Mapping[str, Shape] = field(default_factory=dict)
@@ -65,38 +72,40 @@ def owner(framework: Framework) -> str:
 
 
 def draft_input(
-    border: Border, framework: Framework, wishes: Wishes, photos: bool, ask: Asker
+    tensor_info: TensorInfo, framework: Framework, overrides: Overrides, photos: bool, ask: Asker
 ) -> Input:
     """Draft an input; raises PipelineError (MODEL, USAGE)."""
-    signed = border.type == "i8" and framework == "tflite"
-    if border.type not in get_args(PortType) and not signed:
+    signed = tensor_info.type == "i8" and framework == "tflite"
+    if tensor_info.type not in get_args(PortType) and not signed:
         raise PipelineError(
             Code.MODEL,
-            f"Input {border.name!r} has an element type that wasi-nn does not have.",
+            f"Input {tensor_info.name!r} has an element type that wasi-nn does not have.",
             expected=", ".join(get_args(PortType)),
-            found=border.type,
+            found=tensor_info.type,
         )
-    settled = settle(border, framework, wishes.shapes, photos, ask)
+    settled = resolve_shape(tensor_info, framework, overrides.shapes, photos, ask)
     why = {"shape": settled.why} if settled.why else {}
     declared: dict[str, Any] = {"shape": list(settled.shape)}
     if signed:
         declared["type"] = "f32"
         why["type"] = "wasi-nn does not have the model's i8; f32 holds its values exactly"
-    layout = wishes.layout if wishes.layout and settled.layout else settled.layout
+    layout = overrides.layout if overrides.layout and settled.layout else settled.layout
     if layout:
-        keys, told = _picture(border, framework, settled, layout, wishes, photos, ask)
+        keys, reasons = _picture(tensor_info, framework, settled, layout, overrides, photos, ask)
         return Input(
-            name=border.name,
+            name=tensor_info.name,
             shape=settled.shape,
             kind="noise",
             declared=declared,
             picture=keys,
             without={"type": keys["type"], "noise": _noise_like(keys)},
-            why={**why, **told},
+            why={**why, **reasons},
         )
-    kind, keys, told_one = _stand_in(border, settled.shape, "f32" if signed else border.type)
+    kind, keys, told_one = _stand_in(
+        tensor_info, settled.shape, "f32" if signed else tensor_info.type
+    )
     return Input(
-        name=border.name,
+        name=tensor_info.name,
         shape=settled.shape,
         kind=kind,
         declared=declared,
@@ -107,11 +116,11 @@ def draft_input(
 
 
 def _picture(
-    border: Border,
+    tensor_info: TensorInfo,
     framework: Framework,
-    settled: Settled,
+    settled: ResolvedShape,
     layout: str,
-    wishes: Wishes,
+    overrides: Overrides,
     photos: bool,
     ask: Asker,
 ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -120,34 +129,36 @@ def _picture(
         "layout": f"axis {layout.index('C')} has {_count(channels, 'channel')}",
         "resize": "as in most frameworks' examples",
     }
-    colour = wishes.colour or _COLOURS[channels]
-    if wishes.colour:
+    colour = overrides.colour or _COLOURS[channels]
+    if overrides.colour:
         why["colour"] = "as given"
     elif channels == 3:
-        colour, why["colour"] = _order(border, framework, photos, ask)
-    values, why["range"] = _values(border, framework, channels, wishes, ask)
+        colour, why["colour"] = _order(tensor_info, framework, photos, ask)
+    values, why["range"] = _values(tensor_info, framework, channels, overrides, ask)
     keys = {
         "resize": "opencv-linear",
         "colour": colour,
         "range": values.range,
         **({"mean": list(values.mean)} if values.mean else {}),
         **({"scale": list(values.scale)} if values.scale else {}),
-        "type": "f32" if border.type == "i8" else border.type,
+        "type": "f32" if tensor_info.type == "i8" else tensor_info.type,
         "layout": layout,
     }
-    if wishes.layout:
+    if overrides.layout:
         why["layout"] = "as given"
     return keys, why
 
 
-def _order(border: Border, framework: Framework, photos: bool, ask: Asker) -> tuple[str, str]:
+def _order(
+    tensor_info: TensorInfo, framework: Framework, photos: bool, ask: Asker
+) -> tuple[str, str]:
     """Return the channel order, and how it was found."""
     usual_one = "BGR" if framework == "caffe" else "RGB"
     if not (photos and by_person(ask)):
         most = "models" if framework == "caffe" else "most models"
         return usual_one, f"guess: {most} of {owner(framework)} are trained on {usual_one}"
     question = Question(
-        text=f"Channel order of the input {border.name!r}",
+        text=f"Channel order of the input {tensor_info.name!r}",
         flag="--colour",
         default=usual_one,
         choices={
@@ -159,47 +170,51 @@ def _order(border: Border, framework: Framework, photos: bool, ask: Asker) -> tu
 
 
 def _values(
-    border: Border, framework: Framework, channels: int, wishes: Wishes, ask: Asker
-) -> tuple[Values, str]:
-    if border.type == "i8":
-        return Values("0-255", (128.0,) * channels), _quantised(border, "pixel value minus 128")
-    if border.type not in _FLOATS:
-        return CONVENTIONS["raw"], _quantised(border, "unchanged pixel values")
-    name, why = usual(framework, channels), f"as in most models of {owner(framework)}"
+    tensor_info: TensorInfo, framework: Framework, channels: int, overrides: Overrides, ask: Asker
+) -> tuple[Convention, str]:
+    if tensor_info.type == "i8":
+        return Convention("0-255", (128.0,) * channels), _quantised(
+            tensor_info, "pixel value minus 128"
+        )
+    if tensor_info.type not in _FLOATS:
+        return CONVENTIONS["raw"], _quantised(tensor_info, "unchanged pixel values")
+    name, why = default_convention(framework, channels), f"as in most models of {owner(framework)}"
     known = False
-    if border.steps:
-        done = ", ".join(step.operation for step in border.steps)
-        name = wanted_by(border.steps)
+    if tensor_info.steps:
+        done = ", ".join(step.operation for step in tensor_info.steps)
+        name = implied_convention(tensor_info.steps)
         why = f"because the model itself begins with: {done}"
-    elif wishes.values is None and channels == 3:
-        choices = {each: text for each, text in MEANINGS.items() if bearable(each, channels)}
-        asked = Question(
-            text=f"Pixel values of the input {border.name!r}",
+    elif overrides.values is None and channels == 3:
+        choices = {
+            each: text for each, text in MEANINGS.items() if supports_channels(each, channels)
+        }
+        question = Question(
+            text=f"Pixel values of the input {tensor_info.name!r}",
             flag="--values",
             default=name,
             choices=choices,
         )
-        answer = ask(asked)
+        answer = ask(question)
         if by_person(ask):
             name, why, known = answer, "as answered", True
-    if wishes.values is not None:
-        if not bearable(wishes.values, channels):
+    if overrides.values is not None:
+        if not supports_channels(overrides.values, channels):
             raise PipelineError(
                 Code.USAGE,
-                f"--values {wishes.values} needs an input with three channels.",
-                where=f"--values {wishes.values}",
+                f"--values {overrides.values} needs an input with three channels.",
+                where=f"--values {overrides.values}",
                 expected="unit or raw",
-                found=f"{border.name!r} has {_count(channels, 'channel')}",
+                found=f"{tensor_info.name!r} has {_count(channels, 'channel')}",
             )
-        name, why, known = wishes.values, "as given", True
+        name, why, known = overrides.values, "as given", True
     guess = "" if known else "guess: "
     return CONVENTIONS[name], f"{guess}{MEANINGS[name]}, {why}"
 
 
-def _quantised(border: Border, what: str) -> str:
-    if border.scale is None:
+def _quantised(tensor_info: TensorInfo, what: str) -> str:
+    if tensor_info.scale is None:
         return f"integers: {what}"
-    return f"quantised, scale {border.scale:.6g}, zero point {border.zero_point}: {what}"
+    return f"quantised, scale {tensor_info.scale:.6g}, zero point {tensor_info.zero_point}: {what}"
 
 
 def _noise_like(keys: Keys) -> dict[str, Any]:
@@ -214,20 +229,20 @@ def _noise_like(keys: Keys) -> dict[str, Any]:
 
 
 def _stand_in(
-    border: Border, shape: Shape, kind: str
+    tensor_info: TensorInfo, shape: Shape, kind: str
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     """Return the tensor of an input that is not an image: the case's name, the keys, and why."""
     long = [size for size in shape if size > 1]
     if kind not in _FLOATS:
-        return _whole_numbers(border, shape, kind)
-    if _STATES.search(border.name):
+        return _whole_numbers(tensor_info, shape, kind)
+    if _STATES.search(tensor_info.name):
         return (
             "start",
             {"type": kind, "constant": 0},
             {"constant": "guess: an initial state"},
         )
     if len(long) == 1 and (
-        long[0] >= _LEAST_SAMPLES or (SOUND_NAMES.search(border.name) and long[0] > 1)
+        long[0] >= _LEAST_SAMPLES or (SOUND_NAMES.search(tensor_info.name) and long[0] > 1)
     ):
         signal = {"rate": _RATE, "frequencies": [220, 440], "harmonics": 4, "peak": 0.5}
         return (
@@ -235,33 +250,33 @@ def _stand_in(
             {"type": kind, "signal": signal},
             {"signal": "guess: one long axis, as for sound"},
         )
-    told = "the model does not say what these values mean"
-    return "noise", {"type": kind, "noise": {"seed": 1, "low": -1, "high": 1}}, {"noise": told}
+    comment = "the model does not say what these values mean"
+    return "noise", {"type": kind, "noise": {"seed": 1, "low": -1, "high": 1}}, {"noise": comment}
 
 
 def _whole_numbers(
-    border: Border, shape: Shape, kind: str
+    tensor_info: TensorInfo, shape: Shape, kind: str
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
-    if _MASK.search(border.name):
+    if _MASK.search(tensor_info.name):
         return "tokens", {"type": kind, "constant": 1}, {"constant": "guess: nothing is masked"}
-    if _SEGMENT.search(border.name):
+    if _SEGMENT.search(tensor_info.name):
         return "tokens", {"type": kind, "constant": 0}, {"constant": "guess: one segment"}
-    if _SAMPLE_RATE.search(border.name) and max(shape) == 1:
+    if _SAMPLE_RATE.search(tensor_info.name) and max(shape) == 1:
         return (
             "noise",
             {"type": kind, "constant": _RATE},
             {"constant": "guess: a sample rate, by its name"},
         )
-    if border.indices:
-        noise = {"seed": 1, "low": 0, "high": border.indices - 1}
+    if tensor_info.indices:
+        noise = {"seed": 1, "low": 0, "high": tensor_info.indices - 1}
         return (
             "tokens",
             {"type": kind, "noise": noise},
-            {"noise": f"indices of {border.indices} entries"},
+            {"noise": f"indices of {tensor_info.indices} entries"},
         )
     high = 255 if kind == "u8" else 1
-    told = "the model does not say how large these values may be"
-    return "noise", {"type": kind, "noise": {"seed": 1, "low": 0, "high": high}}, {"noise": told}
+    comment = "the model does not say how large these values may be"
+    return "noise", {"type": kind, "noise": {"seed": 1, "low": 0, "high": high}}, {"noise": comment}
 
 
 def _count(number: int, what: str) -> str:

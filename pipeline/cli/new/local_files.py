@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.cache.atomic import aside
+from pipeline.cache.atomic import atomic_write
 from pipeline.cache.digest import Digest
 from pipeline.cache.objects import copy
 from pipeline.cli.new.prompts import Asker, Question
@@ -26,7 +26,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class LocalFile:
     """A file as a source: its path in the project, and its digest.
 
     ``origin`` is the file to bring, or None if it is in the project already.
@@ -37,28 +37,28 @@ class Held:
     origin: Path | None
 
 
-def hold(
+def to_local_files(
     root: Path, name: str, files: Mapping[str, tuple[Path, str]], way: Way | None, ask: Asker
-) -> tuple[dict[str, Held], Way]:
+) -> tuple[dict[str, LocalFile], Way]:
     """Return each file as a source, and whether files from outside are copied or linked.
 
     ``files`` maps each label to a path, and the file's path relative to the others. Nothing is
     written yet. Raises PipelineError (USAGE) if large files need consent and nobody can give it.
     """
-    held: dict[str, Held] = {}
+    found: dict[str, LocalFile] = {}
     for label, (path, beside) in files.items():
         digest = _digest(path)
         inside = _inside(root, path)
         if inside is None:
             parts = (_OTHER.sub("-", part).strip("-.") or "file" for part in beside.split("/"))
-            held[label] = Held(
+            found[label] = LocalFile(
                 path=f"{FOLDER}/{name}/{'/'.join(parts)}", digest=digest, origin=path
             )
         else:
-            held[label] = Held(path=inside, digest=digest, origin=None)
-    size = sum(each.digest.size for each in held.values() if each.origin)
+            found[label] = LocalFile(path=inside, digest=digest, origin=None)
+    size = sum(each.digest.size for each in found.values() if each.origin)
     if way is None and size > _UNASKED:
-        largest = max((each for each in held.values() if each.origin), key=_size)
+        largest = max((each for each in found.values() if each.origin), key=_size)
         answer = ask(
             Question(
                 text=f"{size / 2**20:.0f} MiB of files are outside the project; the largest is "
@@ -71,25 +71,27 @@ def hold(
             )
         )
         way = "link" if answer == "link" else "copy"
-    return held, way or "copy"
+    return found, way or "copy"
 
 
 @contextmanager
-def brought(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> Iterator[None]:
+def imported_files(
+    root: Path, files: Iterable[LocalFile], way: Way, *, force: bool
+) -> Iterator[None]:
     """Copy or link the files into the project for the duration of the context.
 
     If its body fails or is interrupted, everything is restored, including overwritten files.
     Raises PipelineError (STORAGE) if a file cannot be written, or another is in its place.
     """
-    begun: list[_Begun] = []
+    begun: list[_ImportedFile] = []
     try:
         try:
-            for each in held:
+            for each in files:
                 target = root / each.path
                 if each.origin is None or _same(target, each.digest):
                     continue
                 _check_free(target, each.path, force=force)
-                begun.append(_Begun.at(root, target))
+                begun.append(_ImportedFile.at(root, target))
                 _place(each.origin, target, begun[-1].kept, way)
         except OSError as error:
             raise PipelineError(
@@ -108,7 +110,7 @@ def brought(root: Path, held: Iterable[Held], way: Way, *, force: bool) -> Itera
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _ImportedFile:
     """A file being brought: whether it replaces another, and where that is kept meanwhile.
 
     ``folders`` are those to be created, innermost first.
@@ -120,7 +122,7 @@ class _Begun:
     folders: tuple[Path, ...]
 
     @classmethod
-    def at(cls, root: Path, target: Path) -> _Begun:
+    def at(cls, root: Path, target: Path) -> _ImportedFile:
         below = [folder for folder in target.parents if folder.is_relative_to(root)]
         return cls(
             target,
@@ -162,7 +164,7 @@ def _place(origin: Path, target: Path, kept: Path, way: Way) -> None:
     if way == "link":
         target.symlink_to(origin.resolve())
         return
-    with aside(target) as part:
+    with atomic_write(target) as part:
         copy(origin, part)
 
 
@@ -180,8 +182,8 @@ def _inside(root: Path, path: Path) -> str | None:
     return below
 
 
-def _size(held: Held) -> int:
-    return held.digest.size
+def _size(file: LocalFile) -> int:
+    return file.digest.size
 
 
 def check_regular(path: Path) -> None:

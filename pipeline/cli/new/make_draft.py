@@ -11,19 +11,19 @@ from pathlib import Path
 import msgspec
 
 from pipeline.cli.new.draft import Draft, Photo, size_of, text_of, unique
-from pipeline.cli.new.draft_options import Order
-from pipeline.cli.new.inputs import Input, Wishes, draft_input, owner
+from pipeline.cli.new.draft_options import DraftOptions
+from pipeline.cli.new.inputs import Input, Overrides, draft_input, owner
 from pipeline.cli.new.label_lists import KNOWN
 from pipeline.cli.new.licence import licence
-from pipeline.cli.new.local_files import Held, Way, check_regular, hold
+from pipeline.cli.new.local_files import LocalFile, Way, check_regular, to_local_files
 from pipeline.cli.new.photo import fit
-from pipeline.cli.new.predictions import asked, clear, warn
+from pipeline.cli.new.predictions import clear_classes, source_predictions, warn
 from pipeline.cli.new.prompts import Asker, Question
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture, Source
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.introspect import look
-from pipeline.model.inspect.model_interface import Outline
+from pipeline.model.inspect.introspect import introspect
+from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.model.ir.ir_xml import writable
 from pipeline.verify.expectation import read_labels
 
@@ -34,81 +34,85 @@ _SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class DraftResult:
     """A draft with its text, the files that it needs in the project, and notes for the user."""
 
     draft: Draft
     text: str
-    held: Sequence[Held]
+    local_files: Sequence[LocalFile]
     way: Way
-    said: Sequence[str]
+    notes: Sequence[str]
 
 
-def make_draft(order: Order, ask: Asker) -> Made:
+def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     """Return a draft whose config is valid; nothing is written.
 
     Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is missing.
     """
-    names = _names(order.labels)
+    names = _names(options.labels)
     with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
-        outline = look(order.framework, order.files, Path(folder))
-    if not outline.inputs:
+        interface = introspect(options.framework, options.files, Path(folder))
+    if not interface.inputs:
         raise PipelineError(
             Code.MODEL,
             "The model has no input.",
-            where=", ".join(map(str, order.files.values())),
+            where=", ".join(map(str, options.files.values())),
             expected="a network with at least one input",
         )
-    _check_names(outline)
-    order = _in_its_form(order, outline, ask)
-    wishes = _named(order.wishes, outline)
-    photos = bool(order.images)
-    inputs = [draft_input(each, order.framework, wishes, photos, ask) for each in outline.inputs]
+    _check_names(interface)
+    options = _in_its_form(options, interface, ask)
+    overrides = _named(options.overrides, interface)
+    photos = bool(options.images)
+    inputs = [
+        draft_input(each, options.framework, overrides, photos, ask) for each in interface.inputs
+    ]
     if photos and not any(each.picture for each in inputs):
         raise PipelineError(
             Code.USAGE,
             "No input of the model is an image.",
-            where=", ".join(f"--image {path}" for path in order.images),
+            where=", ".join(f"--image {path}" for path in options.images),
             found=", ".join(f"{each.name} {_dims(each)}" for each in inputs),
             hint="Omit --image, or give the shape of the image input with --shape.",
         )
-    said: list[str] = []
-    shots = _photos(order, inputs, said)
-    held, sources, files, way = _sources(order, shots, ask)
+    notes: list[str] = []
+    photo_paths = _photos(options, inputs, notes)
+    local_files, sources, files, way = _sources(options, photo_paths, ask)
     draft = Draft(
-        description=order.description or f"{order.name}, from {owner(order.framework)}",
+        description=options.description or f"{options.name}, from {owner(options.framework)}",
         sources=sources,
-        framework=order.framework,
-        architecture=order.architecture,
+        framework=options.framework,
+        architecture=options.architecture,
         files=files,
         inputs=inputs,
-        outputs=_outputs(outline),
-        precisions=order.precisions,
-        quantised=_quantised(outline),
-        photos=[shot for shot, _ in shots],
-        guest=order.guest,
-        size=size_of(order.files.values()),
-        labels="labels" if order.labels else None,
+        outputs=_outputs(interface),
+        precisions=options.precisions,
+        quantised=_quantised(interface),
+        photos=[shot for shot, _ in photo_paths],
+        guest=options.guest,
+        size=size_of(options.files.values()),
+        labels="labels" if options.labels else None,
         names=names,
     )
-    fixture = _checked(draft, order)
-    replies = asked(order, draft, fixture, outline, shots)
-    answers, doubtful = clear(order, fixture, replies, bool(shots), said)
-    warn(replies, said)
+    fixture = _checked(draft, options)
+    replies = source_predictions(options, draft, fixture, interface, photo_paths)
+    answers, doubtful = clear_classes(options, fixture, replies, bool(photo_paths), notes)
+    warn(replies, notes)
     if draft.names and (wrong := {each.of for each in answers.values()} - {len(draft.names)}):
-        said.append(f"{len(draft.names)} labels for {wrong.pop()} classes: check --labels")
+        notes.append(f"{len(draft.names)} labels for {wrong.pop()} classes: check --labels")
     classes = {each.of for each in answers.values()}
     known = KNOWN.get(next(iter(classes), 0))
     if len(classes) == 1 and known is not None and draft.labels is None:
         draft = replace(draft, sources={**draft.sources, "labels": known}, labels="labels")
-        said.append(f"{classes.pop()} classes: guessed to be ImageNet's, with its labels")
-    draft = replace(draft, answers=answers, doubtful=doubtful)
-    _checked(draft, order)
-    return Made(draft=draft, text=text_of(draft), held=held, way=way, said=said)
+        notes.append(f"{classes.pop()} classes: guessed to be ImageNet's, with its labels")
+    draft = replace(draft, top_classes=answers, doubtful=doubtful)
+    _checked(draft, options)
+    return DraftResult(
+        draft=draft, text=text_of(draft), local_files=local_files, way=way, notes=notes
+    )
 
 
-def _check_names(outline: Outline) -> None:
-    for what, borders in (("input", outline.inputs), ("output", outline.outputs)):
+def _check_names(interface: ModelInterface) -> None:
+    for what, borders in (("input", interface.inputs), ("output", interface.outputs)):
         for each in borders:
             if not writable(each.name):
                 raise PipelineError(
@@ -120,32 +124,32 @@ def _check_names(outline: Outline) -> None:
                 )
 
 
-def _in_its_form(order: Order, outline: Outline, ask: Asker) -> Order:
+def _in_its_form(options: DraftOptions, interface: ModelInterface, ask: Asker) -> DraftOptions:
     """Return the order with the framework's label for the kind of file given."""
-    if not outline.label:
-        return order
-    [path] = order.files.values()
-    order = replace(order, files={outline.label: path})
-    if outline.label == "weights" and order.architecture is None:
+    if not interface.label:
+        return options
+    [path] = options.files.values()
+    options = replace(options, files={interface.label: path})
+    if interface.label == "weights" and options.architecture is None:
         question = Question(
             text=f"{path.name} holds only weights. Module of the weights",
             flag="--architecture mobilenet_v2, or package.module:callable",
         )
-        return replace(order, architecture=ask(question))
-    if outline.label != "weights" and order.architecture is not None:
+        return replace(options, architecture=ask(question))
+    if interface.label != "weights" and options.architecture is not None:
         raise PipelineError(
             Code.USAGE,
             "The model file includes its architecture.",
-            where=f"--architecture {order.architecture}",
+            where=f"--architecture {options.architecture}",
             hint="Omit --architecture.",
         )
-    return order
+    return options
 
 
-def _named(wishes: Wishes, outline: Outline) -> Wishes:
+def _named(overrides: Overrides, interface: ModelInterface) -> Overrides:
     """Return the wishes with shapes by input name; the only input needs no name."""
-    names = [each.name for each in outline.inputs]
-    shapes = dict(wishes.shapes)
+    names = [each.name for each in interface.inputs]
+    shapes = dict(overrides.shapes)
     if "" in shapes and len(names) == 1:
         shapes = {names[0]: shapes[""]}
     for name in shapes:
@@ -158,15 +162,17 @@ def _named(wishes: Wishes, outline: Outline) -> Wishes:
                 where=f"--shape {name}={'x'.join(map(str, shapes[name]))}",
                 expected=", ".join(names),
             )
-    return replace(wishes, shapes=shapes)
+    return replace(overrides, shapes=shapes)
 
 
-def _photos(order: Order, inputs: Sequence[Input], said: list[str]) -> list[tuple[Photo, Path]]:
+def _photos(
+    options: DraftOptions, inputs: Sequence[Input], notes: list[str]
+) -> list[tuple[Photo, Path]]:
     found: list[tuple[Photo, Path]] = []
-    taken = {*map(_source_name, order.files), "labels"}
-    for path in order.images:
+    taken = {*map(_source_name, options.files), "labels"}
+    for path in options.images:
         fits = {each.name: fit(path, each) for each in inputs if each.picture}
-        said += dict.fromkeys(line for each in fits.values() for line in each.said)
+        notes += dict.fromkeys(line for each in fits.values() for line in each.notes)
         name = unique(path.stem, taken)
         taken.add(name)
         found.append((Photo(case=name, source=name, fits=fits), path))
@@ -183,34 +189,34 @@ def _source_name(label: str) -> str:
 
 
 def _sources(
-    order: Order, shots: Sequence[tuple[Photo, Path]], ask: Asker
-) -> tuple[list[Held], dict[str, Source], dict[str, str], Way]:
+    options: DraftOptions, photo_paths: Sequence[tuple[Photo, Path]], ask: Asker
+) -> tuple[list[LocalFile], dict[str, Source], dict[str, str], Way]:
     """Return the files in the project, their sources, and the sources of the model by label."""
     names: dict[str, str] = {}
-    for label in order.files:
+    for label in options.files:
         names[label] = unique(_source_name(label), set(names.values()))
-    single = len(order.files) == 1 or set(order.files) <= {
+    single = len(options.files) == 1 or set(options.files) <= {
         "weights",
         "topology",
         "symbol",
         "params",
     }
     given: dict[str, tuple[Path, str]] = {}
-    for label, path in order.files.items():
+    for label, path in options.files.items():
         # Files that refer to each other by path keep their paths.
         keeps = not single and "/" in label
         given[names[label]] = (path, label if keeps else path.name)
-    given |= {shot.source: (path, path.name) for shot, path in shots}
-    if order.labels is not None:
-        given["labels"] = (order.labels, order.labels.name)
-    _check_apart(given)
-    held, way = hold(order.root, order.name, given, order.way, ask)
-    of_model = licence("the model", "--license", order.license, ask)
+    given |= {shot.source: (path, path.name) for shot, path in photo_paths}
+    if options.labels is not None:
+        given["labels"] = (options.labels, options.labels.name)
+    _check_distinct_files(given)
+    local_files, way = to_local_files(options.root, options.name, given, options.way, ask)
+    of_model = licence("the model", "--license", options.license, ask)
     of_images = ""
-    if shots:
-        text = "the photo" if len(shots) == 1 else "the photos"
-        of_images = licence(text, "--image-license", order.image_license, ask)
-    pictures = {shot.source for shot, _ in shots}
+    if photo_paths:
+        text = "the photo" if len(photo_paths) == 1 else "the photos"
+        of_images = licence(text, "--image-license", options.image_license, ask)
+    pictures = {shot.source for shot, _ in photo_paths}
     sources = {
         name: Source(
             urls=(f"file:{each.path}",),
@@ -218,12 +224,12 @@ def _sources(
             size=each.digest.size,
             license=of_images if name in pictures else of_model,
         )
-        for name, each in held.items()
+        for name, each in local_files.items()
     }
-    return list(held.values()), sources, names, way
+    return list(local_files.values()), sources, names, way
 
 
-def _check_apart(given: Mapping[str, tuple[Path, str]]) -> None:
+def _check_distinct_files(given: Mapping[str, tuple[Path, str]]) -> None:
     taken: dict[str, Path] = {}
     for path, beside in given.values():
         if taken.setdefault(beside.casefold(), path) != path:
@@ -235,8 +241,8 @@ def _check_apart(given: Mapping[str, tuple[Path, str]]) -> None:
             )
 
 
-def _quantised(outline: Outline) -> bool:
-    return outline.quantised or any(each.type in ("i8", "u8") for each in outline.outputs)
+def _quantised(interface: ModelInterface) -> bool:
+    return interface.quantised or any(each.type in ("i8", "u8") for each in interface.outputs)
 
 
 def _names(labels: Path | None) -> Sequence[str]:
@@ -265,13 +271,13 @@ def _names(labels: Path | None) -> Sequence[str]:
     return names
 
 
-def _outputs(outline: Outline) -> dict[str, str]:
+def _outputs(interface: ModelInterface) -> dict[str, str]:
     """Return all outputs, each with its substitute type if wasi-nn lacks its own, or {} if none."""
-    strange = {each.name: _CARRIED.get(each.type, "") for each in outline.outputs}
+    strange = {each.name: _CARRIED.get(each.type, "") for each in interface.outputs}
     return strange if any(strange.values()) else {}
 
 
-def _checked(draft: Draft, order: Order) -> Fixture:
+def _checked(draft: Draft, options: DraftOptions) -> Fixture:
     """Return the fixture that the config declares; raises PipelineError (CONFIG) if it is invalid.
 
     USAGE if a text from the command line is not UTF-8.
@@ -284,7 +290,7 @@ def _checked(draft: Draft, order: Order) -> Fixture:
         raise PipelineError(
             Code.USAGE,
             "An option's text is not UTF-8.",
-            where=f"configs/fixtures/{order.name}.toml (not written)",
+            where=f"configs/fixtures/{options.name}.toml (not written)",
             found=text.split("\n")[line],
         ) from None
     try:
@@ -293,14 +299,14 @@ def _checked(draft: Draft, order: Order) -> Fixture:
         raise PipelineError(
             Code.CONFIG,
             "The options do not make a valid config.",
-            where=f"configs/fixtures/{order.name}.toml",
+            where=f"configs/fixtures/{options.name}.toml",
             found=str(error),
         ) from None
-    for finding in fixture_findings(fixture, order.guests):
+    for finding in fixture_findings(fixture, options.guests):
         raise PipelineError(
             Code.CONFIG,
             finding.message,
-            where=f"configs/fixtures/{order.name}.toml, {'.'.join(finding.path)}",
+            where=f"configs/fixtures/{options.name}.toml, {'.'.join(finding.path)}",
             expected=finding.expected,
             found=finding.found,
             hint=finding.hint,

@@ -20,7 +20,7 @@ class Fit:
 
     keys: dict[str, Any]
     why: dict[str, str]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def fit(path: Path, given: Input) -> Fit:
@@ -53,10 +53,10 @@ def fit(path: Path, given: Input) -> Fit:
             found=f"{size} pixels",
             hint="Crop it first.",
         )
-    said = []
+    notes = []
     if grey and colour in ("RGB", "BGR"):
-        said.append(f"{path.name} is greyscale: its three channels will be equal")
+        notes.append(f"{path.name} is greyscale: its three channels will be equal")
     if ratio > _STRETCHABLE:
-        said.append(f"{path.name} has another aspect ratio ({size}): it is padded, not stretched")
-        return Fit({"fit": "pad"}, {"fit": f"{size} into {width} x {height}"}, tuple(said))
-    return Fit({}, {}, tuple(said))
+        notes.append(f"{path.name} has another aspect ratio ({size}): it is padded, not stretched")
+        return Fit({"fit": "pad"}, {"fit": f"{size} into {width} x {height}"}, tuple(notes))
+    return Fit({}, {}, tuple(notes))

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.cli.new.draft import Draft, Photo
-from pipeline.cli.new.draft_options import Order
+from pipeline.cli.new.draft_options import DraftOptions
 from pipeline.cli.new.shapes import example, shown
-from pipeline.cli.new.source_inference import Answer, Reply, ask_source
+from pipeline.cli.new.source_inference import SourceReply, TopClass, run_source_model
 from pipeline.config.model_tables import Precision
 from pipeline.config.schema import Fixture
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.model_interface import Outline
+from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.verify.tolerance import tolerance
 
 # The largest value must lead the second by this many times the bound.
@@ -21,23 +21,23 @@ _LEAD = 10
 _NOTHING = 1e-6
 
 
-def asked(
-    order: Order,
+def source_predictions(
+    options: DraftOptions,
     draft: Draft,
     fixture: Fixture,
-    outline: Outline,
-    shots: Sequence[tuple[Photo, Path]],
-) -> Mapping[str, Reply]:
+    interface: ModelInterface,
+    photo_paths: Sequence[tuple[Photo, Path]],
+) -> Mapping[str, SourceReply]:
     """Run the source model on the cases; raises PipelineError if that fails."""
-    outputs = [each.name for each in outline.outputs]
-    if order.framework == "kaldi":
+    outputs = [each.name for each in interface.outputs]
+    if options.framework == "kaldi":
         # Kaldi networks have one output, without a name.
         outputs = ["output"]
-    sources = {shot.source: path for shot, path in shots}
+    sources = {shot.source: path for shot, path in photo_paths}
     labelled = draft.labels is not None
     try:
-        replies = ask_source(
-            fixture, outputs, order.files, sources, labelled=labelled, quantised=draft.quantised
+        replies = run_source_model(
+            fixture, outputs, options.files, sources, labelled=labelled, quantised=draft.quantised
         )
     except PipelineError as error:
         if error.code is not Code.VERIFY:
@@ -50,7 +50,7 @@ def asked(
             where=", ".join(
                 f"{each.name} {'x'.join(map(str, each.shape))}" for each in guessed or draft.inputs
             ),
-            hint=_open(outline, draft)
+            hint=_open(interface, draft)
             or "If the shapes are right, give the model in another format in [golden.files].",
             detail=error.detail,
         ) from None
@@ -65,60 +65,62 @@ def asked(
     return replies
 
 
-def _open(outline: Outline, draft: Draft) -> str:
+def _open(interface: ModelInterface, draft: Draft) -> str:
     """Return a hint about the dynamic shapes that were guessed, or ''."""
     settled = {each.name for each in draft.inputs if each.why.get("shape")}
     left = [
         each
-        for each in outline.inputs
+        for each in interface.inputs
         if each.name in settled and (each.shape is None or None in each.shape)
     ]
     if not left:
         return ""
-    told = ", ".join(f"{each.name} {shown(each.shape) if each.shape else '?'}" for each in left)
+    listed = ", ".join(f"{each.name} {shown(each.shape) if each.shape else '?'}" for each in left)
     flags = " ".join(f"--shape {each.name}={example(each.shape)}" for each in left)
-    return f"Each ? is dynamic: {told}. Give full shapes that the model accepts, such as {flags}"
+    return f"Each ? is dynamic: {listed}. Give full shapes that the model accepts, such as {flags}"
 
 
-def clear(
-    order: Order,
+def clear_classes(
+    options: DraftOptions,
     fixture: Fixture,
-    replies: Mapping[str, Reply],
+    replies: Mapping[str, SourceReply],
     photos: bool,
-    said: list[str],
-) -> tuple[dict[str, Answer], dict[str, list[str]]]:
+    notes: list[str],
+) -> tuple[dict[str, TopClass], dict[str, list[str]]]:
     """Return the clear prediction of each photo.
 
     Also, for each further precision, the cases whose class it may change.
     """
-    answers = {
-        case: reply.answer for case, reply in replies.items() if photos and reply.answer is not None
+    top_classes = {
+        case: reply.top_class
+        for case, reply in replies.items()
+        if photos and reply.top_class is not None
     }
     clear = {}
-    for case, answer in answers.items():
-        if _near(answer, fixture, order.precisions[0]):
-            said.append(f"{case}: the two largest outputs are too close to expect a class")
+    for case, top_class in top_classes.items():
+        if _is_close(top_class, fixture, options.precisions[0]):
+            notes.append(f"{case}: the two largest outputs are too close to expect a class")
         else:
-            clear[case] = answer
+            clear[case] = top_class
     doubtful = {
         str(precision): [
-            case for case, answer in clear.items() if _near(answer, fixture, precision)
+            case for case, top_class in clear.items() if _is_close(top_class, fixture, precision)
         ]
-        for precision in order.precisions[1:]
+        for precision in options.precisions[1:]
     }
     return clear, doubtful
 
 
-def _near(answer: Answer, fixture: Fixture, precision: Precision) -> bool:
+def _is_close(top_class: TopClass, fixture: Fixture, precision: Precision) -> bool:
     """Return whether a precision may swap the two largest classes."""
     allowed = tolerance(fixture.golden, precision)
-    size = abs(answer.value)
-    bound = max(answer.bound, (allowed.share + allowed.relative) * size)
-    return answer.lead <= min(_LEAD * bound, size / 4)
+    size = abs(top_class.value)
+    bound = max(top_class.bound, (allowed.share + allowed.relative) * size)
+    return top_class.lead <= min(_LEAD * bound, size / 4)
 
 
-def warn(replies: Mapping[str, Reply], said: list[str]) -> None:
+def warn(replies: Mapping[str, SourceReply], notes: list[str]) -> None:
     """Note outputs that are nearly zero."""
     for case, reply in replies.items():
         if reply.least < _NOTHING:
-            said.append(f"{case}: an output is nearly zero; another input would test more")
+            notes.append(f"{case}: an output is nearly zero; another input would test more")

@@ -10,7 +10,7 @@ from itertools import cycle
 from pipeline.cli.new.prompts import Asker, Question, by_person
 from pipeline.config.model_tables import Framework
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.model_interface import Border
+from pipeline.model.inspect.model_interface import TensorInfo
 
 _SIDE = 224
 _LEAST_SIDE = 4
@@ -25,7 +25,7 @@ Open = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Settled:
+class ResolvedShape:
     """A full shape, its layout if it is an image, and why its dynamic axes were set so."""
 
     shape: Shape
@@ -33,38 +33,44 @@ class Settled:
     why: str = ""
 
 
-def settle(
-    border: Border, framework: Framework, given: Mapping[str, Shape], photos: bool, ask: Asker
-) -> Settled:
+def resolve_shape(
+    tensor_info: TensorInfo,
+    framework: Framework,
+    given: Mapping[str, Shape],
+    photos: bool,
+    ask: Asker,
+) -> ResolvedShape:
     """Return the shape of an input; raises PipelineError (USAGE) if it is unknown."""
-    if border.name in given:
-        shape = given[border.name]
-        _check(border, framework, shape)
-        return Settled(shape, picture_layout(shape, framework))
-    if border.shape is None:
+    if tensor_info.name in given:
+        shape = given[tensor_info.name]
+        _check(tensor_info, framework, shape)
+        return ResolvedShape(shape, picture_layout(shape, framework))
+    if tensor_info.shape is None:
         default = "1x3x224x224" if photos else None
-        shape = _asked(border, framework, "?", default, ask)
+        shape = _ask_shape(tensor_info, framework, "?", default, ask)
         guessed = default is not None and not by_person(ask)
         how = "guess" if guessed else "as answered"
-        return Settled(
+        return ResolvedShape(
             shape, picture_layout(shape, framework), f"{how}: the model file has no shape"
         )
-    open_ = border.shape
+    open_ = tensor_info.shape
     layout = picture_layout(open_, framework)
     if framework == "caffe" and len(layout) == 4 and open_[0] != 1:
-        return Settled((1, *map(_whole, open_[1:])), layout, f"batch of 1 instead of {open_[0]}")
+        return ResolvedShape(
+            (1, *map(_whole, open_[1:])), layout, f"batch of 1 instead of {open_[0]}"
+        )
     if not open_:
-        return Settled((1,), why="the model has a scalar, and a tensor has at least one axis")
+        return ResolvedShape((1,), why="the model has a scalar, and a tensor has at least one axis")
     if None not in open_:
-        return Settled(tuple(map(_whole, open_)), layout)
-    guess = _filled_picture(open_, layout) if layout else _filled(border, open_)
+        return ResolvedShape(tuple(map(_whole, open_)), layout)
+    guess = _filled_picture(open_, layout) if layout else _filled(tensor_info, open_)
     left = f"dynamic in the model, {shown(open_)}"
     # The batch size needs no prompt.
     if guess is not None and (None not in open_[1:] or not by_person(ask)):
-        return Settled(guess, layout, f"guess: {left}")
-    shape = _asked(border, framework, shown(open_), shown(guess) if guess else None, ask)
+        return ResolvedShape(guess, layout, f"guess: {left}")
+    shape = _ask_shape(tensor_info, framework, shown(open_), shown(guess) if guess else None, ask)
     layout = layout if shape == guess else picture_layout(shape, framework)
-    return Settled(shape, layout, f"as answered: {left}")
+    return ResolvedShape(shape, layout, f"as answered: {left}")
 
 
 def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
@@ -127,12 +133,12 @@ def _filled_picture(shape: Open, layout: str) -> Shape:
     )
 
 
-def _filled(border: Border, shape: Open) -> Shape | None:
+def _filled(tensor_info: TensorInfo, shape: Open) -> Shape | None:
     """Return a shape that is not an image's with its dynamic axes filled in, or None."""
     rest = 1
-    if border.type in ("i32", "i64"):
+    if tensor_info.type in ("i32", "i64"):
         rest = _INDICES
-    elif SOUND_NAMES.search(border.name):
+    elif SOUND_NAMES.search(tensor_info.name):
         rest = _SAMPLES
     elif None in shape[1:]:
         return None
@@ -140,22 +146,22 @@ def _filled(border: Border, shape: Open) -> Shape | None:
     return tuple(rest if size is None else size for size in (first, *shape[1:]))
 
 
-def _asked(
-    border: Border, framework: Framework, open_: str, default: str | None, ask: Asker
+def _ask_shape(
+    tensor_info: TensorInfo, framework: Framework, open_: str, default: str | None, ask: Asker
 ) -> Shape:
     question = Question(
-        text=f"Shape of the input {border.name!r} ({open_})",
-        flag=f"--shape {border.name}=1x3x224x224, with your sizes",
+        text=f"Shape of the input {tensor_info.name!r} ({open_})",
+        flag=f"--shape {tensor_info.name}=1x3x224x224, with your sizes",
         default=default,
     )
     while True:
         answer = ask(question)
         try:
             shape = parse_shape(answer)
-            _check(border, framework, shape)
+            _check(tensor_info, framework, shape)
         except (ValueError, PipelineError):
             question = Question(
-                text=f"{answer!r} does not match {open_}. Shape of the input {border.name!r}",
+                text=f"{answer!r} does not match {open_}. Shape of the input {tensor_info.name!r}",
                 flag=question.flag,
                 default=default,
             )
@@ -163,8 +169,8 @@ def _asked(
             return shape
 
 
-def _check(border: Border, framework: Framework, shape: Shape) -> None:
-    own = border.shape
+def _check(tensor_info: TensorInfo, framework: Framework, shape: Shape) -> None:
+    own = tensor_info.shape
     if own is None or (own == () and shape == (1,)):
         return
     same = len(own) == len(shape) and all(
@@ -174,8 +180,8 @@ def _check(border: Border, framework: Framework, shape: Shape) -> None:
     if not same:
         raise PipelineError(
             Code.USAGE,
-            f"Input {border.name!r} does not accept this shape.",
-            where=f"--shape {border.name}={shown(shape)}",
+            f"Input {tensor_info.name!r} does not accept this shape.",
+            where=f"--shape {tensor_info.name}={shown(shape)}",
             expected=shown(own) or "1, for a scalar",
         )
 

@@ -21,7 +21,7 @@ _MEMORY = 8 << 30
 _CLASSES = (10, 100, 1000, 1001, 21841)
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class TopClass(msgspec.Struct, frozen=True, kw_only=True):
     """The classification output of a model: its largest value, and the class of that.
 
     ``lead`` is the margin over the second largest value, ``of`` the number of classes, and
@@ -38,7 +38,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     bound: float = 0.0
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class SourceReply(msgspec.Struct, frozen=True, kw_only=True):
     """The outputs of one case: their magnitude, and the predicted class if there is one.
 
     ``least`` is the smallest of the outputs' peak magnitudes; ``finite`` is whether no value is NaN
@@ -47,10 +47,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     least: float
     finite: bool
-    answer: Answer | None
+    top_class: TopClass | None
 
 
-def ask_source(
+def run_source_model(
     fixture: Fixture,
     outputs: Sequence[str],
     files: Mapping[str, Path],
@@ -58,14 +58,14 @@ def ask_source(
     *,
     labelled: bool,
     quantised: bool,
-) -> dict[str, Reply]:
+) -> dict[str, SourceReply]:
     """Return the golden executor's outputs for each case.
 
     It runs in its own process, within limits. ``files`` are the model's, ``sources`` those of
     the tensors. Empty for an executor that is not installed here. Raises PipelineError (VERIFY,
     TENSOR, TIME_LIMIT, MEMORY_LIMIT, WORKER) if it cannot run the model.
     """
-    from pipeline.execution.pool.worker_pool import Workers
+    from pipeline.execution.pool.worker_pool import WorkerPool
     from pipeline.verify.executors import EXECUTORS
 
     if EXECUTORS[fixture.golden.executor].toolchain is not None:
@@ -86,13 +86,13 @@ def ask_source(
             },
             scratch=scratch,
         )
-        with Workers(1) as workers:
-            workers.run(answer_cases, job, seconds=_SECONDS, memory=_MEMORY)
+        with WorkerPool(1) as workers:
+            workers.run(infer_cases, job, seconds=_SECONDS, memory=_MEMORY)
         found = json.loads(job.outputs["answers"].read_bytes())
-    return {case: msgspec.convert(each, Reply) for case, each in found.items()}
+    return {case: msgspec.convert(each, SourceReply) for case, each in found.items()}
 
 
-def answer_cases(job: Job) -> None:
+def infer_cases(job: Job) -> None:
     """Recipe: run a model on its cases and write the ``answers`` as JSON.
 
     Inputs: ``file.<label>`` of the model, ``source.<name>`` of the tensors. Parameters:
@@ -100,7 +100,7 @@ def answer_cases(job: Job) -> None:
     ``quantised``.
     """
     from pipeline.verify.executors import EXECUTORS
-    from pipeline.verify.executors.reference_executor import Question
+    from pipeline.verify.executors.reference_executor import InferenceRequest
     from pipeline.verify.noise_floor import moved
 
     fixture = msgspec.convert(job.parameters["fixture"], Fixture)
@@ -110,8 +110,8 @@ def answer_cases(job: Job) -> None:
         folder = job.scratch / case
         folder.mkdir()
         given = {name: _tensor(job, fixture, case, name) for name in fixture.tensor[case]}
-        answer = EXECUTORS[fixture.golden.executor].run(
-            Question(
+        result = EXECUTORS[fixture.golden.executor].run(
+            InferenceRequest(
                 files={
                     label.removeprefix("file."): path
                     for label, path in job.inputs.items()
@@ -126,15 +126,15 @@ def answer_cases(job: Job) -> None:
                 moved=moved(given, quantised=bool(job.parameters["quantised"])),
             )
         )
-        arrays = dict(zip(outputs, answer.outputs, strict=True))
-        others = [dict(zip(outputs, each, strict=True)) for each in answer.others]
+        arrays = dict(zip(outputs, result.outputs, strict=True))
+        others = [dict(zip(outputs, each, strict=True)) for each in result.others]
         answers[case] = msgspec.to_builtins(_reply(arrays, others, job.parameters["labelled"]))
     job.outputs["answers"].write_text(json.dumps(answers))
 
 
 def _reply(
     outputs: Mapping[str, Any], others: Sequence[Mapping[str, Any]], labelled: object
-) -> Reply:
+) -> SourceReply:
     import numpy
 
     from pipeline.verify.noise_floor import noise_floor
@@ -149,7 +149,7 @@ def _reply(
         told = msgspec.structs.replace(
             told, bound=float((FACTOR * noise + last_places(values)).max())
         )
-    return Reply(least=min(peaks) if finite else 0.0, finite=finite, answer=told)
+    return SourceReply(least=min(peaks) if finite else 0.0, finite=finite, top_class=told)
 
 
 def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
@@ -171,14 +171,14 @@ def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
             outputs={"tensor": made},
             parameters={"tensor": msgspec.to_builtins(tensor), "dims": list(given.shape)},
             scratch=job.scratch,
-            means={"name": f"tensor.{case}.{name}"},
+            unkeyed={"name": f"tensor.{case}.{name}"},
         )
     )
     array = numpy.fromfile(made, kinds[tensor.type]).reshape(given.shape)
     return source_input(array, given)
 
 
-def classes(outputs: Mapping[str, Any], labelled: object) -> Answer | None:
+def classes(outputs: Mapping[str, Any], labelled: object) -> TopClass | None:
     """Return the prediction of the only classification output, or None if there is no such output.
 
     >>> import numpy
@@ -201,7 +201,7 @@ def classes(outputs: Mapping[str, Any], labelled: object) -> Answer | None:
         return None
     [(name, values)] = telling
     order = numpy.argsort(-values, kind="stable")
-    return Answer(
+    return TopClass(
         output=name,
         top1=int(order[0]),
         value=float(values[order[0]]),

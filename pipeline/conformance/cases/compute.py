@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.conformance.case import END, At, Call, Case, Holds, Place, Step, Word
+from pipeline.conformance.case import END, At, Call, Case, DataSegment, ExpectBytes, LoadU32, Step
 from pipeline.conformance.cases.steps import (
     HANDLE,
     RUNTIME,
@@ -27,32 +27,32 @@ def cases() -> list[Case]:
     return [
         Case(
             name="compute-bad-context",
-            asks="errno 1 for an unknown context",
+            rule="errno 1 for an unknown context",
             steps=[refused("compute", _UNKNOWN)],
         ),
         Case(
             name="compute-without-input",
-            asks="errno 1 if an input was not set",
-            steps=[*ready(), refused("compute", Word("context"))],
+            rule="errno 1 if an input was not set",
+            steps=[*ready(), refused("compute", LoadU32("context"))],
         ),
         Case(
             name="compute-one-of-two-inputs",
-            asks="errno 1 if one of two inputs was not set",
+            rule="errno 1 if one of two inputs was not set",
             steps=[
                 *ready(subtract()),
                 *tensor(),
                 set_input(1),
-                refused("compute", Word("context")),
+                refused("compute", LoadU32("context")),
             ],
         ),
         Case(
             name="output-before-compute",
-            asks="errno 5 for an output before compute, and nothing is written",
+            rule="errno 5 for an output before compute, and nothing is written",
             steps=[*ready(), *tensor(), set_input(), *_nothing(by=RUNTIME)],
         ),
         Case(
             name="output-after-new-input",
-            asks="errno 5 for an output after a new input without compute",
+            rule="errno 5 for an output after a new input without compute",
             steps=[
                 *ready(),
                 *tensor(),
@@ -82,27 +82,27 @@ def cases() -> list[Case]:
         ),
         Case(
             name="output-small-buffer",
-            asks="errno 7 and the needed size for a small buffer, which is left unchanged",
+            rule="errno 7 and the needed size for a small buffer, which is left unchanged",
             steps=[*_ready_to_read(), *_too_small(8)],
         ),
         Case(
             name="output-size-query",
-            asks="errno 7 and the needed size for an empty buffer",
+            rule="errno 7 and the needed size for an empty buffer",
             steps=[*_ready_to_read(), *_too_small(0)],
         ),
         Case(
             name="output-larger-buffer",
-            asks="a larger buffer gets the output, and its rest is left unchanged",
+            rule="a larger buffer gets the output, and its rest is left unchanged",
             steps=[*_ready_to_read(), *output(Y, room=64)],
         ),
         Case(
             name="output-twice",
-            asks="reading an output twice gives the same bytes",
+            rule="reading an output twice gives the same bytes",
             steps=[*_ready_to_read(), *output(Y), *output(Y, label=" again")],
         ),
         Case(
             name="output-several",
-            asks="two outputs are returned by index, in their own types",
+            rule="two outputs are returned by index, in their own types",
             steps=[
                 *ready(two_outputs()),
                 *tensor(),
@@ -114,7 +114,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="output-reread",
-            asks="a second inference in a context returns its own output",
+            rule="a second inference in a context returns its own output",
             steps=[
                 *_ready_to_read(),
                 *output(Y),
@@ -131,7 +131,7 @@ def cases() -> list[Case]:
 def _typed(element: str) -> Case:
     return Case(
         name=f"type-{element}",
-        asks=f"inputs and outputs of {element} are exact",
+        rule=f"inputs and outputs of {element} are exact",
         steps=[
             *ready(add(element)),
             *tensor(data=numbers(element, 10, 20, 30, 40), element=element),
@@ -159,20 +159,20 @@ def _computed(
     """Return a case of a rejected get_output, followed by a valid one."""
     return Case(
         name=name,
-        asks=f"errno 1 for {what}, and nothing is written",
+        rule=f"errno 1 for {what}, and nothing is written",
         steps=[
             *_ready_to_read(),
-            Place("y bad", [UNTOUCHED * 32]),
-            Place("written bad", [HANDLE]),
+            DataSegment("y bad", [UNTOUCHED * 32]),
+            DataSegment("written bad", [HANDLE]),
             refused(
                 "get_output",
-                Word("context") if context is None else context,
+                LoadU32("context") if context is None else context,
                 index,
                 At("y bad") if buffer is None else buffer,
                 *(size, written or At("written bad")),
             ),
-            Holds("y bad", UNTOUCHED * 32, "a refused call wrote into the buffer"),
-            Holds("written bad", HANDLE, "a refused call wrote bytes_written"),
+            ExpectBytes("y bad", UNTOUCHED * 32, "a refused call wrote into the buffer"),
+            ExpectBytes("written bad", HANDLE, "a refused call wrote bytes_written"),
             *output(Y),
         ],
     )
@@ -180,27 +180,29 @@ def _computed(
 
 def _nothing(by: int) -> list[Step]:
     return [
-        Place("y bad", [UNTOUCHED * 32]),
-        Place("written bad", [HANDLE]),
-        refused("get_output", *(Word("context"), 0, At("y bad"), 16, At("written bad")), by=(by,)),
-        Holds("y bad", UNTOUCHED * 32, "a refused call wrote into the buffer"),
-        Holds("written bad", HANDLE, "a refused call wrote bytes_written"),
+        DataSegment("y bad", [UNTOUCHED * 32]),
+        DataSegment("written bad", [HANDLE]),
+        refused(
+            "get_output", *(LoadU32("context"), 0, At("y bad"), 16, At("written bad")), by=(by,)
+        ),
+        ExpectBytes("y bad", UNTOUCHED * 32, "a refused call wrote into the buffer"),
+        ExpectBytes("written bad", HANDLE, "a refused call wrote bytes_written"),
     ]
 
 
 def _too_small(size: int) -> list[Step]:
     return [
-        Place("y small", [UNTOUCHED * 32]),
-        Place("written small", [HANDLE]),
+        DataSegment("y small", [UNTOUCHED * 32]),
+        DataSegment("written small", [HANDLE]),
         Call(
             "get_output",
-            (Word("context"), 0, At("y small"), size, At("written small")),
+            (LoadU32("context"), 0, At("y small"), size, At("written small")),
             (TOO_LARGE,),
             unsafe=(0,),
             needed=True,
         ),
-        Holds("y small", UNTOUCHED * 32, "a buffer that is too small was written"),
-        Holds(
+        ExpectBytes("y small", UNTOUCHED * 32, "a buffer that is too small was written"),
+        ExpectBytes(
             "written small",
             u32(16),
             "bytes_written is not the needed size",

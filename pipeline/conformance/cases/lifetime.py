@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline.conformance.case import At, Call, Case, Ending, Exit, Holds, Place, Print, Step, Word
+from pipeline.conformance.case import (
+    At,
+    Call,
+    Case,
+    DataSegment,
+    Ending,
+    Exit,
+    ExpectBytes,
+    LoadU32,
+    Print,
+    Step,
+)
 from pipeline.conformance.cases.steps import (
     ARGUMENT,
     HANDLE,
@@ -25,60 +36,60 @@ def cases() -> list[Case]:
     return [
         Case(
             name="handles-fresh",
-            asks="a new instance has no graph 0 and no context 0",
+            rule="a new instance has no graph 0 and no context 0",
             steps=[
-                Place("context", [HANDLE]),
+                DataSegment("context", [HANDLE]),
                 refused("init_execution_context", 0, At("context")),
                 refused("compute", 0),
             ],
         ),
         Case(
             name="unload-twice",
-            asks="errno 1 for unloading a graph again",
+            rule="errno 1 for unloading a graph again",
             steps=[
                 *loaded(),
-                served("unload", Word("graph")),
-                refused("unload", Word("graph")),
+                served("unload", LoadU32("graph")),
+                refused("unload", LoadU32("graph")),
                 refused("unload", 77),
             ],
         ),
         Case(
             name="unload-ends-contexts",
-            asks="errno 1 for a context of an unloaded graph",
+            rule="errno 1 for a context of an unloaded graph",
             steps=[
                 *ready(),
                 *tensor(),
                 set_input(),
                 compute(),
-                served("unload", Word("graph")),
-                refused("compute", Word("context")),
-                refused("set_input", Word("context"), 0, At("x")),
+                served("unload", LoadU32("graph")),
+                refused("compute", LoadU32("context")),
+                refused("set_input", LoadU32("context"), 0, At("x")),
                 *_unread(),
             ],
         ),
         Case(
             name="unload-handle-not-reused",
-            asks="the handle of an unloaded graph is not reused",
+            rule="the handle of an unloaded graph is not reused",
             steps=[
                 *loaded(),
-                served("unload", Word("graph")),
-                Place("old", [HANDLE]),
-                Place("graph 2", [HANDLE]),
+                served("unload", LoadU32("graph")),
+                DataSegment("old", [HANDLE]),
+                DataSegment("graph 2", [HANDLE]),
                 served("load", At("builders"), 2, 0, 0, At("graph 2")),
-                Holds("graph 2", u32(1), "the second graph is not handle 1", unsafe=False),
-                refused("init_execution_context", Word("graph"), At("old")),
+                ExpectBytes("graph 2", u32(1), "the second graph is not handle 1", unsafe=False),
+                refused("init_execution_context", LoadU32("graph"), At("old")),
             ],
         ),
         Case(
             name="finalize-twice",
-            asks="errno 1 for a finalized context",
+            rule="errno 1 for a finalized context",
             steps=[
                 *ready(),
                 *tensor(),
                 set_input(),
-                served("finalize_execution_context", Word("context")),
-                refused("finalize_execution_context", Word("context")),
-                refused("compute", Word("context")),
+                served("finalize_execution_context", LoadU32("context")),
+                refused("finalize_execution_context", LoadU32("context")),
+                refused("compute", LoadU32("context")),
                 *context(" 2", graph=""),
                 set_input(context=" 2"),
                 compute(" 2"),
@@ -86,33 +97,33 @@ def cases() -> list[Case]:
         ),
         Case(
             name="single-unsupported",
-            asks="errno 6 for streamed outputs, which this model does not have",
+            rule="errno 6 for streamed outputs, which this model does not have",
             steps=[
                 *ready(),
                 *tensor(),
                 set_input(),
-                Place("y", [HANDLE * 8]),
-                Place("written", [HANDLE]),
-                refused("compute_single", Word("context"), by=(UNSUPPORTED,)),
+                DataSegment("y", [HANDLE * 8]),
+                DataSegment("written", [HANDLE]),
+                refused("compute_single", LoadU32("context"), by=(UNSUPPORTED,)),
                 refused(
                     "get_output_single",
-                    *(Word("context"), 0, At("y"), 16, At("written")),
+                    *(LoadU32("context"), 0, At("y"), 16, At("written")),
                     by=(UNSUPPORTED,),
                 ),
-                refused("fini_single", Word("context"), by=(UNSUPPORTED,)),
-                Holds("y", HANDLE * 8, "a refused call wrote into the buffer"),
+                refused("fini_single", LoadU32("context"), by=(UNSUPPORTED,)),
+                ExpectBytes("y", HANDLE * 8, "a refused call wrote into the buffer"),
             ],
         ),
         Case(
             name="memory-not-exported",
-            asks="a guest that exports no memory is rejected, or gets errno 3",
+            rule="a guest that exports no memory is rejected, or gets errno 3",
             memory=False,
             steps=[Call("init_execution_context", (0, 0), (3,), unsafe=(0,))],
             ending=Ending(stdout=""),
         ),
         Case(
             name="streams",
-            asks="the guest's output and exit code are passed on",
+            rule="the guest's output and exit code are passed on",
             steps=[
                 *ready(),
                 *tensor(),
@@ -125,7 +136,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="exit-200",
-            asks="the exit code 200 is passed on",
+            rule="the exit code 200 is passed on",
             steps=[Exit(200)],
             ending=Ending(exit_code=200, stdout=""),
         ),
@@ -134,13 +145,13 @@ def cases() -> list[Case]:
 
 def _unread() -> list[Step]:
     return [
-        Place("y", [HANDLE * 8]),
-        Place("written", [HANDLE]),
+        DataSegment("y", [HANDLE * 8]),
+        DataSegment("written", [HANDLE]),
         Call(
             "get_output",
-            (Word("context"), 0, At("y"), 16, At("written")),
+            (LoadU32("context"), 0, At("y"), 16, At("written")),
             (ARGUMENT,),
             unsafe=(0,),
         ),
-        Holds("y", HANDLE * 8, "a refused call wrote into the buffer"),
+        ExpectBytes("y", HANDLE * 8, "a refused call wrote into the buffer"),
     ]

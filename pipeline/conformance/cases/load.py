@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.conformance.case import END, At, Call, Case, Holds, Place, Step, Stop, Word
+from pipeline.conformance.case import (
+    END,
+    At,
+    Call,
+    Case,
+    DataSegment,
+    ExpectBytes,
+    LoadU32,
+    SkipUnlessSuccess,
+    Step,
+)
 from pipeline.conformance.cases.steps import (
     ARGUMENT,
     CPU,
@@ -26,7 +36,7 @@ from pipeline.conformance.cases.steps import (
     tensor,
     u32,
 )
-from pipeline.conformance.models import Model, add, numbers, onnx, tensorflow, tflite
+from pipeline.conformance.models import SuiteModel, add, numbers, onnx, tensorflow, tflite
 
 _ONNX, _TENSORFLOW, _PYTORCH, _TENSORFLOWLITE = 1, 2, 3, 4
 _GPU, _TPU = 1, 2
@@ -39,7 +49,7 @@ def cases() -> list[Case]:
     return [
         Case(
             name="load-infer",
-            asks="a model from bytes with one input and one output computes the right values",
+            rule="a model from bytes with one input and one output computes the right values",
             steps=[*ready(), *tensor(), *inferred()],
         ),
         _refused_load(
@@ -88,19 +98,19 @@ def cases() -> list[Case]:
         ),
         _misaligned(),
         *(
-            _refused_load(f"load-{word}", f"errno 1 for OpenVINO with {told}", [*four()], n)
-            for n, word, told in (
+            _refused_load(f"load-{spelling}", f"errno 1 for OpenVINO with {title}", [*four()], n)
+            for n, spelling, title in (
                 (0, "no-builder", "no builder"),
                 (1, "one-builder", "one builder"),
                 (3, "three-builders", "three builders"),
                 (4, "four-builders", "four builders"),
             )
         ),
-        _unreadable("load-garbage-xml", "bytes that are not xml", Model(b"no model" * 8, b"")),
+        _unreadable("load-garbage-xml", "bytes that are not xml", SuiteModel(b"no model" * 8, b"")),
         _unreadable("load-swapped", "xml and weights swapped", _swapped()),
-        _unreadable("load-empty", "an empty xml", Model(b"", add().weights)),
+        _unreadable("load-empty", "an empty xml", SuiteModel(b"", add().weights)),
         _unreadable(
-            "load-truncated-weights", "truncated weights", Model(add().xml, add().weights[:8])
+            "load-truncated-weights", "truncated weights", SuiteModel(add().xml, add().weights[:8])
         ),
         _refused_load(
             "load-encoding-out-of-range",
@@ -110,8 +120,8 @@ def cases() -> list[Case]:
             by=(ENCODING,),
         ),
         *(
-            _other_encoding(name, told, number, data, expected)
-            for name, told, number, data, expected in (
+            _other_encoding(name, title, number, data, expected)
+            for name, title, number, data, expected in (
                 ("onnx", "ONNX", _ONNX, onnx(), Y),
                 ("tensorflow", "a frozen TensorFlow graph", _TENSORFLOW, tensorflow(), _SQUARES),
                 ("tensorflowlite", "TFLite", _TENSORFLOWLITE, tflite(), X),
@@ -120,20 +130,20 @@ def cases() -> list[Case]:
         *(
             Case(
                 name=f"load-garbage-{name}",
-                asks=f"errno 5 for an invalid {told}, or 2 without a backend",
+                rule=f"errno 5 for an invalid {title}, or 2 without a backend",
                 steps=[
-                    Place("garbage", [bytes(range(7, 250)) * 4]),
-                    Place("builders", [At("garbage"), u32(243 * 4)]),
-                    Place("graph", [HANDLE]),
+                    DataSegment("garbage", [bytes(range(7, 250)) * 4]),
+                    DataSegment("builders", [At("garbage"), u32(243 * 4)]),
+                    DataSegment("graph", [HANDLE]),
                     refused(
                         "load",
                         *(At("builders"), 1, number, CPU, At("graph")),
                         by=(RUNTIME, ENCODING),
                     ),
-                    Holds("graph", HANDLE, "a failed load wrote a handle"),
+                    ExpectBytes("graph", HANDLE, "a failed load wrote a handle"),
                 ],
             )
-            for name, told, number in (
+            for name, title, number in (
                 ("onnx", "ONNX model", _ONNX),
                 ("tensorflow", "TensorFlow graph", _TENSORFLOW),
                 ("pytorch", "TorchScript program", _PYTORCH),
@@ -142,10 +152,10 @@ def cases() -> list[Case]:
         ),
         Case(
             name="load-target-gpu",
-            asks="the target gpu works, or errno 1 without a GPU",
+            rule="the target gpu works, or errno 1 without a GPU",
             steps=[
                 *model(add()),
-                Place("graph", [HANDLE]),
+                DataSegment("graph", [HANDLE]),
                 Call(
                     "load",
                     (At("builders"), 2, OPENVINO, _GPU, At("graph")),
@@ -161,7 +171,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="load-handles",
-            asks=f"handles count from 0, for up to {_MANY} graphs",
+            rule=f"handles count from 0, for up to {_MANY} graphs",
             steps=[
                 *model(add()),
                 *(step for number in range(_MANY) for step in _numbered(number)),
@@ -169,18 +179,18 @@ def cases() -> list[Case]:
         ),
         Case(
             name="load-failed-takes-no-handle",
-            asks="a failed load writes nothing, and the next gets the first handle",
+            rule="a failed load writes nothing, and the next gets the first handle",
             steps=[
-                *model(Model(b"no model", b""), " bad"),
-                Place("graph bad", [HANDLE]),
+                *model(SuiteModel(b"no model", b""), " bad"),
+                DataSegment("graph bad", [HANDLE]),
                 refused(
                     "load",
                     *(At("builders bad"), 2, OPENVINO, CPU, At("graph bad")),
                     by=(RUNTIME,),
                 ),
-                Holds("graph bad", HANDLE, "a failed load wrote a handle"),
+                ExpectBytes("graph bad", HANDLE, "a failed load wrote a handle"),
                 *loaded(),
-                Holds("graph", u32(0), "the first graph is not handle 0", unsafe=False),
+                ExpectBytes("graph", u32(0), "the first graph is not handle 0", unsafe=False),
             ],
         ),
     ]
@@ -189,9 +199,9 @@ def cases() -> list[Case]:
 def four() -> list[Step]:
     """Place four builders, of which an IR needs two."""
     return [
-        Place("xml", [add().xml]),
-        Place("weights", [add().weights]),
-        Place(
+        DataSegment("xml", [add().xml]),
+        DataSegment("weights", [add().weights]),
+        DataSegment(
             "builders",
             [
                 *(At("xml"), u32(len(add().xml)), At("weights"), u32(16)),
@@ -203,7 +213,7 @@ def four() -> list[Step]:
 
 def _refused_load(
     name: str,
-    asks: str,
+    rule: str,
     steps: Sequence[Step],
     count: int = 2,
     *,
@@ -217,28 +227,28 @@ def _refused_load(
     place = At("builders") if builders is None else builders
     return Case(
         name=name,
-        asks=asks,
+        rule=rule,
         steps=[
             *steps,
-            Place("graph", [HANDLE]),
+            DataSegment("graph", [HANDLE]),
             refused("load", place, count, encoding, target, out or At("graph"), by=by),
-            Holds("graph", HANDLE, "a refused load wrote a handle"),
+            ExpectBytes("graph", HANDLE, "a refused load wrote a handle"),
             *loaded(label=" after"),
-            Holds("graph after", u32(0), "a refused load took a handle", unsafe=False),
+            ExpectBytes("graph after", u32(0), "a refused load took a handle", unsafe=False),
         ],
     )
 
 
-def _other_encoding(name: str, told: str, number: int, data: bytes, expected: bytes) -> Case:
+def _other_encoding(name: str, title: str, number: int, data: bytes, expected: bytes) -> Case:
     return Case(
         name=f"load-{name}",
-        asks=f"{told} works, or errno 2 without a backend for it",
+        rule=f"{title} works, or errno 2 without a backend for it",
         steps=[
-            Place("model", [data]),
-            Place("builders", [At("model"), u32(len(data))]),
-            Place("graph", [HANDLE]),
+            DataSegment("model", [data]),
+            DataSegment("builders", [At("model"), u32(len(data))]),
+            DataSegment("graph", [HANDLE]),
             Call("load", (At("builders"), 1, number, CPU, At("graph")), (SUCCESS, ENCODING)),
-            Stop(),
+            SkipUnlessSuccess(),
             *context(),
             *tensor(),
             *inferred(expected),
@@ -246,31 +256,33 @@ def _other_encoding(name: str, told: str, number: int, data: bytes, expected: by
     )
 
 
-def _with_builders(name: str, asks: str, parts: Sequence[bytes | At]) -> Case:
+def _with_builders(name: str, rule: str, parts: Sequence[bytes | At]) -> Case:
     return _refused_load(
         name,
-        asks,
+        rule,
         [
-            Place("xml", [add().xml]),
-            Place("weights", [add().weights]),
-            Place("builders", parts),
+            DataSegment("xml", [add().xml]),
+            DataSegment("weights", [add().weights]),
+            DataSegment("builders", parts),
         ],
     )
 
 
-def _unreadable(name: str, what: str, parts: Model) -> Case:
+def _unreadable(name: str, what: str, parts: SuiteModel) -> Case:
     return _refused_load(name, f"errno 5 for {what}", [*model(parts)], by=(RUNTIME,))
 
 
-def _swapped() -> Model:
-    return Model(add().weights, add().xml)
+def _swapped() -> SuiteModel:
+    return SuiteModel(add().weights, add().xml)
 
 
 def _numbered(number: int) -> list[Step]:
     return [
-        Place(f"graph {number}", [HANDLE]),
+        DataSegment(f"graph {number}", [HANDLE]),
         served("load", At("builders"), 2, OPENVINO, CPU, At(f"graph {number}")),
-        Holds(f"graph {number}", u32(number), f"graph {number} has another handle", unsafe=False),
+        ExpectBytes(
+            f"graph {number}", u32(number), f"graph {number} has another handle", unsafe=False
+        ),
     ]
 
 
@@ -279,20 +291,20 @@ def _misaligned() -> Case:
     parts = add()
     return Case(
         name="load-misaligned",
-        asks="builders, tensor, dims, data and results may be at odd addresses",
+        rule="builders, tensor, dims, data and results may be at odd addresses",
         steps=[
-            Place("xml", [parts.xml], 3),
-            Place("weights", [parts.weights], 1),
-            Place(
+            DataSegment("xml", [parts.xml], 3),
+            DataSegment("weights", [parts.weights], 1),
+            DataSegment(
                 "builders",
                 [At("xml"), u32(len(parts.xml)), At("weights"), u32(len(parts.weights))],
                 1,
             ),
-            Place("graph", [HANDLE], 1),
+            DataSegment("graph", [HANDLE], 1),
             load(),
-            Place("context", [HANDLE], 3),
-            served("init_execution_context", Word("graph"), At("context")),
-            *tensor(past=1),
+            DataSegment("context", [HANDLE], 3),
+            served("init_execution_context", LoadU32("graph"), At("context")),
+            *tensor(misalignment=1),
             *inferred(),
         ],
     )

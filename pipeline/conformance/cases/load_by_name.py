@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.conformance.case import END, At, Case, Holds, Place
+from pipeline.conformance.case import END, At, Case, DataSegment, ExpectBytes
 from pipeline.conformance.cases.steps import (
     HANDLE,
     NOT_FOUND,
@@ -28,11 +28,11 @@ def cases() -> list[Case]:
     return [
         Case(
             name="name-found",
-            asks="a graph that the host provides is loaded by name",
+            rule="a graph that the host provides is loaded by name",
             graphs=[NAME],
             steps=[
-                Place("name", [NAME.encode()]),
-                Place("graph", [HANDLE]),
+                DataSegment("name", [NAME.encode()]),
+                DataSegment("graph", [HANDLE]),
                 served("load_by_name", At("name"), len(NAME), At("graph")),
                 *context(),
                 *tensor(),
@@ -41,16 +41,16 @@ def cases() -> list[Case]:
         ),
         Case(
             name="name-twice",
-            asks="loading a name twice gives two independent graphs",
+            rule="loading a name twice gives two independent graphs",
             graphs=[NAME],
             steps=[
-                Place("name", [NAME.encode()]),
-                Place("graph", [HANDLE]),
-                Place("graph 2", [HANDLE]),
+                DataSegment("name", [NAME.encode()]),
+                DataSegment("graph", [HANDLE]),
+                DataSegment("graph 2", [HANDLE]),
                 served("load_by_name", At("name"), len(NAME), At("graph")),
                 served("load_by_name", At("name"), len(NAME), At("graph 2")),
-                Holds("graph", u32(0), "the first graph is not handle 0", unsafe=False),
-                Holds("graph 2", u32(1), "the second graph is not handle 1", unsafe=False),
+                ExpectBytes("graph", u32(0), "the first graph is not handle 0", unsafe=False),
+                ExpectBytes("graph 2", u32(1), "the second graph is not handle 1", unsafe=False),
                 *context(),
                 *context(" 2"),
                 *tensor(),
@@ -65,12 +65,12 @@ def cases() -> list[Case]:
         ),
         Case(
             name="name-with-config",
-            asks="a graph is loaded by name with the config {}",
+            rule="a graph is loaded by name with the config {}",
             graphs=[NAME],
             steps=[
-                Place("name", [NAME.encode()]),
-                Place("config", [b"{}"]),
-                Place("graph", [HANDLE]),
+                DataSegment("name", [NAME.encode()]),
+                DataSegment("config", [b"{}"]),
+                DataSegment("graph", [HANDLE]),
                 served(
                     "load_by_name_with_config",
                     *(At("name"), len(NAME), At("config"), 2, At("graph")),
@@ -87,35 +87,35 @@ def cases() -> list[Case]:
         _refused("name-empty", "an empty name", b""),
         Case(
             name="name-not-utf8",
-            asks="errno 1 for a name that is not UTF-8",
+            rule="errno 1 for a name that is not UTF-8",
             graphs=[NAME],
             steps=[
-                Place("name", [b"\xff\xfe\xfd"]),
-                Place("graph", [HANDLE]),
+                DataSegment("name", [b"\xff\xfe\xfd"]),
+                DataSegment("graph", [HANDLE]),
                 refused("load_by_name", At("name"), 3, At("graph")),
-                Holds("graph", HANDLE, "a refused load wrote a handle"),
+                ExpectBytes("graph", HANDLE, "a refused load wrote a handle"),
             ],
         ),
         Case(
             name="name-out-of-bounds",
-            asks="errno 1 for a name that ends outside memory",
+            rule="errno 1 for a name that ends outside memory",
             graphs=[NAME],
             steps=[
-                Place("graph", [HANDLE]),
+                DataSegment("graph", [HANDLE]),
                 refused("load_by_name", At(END, -2), 4, At("graph")),
-                Holds("graph", HANDLE, "a refused load wrote a handle"),
+                ExpectBytes("graph", HANDLE, "a refused load wrote a handle"),
             ],
         ),
         Case(
             name="name-handle-out-of-bounds",
-            asks="errno 1 for a handle pointer that ends outside memory",
+            rule="errno 1 for a handle pointer that ends outside memory",
             graphs=[NAME],
             steps=[
-                Place("name", [NAME.encode()]),
+                DataSegment("name", [NAME.encode()]),
                 refused("load_by_name", At("name"), len(NAME), At(END, -2)),
-                Place("graph", [HANDLE]),
+                DataSegment("graph", [HANDLE]),
                 served("load_by_name", At("name"), len(NAME), At("graph")),
-                Holds("graph", u32(0), "a refused load took a handle", unsafe=False),
+                ExpectBytes("graph", u32(0), "a refused load took a handle", unsafe=False),
             ],
         ),
     ]
@@ -124,12 +124,12 @@ def cases() -> list[Case]:
 def _refused(name: str, what: str, text: bytes) -> Case:
     return Case(
         name=name,
-        asks=f"errno 8 for {what}",
+        rule=f"errno 8 for {what}",
         graphs=[NAME],
         steps=[
-            Place("name", [text or b"-"]),
-            Place("graph", [HANDLE]),
+            DataSegment("name", [text or b"-"]),
+            DataSegment("graph", [HANDLE]),
             refused("load_by_name", At("name"), len(text), At("graph"), by=(NOT_FOUND,)),
-            Holds("graph", HANDLE, "a refused load wrote a handle"),
+            ExpectBytes("graph", HANDLE, "a refused load wrote a handle"),
         ],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.conformance.case import END, At, Case, Holds, Place, Step, Word, Write
+from pipeline.conformance.case import END, At, Case, DataSegment, ExpectBytes, LoadU32, Step, Write
 from pipeline.conformance.cases.steps import (
     HANDLE,
     X,
@@ -33,26 +33,26 @@ def cases() -> list[Case]:
     return [
         Case(
             name="context-bad-graph",
-            asks="errno 1 for a context of an unknown graph",
+            rule="errno 1 for a context of an unknown graph",
             steps=[
-                Place("context", [HANDLE]),
+                DataSegment("context", [HANDLE]),
                 refused("init_execution_context", _UNKNOWN, At("context")),
-                Holds("context", HANDLE, "a refused call wrote a handle"),
+                ExpectBytes("context", HANDLE, "a refused call wrote a handle"),
             ],
         ),
         Case(
             name="context-handle-out-of-bounds",
-            asks="errno 1 for a handle pointer that ends outside memory",
+            rule="errno 1 for a handle pointer that ends outside memory",
             steps=[
                 *loaded(),
-                refused("init_execution_context", Word("graph"), At(END, -2)),
+                refused("init_execution_context", LoadU32("graph"), At(END, -2)),
                 *context(),
-                Holds("context", u32(0), "a refused call took a handle", unsafe=False),
+                ExpectBytes("context", u32(0), "a refused call took a handle", unsafe=False),
             ],
         ),
         Case(
             name="contexts-isolated",
-            asks=f"{_CONTEXTS} contexts of one graph keep their own inputs and outputs",
+            rule=f"{_CONTEXTS} contexts of one graph keep their own inputs and outputs",
             steps=[
                 *loaded(),
                 *(
@@ -78,7 +78,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-bad-context",
-            asks="errno 1 for an unknown context",
+            rule="errno 1 for an unknown context",
             steps=[*ready(), *tensor(), refused("set_input", _UNKNOWN, 0, At("x"))],
         ),
         _refused(
@@ -91,8 +91,8 @@ def cases() -> list[Case]:
         _record("input-rank-huge", "a tensor with a billion axes", rank=1_000_000_000),
         Case(
             name="input-index",
-            asks="errno 1 for an input index that the model does not have",
-            steps=[*ready(), *tensor(), refused("set_input", Word("context"), 3, At("x"))],
+            rule="errno 1 for an input index that the model does not have",
+            steps=[*ready(), *tensor(), refused("set_input", LoadU32("context"), 3, At("x"))],
         ),
         _record("input-type-out-of-range", "the element type 9", number=9),
         _record("input-type-255", "the element type 255", number=255),
@@ -103,7 +103,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-padding",
-            asks="the three padding bytes after the type are ignored",
+            rule="the three padding bytes after the type are ignored",
             steps=[
                 *ready(),
                 *tensor()[:2],
@@ -130,14 +130,14 @@ def cases() -> list[Case]:
             "input-dims-overflow",
             "dims whose product is 0 in 32 bits",
             [
-                Place("x dims", [u32(0x10000, 0x10000)]),
-                Place("x data", [X]),
+                DataSegment("x dims", [u32(0x10000, 0x10000)]),
+                DataSegment("x data", [X]),
                 record("x", _F32, 2, 0),
             ],
         ),
         Case(
             name="input-dynamic",
-            asks="a model with a dynamic axis accepts one size, then another",
+            rule="a model with a dynamic axis accepts one size, then another",
             steps=[
                 *ready(dynamic()),
                 *tensor(data=numbers("f32", 1, 2, 3), dims=(3,)),
@@ -152,7 +152,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-copied",
-            asks="changes to the guest's buffer after set_input have no effect",
+            rule="changes to the guest's buffer after set_input have no effect",
             steps=[
                 *ready(),
                 *tensor(),
@@ -164,7 +164,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-last-wins",
-            asks="the last of two tensors for one input is used",
+            rule="the last of two tensors for one input is used",
             steps=[
                 *ready(),
                 *tensor("first", numbers("f32", 7, 7, 7, 7)),
@@ -175,7 +175,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-same-tensor",
-            asks="a tensor at the same address with other data is read again",
+            rule="a tensor at the same address with other data is read again",
             steps=[
                 *ready(),
                 *tensor(data=numbers("f32", 7, 7, 7, 7)),
@@ -187,7 +187,7 @@ def cases() -> list[Case]:
         ),
         Case(
             name="input-two",
-            asks="two inputs may be set in any order",
+            rule="two inputs may be set in any order",
             steps=[
                 *ready(subtract()),
                 *tensor("a", numbers("f32", 5, 6, 7, 8)),
@@ -205,11 +205,11 @@ def _refused(name: str, what: str, steps: Sequence[Step], at: At | None = None) 
     """Return a case with a rejected tensor, followed by a valid one."""
     return Case(
         name=name,
-        asks=f"errno 1 for {what}, and the context still works",
+        rule=f"errno 1 for {what}, and the context still works",
         steps=[
             *ready(),
             *steps,
-            refused("set_input", Word("context"), 0, at or At("x")),
+            refused("set_input", LoadU32("context"), 0, at or At("x")),
             *tensor("good"),
             set_input(label="good"),
             compute(),
@@ -239,8 +239,8 @@ def _flat() -> list[Step]:
 
 
 def _empty() -> list[Step]:
-    return [Place("x dims", [u32(1, 4)]), Place("x data", [X]), record("x", _F32, 2, 0)]
+    return [DataSegment("x dims", [u32(1, 4)]), DataSegment("x data", [X]), record("x", _F32, 2, 0)]
 
 
 def _zero() -> list[Step]:
-    return [Place("x dims", [u32(1, 0)]), Place("x data", [X]), record("x", _F32, 2, 0)]
+    return [DataSegment("x dims", [u32(1, 0)]), DataSegment("x data", [X]), record("x", _F32, 2, 0)]

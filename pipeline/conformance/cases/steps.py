@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from pipeline.conformance.case import At, Call, Holds, Place, Step, Word
-from pipeline.conformance.models import TYPES, Model, add, numbers
+from pipeline.conformance.case import At, Call, DataSegment, ExpectBytes, LoadU32, Step
+from pipeline.conformance.models import TYPES, SuiteModel, add, numbers
 
 SUCCESS, ARGUMENT, ENCODING, RUNTIME, UNSUPPORTED, TOO_LARGE, NOT_FOUND = 0, 1, 2, 5, 6, 7, 8
 OPENVINO, CPU = 0, 0
@@ -24,22 +24,22 @@ def u32(*values: int) -> bytes:
     return struct.pack(f"<{len(values)}I", *(value & 0xFFFFFFFF for value in values))
 
 
-def refused(function: str, *arguments: int | At | Word, by: Sequence[int] = (ARGUMENT,)) -> Call:
+def refused(function: str, *arguments: int | At | LoadU32, by: Sequence[int] = (ARGUMENT,)) -> Call:
     """Return a call that must return one of these errnos; 0 is unsafe."""
     return Call(function, arguments, tuple(by), unsafe=(SUCCESS,))
 
 
-def served(function: str, *arguments: int | At | Word) -> Call:
+def served(function: str, *arguments: int | At | LoadU32) -> Call:
     """Return a call that must succeed, or the case ends."""
     return Call(function, arguments, (SUCCESS,), needed=True)
 
 
-def model(parts: Model, label: str = "") -> list[Step]:
+def model(parts: SuiteModel, label: str = "") -> list[Step]:
     """Place the parts of an IR and its builder array."""
     return [
-        Place(f"xml{label}", [parts.xml]),
-        Place(f"weights{label}", [parts.weights or b"\0"]),
-        Place(
+        DataSegment(f"xml{label}", [parts.xml]),
+        DataSegment(f"weights{label}", [parts.weights or b"\0"]),
+        DataSegment(
             f"builders{label}",
             [
                 *(At(f"xml{label}"), u32(len(parts.xml))),
@@ -49,11 +49,11 @@ def model(parts: Model, label: str = "") -> list[Step]:
     ]
 
 
-def loaded(parts: Model | None = None, label: str = "") -> list[Step]:
+def loaded(parts: SuiteModel | None = None, label: str = "") -> list[Step]:
     """Load an IR (default: `add`); its handle is placed at ``graph``."""
     return [
         *model(parts or add(), label),
-        Place(f"graph{label}", [HANDLE]),
+        DataSegment(f"graph{label}", [HANDLE]),
         load(label=label),
     ]
 
@@ -63,7 +63,7 @@ def load(label: str = "") -> Call:
     return served("load", At(f"builders{label}"), 2, OPENVINO, CPU, At(f"graph{label}"))
 
 
-def ready(parts: Model | None = None, label: str = "") -> list[Step]:
+def ready(parts: SuiteModel | None = None, label: str = "") -> list[Step]:
     """Load an IR and create a context; its handle is placed at ``context``."""
     return [*loaded(parts, label), *context(label)]
 
@@ -71,10 +71,10 @@ def ready(parts: Model | None = None, label: str = "") -> list[Step]:
 def context(label: str = "", graph: str | None = None) -> list[Step]:
     """Create a context of the graph at ``graph``; its handle is placed at ``context``."""
     return [
-        Place(f"context{label}", [HANDLE]),
+        DataSegment(f"context{label}", [HANDLE]),
         served(
             "init_execution_context",
-            Word(f"graph{label if graph is None else graph}"),
+            LoadU32(f"graph{label if graph is None else graph}"),
             At(f"context{label}"),
         ),
     ]
@@ -86,13 +86,13 @@ def tensor(
     *,
     element: str = "f32",
     dims: Sequence[int] = (1, 4),
-    past: int = 0,
+    misalignment: int = 0,
 ) -> list[Step]:
     """Place a tensor with its dims (``<label> dims``) and data (``<label> data``)."""
     return [
-        Place(f"{label} dims", [u32(*dims)], past),
-        Place(f"{label} data", [data], past),
-        record(label, TYPES[element][0], len(dims), len(data), past=past),
+        DataSegment(f"{label} dims", [u32(*dims)], misalignment),
+        DataSegment(f"{label} data", [data], misalignment),
+        record(label, TYPES[element][0], len(dims), len(data), misalignment=misalignment),
     ]
 
 
@@ -105,27 +105,27 @@ def record(
     dims: At | bytes | None = None,
     data: At | bytes | None = None,
     padding: bytes = b"\0\0\0",
-    past: int = 0,
-) -> Place:
+    misalignment: int = 0,
+) -> DataSegment:
     """Place the 20-byte struct of a tensor; its dims and data are placed as by ``tensor``."""
-    return Place(
+    return DataSegment(
         label,
         [
             *(dims or At(f"{label} dims"), u32(rank)),
             *(bytes([number]) + padding, data or At(f"{label} data"), u32(size)),
         ],
-        past,
+        misalignment,
     )
 
 
 def set_input(index: int = 0, label: str = "x", context: str = "") -> Call:
     """Set an input to a placed tensor."""
-    return served("set_input", Word(f"context{context}"), index, At(label))
+    return served("set_input", LoadU32(f"context{context}"), index, At(label))
 
 
 def compute(context: str = "") -> Call:
     """Run inference."""
-    return served("compute", Word(f"context{context}"))
+    return served("compute", LoadU32(f"context{context}"))
 
 
 def output(
@@ -135,15 +135,17 @@ def output(
     size = len(expected) if room is None else room
     tail = size - len(expected)
     return [
-        Place(f"y{label}", [UNTOUCHED * (size + 16)]),
-        Place(f"written{label}", [HANDLE]),
+        DataSegment(f"y{label}", [UNTOUCHED * (size + 16)]),
+        DataSegment(f"written{label}", [HANDLE]),
         served(
             "get_output",
-            *(Word(f"context{context}"), index, At(f"y{label}"), size, At(f"written{label}")),
+            *(LoadU32(f"context{context}"), index, At(f"y{label}"), size, At(f"written{label}")),
         ),
-        Holds(f"written{label}", u32(len(expected)), "bytes_written is not the output's size"),
-        Holds(f"y{label}", expected, "the output is wrong"),
-        Holds(
+        ExpectBytes(
+            f"written{label}", u32(len(expected)), "bytes_written is not the output's size"
+        ),
+        ExpectBytes(f"y{label}", expected, "the output is wrong"),
+        ExpectBytes(
             f"y{label}",
             UNTOUCHED * (tail + 16),
             "bytes behind the output were written",

@@ -60,7 +60,7 @@ def models_of(folder: Path) -> Path:
 def _expectation(case: Case, digest: str) -> Mapping[str, Any]:
     return {
         "name": case.name,
-        "asks": case.asks,
+        "asks": case.rule,
         "wasm": f"{_CASES}/{case.name}.wasm",
         "sha256": digest,
         "graphs": list(case.graphs),

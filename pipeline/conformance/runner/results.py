@@ -71,10 +71,10 @@ def as_junit(columns: Sequence[HostResults], allowed: Sequence[Verdict]) -> str:
                 time=f"{result.seconds:.3f}",
             )
             if result in failed:
-                told = ElementTree.SubElement(
+                failure = ElementTree.SubElement(
                     case, "failure", type=result.verdict.value, message=result.found
                 )
-                told.text = f"{result.case.asks}\n{result.found}"
+                failure.text = f"{result.case.rule}\n{result.found}"
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -102,13 +102,13 @@ def as_matrix(columns: Sequence[HostResults], date: str) -> str:
     )
     lines += [f"| **{len(columns[0].results)} cases** | {counts} |"]
     for column, title in zip(columns, titles, strict=True):
-        told = [result for result in column.results if result.verdict is not Verdict.CONFORMS]
-        if not told:
+        deviating = [result for result in column.results if result.verdict is not Verdict.CONFORMS]
+        if not deviating:
             continue
         lines += ["", f"## {title}", "", "| case | expected | found |", "|---|---|---|"]
         lines += [
-            f"| {result.case.name} | {_cell(result.case.asks)} | {_cell(result.found)} |"
-            for result in told
+            f"| {result.case.name} | {_cell(result.case.rule)} | {_cell(result.found)} |"
+            for result in deviating
         ]
     return "\n".join(lines) + "\n"
 

@@ -30,9 +30,9 @@ def judge(case: Case, run: PeerRun | None) -> tuple[Verdict, str]:
     lines = run.stdout.splitlines()
     for verdict in (Verdict.UNSAFE, Verdict.DIFFERS):
         mark = f"{verdict.value}: "
-        told = [line.removeprefix(mark) for line in lines if line.startswith(mark)]
-        if told:
-            return verdict, _shown(told[0])
+        marked = [line.removeprefix(mark) for line in lines if line.startswith(mark)]
+        if marked:
+            return verdict, _shown(marked[0])
     if not case.memory:
         # Such a guest cannot print: it exits with 1 after any other errno.
         answered = run.exit_code == 1 and not run.stderr.strip()
@@ -56,10 +56,10 @@ def judge(case: Case, run: PeerRun | None) -> tuple[Verdict, str]:
 
 
 def _crash(run: PeerRun) -> str:
-    said = _CRASH.search(run.stderr)
-    if said:
-        after = run.stderr[said.end() :].strip().splitlines()
-        return _shown(f"{said[0].strip()} {after[0].strip() if after else ''}")
+    crash = _CRASH.search(run.stderr)
+    if crash:
+        after = run.stderr[crash.end() :].strip().splitlines()
+        return _shown(f"{crash[0].strip()} {after[0].strip() if after else ''}")
     if run.exit_code < 0:
         return f"signal {-run.exit_code}"
     if run.exit_code in _SIGNAL_CODES or run.exit_code >= _WINDOWS_FAULT:
@@ -68,8 +68,8 @@ def _crash(run: PeerRun) -> str:
 
 
 def _last(run: PeerRun) -> str:
-    told = run.stderr.partition(_BACKTRACE)[0]
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    printed = run.stderr.partition(_BACKTRACE)[0]
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
     return _shown(lines[-1]) if lines else f"exit code {run.exit_code}"
 
 

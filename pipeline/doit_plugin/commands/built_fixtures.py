@@ -6,11 +6,11 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.cache.history import Failed, failed_last_time
+from pipeline.cache.history import FailureRecord, failed_last_time
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.execution.action import Action
-from pipeline.execution.planner import Intent, Planned
+from pipeline.execution.planner import Intent, PlannedStep
 
 STRICT_OPTION = {
     "name": "strict",
@@ -29,27 +29,27 @@ def built(engine: Engine, names: Sequence[str], *, strict: bool = False) -> list
     ``strict``, where it is among ``names`` as it is called, and where no other is left. Raises
     PipelineError for that, and for a fixture that is merely not built as its config says.
     """
-    meant = fixtures_meant(engine, names)
-    planned = {each.name: each for each in engine.foresee(engine.selected(list(meant)))}
+    selected = fixtures_meant(engine, names)
+    planned = {each.name: each for each in engine.plan(engine.selected(list(selected)))}
     stale = {name for name, each in planned.items() if each.intent is not Intent.CURRENT}
-    needed = {step: {each.name for each in engine.selected([step])} & stale for step in meant}
+    needed = {step: {each.name for each in engine.selected([step])} & stale for step in selected}
     failed = {
         step: found
         for step, steps in needed.items()
         if (found := first_failed(engine, planned, steps)) is not None
     }
     for step, (origin, failure) in failed.items():
-        if strict or meant[step] in names:
+        if strict or selected[step] in names:
             raise _failed(step, origin, failure)
     lacking = [step for step, steps in needed.items() if steps and step not in failed]
     for name, each in planned.items():
         if any(name in needed[step] for step in lacking):
             raise _not_built(each, lacking)
-    kept = [step for step in meant if step not in failed]
+    kept = [step for step in selected if step not in failed]
     for step, (origin, failure) in failed.items():
         if not kept:
             raise _failed(step, origin, failure)
-        leave_out(meant[step], origin, failure)
+        leave_out(selected[step], origin, failure)
     return engine.selected(kept)
 
 
@@ -66,16 +66,16 @@ def fixtures_meant(engine: Engine, names: Sequence[str]) -> Mapping[str, str]:
 
 
 def first_failed(
-    engine: Engine, planned: Mapping[str, Planned], stale: Collection[str]
-) -> tuple[str, Failed] | None:
+    engine: Engine, planned: Mapping[str, PlannedStep], stale: Collection[str]
+) -> tuple[str, FailureRecord] | None:
     """Return the first of the steps that failed when it was last tried, and how."""
     for name in planned:
-        if name in stale and (failed := engine.history.failed(name)) is not None:
+        if name in stale and (failed := engine.history.last_failure(name)) is not None:
             return name, failed
     return None
 
 
-def leave_out(fixture: str, step: str, failed: Failed) -> None:
+def leave_out(fixture: str, step: str, failed: FailureRecord) -> None:
     """Say that a fixture is left out, and why."""
     line = f"warning: {fixture} is left out: {step} {failed_last_time(failed)}"
     print(printable(" ".join(line.split())), file=sys.stderr)
@@ -91,7 +91,7 @@ def folders(actions: Sequence[Action]) -> list[Path]:
     return [action.outputs["manifest"].parent for action in manifests(actions)]
 
 
-def _failed(manifest: str, step: str, failed: Failed) -> PipelineError:
+def _failed(manifest: str, step: str, failed: FailureRecord) -> PipelineError:
     return PipelineError(
         Code.LOCK,
         f"{manifest.partition(':')[2]} is not built: {step} failed last time.",
@@ -101,7 +101,7 @@ def _failed(manifest: str, step: str, failed: Failed) -> PipelineError:
     )
 
 
-def _not_built(planned: Planned, lacking: Sequence[str]) -> PipelineError:
+def _not_built(planned: PlannedStep, lacking: Sequence[str]) -> PipelineError:
     return PipelineError(
         Code.LOCK,
         "What is built is not what the configs say.",

@@ -16,26 +16,26 @@ from doit.cmd_resetdep import ResetDep as DoitResetDep
 from doit.cmd_strace import Strace as DoitStrace
 from doit.exceptions import InvalidCommand
 
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.current_project import present
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.current_project import current_engine
 
 
-@understood
+@with_command_errors
 class Help(DoitHelp):  # type: ignore[misc] # doit has no types
     """As doit has it."""
 
 
-@understood
+@with_command_errors
 class ResetDep(DoitResetDep):  # type: ignore[misc] # doit has no types
     """As doit has it."""
 
 
-@understood
+@with_command_errors
 class Strace(DoitStrace):  # type: ignore[misc] # doit has no types
     """As doit has it."""
 
 
-@understood
+@with_command_errors
 class List(DoitList):  # type: ignore[misc] # doit has no types
     """doit's own, which keeps the steps, so that the next list need not read the configs."""
 
@@ -43,23 +43,23 @@ class List(DoitList):  # type: ignore[misc] # doit has no types
     def _execute(self, **options: Any) -> int:
         code = int(super()._execute(**options) or 0)
         with suppress(IndexError):  # The tasks may be another's.
-            present().remember()
+            current_engine().remember()
         return code
 
 
-@understood
+@with_command_errors
 class Forget(DoitForget):  # type: ignore[misc] # doit has no types
     """As doit has it."""
 
 
-@understood
+@with_command_errors
 class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
     """Refused by our state, which keeps nothing."""
 
     doc_purpose = "refused here: name the tasks to run instead"
 
 
-@understood
+@with_command_errors
 class Info(DoitInfo):  # type: ignore[misc] # doit has no types
     """doit's own, which takes any word for a task."""
 
@@ -72,7 +72,7 @@ class Info(DoitInfo):  # type: ignore[misc] # doit has no types
         return int(super()._execute(**options) or 0)
 
 
-@understood
+@with_command_errors
 class DumpDB(DoitDumpDB):  # type: ignore[misc] # doit has no types
     """Refused: doit keeps no database here."""
 

@@ -9,8 +9,8 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.cache.digest import Digest
 from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, folders
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.release.release import release_of
 from pipeline.publish.release.write_bundle import write_bundle
@@ -25,7 +25,7 @@ _OUT = {
 }
 
 
-@understood
+@with_command_errors
 class BundleCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -40,7 +40,7 @@ class BundleCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = (_OUT, STRICT_OPTION)
 
     def _execute(self, out: str, strict: bool, pos_args: list[str]) -> int:
-        return told(
+        return run_command(
             lambda engine: _bundle(Path(out), folders(built(engine, pos_args, strict=strict)))
         )
 

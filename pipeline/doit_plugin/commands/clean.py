@@ -8,9 +8,9 @@ from typing import Any
 from doit.cmd_clean import Clean as DoitClean
 
 from pipeline.doit_plugin.cleaning import Removed
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.commands.run_command import told
-from pipeline.doit_plugin.current_project import present
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.run_command import run_command
+from pipeline.doit_plugin.current_project import current_engine
 from pipeline.doit_plugin.engine import Engine
 
 _STALE = {
@@ -23,7 +23,7 @@ _STALE = {
 }
 
 
-@understood
+@with_command_errors
 class Clean(DoitClean):  # type: ignore[misc] # doit has no types
     """doit's own choice of tasks, whose targets go with one line a fixture."""
 
@@ -47,7 +47,9 @@ class Clean(DoitClean):  # type: ignore[misc] # doit has no types
     ) -> int:
         if stale:
             names = pos_args or []
-            return told(lambda engine: _show(engine.clean_undeclared(names, dry=dryrun), dryrun))
+            return run_command(
+                lambda engine: _show(engine.clean_undeclared(names, dry=dryrun), dryrun)
+            )
         self._whole = cleanall or not pos_args
         self._code = 0
         super()._execute(dryrun, cleandep, cleanall, cleanforget, pos_args)
@@ -56,7 +58,7 @@ class Clean(DoitClean):  # type: ignore[misc] # doit has no types
     def clean_tasks(self, tasks: Sequence[Any], dryrun: bool, cleanforget: bool) -> None:
         """Clean tasks in one go, where they are ours."""
         try:
-            present()
+            current_engine()
         except IndexError:
             super().clean_tasks(tasks, dryrun, cleanforget)
             return
@@ -72,7 +74,7 @@ class Clean(DoitClean):  # type: ignore[misc] # doit has no types
                 engine.report_place.unlink(missing_ok=True)
             return code
 
-        self._code = told(command)
+        self._code = run_command(command)
         self.dep_manager.close()
 
 

@@ -12,7 +12,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.config.wording import closest, quoted
 from pipeline.errors import Code, PipelineError
-from pipeline.report.console.terminal import hush
+from pipeline.report.console.terminal import to_devnull
 
 # What doit itself ends with, where no task has been begun.
 _NOT_BEGUN = 3
@@ -21,7 +21,7 @@ _NO_TASK = re.compile("'(.*)' is not a task\\.", re.S)
 Kind = TypeVar("Kind", bound=type[Any])
 
 
-def understood(command: Kind) -> Kind:
+def with_command_errors(command: Kind) -> Kind:
     """Let a class of commands print its help where that is asked for, and errors in our form.
 
     doit has `doit help COMMAND` alone, and lists its own parser in the place of an error.
@@ -38,20 +38,20 @@ def understood(command: Kind) -> Kind:
             sys.stdout.flush()
             return code
         except BrokenPipeError:
-            hush(sys.stdout)
+            to_devnull(sys.stdout)
             return 1
         except CmdParseError as error:
-            told = _unread(self, error)
+            problem = _usage_error(self, error)
         except InvalidCommand as error:
-            told = _unknown(self, error)
-        print(told.render(), file=sys.stderr)
+            problem = _unknown_name(self, error)
+        print(problem.render(), file=sys.stderr)
         return _NOT_BEGUN
 
     command.parse_execute = parse_execute
     return command
 
 
-def _unread(command: Any, error: CmdParseError) -> PipelineError:
+def _usage_error(command: Any, error: CmdParseError) -> PipelineError:
     # doit's own words for an unknown option add how its parser is made.
     cause = error.__context__
     return PipelineError(
@@ -62,9 +62,9 @@ def _unread(command: Any, error: CmdParseError) -> PipelineError:
     )
 
 
-def _unknown(command: Any, error: InvalidCommand) -> PipelineError:
-    told = _NO_TASK.fullmatch(str(error))
-    name = error.not_found or (told and told[1])
+def _unknown_name(command: Any, error: InvalidCommand) -> PipelineError:
+    named = _NO_TASK.fullmatch(str(error))
+    name = error.not_found or (named and named[1])
     if not name:
         return PipelineError(Code.USAGE, str(error))
     tasks = command.task_list

@@ -8,13 +8,13 @@ from typing import Any
 from doit.cmd_base import Command
 
 from pipeline.cli.completion import SHELLS
-from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.errors import Code, PipelineError
 
 _PROGRAM = "wasi-nn-complete-doit"
 
 
-@understood
+@with_command_errors
 class Completion(Command):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

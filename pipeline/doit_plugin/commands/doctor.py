@@ -7,11 +7,11 @@ from typing import Any
 
 from doit.cmd_base import Command
 
-from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 
 
-@understood
+@with_command_errors
 class Doctor(Command):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.config.load_project import load_project
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
@@ -41,7 +41,7 @@ _OPTIONS = (
 )
 
 
-@understood
+@with_command_errors
 class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -55,7 +55,7 @@ class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = _OPTIONS
 
     def _execute(self, limit: str, dry: bool, toolchains: bool, pos_args: list[str]) -> int:
-        return told(lambda engine: _collect(engine, limit, dry, toolchains, pos_args))
+        return run_command(lambda engine: _collect(engine, limit, dry, toolchains, pos_args))
 
 
 def _collect(engine: Engine, limit: str, dry: bool, toolchains: bool, names: list[str]) -> int:

@@ -11,20 +11,20 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, manifests
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action
 from pipeline.execution.tool_version import tool_version
 from pipeline.publish.release.lock_file import (
     LOCK_VERSION,
-    Finding,
+    FileOrigin,
     Lock,
-    Locked,
-    Made,
+    LockDifference,
+    LockedFixture,
     compare,
-    locked,
+    lock_fixture,
     read_lock,
     write_lock,
 )
@@ -39,7 +39,7 @@ _CHECK = {
 }
 
 
-@understood
+@with_command_errors
 class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -58,7 +58,7 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
 
     def _execute(self, check: bool, strict: bool, pos_args: list[str]) -> int:
         run = _check if check else _lock
-        return told(lambda engine: run(engine, built(engine, pos_args, strict=strict)))
+        return run_command(lambda engine: run(engine, built(engine, pos_args, strict=strict)))
 
 
 def _lock(engine: Engine, actions: Sequence[Action]) -> int:
@@ -82,7 +82,7 @@ def _check(_: Engine, actions: Sequence[Action]) -> int:
     faults = 0
     for name, manifest, now in _present(actions):
         if name not in was.fixtures:
-            _show_fault(Finding(name, "The fixture is not locked.", fault=True), path, name)
+            _show_fault(LockDifference(name, "The fixture is not locked.", fault=True), path, name)
             faults += 1
             continue
         findings = list(compare(was.fixtures[name], manifest, now))
@@ -99,7 +99,7 @@ def _check(_: Engine, actions: Sequence[Action]) -> int:
     return 1 if faults else 0
 
 
-def _show_fault(finding: Finding, lock: Path, name: str) -> None:
+def _show_fault(finding: LockDifference, lock: Path, name: str) -> None:
     error = PipelineError(
         Code.LOCK,
         finding.message,
@@ -111,7 +111,9 @@ def _show_fault(finding: Finding, lock: Path, name: str) -> None:
     print(error.render(), file=sys.stderr)
 
 
-def _present(actions: Sequence[Action]) -> Iterator[tuple[str, Mapping[str, object], Locked]]:
+def _present(
+    actions: Sequence[Action],
+) -> Iterator[tuple[str, Mapping[str, object], LockedFixture]]:
     """Yield each fixture's name, its manifest, and what a lock holds of it."""
     makers = {path: action for action in actions for path in action.outputs.values()}
     for action in manifests(actions):
@@ -124,8 +126,8 @@ def _present(actions: Sequence[Action]) -> Iterator[tuple[str, Mapping[str, obje
         made = {}
         for file in manifest["files"]:
             maker = makers[path.parent / file["path"]]
-            made[file["path"]] = Made(maker.name, _tools(maker, makers))
-        yield _fixture(action), manifest, locked(manifest, made)
+            made[file["path"]] = FileOrigin(maker.name, _tools(maker, makers))
+        yield _fixture(action), manifest, lock_fixture(manifest, made)
 
 
 def _tools(action: Action, makers: Mapping[Path, Action]) -> dict[str, str]:

@@ -7,14 +7,14 @@ import sys
 import msgspec
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
-from pipeline.execution.planner import Intent, Planned
+from pipeline.execution.planner import Intent, PlannedStep
 
 
-@understood
+@with_command_errors
 class Plan(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -28,16 +28,16 @@ class Plan(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = (JSON_OPTION,)
 
     def _execute(self, as_json: bool, pos_args: list[str]) -> int:
-        return told(lambda engine: _plan(engine, pos_args, as_json))
+        return run_command(lambda engine: _plan(engine, pos_args, as_json))
 
 
 def _plan(engine: Engine, names: list[str], as_json: bool) -> int:
-    plan = engine.foresee(engine.selected(names))
+    plan = engine.plan(engine.selected(names))
     (_as_json if as_json else _as_text)(plan)
     return 0
 
 
-def _as_json(plan: list[Planned]) -> None:
+def _as_json(plan: list[PlannedStep]) -> None:
     steps = [
         {
             "name": each.name,
@@ -52,7 +52,7 @@ def _as_json(plan: list[Planned]) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def _as_text(plan: list[Planned]) -> None:
+def _as_text(plan: list[PlannedStep]) -> None:
     due = [each for each in plan if each.intent is not Intent.CURRENT]
     width = max((len(each.name) for each in due), default=0)
     for each in due:
@@ -77,5 +77,5 @@ def _first(reasons: tuple[str, ...]) -> str:
     return reasons[0] + more
 
 
-def _count(plan: list[Planned], intent: Intent) -> int:
+def _count(plan: list[PlannedStep], intent: Intent) -> int:
     return sum(1 for each in plan if each.intent is intent)

@@ -12,14 +12,14 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.config.schema import UNKNOWN_LICENCE
 from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, folders
-from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import Destination, Published, publish_all
-from pipeline.publish.places.open_destination import destination
-from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.release.release import check_version, release_of
 
 _TO = {
@@ -56,7 +56,7 @@ _DRY = {
 }
 
 
-@understood
+@with_command_errors
 class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -88,7 +88,7 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
             key = Path(sign) if sign else None
             return _publish(place, fixtures, version, key, dry_run, as_json)
 
-        return told(command)
+        return run_command(command)
 
 
 def _destination(to: str, version: str) -> Destination:
@@ -98,7 +98,7 @@ def _destination(to: str, version: str) -> Destination:
                 Code.USAGE, f"{option} is missing.", hint=f"For example: {option} {example}"
             )
     check_version(version)
-    return destination(to)
+    return open_destination(to)
 
 
 def _publish(
@@ -112,20 +112,22 @@ def _publish(
     for folder in fixtures:
         _warn_of_licences(folder)
     releases = [(release_of(folder, version), folder) for folder in fixtures]
-    results = publish_all(place, releases, dry_run=dry_run, say=_say, key=key)
+    results = publish_all(place, releases, dry_run=dry_run, progress=_print_progress, key=key)
     if as_json:
         print(json.dumps([_plain(each, dry_run) for each in results], indent=2))
         return 0
     for each in results:
-        print(f"{each.release.name} {version}: {_told(each, dry_run)}, {each.release.root}")
+        print(
+            f"{each.release.name} {version}: {_result_line(each, dry_run)}, {each.release.digest}"
+        )
     print(f"{'would be' if dry_run else 'is'} in {place.describe()}")
     return 0
 
 
 def _warn_of_licences(folder: Path) -> None:
     """Say whose licence nobody knows: no one may use what depends on it."""
-    stated = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Stated)
-    unknown = [name for name, each in stated.sources.items() if each.license == UNKNOWN_LICENCE]
+    manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+    unknown = [name for name, each in manifest.sources.items() if each.license == UNKNOWN_LICENCE]
     if unknown:
         print(
             f"warning: {folder.name}: the licence of {', '.join(unknown)} is unknown; state it in "
@@ -134,7 +136,7 @@ def _warn_of_licences(folder: Path) -> None:
         )
 
 
-def _told(result: Published, dry_run: bool) -> str:
+def _result_line(result: Published, dry_run: bool) -> str:
     if result.moved is None:
         return "was published before"
     files = f"{len(result.release.files)} files, {result.release.size / 1e6:.1f} MB"
@@ -147,13 +149,13 @@ def _plain(result: Published, dry_run: bool) -> dict[str, object]:
     return {
         "name": result.release.name,
         "version": result.release.version,
-        "root": result.release.root,
+        "root": result.release.digest,
         "size": result.release.size,
         "published": result.moved is not None and not dry_run,
         "moved": result.moved or 0,
     }
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     if sys.stderr.isatty():
         print(text, file=sys.stderr)

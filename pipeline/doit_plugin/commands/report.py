@@ -6,8 +6,8 @@ from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.doit_plugin.reporter import shown
 
@@ -21,7 +21,7 @@ _OUTPUT = {
 }
 
 
-@understood
+@with_command_errors
 class ReportCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -40,4 +40,4 @@ class ReportCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
             print(shown(engine.report(Path(output) if output else None)))
             return 0
 
-        return told(command)
+        return run_command(command)

@@ -11,15 +11,15 @@ from doit.cmd_run import Run as DoitRun
 from doit.cmd_run import opt_verbosity
 from doit.control import TaskControl
 
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.current_project import present
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.current_project import current_engine
 from pipeline.errors import Code, PipelineError
 from pipeline.graph.shard import Shard, chosen
-from pipeline.report.console.protocol import Volume
+from pipeline.report.console.protocol import Verbosity
 
 # A thread of this process waits for each step that a cluster runs.
 _MOST_AT_ONCE = 64
-_VOLUMES = {0: Volume.QUIET, 2: Volume.VERBOSE}
+_VOLUMES = {0: Verbosity.QUIET, 2: Verbosity.VERBOSE}
 _SHARD = {
     "section": "spreading",
     "name": "shard",
@@ -67,7 +67,7 @@ _VERBOSITY = {
 }
 
 
-@understood
+@with_command_errors
 class Run(DoitRun):  # type: ignore[misc] # doit has no types
     """doit's own command with more options; doit finds it by its entry point."""
 
@@ -91,8 +91,8 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
                     Code.USAGE,
                     "The steps run on a cluster or in threads of this process, not both.",
                 )
-            told = 0 if params["quiet"] else params["verbosity"]
-            self._volume = _VOLUMES.get(told, Volume.USUAL)
+            verbosity = 0 if params["quiet"] else params["verbosity"]
+            self._volume = _VOLUMES.get(verbosity, Verbosity.NORMAL)
             # doit itself asks in this way whether an option was given.
             self._counted = "num_process" in params._non_default_keys
             return int(super().execute(params, args))
@@ -104,28 +104,28 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
     @functools.wraps(DoitRun._execute)
     def _execute(self, **options: Any) -> int:
         with suppress(IndexError):  # The tasks may be another's.
-            present().volume = self._volume
-            present().threads = self._threads
+            current_engine().verbosity = self._volume
+            current_engine().threads = self._threads
         if self._shard is not None:
             self.sel_tasks = self._selected(self._shard)
             if not self.sel_tasks:
                 print(f"nothing to do: shard {self._shard} has none of the fixtures")
                 return 0
         if self._cluster:
-            at_once = self._spread(self._cluster)
+            at_once = self._connect_cluster(self._cluster)
             if not self._counted:
                 options["num_process"] = max(options["num_process"], min(at_once, _MOST_AT_ONCE))
         return int(super()._execute(**options))
 
-    def _spread(self, address: str) -> int:
+    def _connect_cluster(self, address: str) -> int:
         try:
-            engine = present()
+            engine = current_engine()
         except IndexError:
             raise PipelineError(
                 Code.USAGE, "The tasks of this dodo.py are none that a cluster could run."
             ) from None
         try:
-            return engine.spread(address)
+            return engine.connect_cluster(address)
         except PipelineError:
             engine.close()
             raise
@@ -133,7 +133,7 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
     def _selected(self, shard: Shard) -> list[str]:
         control = TaskControl(self.task_list)
         control.process(self.sel_tasks)
-        named = [leaf for name in control.selected_tasks for leaf in _leaves(control.tasks, name)]
+        named = [leaf for name in control.selected_tasks for leaf in _subtasks(control.tasks, name)]
         for task in control.tasks.values():
             # Once these are set, doit takes nothing that is named after the task.
             task.options = None
@@ -142,6 +142,6 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
         return chosen(shard, dict.fromkeys(named), every, default)
 
 
-def _leaves(tasks: dict[str, Any], name: str) -> list[str]:
+def _subtasks(tasks: dict[str, Any], name: str) -> list[str]:
     task = tasks[name]
     return [each for each in task.task_dep if tasks[each].subtask_of == name] or [name]

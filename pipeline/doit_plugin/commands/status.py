@@ -10,17 +10,17 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.cache.history import failed_last_time
 from pipeline.doit_plugin.cleaning import Removed
-from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.execution.action import Action
-from pipeline.execution.planner import Intent, Planned
+from pipeline.execution.planner import Intent, PlannedStep
 from pipeline.toolchain.environment import Environment
 from pipeline.toolchain.unused_environments import folder_size
 
 
-class _Step(msgspec.Struct, frozen=True, kw_only=True):
+class _StepStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: str
     made: str | None
@@ -30,7 +30,7 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
 
 
-@understood
+@with_command_errors
 class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -45,14 +45,14 @@ class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = (JSON_OPTION,)
 
     def _execute(self, as_json: bool, pos_args: list[str]) -> int:
-        return told(lambda engine: _status(engine, pos_args, as_json))
+        return run_command(lambda engine: _status(engine, pos_args, as_json))
 
 
 def _status(engine: Engine, names: list[str], as_json: bool) -> int:
     actions = engine.selected(names or ["*"])
     steps = [
         _step(engine, action, planned)
-        for action, planned in zip(actions, engine.foresee(actions), strict=True)
+        for action, planned in zip(actions, engine.plan(actions), strict=True)
     ]
     left = [] if names else engine.undeclared()
     if as_json:
@@ -64,7 +64,7 @@ def _status(engine: Engine, names: list[str], as_json: bool) -> int:
     for step in steps:
         size = f"{step.bytes / 2**20:.2f} MiB" if step.bytes else ""
         line = f"{step.state:<8} {step.name:<{width}} {size:>12}  {step.made or '':<20}"
-        failed = engine.history.failed(step.name) if step.error else None
+        failed = engine.history.last_failure(step.name) if step.error else None
         print(f"{line} {failed_last_time(failed) if failed else ''}".rstrip())
     for each in left:
         size = f"{each.bytes / 2**20:.2f} MiB" if each.bytes else ""
@@ -77,16 +77,16 @@ def _left(removed: Removed) -> dict[str, object]:
     return {"name": removed.name, "files": removed.files, "bytes": removed.bytes}
 
 
-def _step(engine: Engine, action: Action, planned: Planned) -> _Step:
-    made = engine.history.made(action.name)
-    failed = engine.history.failed(action.name)
+def _step(engine: Engine, action: Action, planned: PlannedStep) -> _StepStatus:
+    made = engine.history.last_build(action.name)
+    failed = engine.history.last_failure(action.name)
     there = [path for path in action.outputs.values() if path.exists()]
     state = "stale" if len(there) == len(action.outputs) else "missing"
     if planned.intent is Intent.CURRENT:
         state, failed = "current", None
     elif failed is not None:
         state = "failed"
-    return _Step(
+    return _StepStatus(
         name=action.name,
         state=state,
         made=None if made is None else _time(made.when),
@@ -105,7 +105,7 @@ def _step(engine: Engine, action: Action, planned: Planned) -> _Step:
 
 def _environment_size(action: Action) -> int:
     """Return the bytes of a toolchain's environment, whose target is but a stamp."""
-    environment = action.means.get("environment")
+    environment = action.unkeyed.get("environment")
     return folder_size(environment.folder) if isinstance(environment, Environment) else 0
 
 

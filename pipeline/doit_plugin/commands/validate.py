@@ -16,10 +16,10 @@ from pipeline.doit_plugin.commands.built_fixtures import (
     leave_out,
     manifests,
 )
-from pipeline.doit_plugin.commands.command_errors import understood
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 from pipeline.doit_plugin.commands.rebuild import rebuild
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action
@@ -63,7 +63,7 @@ _JUNIT = {
 }
 
 
-@understood
+@with_command_errors
 class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -97,7 +97,7 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
                 return _UNCHECKED
             return _validate(chosen, not no_run, as_json, github, Path(junit) if junit else None)
 
-        return told(command)
+        return run_command(command)
 
 
 def _chosen(engine: Engine, names: Sequence[str], strict: bool) -> list[Action]:
@@ -105,12 +105,12 @@ def _chosen(engine: Engine, names: Sequence[str], strict: bool) -> list[Action]:
 
     One that was built before, and has a manifest, can be checked all the same.
     """
-    meant = fixtures_meant(engine, names)
+    selected = fixtures_meant(engine, names)
     chosen = []
-    for action in manifests(engine.selected(list(meant))):
-        fixture = meant[action.name]
+    for action in manifests(engine.selected(list(selected))):
+        fixture = selected[action.name]
         if not (strict or fixture in names or action.outputs["manifest"].exists()):
-            planned = {each.name: each for each in engine.foresee(engine.selected([action.name]))}
+            planned = {each.name: each for each in engine.plan(engine.selected([action.name]))}
             stale = [each.name for each in planned.values() if each.intent is not Intent.CURRENT]
             if failed := first_failed(engine, planned, stale):
                 leave_out(fixture, *failed)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.doit_plugin.commands.command_errors import understood
-from pipeline.doit_plugin.commands.run_command import told
+from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.planner import Intent
@@ -18,7 +18,7 @@ _INTENTS = {
 }
 
 
-@understood
+@with_command_errors
 class Why(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
@@ -31,13 +31,13 @@ class Why(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = ()
 
     def _execute(self, pos_args: list[str]) -> int:
-        return told(lambda engine: _why(engine, pos_args))
+        return run_command(lambda engine: _why(engine, pos_args))
 
 
 def _why(engine: Engine, names: list[str]) -> int:
     if not names:
         raise PipelineError(Code.USAGE, "Which step?", hint="For example: doit why ir:squeezenet")
-    plan = {planned.name: planned for planned in engine.foresee(engine.selected(names))}
+    plan = {planned.name: planned for planned in engine.plan(engine.selected(names))}
     for name in engine.named(names):
         print(f"{name} {_INTENTS[plan[name].intent]}")
         for reason in plan[name].reasons:

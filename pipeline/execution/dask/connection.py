@@ -60,7 +60,7 @@ def _scheduler_version(address: str) -> str:
             return await scheduler.versions(packages=[])
 
     try:
-        told = asyncio.run(asyncio.wait_for(ask(), 2 * _CONNECT_SECONDS))
+        identity = asyncio.run(asyncio.wait_for(ask(), 2 * _CONNECT_SECONDS))
     except Exception as error:
         raise PipelineError(
             Code.CLUSTER,
@@ -70,7 +70,7 @@ def _scheduler_version(address: str) -> str:
             hint="Use the address printed by `dask scheduler`, such as tcp://10.0.0.5:8786.",
         ) from None
     try:
-        return str(told["packages"]["distributed"])
+        return str(identity["packages"]["distributed"])
     except (KeyError, TypeError) as error:
         raise unusable(error) from None
 

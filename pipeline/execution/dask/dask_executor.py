@@ -20,9 +20,15 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Portable, Recipe
 from pipeline.execution.dask import dask_worker
 from pipeline.execution.dask.connection import connected, line, unusable
-from pipeline.execution.dask.placement import Turns
+from pipeline.execution.dask.placement import WorkerSlots
 from pipeline.execution.dask.shared_files import SharedFiles, take_in_place
-from pipeline.execution.dask.task_spec import Answer, Order, Sent, check_versions, versions
+from pipeline.execution.dask.task_spec import (
+    FileRef,
+    TaskResult,
+    TaskSpec,
+    check_versions,
+    versions,
+)
 from pipeline.execution.executor import Executor
 
 _LOOK_SECONDS = 2.0
@@ -37,13 +43,13 @@ class _Lost(Exception):
     """A worker or its files were lost."""
 
 
-class Cluster:
+class DaskExecutor:
     """An executor on a Dask cluster; a step runs on the first free worker.
 
     A step is sent as the name of its recipe, its parameters and the digests of its inputs. Missing
     files are sent in pieces and verified on the worker before use; outputs are returned the same
     way. A worker that shares a file system with this machine reads and writes files in place. If a
-    worker is lost, its step runs again on another one. A step whose ``means`` contain local paths
+    worker is lost, its step runs again on another one. A step whose ``unkeyed`` contain local paths
     runs in ``local``.
     """
 
@@ -62,7 +68,7 @@ class Cluster:
         self._guard = threading.Lock()
         self._sending: dict[str, threading.Lock] = {}
         self._running: set[Any] = set()
-        self._turns = Turns(self._threads)
+        self._slots = WorkerSlots(self._threads)
         self._client = connected(address)
         self._shared = SharedFiles(self._client)
         try:
@@ -71,7 +77,7 @@ class Cluster:
             self._client.close()
             raise
 
-    def at_once(self) -> int:
+    def max_concurrency(self) -> int:
         """Return the number of concurrent steps: one running and one being sent per thread."""
         return 2 * sum(self._threads().values())
 
@@ -89,37 +95,37 @@ class Cluster:
         Raises the recipe's exception, and PipelineError (CLUSTER) without workers, or when every
         worker that ran the step was lost.
         """
-        if not all(map(_travels, job.means.values())):
+        if not all(map(_is_portable, job.unkeyed.values())):
             self._local.run(recipe, job, seconds=seconds, memory=memory, tools=tools)
             return
-        files, order = self._ordered(recipe, job, seconds, memory, tools)
+        files, task = self._task_spec(recipe, job, seconds, memory, tools)
         lost: list[_Lost] = []
-        chosen = self._turns.choose()
+        chosen = self._slots.choose()
         if chosen is not None and not self._shared.with_worker(chosen, job.scratch):
             # On failure, the worker reports missing files or is lost.
             with suppress(_Lost):
-                self._send(Answer(address=chosen, lacking=tuple(order.digests())), files)
-        with self._turns.taken(chosen) as turn:
-            at = turn.worker
+                self._send(TaskResult(address=chosen, missing=tuple(task.digests())), files)
+        with self._slots.taken(chosen) as slot:
+            at = slot.worker
             if at is not None and self._shared.with_worker(at, job.scratch):
-                order = replace(order, at=str(job.scratch / uuid.uuid4().hex))
+                task = replace(task, shared_folder=str(job.scratch / uuid.uuid4().hex))
             for _ in range(_MOST_ROUNDS):
                 try:
-                    answer = self._answered(order, at)
-                    if answer.error is not None:
-                        raise _told(answer)
-                    if not answer.lacking:
-                        turn.end()
-                        self._take(answer, order, job)
+                    result = self._attempt(task, at)
+                    if result.error is not None:
+                        raise _step_error(result)
+                    if not result.missing:
+                        slot.end()
+                        self._receive_outputs(result, task, job)
                         return
                     # If it does not see all files, send all of them.
-                    order = replace(order, at="")
-                    self._send(answer, files)
-                    at = answer.address
+                    task = replace(task, shared_folder="")
+                    self._send(result, files)
+                    at = result.address
                 except _Lost as loss:
                     lost.append(loss)
                     # The lost worker may still be writing: use another folder.
-                    at, order = None, replace(order, at="")
+                    at, task = None, replace(task, shared_folder="")
                     if len(lost) == _MOST_LOST or self._closed:
                         break
         raise PipelineError(
@@ -131,7 +137,7 @@ class Cluster:
 
     def close(self) -> None:
         """Cancel running steps and disconnect; the cluster keeps running."""
-        self._turns.close()
+        self._slots.close()
         with self._guard:
             self._closed = True
             running = list(self._running)
@@ -150,12 +156,12 @@ class Cluster:
         for address, found in workers.items():
             check_versions(expected, found, address)
 
-    def _ordered(
+    def _task_spec(
         self, recipe: Recipe, job: Job, seconds: float, memory: int, tools: Sequence[str]
-    ) -> tuple[dict[Digest, Path], Order]:
+    ) -> tuple[dict[Digest, Path], TaskSpec]:
         files: dict[Digest, Path] = {}
 
-        def sent(paths: Mapping[str, Path]) -> dict[str, Sent]:
+        def sent(paths: Mapping[str, Path]) -> dict[str, FileRef]:
             folders: dict[Path, int] = {}
             found = {}
             for label, path in paths.items():
@@ -163,27 +169,27 @@ class Cluster:
                 # Before hashing: if the file changes meanwhile, the worker hashes it again.
                 version = version_of(path.stat())
                 digest = self._digest(path)
-                found[label] = Sent(folder, path.name, digest, str(path.absolute()), version)
+                found[label] = FileRef(folder, path.name, digest, str(path.absolute()), version)
                 files[found[label].digest] = path
             return found
 
         portable = {
-            label: value for label, value in job.means.items() if isinstance(value, Portable)
+            label: value for label, value in job.unkeyed.items() if isinstance(value, Portable)
         }
-        order = Order(
+        task = TaskSpec(
             recipe=f"{recipe.__module__}:{recipe.__qualname__}",
             parameters=dict(job.parameters),
-            means=dict(job.means),
+            unkeyed=dict(job.unkeyed),
             inputs=sent(job.inputs),
-            kept={label: sent(value.files()) for label, value in portable.items()},
+            portable_files={label: sent(value.files()) for label, value in portable.items()},
             outputs={label: path.name for label, path in job.outputs.items()},
             seconds=seconds,
             memory=memory,
             versions=versions(tools),
         )
-        return files, order
+        return files, task
 
-    def _answered(self, order: Order, at: str | None) -> Answer:
+    def _attempt(self, task: TaskSpec, at: str | None) -> TaskResult:
         """Run the step on any worker, or on the one ``at`` this address."""
         from distributed import KilledWorker
 
@@ -193,8 +199,8 @@ class Cluster:
                     raise _Lost("the run has ended")
                 future = self._client.submit(
                     dask_worker.perform,
-                    order,
-                    key=f"{order.recipe.rpartition(':')[2]}-{uuid.uuid4().hex}",
+                    task,
+                    key=f"{task.recipe.rpartition(':')[2]}-{uuid.uuid4().hex}",
                     pure=False,
                     workers=[at] if at else None,
                 )
@@ -204,7 +210,7 @@ class Cluster:
         except Exception as error:
             raise _Lost(line(error)) from None
         try:
-            answer: Answer = self._awaited(future, at)
+            result: TaskResult = self._wait(future, at)
         except PipelineError:
             raise
         except KilledWorker as error:
@@ -221,9 +227,9 @@ class Cluster:
                 self._running.discard(future)
             with suppress(Exception):
                 future.cancel(force=True)
-        return answer
+        return result
 
-    def _awaited(self, future: Any, at: str | None) -> Any:
+    def _wait(self, future: Any, at: str | None) -> Any:
         alone_since = None
         while True:
             with suppress(TimeoutError):
@@ -244,50 +250,50 @@ class Cluster:
                     hint="Start some: dask worker tcp://SCHEDULER:PORT",
                 )
 
-    def _send(self, answer: Answer, files: Mapping[Digest, Path]) -> None:
+    def _send(self, result: TaskResult, files: Mapping[Digest, Path]) -> None:
         with self._guard:
-            alone = self._sending.setdefault(answer.address, threading.Lock())
+            alone = self._sending.setdefault(result.address, threading.Lock())
         # Another step may have sent the same files meanwhile.
         with alone:
-            lacking = self._call(dask_worker.lacking, answer, list(answer.lacking))
-            small = [digest for digest in lacking if digest.size <= _SMALL]
-            for some in _together(small, _PIECE):
-                self._send_whole(answer, {digest: files[digest] for digest in some})
-            for digest in lacking:
+            missing = self._call(dask_worker.missing, result, list(result.missing))
+            small = [digest for digest in missing if digest.size <= _SMALL]
+            for some in _batched(small, _PIECE):
+                self._send_whole(result, {digest: files[digest] for digest in some})
+            for digest in missing:
                 if digest.size > _SMALL:
-                    self._send_one(answer, digest, files[digest])
+                    self._send_one(result, digest, files[digest])
 
-    def _send_whole(self, answer: Answer, files: Mapping[Digest, Path]) -> None:
+    def _send_whole(self, result: TaskResult, files: Mapping[Digest, Path]) -> None:
         """Send small files in one message, to save round trips."""
         read = []
         for digest, path in files.items():
             with path.open("rb") as stream:
                 read.append((digest, stream.read(digest.size + 1)))
-        for digest, good in self._call(dask_worker.receive_whole, answer, read):
+        for digest, good in self._call(dask_worker.receive_whole, result, read):
             if not good:
                 raise _changed(files[digest])
 
-    def _send_one(self, answer: Answer, digest: Digest, path: Path) -> None:
+    def _send_one(self, result: TaskResult, digest: Digest, path: Path) -> None:
         name, whole = uuid.uuid4().hex, None
         with path.open("rb") as stream:
             for offset in itertools.count(0, _PIECE):
                 piece = stream.read(min(_PIECE, digest.size - offset))
-                whole = self._call(dask_worker.receive, answer, name, digest, offset, piece)
+                whole = self._call(dask_worker.receive, result, name, digest, offset, piece)
                 if whole is not None or not piece:
                     break
         if not whole:
             raise _changed(path)
 
-    def _take(self, answer: Answer, order: Order, job: Job) -> None:
+    def _receive_outputs(self, result: TaskResult, task: TaskSpec, job: Job) -> None:
         """Write the outputs, checking names and digests from the worker."""
-        if order.at:
+        if task.shared_folder:
             try:
-                take_in_place(order.targets(Path(order.at)), job.outputs)
+                take_in_place(task.targets(Path(task.shared_folder)), job.outputs)
             except OSError as error:
-                raise _Lost(f"{answer.address}: {line(error)}") from None
+                raise _Lost(f"{result.address}: {line(error)}") from None
             return
         taken: dict[Digest, Path] = {}
-        for label, members in answer.outputs.items():
+        for label, members in result.outputs.items():
             for name, digest in members.items():
                 target = _place(job.outputs[label], name, folder=label.endswith("/"))
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -297,13 +303,13 @@ class Cluster:
                 with target.open("wb") as stream:
                     for offset in range(0, digest.size, _PIECE):
                         count = min(_PIECE, digest.size - offset)
-                        stream.write(self._call(dask_worker.read, answer, digest, offset, count))
+                        stream.write(self._call(dask_worker.read, result, digest, offset, count))
                 if Digest.of_file(target) != digest:
-                    raise _Lost(f"{answer.address} sent bytes that do not match their digest")
+                    raise _Lost(f"{result.address} sent bytes that do not match their digest")
                 taken[digest] = target
 
-    def _call(self, function: Callable[..., Any], answer: Answer, *args: object) -> Any:
-        address = answer.address
+    def _call(self, function: Callable[..., Any], result: TaskResult, *args: object) -> Any:
+        address = result.address
         try:
             return self._client.run(function, *args, workers=[address])[address]
         except Exception as error:
@@ -319,7 +325,7 @@ def _changed(path: Path) -> PipelineError:
     )
 
 
-def _together(digests: Iterable[Digest], most: int) -> Iterator[list[Digest]]:
+def _batched(digests: Iterable[Digest], most: int) -> Iterator[list[Digest]]:
     """Yield the digests in order, in groups of at most ``most`` bytes."""
     group: list[Digest] = []
     for digest in digests:
@@ -331,19 +337,19 @@ def _together(digests: Iterable[Digest], most: int) -> Iterator[list[Digest]]:
         yield group
 
 
-def _told(answer: Answer) -> Exception:
+def _step_error(result: TaskResult) -> Exception:
     """Return the step's error with the worker's address added."""
-    error = answer.error
+    error = result.error
     assert error is not None
-    if isinstance(error, PipelineError) and answer.address not in error.where:
-        error.where = f"{error.where} (on {answer.address})" if error.where else answer.address
+    if isinstance(error, PipelineError) and result.address not in error.where:
+        error.where = f"{error.where} (on {result.address})" if error.where else result.address
     return error
 
 
-def _travels(value: object) -> bool:
-    """Return whether a value of ``means`` is valid on another machine."""
+def _is_portable(value: object) -> bool:
+    """Return whether a value of ``unkeyed`` is valid on another machine."""
     if isinstance(value, (list, tuple)):
-        return all(map(_travels, value))
+        return all(map(_is_portable, value))
     return value is None or isinstance(value, (Portable, str, int, float))
 
 

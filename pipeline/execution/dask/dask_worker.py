@@ -24,12 +24,18 @@ from pipeline.cache.digest import Digest
 from pipeline.cache.file_version import version_of
 from pipeline.cache.objects import Objects
 from pipeline.execution.action import Job, Portable, Recipe
-from pipeline.execution.dask.task_spec import Answer, Order, Sent, check_versions, versions
+from pipeline.execution.dask.task_spec import (
+    FileRef,
+    TaskResult,
+    TaskSpec,
+    check_versions,
+    versions,
+)
 from pipeline.execution.machine import home
-from pipeline.execution.pool.worker_pool import Workers
+from pipeline.execution.pool.worker_pool import WorkerPool
 
 _LOOK_SECONDS = 0.25
-_idle: LifoQueue[Workers] = LifoQueue()
+_idle: LifoQueue[WorkerPool] = LifoQueue()
 # The loaded code may be older than the files on disk.
 _LOADED = versions(())
 
@@ -42,32 +48,32 @@ class _Damaged(Exception):
         self.digest = digest
 
 
-def perform(order: Order) -> Answer:
+def perform(task: TaskSpec) -> TaskResult:
     """Run a step as a Dask task."""
     from distributed import get_worker
 
     worker = get_worker()
     address = str(worker.address)
     try:
-        found = versions(order.versions)
-        check_versions(order.versions, found, address)
-        check_versions(order.versions, found | _LOADED, address)
+        found = versions(task.versions)
+        check_versions(task.versions, found, address)
+        check_versions(task.versions, found | _LOADED, address)
         objects = _objects(worker)
-        if order.at and not all(map(_is_there, order.files())):
-            return Answer(address=address, lacking=tuple(order.digests()))
-        if not order.at and (lacking := _lacking(objects, order.digests())):
-            return Answer(address=address, lacking=tuple(lacking))
+        if task.shared_folder and not all(map(_is_there, task.files())):
+            return TaskResult(address=address, missing=tuple(task.digests()))
+        if not task.shared_folder and (missing := _missing(objects, task.digests())):
+            return TaskResult(address=address, missing=tuple(missing))
         with TemporaryDirectory(dir=_folder(worker), prefix="step-") as name:
-            job = _laid_out(order, objects, Path(name))
+            job = _laid_out(task, objects, Path(name))
             with _ended_with_its_task(worker) as workers:
-                workers.run(_recipe(order.recipe), job, seconds=order.seconds, memory=order.memory)
-            outputs = {} if order.at else _kept(job.outputs, objects)
-            return Answer(address=address, outputs=outputs)
+                workers.run(_recipe(task.recipe), job, seconds=task.seconds, memory=task.memory)
+            outputs = {} if task.shared_folder else _kept(job.outputs, objects)
+            return TaskResult(address=address, outputs=outputs)
     except _Damaged as damaged:
-        return Answer(address=address, lacking=(damaged.digest,))
+        return TaskResult(address=address, missing=(damaged.digest,))
     except Exception as error:
         # Returned as a value, since Dask logs exceptions of tasks.
-        return Answer(address=address, error=error)
+        return TaskResult(address=address, error=error)
 
 
 async def versions_here(tools: Iterable[str]) -> dict[str, str]:
@@ -75,14 +81,14 @@ async def versions_here(tools: Iterable[str]) -> dict[str, str]:
     return await asyncio.to_thread(lambda: versions(tools) | _LOADED)
 
 
-async def sees(probe: str, written: str) -> bool:
+async def can_read(probe: str, written: str) -> bool:
     """Return whether the client's probe file is visible; if so, write a copy beside it."""
-    return await asyncio.to_thread(_sees, Path(probe), written)
+    return await asyncio.to_thread(_can_read, Path(probe), written)
 
 
-async def lacking(digests: Iterable[Digest], dask_worker: Any) -> list[Digest]:
+async def missing(digests: Iterable[Digest], dask_worker: Any) -> list[Digest]:
     """Return the digests that this worker does not have."""
-    return await asyncio.to_thread(_lacking, _objects(dask_worker), digests)
+    return await asyncio.to_thread(_missing, _objects(dask_worker), digests)
 
 
 async def receive(
@@ -104,7 +110,7 @@ async def read(digest: Digest, offset: int, count: int, dask_worker: Any) -> byt
     return await asyncio.to_thread(_read, _objects(dask_worker).path(digest), offset, count)
 
 
-def _sees(probe: Path, written: str) -> bool:
+def _can_read(probe: Path, written: str) -> bool:
     try:
         if probe.read_text() != written:
             return False
@@ -119,11 +125,11 @@ def beside(probe: Path) -> Path:
     return probe.with_name(f"{probe.name}.seen")
 
 
-def _is_there(sent: Sent) -> bool:
-    place = Path(sent.place)
+def _is_there(file: FileRef) -> bool:
+    place = Path(file.place)
     try:
         # Same version: this is the file that the client hashed.
-        return version_of(place.stat()) == sent.version or Digest.of_file(place) == sent.digest
+        return version_of(place.stat()) == file.version or Digest.of_file(place) == file.digest
     except OSError:
         return False
 
@@ -135,11 +141,11 @@ def _folder(worker: Any) -> Path:
 
 
 def _objects(worker: Any) -> Objects:
-    return Objects(_folder(worker) / "cas", _aside)
+    return Objects(_folder(worker) / "cas", _atomic_write)
 
 
 @contextmanager
-def _aside(target: Path) -> Iterator[Path]:
+def _atomic_write(target: Path) -> Iterator[Path]:
     """Write ``target`` atomically, without fsync, since the folder is removed with the worker."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{uuid.uuid4().hex}.part")
@@ -177,7 +183,7 @@ def _fetched(objects: Objects, digest: Digest, target: Path) -> bool:
     return False
 
 
-def _lacking(objects: Objects, digests: Iterable[Digest]) -> list[Digest]:
+def _missing(objects: Objects, digests: Iterable[Digest]) -> list[Digest]:
     return [digest for digest in digests if not objects.path(digest).exists()]
 
 
@@ -200,14 +206,14 @@ def _receive(worker: Any, name: str, digest: Digest, offset: int, piece: bytes) 
 def _receive_whole(
     objects: Objects, files: Sequence[tuple[Digest, bytes]]
 ) -> list[tuple[Digest, bool]]:
-    told = []
+    received = []
     for digest, data in files:
         good = Digest.of_bytes(data) == digest
         if good:
             with objects.receive(digest) as part:
                 part.write_bytes(data)
-        told.append((digest, good))
-    return told
+        received.append((digest, good))
+    return received
 
 
 def _read(path: Path, offset: int, count: int) -> bytes:
@@ -216,39 +222,39 @@ def _read(path: Path, offset: int, count: int) -> bytes:
         return stream.read(count)
 
 
-def _laid_out(order: Order, objects: Objects, folder: Path) -> Job:
-    def placed(files: Mapping[str, Sent], name: str) -> dict[str, Path]:
-        if order.at:
-            return {label: Path(sent.place) for label, sent in files.items()}
+def _laid_out(task: TaskSpec, objects: Objects, folder: Path) -> Job:
+    def placed(files: Mapping[str, FileRef], name: str) -> dict[str, Path]:
+        if task.shared_folder:
+            return {label: Path(file.place) for label, file in files.items()}
         return _placed(files, objects, folder / name)
 
-    inputs = placed(order.inputs, "in")
-    means = dict(order.means)
-    for label, files in order.kept.items():
-        value = means[label]
+    inputs = placed(task.inputs, "in")
+    unkeyed = dict(task.unkeyed)
+    for label, files in task.portable_files.items():
+        value = unkeyed[label]
         assert isinstance(value, Portable)
-        means[label] = value.moved(placed(files, f"means/{label}"), _toolchains())
-    outputs = order.targets(Path(order.at) if order.at else folder / "out")
+        unkeyed[label] = value.relocated(placed(files, f"means/{label}"), _toolchains())
+    outputs = task.targets(Path(task.shared_folder) if task.shared_folder else folder / "out")
     for label, output in outputs.items():
         (output if label.endswith("/") else output.parent).mkdir(parents=True)
     (folder / "scratch").mkdir()
     return Job(
         inputs=inputs,
         outputs=outputs,
-        parameters=order.parameters,
-        means=means,
+        parameters=task.parameters,
+        unkeyed=unkeyed,
         scratch=folder / "scratch",
     )
 
 
-def _placed(files: Mapping[str, Sent], objects: Objects, folder: Path) -> dict[str, Path]:
+def _placed(files: Mapping[str, FileRef], objects: Objects, folder: Path) -> dict[str, Path]:
     """Place each object under its name; each is verified."""
     placed = {}
-    for label, sent in files.items():
-        placed[label] = folder / str(sent.folder) / sent.name
+    for label, file in files.items():
+        placed[label] = folder / str(file.folder) / file.name
         placed[label].parent.mkdir(parents=True, exist_ok=True)
-        if not _fetched(objects, sent.digest, placed[label]):
-            raise _Damaged(sent.digest)
+        if not _fetched(objects, file.digest, placed[label]):
+            raise _Damaged(file.digest)
     return placed
 
 
@@ -277,7 +283,7 @@ def _recipe(name: str) -> Recipe:
 
 
 @contextmanager
-def _ended_with_its_task(worker: Any) -> Iterator[Workers]:
+def _ended_with_its_task(worker: Any) -> Iterator[WorkerPool]:
     """Yield a supervised process, which is killed when the task is cancelled.
 
     Dask cannot interrupt a task: it only changes the task's state when the client cancels it or
@@ -292,17 +298,17 @@ def _ended_with_its_task(worker: Any) -> Iterator[Workers]:
         # Set by Dask for its own process. It makes image decoding allocate memory anew for each
         # image, a quarter of the time.
         os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
-        workers = Workers(1)
+        workers = WorkerPool(1)
     task = worker.state.tasks.get(worker.get_current_task())
     done = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not done.wait(_LOOK_SECONDS):
             if task is None or task.state != "executing":
                 workers.close()
                 return
 
-    watch = threading.Thread(target=look, daemon=True)
+    watch = threading.Thread(target=poll, daemon=True)
     watch.start()
     try:
         yield workers

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 _LOOK_SECONDS = 2.0
 
 
-class Turn:
+class WorkerSlot:
     """A reserved thread of ``worker``, or of none."""
 
     def __init__(self, worker: str | None, end: Callable[[str | None], None]) -> None:
@@ -25,7 +25,7 @@ class Turn:
             self._end(self.worker)
 
 
-class Turns:
+class WorkerSlots:
     """Allocates the threads of workers; ``threads`` returns the current number of each worker.
 
     A step first chooses a worker, to which its files are sent while other steps run there, then
@@ -50,16 +50,16 @@ class Turns:
             return chosen
 
     @contextmanager
-    def taken(self, chosen: str | None) -> Iterator[Turn]:
+    def taken(self, chosen: str | None) -> Iterator[WorkerSlot]:
         """Wait for a thread, preferably of ``chosen``; released at the end of the block.
 
         Does not wait after ``close``.
         """
-        turn = Turn(self._begun(chosen), self._end)
+        slot = WorkerSlot(self._begun(chosen), self._end)
         try:
-            yield turn
+            yield slot
         finally:
-            turn.end()
+            slot.end()
 
     def close(self) -> None:
         """Wake all waiting steps."""

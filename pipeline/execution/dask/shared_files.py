@@ -34,8 +34,8 @@ class SharedFiles:
         there = dask_worker.beside(probe)
         try:
             probe.write_text(text)
-            told = self._client.run(dask_worker.sees, str(probe), text, workers=[address])
-            return bool(told[address]) and there.read_text() == text
+            seen = self._client.run(dask_worker.can_read, str(probe), text, workers=[address])
+            return bool(seen[address]) and there.read_text() == text
         except Exception:
             # A lost worker is reported when a step is submitted to it.
             return False

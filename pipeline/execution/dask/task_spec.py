@@ -15,7 +15,7 @@ _OURS = "wasi-nn-pipeline, its code"
 
 
 @dataclass(frozen=True)
-class Sent:
+class FileRef:
     """A file that a step reads: its digest, its name and its folder.
 
     Files with the same ``folder`` are placed in one folder, since an xml needs its bin beside it.
@@ -31,32 +31,35 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class TaskSpec:
     """One step: recipe, inputs and limits.
 
-    ``recipe`` is ``module:name``. ``kept`` has the files of each portable value of ``means``.
-    ``versions`` are required of the worker. ``at`` is the client's folder for the outputs if the
-    worker shares its file system, else empty.
+    ``recipe`` is ``module:name``. ``portable_files`` has the files of each portable value of
+    ``unkeyed``. ``versions`` are required of the worker. ``shared_folder`` is the client's folder
+    for the outputs if the worker shares its file system, else empty.
     """
 
     recipe: str
     parameters: Mapping[str, object]
-    means: Mapping[str, object]
-    inputs: Mapping[str, Sent]
-    kept: Mapping[str, Mapping[str, Sent]]
+    unkeyed: Mapping[str, object]
+    inputs: Mapping[str, FileRef]
+    portable_files: Mapping[str, Mapping[str, FileRef]]
     outputs: Mapping[str, str]
     seconds: float
     memory: int
     versions: Mapping[str, str]
-    at: str = ""
+    shared_folder: str = ""
 
-    def files(self) -> list[Sent]:
+    def files(self) -> list[FileRef]:
         """Return all files that the step reads."""
-        return [*self.inputs.values(), *(s for each in self.kept.values() for s in each.values())]
+        return [
+            *self.inputs.values(),
+            *(s for each in self.portable_files.values() for s in each.values()),
+        ]
 
     def digests(self) -> set[Digest]:
         """Return the digests that the worker needs before it can start."""
-        return {sent.digest for sent in self.files()}
+        return {file.digest for file in self.files()}
 
     def targets(self, folder: Path) -> dict[str, Path]:
         """Return the path of each output below ``folder``."""
@@ -67,15 +70,15 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class TaskResult:
     """The result of an order on the worker with this address.
 
     Missing digests, or the step's error, or the outputs by label and path inside the output, which
-    is empty for a file. Outputs written to ``at`` are not listed.
+    is empty for a file. Outputs written to ``shared_folder`` are not listed.
     """
 
     address: str
-    lacking: tuple[Digest, ...] = ()
+    missing: tuple[Digest, ...] = ()
     error: Exception | None = None
     outputs: Mapping[str, Mapping[str, Digest]] = field(default_factory=dict)
 
@@ -93,13 +96,13 @@ def versions(tools: Iterable[str]) -> dict[str, str]:
 
 def check_versions(expected: Mapping[str, str], found: Mapping[str, str], address: str) -> None:
     """Raise PipelineError (CLUSTER) if a worker's versions differ from ours."""
-    for tool, wanted in expected.items():
-        if found.get(tool) != wanted:
+    for tool, required in expected.items():
+        if found.get(tool) != required:
             raise PipelineError(
                 Code.CLUSTER,
                 "A worker of the cluster has different tool versions.",
                 where=address,
-                expected=f"{tool} {wanted}",
+                expected=f"{tool} {required}",
                 found=f"{tool} {found.get(tool, 'none')}",
                 hint="Install the same versions on every worker, and restart it.",
             )

@@ -9,26 +9,26 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.json_decoding import decoded
-from pipeline.execution.progress import Amount, Say
+from pipeline.cache.json_decoding import decode_json
+from pipeline.execution.progress import Progress, ProgressCallback
 
 _EVERY_SECONDS = 0.2
 _MOST_BYTES = 4096
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _ProgressLine(msgspec.Struct, frozen=True):
     text: str
-    amount: Amount | None
+    amount: Progress | None
 
 
 @dataclass
-class Left:
+class ProgressWriter:
     """The worker's side: writes the latest line to ``path``, a few times per second."""
 
     path: Path
     last: float = 0.0
 
-    def __call__(self, text: str, amount: Amount | None = None, /) -> None:
+    def __call__(self, text: str, amount: Progress | None = None, /) -> None:
         """Write a line; errors are ignored, so that progress never fails a step."""
         now = time.monotonic()
         if now - self.last < _EVERY_SECONDS:
@@ -36,25 +36,25 @@ class Left:
         self.last = now
         part = self.path.with_name(self.path.name + ".part")
         with suppress(OSError):
-            part.write_bytes(msgspec.json.encode(_Said(text, amount)))
+            part.write_bytes(msgspec.json.encode(_ProgressLine(text, amount)))
             part.replace(self.path)
 
 
-class Overheard:
-    """The parent's side: passes new lines in ``path`` to ``say``."""
+class ProgressReader:
+    """The parent's side: passes new lines in ``path`` to ``progress``."""
 
-    def __init__(self, path: Path, say: Say) -> None:
+    def __init__(self, path: Path, progress: ProgressCallback) -> None:
         self._path = path
-        self._say = say
-        self._heard = b""
+        self._progress = progress
+        self._last = b""
 
-    def listen(self) -> None:
+    def poll(self) -> None:
         """Poll once."""
         # The worker runs untrusted code: its file may contain anything.
         with suppress(OSError, msgspec.MsgspecError):
             with self._path.open("rb") as stream:
                 data = stream.read(_MOST_BYTES)
-            if data != self._heard:
-                self._heard = data
-                said = decoded(data, _Said)
-                self._say(said.text, said.amount)
+            if data != self._last:
+                self._last = data
+                line = decode_json(data, _ProgressLine)
+                self._progress(line.text, line.amount)

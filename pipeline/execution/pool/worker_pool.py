@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
-from pipeline.execution.pool.progress_file import Left, Overheard
-from pipeline.execution.pool.worker_process import OUT_OF_MEMORY, OVERDUE, enter, perform
-from pipeline.execution.watchdog import TOO_LATE
+from pipeline.execution.pool.progress_file import ProgressReader, ProgressWriter
+from pipeline.execution.pool.worker_process import (
+    OUT_OF_MEMORY,
+    OVERDUE,
+    initialize_worker,
+    perform,
+)
+from pipeline.execution.watchdog import WATCHDOG_EXIT
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -41,10 +46,10 @@ class _Vanished(Exception):
     """A worker exited with status 0 in the middle of a step."""
 
 
-class Workers:
+class WorkerPool:
     """A pool of worker processes; a step that crashes, hangs or exhausts memory fails alone.
 
-    ``with Workers(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
+    ``with WorkerPool(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
     """
 
     def __init__(self, count: int, method: Literal["spawn", "forkserver"] = "spawn") -> None:
@@ -60,7 +65,7 @@ class Workers:
         self._guard = threading.Lock()
         self._closed = False
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,14 +85,14 @@ class Workers:
         worker = self._free.get()
         try:
             # Beside the scratch folder, which belongs to the recipe.
-            said = job.scratch.with_name(f"{job.scratch.name}.said")
-            overheard = Overheard(said, job.say)
-            task = [recipe, replace(job, say=Left(said)), seconds, memory]
+            progress_path = job.scratch.with_name(f"{job.scratch.name}.said")
+            reader = ProgressReader(progress_path, job.progress)
+            task = [recipe, replace(job, progress=ProgressWriter(progress_path)), seconds, memory]
             for _ in range(_ATTEMPTS):
                 try:
                     worker = worker or _Worker(self._start())
                     worker.pid = worker.pid or _pid(worker.pool)
-                    return _finished(worker.pool, worker.pid, task, seconds, overheard).result()
+                    return _finished(worker.pool, worker.pid, task, seconds, reader).result()
                 except BrokenProcessPool as error:
                     # The worker ended between two steps, so this one has not started.
                     worker, lost = None, error
@@ -98,7 +103,7 @@ class Workers:
             # The pool starts a new process.
             if worker is not None:
                 worker.pid = None
-            raise _told(end, seconds, memory) from None
+            raise _exit_error(end, seconds, memory) from None
         finally:
             self._free.put(worker)
 
@@ -120,7 +125,7 @@ class Workers:
         with self._guard:
             if self._closed:
                 raise BrokenProcessPool("the pool is closed")
-            pool = ProcessPool(max_workers=1, initializer=enter, context=self._context)
+            pool = ProcessPool(max_workers=1, initializer=initialize_worker, context=self._context)
             self._started.append(pool)
         return pool
 
@@ -139,7 +144,7 @@ def _pid(pool: ProcessPool) -> int:
 
 
 def _finished(
-    pool: ProcessPool, pid: int, task: list[object], seconds: float, overheard: Overheard
+    pool: ProcessPool, pid: int, task: list[object], seconds: float, reader: ProgressReader
 ) -> Future[None]:
     """Run a step and return its finished future; raises BrokenProcessPool and _Vanished."""
     from concurrent.futures import wait
@@ -156,7 +161,7 @@ def _finished(
     except RuntimeError as error:
         raise BrokenProcessPool(str(error)) from None
     while not wait([future], timeout=_LOOK_SECONDS).done:
-        overheard.listen()
+        reader.poll()
         # The pool does not report a process that exited with 0; any other it reports, with a delay.
         if not psutil.pid_exists(pid) and not wait([future], timeout=_LOOK_SECONDS).done:
             future.cancel()
@@ -171,7 +176,7 @@ def _finished(
     return future
 
 
-def _told(end: Exception, seconds: float, memory: int) -> PipelineError:
+def _exit_error(end: Exception, seconds: float, memory: int) -> PipelineError:
     """Return the error for a worker's exception or exit status."""
     exitcode = getattr(end, "exitcode", 0)
     if isinstance(end, TimeoutError) or exitcode == OVERDUE:
@@ -188,7 +193,7 @@ def _told(end: Exception, seconds: float, memory: int) -> PipelineError:
             expected=f"at most {memory // 2**20} MiB resident",
             hint="Raise the memory limit in the config if the step needs more.",
         )
-    if exitcode == TOO_LATE:
+    if exitcode == WATCHDOG_EXIT:
         return PipelineError(
             Code.TIME_LIMIT,
             "A call in the step exceeded its time limit.",

@@ -20,7 +20,7 @@ from pipeline.execution.action import Job, Recipe
 if TYPE_CHECKING:
     import psutil
 
-# Exit statuses for the pool; 88 is last_resort.TOO_LATE.
+# Exit statuses for the pool; 88 is watchdog.WATCHDOG_EXIT.
 OUT_OF_MEMORY = 86
 ORPHANED = 87
 OVERDUE = 89
@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
+class _RunningStep:
     """The running step's memory limit in bytes and its deadline (time.monotonic)."""
 
     limit: int
@@ -40,13 +40,13 @@ class _Step:
 class _Watch:
     """State shared with the watchdog thread."""
 
-    step: _Step | None = None
+    step: _RunningStep | None = None
 
 
 _watch = _Watch()
 
 
-def enter() -> None:
+def initialize_worker() -> None:
     """Initialize a worker process: signal handlers and watchdog thread."""
     # The parent handles Ctrl-C; a worker killed by it would look like a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -56,12 +56,12 @@ def enter() -> None:
 
 def perform(recipe: Recipe, job: Job, seconds: float, memory: int) -> None:
     """Run a step within its limits; raises the recipe's exception, if it can be pickled."""
-    _watch.step = _Step(memory, time.monotonic() + seconds)
+    _watch.step = _RunningStep(memory, time.monotonic() + seconds)
     try:
         recipe(job)
     except Exception as error:
-        if not _travels(error):
-            raise _replaced(error) from None
+        if not _is_picklable(error):
+            raise _picklable_error(error) from None
         raise
     except BaseException as error:
         # In the parent it would end the waiting thread.
@@ -90,7 +90,7 @@ def _supervise() -> None:
             _end(ORPHANED)
 
 
-def _broken_limit(step: _Step, myself: psutil.Process) -> int:
+def _broken_limit(step: _RunningStep, myself: psutil.Process) -> int:
     if time.monotonic() > step.until:
         return OVERDUE
     return OUT_OF_MEMORY if _resident(myself) > step.limit else 0
@@ -127,14 +127,14 @@ def _terminated(number: int, _frame: FrameType | None) -> None:
     os.kill(os.getpid(), number)
 
 
-def _travels(error: Exception) -> bool:
+def _is_picklable(error: Exception) -> bool:
     try:
         return type(pickle.loads(pickle.dumps(error))) is type(error)  # noqa: S301 - our own bytes
     except Exception:
         return False
 
 
-def _replaced(error: Exception) -> PipelineError:
+def _picklable_error(error: Exception) -> PipelineError:
     return PipelineError(
         Code.INTERNAL,
         "The step failed with an exception that cannot be pickled.",

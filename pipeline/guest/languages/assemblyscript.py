@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.guest.language import Build, Complaint
+from pipeline.guest.language import Build, CompilerDiagnostic
 
 _PROGRAM = Path(__file__).with_name("asc_program.mjs")
 # For each package: its exports and their files.
@@ -40,7 +40,7 @@ class AssemblyScript:
         """Return nothing: the config declares the compiler."""
         return {}
 
-    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+    def missing_compiler(self, compiler: Mapping[str, Path]) -> PipelineError | None:
         """Return an error if Node.js is not installed."""
         if shutil.which("node") is None:
             return _missing("Node.js, required by the AssemblyScript compiler, is not installed.")
@@ -48,20 +48,22 @@ class AssemblyScript:
 
     def compile(self, build: Build) -> None:
         """Compile the first source with its imports."""
-        if (lack := self.lack({})) is not None:
-            raise lack
+        if (missing := self.missing_compiler({})) is not None:
+            raise missing
         program = _installed(build)
         build.run(["node", str(program), f"./{build.sources[0]}", *_FLAGS, "-o", build.output])
 
-    def complaint(self, output: str) -> Complaint | None:
+    def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return the compiler's first error."""
         found = _ERROR.search(output)
         if found is None:
             return None
         place = _PLACE.search(output, found.end())
         if place is None:
-            return Complaint(found["text"])
-        return Complaint(found["text"], place["file"], f":{place['line']}:{place['column']}")
+            return CompilerDiagnostic(found["text"])
+        return CompilerDiagnostic(
+            found["text"], place["file"], f":{place['line']}:{place['column']}"
+        )
 
 
 def _installed(build: Build) -> Path:

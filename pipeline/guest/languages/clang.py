@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.guest.language import Build, Complaint
-from pipeline.guest.languages.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
+from pipeline.guest.language import Build, CompilerDiagnostic
+from pipeline.guest.languages.ziglang import PACKAGE, first_diagnostic, missing_zig, run_zig
 
 _FLAGS = ("--target=wasm32-wasi", "-O2", "-s", "-Wall", "-Wextra", "-Wpedantic")
 _UNLISTED = "List every included file in headers, and include it by its file name only."
@@ -26,7 +26,7 @@ class Clang:
         """Return nothing: the package's version identifies the compiler."""
         return {}
 
-    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+    def missing_compiler(self, compiler: Mapping[str, Path]) -> PipelineError | None:
         """Return an error if the package is not installed."""
         return missing_zig()
 
@@ -36,8 +36,8 @@ class Clang:
         sources = [f"./{name}" for name in build.sources]
         run_zig(build, [self.driver, *_FLAGS, *self.flags, *sources, "-o", build.output])
 
-    def complaint(self, output: str) -> Complaint | None:
+    def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return the first error of the compiler or the linker."""
-        found = first_complaint(output)
+        found = first_diagnostic(output)
         unlisted = found is not None and found.text.endswith("file not found")
         return replace(found, hint=_UNLISTED) if found and unlisted else found

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.machine import entries, home, programs_named
-from pipeline.guest.language import Build, Complaint
+from pipeline.guest.language import Build, CompilerDiagnostic
 
 # The second is the older name of the first.
 _TARGETS = ("wasm32-wasip1", "wasm32-wasi")
@@ -40,7 +40,7 @@ class Rust:
         """Return the target's standard library, which identifies the build of rustc."""
         return {"std": found} if (found := next(_standard_libraries(), None)) else {}
 
-    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+    def missing_compiler(self, compiler: Mapping[str, Path]) -> PipelineError | None:
         """Return an error if the standard library or the linker is missing."""
         if "std" not in compiler:
             return _missing("No Rust compiler with a WASI target is installed.", _TARGETS[0])
@@ -51,8 +51,8 @@ class Rust:
 
     def compile(self, build: Build) -> None:
         """Compile each crate, then the program with all crates."""
-        if (lack := self.lack(build.compiler)) is not None:
-            raise lack
+        if (missing := self.missing_compiler(build.compiler)) is not None:
+            raise missing
         standard_library = build.compiler["std"]
         target = standard_library.parents[1].name
         rustc = _sysroot(standard_library) / "bin" / _program("rustc")
@@ -78,13 +78,13 @@ class Rust:
             )
             crates.append(f"--extern={name}={made}")
 
-    def complaint(self, output: str) -> Complaint | None:
+    def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return rustc's first error."""
         found = _ERROR.search(output)
         if found is None:
             return None
         place = f":{found['line']}:{found['column']}" if found["file"] else ""
-        return Complaint(found["text"], (found["file"] or "").removeprefix("./"), place)
+        return CompilerDiagnostic(found["text"], (found["file"] or "").removeprefix("./"), place)
 
 
 def _sysroot(standard_library: Path) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.guest.language import Build, Complaint, Refused
+from pipeline.guest.language import Build, CompileError, CompilerDiagnostic
 
 _PLACE = re.compile(r"^(?P<text>[^\n]*)\n\s*--> [^\n]*:(?P<line>\d+):(?P<column>\d+)$", re.M)
 
@@ -23,7 +23,7 @@ class Wat:
         """Return nothing: the package's version identifies the compiler."""
         return {}
 
-    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+    def missing_compiler(self, compiler: Mapping[str, Path]) -> PipelineError | None:
         """Return nothing: wasmtime is a dependency."""
         return None
 
@@ -42,12 +42,12 @@ class Wat:
             text = (build.folder / build.sources[0]).read_text("utf-8")
             build.wasm.write_bytes(wasmtime.wat2wasm(text))
         except UnicodeDecodeError:
-            raise Refused("the file is not UTF-8", 1) from None
+            raise CompileError("the file is not UTF-8", 1) from None
         except wasmtime.WasmtimeError as error:
-            raise Refused(str(error), 1) from None
+            raise CompileError(str(error), 1) from None
 
-    def complaint(self, output: str) -> Complaint | None:
+    def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return the first error, with its line and column."""
         if found := _PLACE.search(output):
-            return Complaint(found["text"], place=f":{found['line']}:{found['column']}")
-        return Complaint(output.splitlines()[0]) if output else None
+            return CompilerDiagnostic(found["text"], place=f":{found['line']}:{found['column']}")
+        return CompilerDiagnostic(output.splitlines()[0]) if output else None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.guest.language import Build, Complaint
-from pipeline.guest.languages.ziglang import PACKAGE, first_complaint, missing_zig, run_zig
+from pipeline.guest.language import Build, CompilerDiagnostic
+from pipeline.guest.languages.ziglang import PACKAGE, first_diagnostic, missing_zig, run_zig
 
 # ReleaseSafe: out-of-bounds accesses trap.
 _FLAGS = ("-target", "wasm32-wasi", "-O", "ReleaseSafe", "-fstrip", "-lc")
@@ -24,7 +24,7 @@ class Zig:
         """Return nothing: the package's version identifies the compiler."""
         return {}
 
-    def lack(self, compiler: Mapping[str, Path]) -> PipelineError | None:
+    def missing_compiler(self, compiler: Mapping[str, Path]) -> PipelineError | None:
         """Return an error if the package is not installed."""
         return missing_zig()
 
@@ -34,6 +34,6 @@ class Zig:
         named = ["--name", "guest", f"-femit-bin={build.output}"]
         run_zig(build, ["build-exe", *_FLAGS, *named, f"./{build.sources[0]}"])
 
-    def complaint(self, output: str) -> Complaint | None:
+    def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return the first error of the compiler or the linker."""
-        return first_complaint(output)
+        return first_diagnostic(output)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.errors import Code, PipelineError
-from pipeline.guest.language import Build, Complaint
+from pipeline.guest.language import Build, CompilerDiagnostic
 
 PACKAGE = "ziglang"
 # Clang prints a header's path as it found it: `./descriptor.h`.
@@ -44,10 +44,12 @@ def missing_zig() -> PipelineError | None:
     )
 
 
-def first_complaint(output: str) -> Complaint | None:
+def first_diagnostic(output: str) -> CompilerDiagnostic | None:
     """Return the first error of Clang, Zig or the linker in their output."""
     if found := _DIAGNOSTIC.search(output):
-        return Complaint(found["text"], found["file"], f":{found['line']}:{found['column']}")
+        return CompilerDiagnostic(
+            found["text"], found["file"], f":{found['line']}:{found['column']}"
+        )
     if found := _LINKER.search(output):
-        return Complaint(found["text"], found["stem"] or "")
+        return CompilerDiagnostic(found["text"], found["stem"] or "")
     return None

@@ -122,7 +122,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-class Refusal(Exception):
+class WasiNnError(Exception):
     """A call failed: the errno, and the reason in one sentence."""
 
     def __init__(self, errno: Errno, message: str) -> None:
@@ -131,6 +131,6 @@ class Refusal(Exception):
         self.message = message
 
 
-def refuse_argument(message: str) -> Refusal:
-    """Return the Refusal of an invalid argument, errno 1."""
-    return Refusal(Errno.INVALID_ARGUMENT, message)
+def refuse_argument(message: str) -> WasiNnError:
+    """Return the WasiNnError for an invalid argument, errno 1."""
+    return WasiNnError(Errno.INVALID_ARGUMENT, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Protocol
 
-from pipeline.host.abi.enums import Refusal, refuse_argument
+from pipeline.host.abi.enums import WasiNnError, refuse_argument
 
 
 class Memory(Protocol):
@@ -17,7 +17,7 @@ class Memory(Protocol):
 
 
 def check(memory: Memory, what: str, pointer: int, length: int) -> None:
-    """Raise Refusal (errno 1) if ``length`` bytes at ``pointer`` exceed the memory.
+    """Raise WasiNnError (errno 1) if ``length`` bytes at ``pointer`` exceed the memory.
 
     Both are unsigned; zero bytes are allowed at the very end.
     """
@@ -27,12 +27,12 @@ def check(memory: Memory, what: str, pointer: int, length: int) -> None:
 
 
 def read(memory: Memory, what: str, pointer: int, length: int) -> bytearray:
-    """Return a copy of ``length`` bytes at ``pointer``; raises Refusal (errno 1)."""
+    """Return a copy of ``length`` bytes at ``pointer``; raises WasiNnError (errno 1)."""
     return bytearray(view(memory, what, pointer, length))
 
 
 def view(memory: Memory, what: str, pointer: int, length: int) -> memoryview:
-    """Return a view of ``length`` bytes at ``pointer`` until the guest runs; raises Refusal."""
+    """Return a view of ``length`` bytes at ``pointer`` until the guest runs; raises WasiNnError."""
     data = memory.data()
     end = pointer + length
     # Python would silently truncate a slice beyond the end.
@@ -42,21 +42,21 @@ def view(memory: Memory, what: str, pointer: int, length: int) -> memoryview:
 
 
 def read_u32s(memory: Memory, what: str, pointer: int, count: int) -> tuple[int, ...]:
-    """Return ``count`` little-endian u32s at ``pointer``; raises Refusal (errno 1)."""
+    """Return ``count`` little-endian u32s at ``pointer``; raises WasiNnError (errno 1)."""
     return struct.unpack(f"<{count}I", view(memory, what, pointer, 4 * count))
 
 
 def write(memory: Memory, what: str, pointer: int, data: memoryview | bytes) -> None:
-    """Write ``data``, one-dimensional bytes, at ``pointer``; raises Refusal (errno 1)."""
+    """Write ``data``, one-dimensional bytes, at ``pointer``; raises WasiNnError (errno 1)."""
     view(memory, what, pointer, len(data))[:] = data
 
 
 def write_u32(memory: Memory, what: str, pointer: int, value: int) -> None:
-    """Write a little-endian u32 at ``pointer``; raises Refusal (errno 1)."""
+    """Write a little-endian u32 at ``pointer``; raises WasiNnError (errno 1)."""
     view(memory, what, pointer, 4)[:] = value.to_bytes(4, "little")
 
 
-def _out_of_bounds(what: str, pointer: int, length: int, size: int) -> Refusal:
+def _out_of_bounds(what: str, pointer: int, length: int, size: int) -> WasiNnError:
     return refuse_argument(
         f"{what} is outside the guest's memory: {length} bytes at {pointer:#x}, "
         f"memory ends at {size:#x}"

@@ -18,14 +18,14 @@ from pipeline.host.abi.enums import (
     refuse_argument,
 )
 from pipeline.host.abi.memory import Memory
-from pipeline.host.backend import Port
+from pipeline.host.backend import GraphPort
 
 _MOST_AXES = 64
 _PAIR = struct.Struct("<II")
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class TensorArgument:
     """A tensor in the guest's memory.
 
     ``record`` and ``shape`` are the bytes of the struct and of the dims, with their addresses.
@@ -54,10 +54,12 @@ class Tensor:
         return None
 
 
-def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: TensorTypeAbi) -> Tensor:
+def read_tensor(
+    guest: Memory, pointer: int, port: GraphPort, index: int, abi: TensorTypeAbi
+) -> TensorArgument:
     """Read the 20-byte struct of a tensor and its dims; the data is bounds-checked only.
 
-    Raises Refusal (errno 1) if it is out of bounds, or does not match the input.
+    Raises WasiNnError (errno 1) if it is out of bounds, or does not match the input.
     """
     record = memory.view(guest, f"the tensor for input {index}", pointer, TENSOR_SIZE)
     dims_pointer, rank = _PAIR.unpack_from(record)
@@ -83,11 +85,11 @@ def read_tensor(guest: Memory, pointer: int, port: Port, index: int, abi: Tensor
             + _other_numbering(record[TENSOR_TYPE_OFFSET], port, dims, length, abi)
         )
     shape = dims_pointer, bytes(memory.view(guest, "its dims", dims_pointer, 4 * rank))
-    return Tensor(element, dims, data, length, (pointer, bytes(record)), shape)
+    return TensorArgument(element, dims, data, length, (pointer, bytes(record)), shape)
 
 
 def _element(
-    number: int, what: str, port: Port, dims: Sequence[int], length: int, abi: TensorTypeAbi
+    number: int, what: str, port: GraphPort, dims: Sequence[int], length: int, abi: TensorTypeAbi
 ) -> ElementType:
     types = TENSOR_TYPES[abi]
     other = _other_numbering(number, port, dims, length, abi)
@@ -105,7 +107,7 @@ def _element(
     return element
 
 
-def _check_dims(what: str, port: Port, dims: Sequence[int]) -> None:
+def _check_dims(what: str, port: GraphPort, dims: Sequence[int]) -> None:
     fits = (
         all(size > 0 for size in dims)
         if port.dims is None
@@ -118,7 +120,7 @@ def _check_dims(what: str, port: Port, dims: Sequence[int]) -> None:
 
 
 def _other_numbering(
-    number: int, port: Port, dims: Sequence[int], length: int, abi: TensorTypeAbi
+    number: int, port: GraphPort, dims: Sequence[int], length: int, abi: TensorTypeAbi
 ) -> str:
     other: TensorTypeAbi = 2022 if abi == 2023 else 2023
     types = TENSOR_TYPES[other]

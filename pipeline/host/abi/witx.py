@@ -15,19 +15,19 @@ from pipeline.host.abi.enums import (
     Encoding,
     EncodingNumbers,
     Errno,
-    Refusal,
     Target,
     TensorTypeAbi,
+    WasiNnError,
     refuse_argument,
 )
 from pipeline.host.abi.handles import Handles
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.tensor_record import Tensor, read_tensor
-from pipeline.host.backend import BackendFailure, ExecutionContext, Graph, Missing
+from pipeline.host.abi.tensor_record import TensorArgument, read_tensor
+from pipeline.host.backend import BackendError, BackendUnavailable, ExecutionContext, Graph
 from pipeline.host.backend_registry import Backends
-from pipeline.host.graph_registry import Catalogue
+from pipeline.host.graph_registry import GraphNames
 from pipeline.host.model_formats import FORMATS, detect
-from pipeline.host.tensor_recorder import Border
+from pipeline.host.tensor_recorder import TensorRecorder
 
 _LONGEST_NAME = 4096
 _SUCCESS = Errno.SUCCESS
@@ -54,35 +54,36 @@ class _Context:
     loaded: Graph
     execution: ExecutionContext
     sizes: dict[int, int] = field(default_factory=dict)
-    tensors: dict[int, Tensor] = field(default_factory=dict)
+    tensors: dict[int, TensorArgument] = field(default_factory=dict)
     computed: bool = False
 
 
-class Functions:
+class WasiNn:
     """wasi-nn for one instance, with its own handles.
 
-    ``say`` receives each failed call; ``trace``, if given, each call; ``border`` each tensor.
+    ``on_message`` receives each failed call; ``trace``, if given, each call; ``recorder`` each
+    tensor.
     """
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        graph_names: GraphNames,
         backends: Backends,
         *,
-        say: Callable[[str], None],
+        on_message: Callable[[str], None],
         trace: Callable[[str], None] | None = None,
         tensor_type_abi: TensorTypeAbi = 2023,
         encoding_numbers: EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
-        border: Border | None = None,
+        recorder: TensorRecorder | None = None,
     ) -> None:
         limits = limits or Limits()
-        self._catalogue = catalogue
+        self._graph_names = graph_names
         self._backends = backends
-        self._say = say
+        self._on_message = on_message
         self.succeeded: Counter[str] = Counter()
         self._trace = trace
-        self._border = border
+        self._recorder = recorder
         # Details of a traced call that its arguments do not show.
         self._about = ""
         self._tensor_type_abi: TensorTypeAbi = tensor_type_abi
@@ -133,11 +134,11 @@ class Functions:
     def _serve(self, name: str, guest: Memory | None, values: Sequence[int]) -> Errno:
         try:
             if guest is None:
-                raise Refusal(Errno.MISSING_MEMORY, "the guest exports no memory")
+                raise WasiNnError(Errno.MISSING_MEMORY, "the guest exports no memory")
             self._functions[name](guest, *values)
         except Exception as error:
             errno, message = _answer(error)
-            self._say(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
+            self._on_message(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
             return errno
         self.succeeded[name] += 1
         return _SUCCESS
@@ -150,7 +151,7 @@ class Functions:
         memory.check(guest, "the builder array", builders, BUILDER_SIZE * count)
         if encoding is Encoding.AUTODETECT:
             encoding = self._detect(guest, builders, count)
-        backend = self._backends.of_guest(encoding)
+        backend = self._backends.for_guest(encoding)
         device = self._device(backend.targets(), target)
         names = FORMATS[encoding].parts
         if count != len(names):
@@ -173,14 +174,14 @@ class Functions:
     def _load_by_name(self, guest: Memory, pointer: int, length: int, out: int) -> None:
         memory.check(guest, "the pointer for the graph's handle", out, 4)
         name = self._name(guest, pointer, length)
-        if name not in self._catalogue.names:
-            known = ", ".join(map(repr, self._catalogue.names)) or "none"
-            raise Refusal(
+        if name not in self._graph_names.names:
+            known = ", ".join(map(repr, self._graph_names.names)) or "none"
+            raise WasiNnError(
                 Errno.NOT_FOUND,
                 f"no graph named {name[:80]!r}; available: {known}",
             )
         self._graphs.check_room()
-        graph = self._catalogue.load(name)
+        graph = self._graph_names.load(name)
         memory.write_u32(guest, "the graph's handle", out, self._graphs.add(_Loaded(graph, 0)))
 
     def _load_by_name_with_config(
@@ -191,7 +192,7 @@ class Functions:
         memory.check(guest, "the config", config, config_length)
         text = memory.read(guest, "the config", config, min(config_length, _LONGEST_NAME))
         if bytes(text).strip() not in (b"", b"{}"):
-            raise Refusal(
+            raise WasiNnError(
                 Errno.UNSUPPORTED_OPERATION,
                 "options for named graphs are not supported; the config must be empty or {}",
             )
@@ -225,9 +226,9 @@ class Functions:
         # The outputs are invalid from here on, even if the backend fails.
         context.computed = False
         context.execution.set_input(index, tensor.element.name, tensor.dims, data)
-        if self._border:
+        if self._recorder:
             kind = tensor.element.name, tensor.dims
-            self._border.crosses("input", (handle, index), inputs[index].name, kind, data)
+            self._recorder.record("input", (handle, index), inputs[index].name, kind, data)
         self._bytes += more
         context.sizes[index] = tensor.length
         context.tensors[index] = tensor
@@ -262,7 +263,7 @@ class Functions:
         memory.check(guest, "the pointer for the number of bytes written", out, 4)
         memory.check(guest, "the buffer for the output", buffer, size)
         if not context.computed:
-            raise Refusal(
+            raise WasiNnError(
                 Errno.RUNTIME_ERROR,
                 f"output {index} ({outputs[index].name}) has no value: no successful compute "
                 "since the last set_input",
@@ -272,28 +273,28 @@ class Functions:
             self._about = f": {outputs[index].name}, {outputs[index].element}, {len(data)} bytes"
         if len(data) > size:
             memory.write_u32(guest, "the number of bytes needed", out, len(data))
-            raise Refusal(
+            raise WasiNnError(
                 Errno.TOO_LARGE,
                 f"output {index} ({outputs[index].name}) has {len(data)} bytes, "
                 f"the buffer has {size}",
             )
         memory.write(guest, "the output", buffer, data)
         memory.write_u32(guest, "the number of bytes written", out, len(data))
-        if self._border:
+        if self._recorder:
             kind = context.execution.output_type(index)
-            self._border.crosses("output", (handle, index), outputs[index].name, kind, data)
+            self._recorder.record("output", (handle, index), outputs[index].name, kind, data)
 
     def _unload(self, _guest: Memory, handle: int) -> None:
         self._bytes -= self._graphs.remove(handle).size
-        for context, held in self._contexts.items():
-            if held.graph == handle:
+        for context, state in self._contexts.items():
+            if state.graph == handle:
                 self._end(context)
 
     def _finalize(self, _guest: Memory, handle: int) -> None:
         self._end(handle)
 
     def _no_single(self, _guest: Memory, *_arguments: int) -> None:
-        raise Refusal(
+        raise WasiNnError(
             Errno.UNSUPPORTED_OPERATION,
             "streamed outputs are not supported; use compute and get_output",
         )
@@ -304,7 +305,7 @@ class Functions:
     def _encoding(self, number: int) -> Encoding:
         if number >= len(self._encodings):
             known = ", ".join(f"{at} {each.value}" for at, each in enumerate(self._encodings))
-            raise Refusal(Errno.INVALID_ENCODING, f"no encoding {number}; known: {known}")
+            raise WasiNnError(Errno.INVALID_ENCODING, f"no encoding {number}; known: {known}")
         return self._encodings[number]
 
     def _device(self, devices: Mapping[Target, str], target: int) -> str:
@@ -334,7 +335,7 @@ class Functions:
     def _name(self, guest: Memory, pointer: int, length: int) -> str:
         memory.check(guest, "the graph's name", pointer, length)
         if length > _LONGEST_NAME:
-            raise Refusal(Errno.NOT_FOUND, f"no graph has a name of {length} bytes")
+            raise WasiNnError(Errno.NOT_FOUND, f"no graph has a name of {length} bytes")
         data = memory.read(guest, "the graph's name", pointer, length)
         try:
             return data.decode()
@@ -343,7 +344,7 @@ class Functions:
 
     def _check_bytes(self, more: int) -> None:
         if self._bytes + more > self._most_bytes:
-            raise Refusal(
+            raise WasiNnError(
                 Errno.TOO_LARGE,
                 f"{more} more bytes would exceed the guest's limit of {self._most_bytes} bytes for "
                 "models and inputs",
@@ -352,11 +353,11 @@ class Functions:
 
 def _answer(error: Exception) -> tuple[Errno, str]:
     """Return the errno and message of a failed call."""
-    if isinstance(error, Refusal):
+    if isinstance(error, WasiNnError):
         return error.errno, error.message
-    if isinstance(error, BackendFailure):
+    if isinstance(error, BackendError):
         return Errno.RUNTIME_ERROR, str(error)
-    if isinstance(error, Missing):
+    if isinstance(error, BackendUnavailable):
         return Errno.INVALID_ENCODING, str(error)
     if isinstance(error, MemoryError):
         return Errno.TOO_LARGE, "the host is out of memory"

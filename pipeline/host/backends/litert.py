@@ -8,8 +8,15 @@ from typing import Any
 
 from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
-from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
-from pipeline.host.clean_text import own_words
+from pipeline.host.backend import (
+    BackendError,
+    BackendUnavailable,
+    Dim,
+    Framework,
+    GraphPort,
+    Tuning,
+)
+from pipeline.host.clean_text import clean_text
 
 # LiteRT raises ValueError for a model, RuntimeError for an inference.
 _FAILURES = (ValueError, RuntimeError, MemoryError, TypeError)
@@ -26,13 +33,13 @@ class LiteRT:
         return {Target.CPU: "CPU", Target.AUTO: "CPU"}
 
     def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> LiteGraph:
-        """Load a model from its bytes; raises BackendFailure and Missing."""
+        """Load a model from its bytes; raises BackendError and BackendUnavailable."""
         if not parts[0]:
-            raise BackendFailure("not a TFLite model: empty")
+            raise BackendError("not a TFLite model: empty")
         return LiteGraph({"model_content": bytes(parts[0])}, self._tuning)
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> LiteGraph:
-        """Map a model file into memory; raises BackendFailure and Missing."""
+        """Map a model file into memory; raises BackendError and BackendUnavailable."""
         return LiteGraph({"model_path": str(files[0])}, self._tuning)
 
 
@@ -46,10 +53,10 @@ class LiteGraph:
             self.inputs = tuple(_port(each) for each in first.get_input_details())
             self.outputs = tuple(_port(each) for each in first.get_output_details())
         except _FAILURES as error:  # a name is not UTF-8
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
     def context(self) -> LiteContext:
-        """Return a new context; raises BackendFailure."""
+        """Return a new context; raises BackendError."""
         return LiteContext(_interpreter(self._made_with))
 
 
@@ -69,7 +76,7 @@ class LiteContext:
         self._inputs.set(index, element, dims, data)
 
     def compute(self) -> None:
-        """Run inference; raises BackendFailure."""
+        """Run inference; raises BackendError."""
         try:
             shapes = {index: each.shape for index, each in self._inputs.by_index.items()}
             if shapes != self._shapes:
@@ -82,14 +89,14 @@ class LiteContext:
             self._interpreter.invoke()
         except _FAILURES as error:
             self._shapes = {}
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
         self._outputs = {}
 
     def cancel(self) -> None:
         """Do nothing: LiteRT cannot cancel an inference, so the process is killed instead."""
 
     def output(self, index: int) -> memoryview:
-        """Return the bytes of an output; raises BackendFailure."""
+        """Return the bytes of an output; raises BackendError."""
         return output_bytes(self._output(index))
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
@@ -102,7 +109,7 @@ class LiteContext:
             try:
                 self._outputs[index] = self._interpreter.get_tensor(self._made[index])
             except _FAILURES as error:
-                raise BackendFailure(own_words(error)) from None
+                raise BackendError(clean_text(error)) from None
         return self._outputs[index]
 
 
@@ -110,22 +117,24 @@ def _interpreter(made_with: Mapping[str, Any]) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise Missing(f"cannot import LiteRT ({error}); run `pip install ai-edge-litert`") from None
+        raise BackendUnavailable(
+            f"cannot import LiteRT ({error}); run `pip install ai-edge-litert`"
+        ) from None
     try:
         interpreter = Interpreter(**made_with)
         interpreter.allocate_tensors()
     except _FAILURES as error:
-        raise BackendFailure(own_words(error)) from None
+        raise BackendError(clean_text(error)) from None
     return interpreter
 
 
-def _port(detail: Mapping[str, Any]) -> Port:
+def _port(detail: Mapping[str, Any]) -> GraphPort:
     # A dynamic axis of the signature is -1.
     dims = tuple(
         Dim(0, None) if size < 0 else Dim(int(size), int(size))
         for size in detail["shape_signature"]
     )
-    return Port(detail["name"], element_of(detail["dtype"]), dims)
+    return GraphPort(detail["name"], element_of(detail["dtype"]), dims)
 
 
 FRAMEWORK = Framework(name="litert", encodings=(Encoding.TENSORFLOWLITE,), start=LiteRT)

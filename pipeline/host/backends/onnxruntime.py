@@ -8,8 +8,15 @@ from typing import Any
 
 from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
-from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
-from pipeline.host.clean_text import own_words
+from pipeline.host.backend import (
+    BackendError,
+    BackendUnavailable,
+    Dim,
+    Framework,
+    GraphPort,
+    Tuning,
+)
+from pipeline.host.clean_text import clean_text
 from pipeline.host.onnx_external_data import check_file, check_parts
 
 _FATAL = 4
@@ -34,13 +41,13 @@ class OnnxRuntime:
         return {Target.CPU: "CPU", Target.AUTO: "CPU"}
 
     def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> OrtGraph:
-        """Create a session from a model's bytes; raises BackendFailure and Missing."""
+        """Create a session from a model's bytes; raises BackendError and BackendUnavailable."""
         # A model from bytes could read weights from any file below the current folder.
         check_parts(parts[0])
         return OrtGraph(bytes(parts[0]), self._tuning)
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> OrtGraph:
-        """Create a session from a model file and its external data; raises BackendFailure."""
+        """Create a session from a model file and its external data; raises BackendError."""
         check_file(files[0])
         return OrtGraph(str(files[0]), self._tuning)
 
@@ -52,7 +59,7 @@ class OrtGraph:
         try:
             import onnxruntime
         except ImportError as error:
-            raise Missing(
+            raise BackendUnavailable(
                 f"cannot import ONNX Runtime ({error}); run `pip install onnxruntime`"
             ) from None
         options = onnxruntime.SessionOptions()
@@ -67,7 +74,7 @@ class OrtGraph:
             self.inputs = tuple(_port(each) for each in self._session.get_inputs())
             self.outputs = tuple(_port(each) for each in self._session.get_outputs())
         except Exception as error:  # ONNX Runtime's exceptions have no other base class
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
     def context(self) -> OrtContext:
         """Return a new context."""
@@ -77,7 +84,7 @@ class OrtGraph:
 class OrtContext:
     """Inputs and outputs of one inference at a time."""
 
-    def __init__(self, session: Any, inputs: Sequence[Port]) -> None:
+    def __init__(self, session: Any, inputs: Sequence[GraphPort]) -> None:
         self._session = session
         self._names = [port.name for port in inputs]
         self._inputs = Arrays()
@@ -89,7 +96,7 @@ class OrtContext:
         self._inputs.set(index, element, dims, data)
 
     def compute(self) -> None:
-        """Run inference; raises BackendFailure."""
+        """Run inference; raises BackendError."""
         import onnxruntime
 
         self._run = onnxruntime.RunOptions()
@@ -98,7 +105,7 @@ class OrtContext:
         try:
             self._outputs = self._session.run(None, given, self._run)
         except Exception as error:  # ONNX Runtime's exceptions have no other base class
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
     def cancel(self) -> None:
         """Stop a running inference before its next node."""
@@ -106,10 +113,10 @@ class OrtContext:
             self._run.terminate = True
 
     def output(self, index: int) -> memoryview:
-        """Return the bytes of an output; raises BackendFailure if it is not a tensor."""
+        """Return the bytes of an output; raises BackendError if it is not a tensor."""
         array = self._outputs[index]
         if not hasattr(array, "dtype"):
-            raise BackendFailure("the output is not a tensor")
+            raise BackendError("the output is not a tensor")
         return output_bytes(array)
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
@@ -118,10 +125,10 @@ class OrtContext:
         return element_of(array.dtype), tuple(array.shape)
 
 
-def _port(value: Any) -> Port:
+def _port(value: Any) -> GraphPort:
     # A fixed axis is an int, a dynamic one its name or None.
     dims = tuple(Dim(size, size) if isinstance(size, int) else Dim(0, None) for size in value.shape)
-    return Port(value.name, _ELEMENTS.get(value.type, value.type), dims)
+    return GraphPort(value.name, _ELEMENTS.get(value.type, value.type), dims)
 
 
 FRAMEWORK = Framework(name="onnxruntime", encodings=(Encoding.ONNX,), start=OnnxRuntime)

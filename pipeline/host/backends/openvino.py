@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import DTYPES, Arrays, bytes_of, output_bytes, zeros
-from pipeline.host.backend import BackendFailure, Dim, Framework, Missing, Port, Tuning
-from pipeline.host.clean_text import own_words
+from pipeline.host.backend import (
+    BackendError,
+    BackendUnavailable,
+    Dim,
+    Framework,
+    GraphPort,
+    Tuning,
+)
+from pipeline.host.clean_text import clean_text
 from pipeline.host.onnx_external_data import check_file, check_parts
 
 if TYPE_CHECKING:
@@ -51,7 +58,7 @@ class OpenVINO:
         return {**found, Target.AUTO: "CPU"}
 
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> OpenVINOGraph:
-        """Compile a model from its bytes; raises BackendFailure and Missing."""
+        """Compile a model from its bytes; raises BackendError and BackendUnavailable."""
         if encoding is Encoding.OPENVINO:
             xml, weights = parts
             return self._compile(self._read_ir(xml, weights), device, weights)
@@ -65,7 +72,7 @@ class OpenVINO:
             return self._compile(self._read_file(encoding, path), device, None)
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
-        """Compile a model from files; raises BackendFailure and Missing.
+        """Compile a model from files; raises BackendError and BackendUnavailable.
 
         An IR's weights are memory-mapped and used in place.
         """
@@ -85,7 +92,7 @@ class OpenVINO:
                 try:
                     import openvino
                 except ImportError as error:
-                    raise Missing(
+                    raise BackendUnavailable(
                         f"cannot import OpenVINO ({error}); run `pip install openvino`"
                     ) from None
                 self._started = openvino.Core()
@@ -100,7 +107,7 @@ class OpenVINO:
         try:
             model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
         except _FAILURES as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
         return model
 
     def _map_ir(self, xml: Path, weights: Path) -> Model:
@@ -109,7 +116,7 @@ class OpenVINO:
         try:
             model: Model = core.read_model(str(xml), str(weights))
         except _FAILURES as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
         return model
 
     def _read_file(self, encoding: Encoding, path: Path) -> Model:
@@ -119,15 +126,17 @@ class OpenVINO:
         name = _READERS[encoding][0]
         manager = FrontEndManager()
         if name not in manager.get_available_front_ends():
-            raise Missing(f"this OpenVINO has no {name} frontend; run `pip install openvino`")
+            raise BackendUnavailable(
+                f"this OpenVINO has no {name} frontend; run `pip install openvino`"
+            )
         # Load by name: with automatic detection a guest could pass one format off as another.
         try:
             reader = manager.load_by_framework(name)
             model: Model = reader.convert(reader.load(str(path)))
         except Exception as error:  # each frontend has its own exceptions
-            raise BackendFailure(own_words(error).replace(str(path.parent), "")) from None
+            raise BackendError(clean_text(error).replace(str(path.parent), "")) from None
         if not model.inputs and not model.outputs:
-            raise BackendFailure(f"not a {encoding.value} model: no inputs and no outputs")
+            raise BackendError(f"not a {encoding.value} model: no inputs and no outputs")
         return model
 
     def _compile(
@@ -137,7 +146,7 @@ class OpenVINO:
             compiled = self._core().compile_model(model, device, self._config(device, cache))
             return OpenVINOGraph(compiled, weights)
         except _FAILURES as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
     def _config(self, device: str, cache: Path | None) -> dict[str, str]:
         config = {}
@@ -164,17 +173,17 @@ class OpenVINOGraph:
         self.outputs = tuple(_port(port) for port in compiled.outputs)
 
     def context(self) -> OpenVINOContext:
-        """Return a new context; raises BackendFailure."""
+        """Return a new context; raises BackendError."""
         try:
             return OpenVINOContext(self._compiled.create_infer_request(), self.outputs)
         except _FAILURES as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
 
 class OpenVINOContext:
     """One infer request."""
 
-    def __init__(self, request: Any, outputs: Sequence[Port]) -> None:
+    def __init__(self, request: Any, outputs: Sequence[GraphPort]) -> None:
         self._request = request
         # Arrays for outputs of static shape; OpenVINO writes directly into them.
         self._outputs = {
@@ -188,7 +197,7 @@ class OpenVINOContext:
         self._held: dict[int, Any] = {}
 
     def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the data into the input's tensor; raises BackendFailure."""
+        """Copy the data into the input's tensor; raises BackendError."""
         # Reuse the tensor: a new one makes OpenVINO prepare the next inference again.
         if self._inputs.set(index, element, dims, data):
             import openvino
@@ -198,11 +207,11 @@ class OpenVINOContext:
                 self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
             except _FAILURES as error:
                 self._inputs.forget(index)
-                raise BackendFailure(own_words(error)) from None
+                raise BackendError(clean_text(error)) from None
             # A tensor that shares an array's memory does not keep the array alive.
             self._held[index] = array
 
-    def _output_place(self, index: int, port: Port) -> memoryview:
+    def _output_place(self, index: int, port: GraphPort) -> memoryview:
         import openvino
 
         array = zeros(str(port.element), [dim.least for dim in port.dims or ()])
@@ -210,24 +219,24 @@ class OpenVINOContext:
         return bytes_of(array)
 
     def compute(self) -> None:
-        """Run inference; raises BackendFailure."""
+        """Run inference; raises BackendError."""
         try:
             self._request.infer(share_outputs=True)
         except _FAILURES as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
     def cancel(self) -> None:
         """Stop a running inference before its next node."""
         self._request.cancel()
 
     def output(self, index: int) -> memoryview:
-        """Return the bytes of an output, valid until the next call; raises BackendFailure."""
+        """Return the bytes of an output, valid until the next call; raises BackendError."""
         if index in self._outputs:
             return self._outputs[index]
         try:
             array = self._request.get_output_tensor(index).data
         except _FAILURES as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
         return output_bytes(array)
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
@@ -236,7 +245,7 @@ class OpenVINOContext:
         return tensor.element_type.get_type_name(), tuple(tensor.shape)
 
 
-def _port(port: Any) -> Port:
+def _port(port: Any) -> GraphPort:
     names = sorted(port.names)
     shape = port.partial_shape
     dims = None
@@ -246,7 +255,7 @@ def _port(port: Any) -> Port:
             for dim in shape
         )
     name = names[0] if names else port.node.friendly_name
-    return Port(name, port.element_type.get_type_name(), dims)
+    return GraphPort(name, port.element_type.get_type_name(), dims)
 
 
 FRAMEWORK = Framework(

@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
-from pipeline.host.backend import BackendFailure, Framework, Missing, Port, Tuning
-from pipeline.host.clean_text import own_words
+from pipeline.host.backend import BackendError, BackendUnavailable, Framework, GraphPort, Tuning
+from pipeline.host.clean_text import clean_text
 
 _TENSOR, _TUPLE, _LIST = "Tensor", "Tuple[", "List[Tensor]"
 
@@ -32,18 +32,18 @@ class Torch:
         return {Target.CPU: "CPU", Target.AUTO: "CPU"}
 
     def load(self, _encoding: Encoding, parts: Sequence[bytearray], _device: str) -> TorchGraph:
-        """Load a program from its bytes; raises BackendFailure and Missing."""
+        """Load a program from its bytes; raises BackendError and BackendUnavailable."""
         return self._load(io.BytesIO(parts[0]))
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> TorchGraph:
-        """Load a program from a file; raises BackendFailure and Missing."""
+        """Load a program from a file; raises BackendError and BackendUnavailable."""
         return self._load(str(files[0]))
 
     def _load(self, program: io.BytesIO | str) -> TorchGraph:
         try:
             import torch
         except ImportError as error:
-            raise Missing(
+            raise BackendUnavailable(
                 f"cannot import PyTorch ({error}); run `pip install torch`, or convert the model "
                 "to OpenVINO IR with `wasi-nn convert`"
             ) from None
@@ -56,7 +56,7 @@ class Torch:
                 module = torch.jit.load(program, map_location="cpu")
             return TorchGraph(module.eval())
         except (RuntimeError, ValueError, EOFError, OSError) as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
 
 class TorchGraph:
@@ -69,20 +69,20 @@ class TorchGraph:
         needed = [each for each in given if not each.has_default_value()]
         other = [each.name for each in needed if str(each.type) != _TENSOR]
         if other:
-            raise BackendFailure(
+            raise BackendError(
                 f"forward() takes arguments that are not tensors: {', '.join(other)}"
             )
         results = [str(each.type) for each in schema.returns]
         if len(results) == 1 and results[0].startswith(_TUPLE):
             results = results[0].removeprefix(_TUPLE).removesuffix("]").split(", ")
         if not results or set(results) != {_TENSOR}:
-            raise BackendFailure(
+            raise BackendError(
                 f"forward() returns {', '.join(results) or 'nothing'}; wasi-nn needs a tensor or a "
                 "tuple of tensors"
             )
         # A program declares neither types nor shapes.
-        self.inputs = tuple(Port(each.name, None, None) for each in needed)
-        self.outputs = tuple(Port(str(index), None, None) for index in range(len(results)))
+        self.inputs = tuple(GraphPort(each.name, None, None) for each in needed)
+        self.outputs = tuple(GraphPort(str(index), None, None) for index in range(len(results)))
 
     def context(self) -> TorchContext:
         """Return a new context."""
@@ -102,7 +102,7 @@ class TorchContext:
         self._inputs.set(index, element, dims, data)
 
     def compute(self) -> None:
-        """Run inference; raises BackendFailure."""
+        """Run inference; raises BackendError."""
         import torch
 
         arrays = [self._inputs.by_index[index] for index in sorted(self._inputs.by_index)]
@@ -113,13 +113,13 @@ class TorchContext:
                 tensors = made if isinstance(made, tuple) else (made,)
                 self._outputs = [each.detach().contiguous().numpy() for each in tensors]
         except (RuntimeError, TypeError, ValueError) as error:
-            raise BackendFailure(own_words(error)) from None
+            raise BackendError(clean_text(error)) from None
 
     def cancel(self) -> None:
         """Do nothing: torch cannot cancel an inference, so the process is killed instead."""
 
     def output(self, index: int) -> memoryview:
-        """Return the bytes of an output; raises BackendFailure."""
+        """Return the bytes of an output; raises BackendError."""
         return output_bytes(self._outputs[index])
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 
-class Quota:
+class DiskLimit:
     """Calls ``interrupt`` if the files under ``places`` grow by more than ``limit`` bytes.
 
     WASI has no quotas, so the sizes are polled ten times a second: a guest may briefly exceed the
@@ -29,7 +29,7 @@ class Quota:
         self._before = 0
         self.exceeded = False
 
-    def __enter__(self) -> Quota:
+    def __enter__(self) -> DiskLimit:
         if self._limit is not None:
             self._before = sum(map(_size, self._places))
             self._thread.start()

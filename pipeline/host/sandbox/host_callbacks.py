@@ -42,7 +42,7 @@ class InstanceMemory:
         self._size = 0
         self._data = memoryview(b"")
 
-    def look(self) -> InstanceMemory:
+    def refresh(self) -> InstanceMemory:
         """Refresh the view, which moves only if the memory grows; called once per call."""
         size = _data_size(*self._addresses)
         if size != self._size:
@@ -57,7 +57,7 @@ class InstanceMemory:
         return self._data
 
 
-class Crossing:
+class HostCallbacks:
     """The host functions of one instance; must outlive its store.
 
     ``failure`` is the exception of a function, which trapped the guest.
@@ -82,14 +82,14 @@ class Crossing:
         arguments = struct.Struct("<" + "12x".join("I" * count))
         last, raw = 0, memoryview(b"")
 
-        def answer(_env: int, caller: int, values: int, _count: int) -> int:
+        def call(_env: int, caller: int, values: int, _count: int) -> int:
             nonlocal last, raw
             try:
                 # Usually the same stack address as in the last call.
                 if values != last:
                     raw = memoryview(slots.from_address(values)).cast("B").cast("I")
                     last = values
-                memory = self._memory.look() if self._memory else self._find(caller)
+                memory = self._memory.refresh() if self._memory else self._find(caller)
                 raw[0] = function(memory, arguments.unpack_from(raw))
             except BaseException as error:  # Exceptions cannot cross wasm: trap instead.
                 self.failure = error
@@ -97,7 +97,7 @@ class Crossing:
                 return ctypes.cast(trap, ctypes.c_void_p).value or 0
             return 0
 
-        callback = _CALLBACK(answer)
+        callback = _CALLBACK(call)
         kind = wasmtime.FuncType(
             [wasmtime.ValType.i32()] * count, [wasmtime.ValType.i32()] * results
         )
@@ -125,4 +125,4 @@ class Crossing:
         context = bindings.wasmtime_caller_context(pointer)
         self._memory = InstanceMemory(context, item.of.memory)
         self._kept.append(item)
-        return self._memory.look()
+        return self._memory.refresh()

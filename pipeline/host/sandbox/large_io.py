@@ -58,13 +58,13 @@ _LONG = f"""\
 """
 
 
-def wrap(linker: wasmtime.Linker, store: wasmtime.Store, module: wasmtime.Module) -> Transfers:
+def wrap(linker: wasmtime.Linker, store: wasmtime.Store, module: wasmtime.Module) -> LargeIo:
     """Insert the gate before the WASI functions that a guest imports."""
     wanted = {each.name for each in module.imports if each.module == MODULE}
-    return Transfers(linker, store, tuple(name for name in _FUNCTIONS if name in wanted))
+    return LargeIo(linker, store, tuple(name for name in _FUNCTIONS if name in wanted))
 
 
-class Transfers:
+class LargeIo:
     """The gate of one guest, to be opened when the guest has its memory.
 
     Until then, while a module's start function runs, its calls fail with errno 52.
@@ -80,9 +80,9 @@ class Transfers:
             return
         self._store = store
         self._engine = linker.engine
-        self._served = [linker.get(store, MODULE, name) for name in names]
-        gate = wasmtime.Module(self._engine, _gate(names))
-        exports = wasmtime.Instance(store, gate, []).exports(store)
+        self._functions = [linker.get(store, MODULE, name) for name in names]
+        trampoline = wasmtime.Module(self._engine, _trampoline(names))
+        exports = wasmtime.Instance(store, trampoline, []).exports(store)
         self._table = exports["table"]
         for name in names:
             linker.define(store, MODULE, name, exports[name])
@@ -92,12 +92,12 @@ class Transfers:
         if self._names:
             import wasmtime
 
-            porter = wasmtime.Module(self._engine, _porter(self._names))
-            wasmtime.Instance(self._store, porter, [memory, self._table, *self._served])
+            shortener = wasmtime.Module(self._engine, _shortener(self._names))
+            wasmtime.Instance(self._store, shortener, [memory, self._table, *self._functions])
 
 
 @cache
-def _gate(names: tuple[str, ...]) -> bytes:
+def _trampoline(names: tuple[str, ...]) -> bytes:
     import wasmtime
 
     functions = "".join(
@@ -112,7 +112,7 @@ def _gate(names: tuple[str, ...]) -> bytes:
 
 
 @cache
-def _porter(names: tuple[str, ...]) -> bytes:
+def _shortener(names: tuple[str, ...]) -> bytes:
     import wasmtime
 
     imports = "".join(

@@ -20,7 +20,7 @@ from pipeline.errors import PipelineError
 from pipeline.host.abi.memory import Memory
 from pipeline.host.sandbox import large_io
 from pipeline.host.sandbox.deadline import Deadline
-from pipeline.host.sandbox.disk_limit import Quota
+from pipeline.host.sandbox.disk_limit import DiskLimit
 from pipeline.host.sandbox.failure import TABLE_ELEMENTS, TABLES, failure, too_large, too_late
 from pipeline.host.sandbox.guest_command import Command
 from pipeline.host.sandbox.guest_program import check_imports, load_program
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class CommandResult:
     """Result of a guest that exited by itself: exit code (u32), and memory size in bytes."""
 
     exit_code: int
@@ -47,7 +47,7 @@ def run_command(
     module_name: str,
     functions: Mapping[str, tuple[int, HostFunction]],
     interrupt: Callable[[], None],
-) -> Ended:
+) -> CommandResult:
     """Run a guest that imports ``functions``, each with its number of i32 parameters.
 
     ``interrupt`` is called from another thread at the time limit. Raises PipelineError: USAGE,
@@ -68,7 +68,7 @@ def run_command(
     places += [stream for stream in (command.stdout, command.stderr) if stream]
     with (
         Deadline(command.seconds, stop) as deadline,
-        Quota(places, command.disk, stop) as quota,
+        DiskLimit(places, command.disk, stop) as quota,
     ):
         try:
             ended = _run(command, engine, store, module_name, functions, deadline)
@@ -90,10 +90,10 @@ def _run(
     module_name: str,
     functions: Mapping[str, tuple[int, HostFunction]],
     deadline: Deadline,
-) -> Ended:
+) -> CommandResult:
     import wasmtime
 
-    from pipeline.host.sandbox.host_callbacks import Crossing
+    from pipeline.host.sandbox.host_callbacks import HostCallbacks
 
     store.set_limits(
         memory_size=command.memory,
@@ -110,10 +110,10 @@ def _run(
     linker.allow_shadowing = True
     linker.define_wasi()
     exits: list[int] = []
-    crossing = Crossing()
-    define_exit(crossing, linker, exits)
+    callbacks = HostCallbacks()
+    define_exit(callbacks, linker, exits)
     for name, (count, function) in functions.items():
-        crossing.define(linker, module_name, name, count, function)
+        callbacks.define(linker, module_name, name, count, function)
     _check_linkable(linker, store, module, command.wasm, module_name, functions)
     gate = large_io.wrap(linker, store, module)
     memory: wasmtime.Memory | None = None
@@ -126,8 +126,8 @@ def _run(
         gate.open(memory)
         start(store)
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-        if crossing.failure is not None and not exits:
-            raise crossing.failure from None
+        if callbacks.failure is not None and not exits:
+            raise callbacks.failure from None
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
             raise failure(error, command, used, deadline) from None
@@ -135,7 +135,7 @@ def _run(
     if deadline.passed:
         raise too_late(command)
     used = memory.data_len(store) if memory is not None else 0
-    return Ended(exit_code=exits[0] if exits else 0, memory=used)
+    return CommandResult(exit_code=exits[0] if exits else 0, memory=used)
 
 
 def start_engine(command: Command) -> wasmtime.Engine:

@@ -12,24 +12,24 @@ from pipeline.host.sandbox.guest_command import Command
 if TYPE_CHECKING:
     import wasmtime
 
-    from pipeline.host.sandbox.host_callbacks import Crossing
+    from pipeline.host.sandbox.host_callbacks import HostCallbacks
 
 MODULE = "wasi_snapshot_preview1"
 
 
-class Exit(Exception):
+class ProcExit(Exception):
     """The guest called proc_exit."""
 
 
-def define_exit(crossing: Crossing, linker: wasmtime.Linker, exits: list[int]) -> None:
+def define_exit(callbacks: HostCallbacks, linker: wasmtime.Linker, exits: list[int]) -> None:
     """Define proc_exit, which appends the code to ``exits`` and traps the guest."""
 
     # Wasmtime's own proc_exit rejects codes from 126 on, and loses the number.
     def proc_exit(_memory: object, arguments: Sequence[int]) -> int:
         exits.append(arguments[0])
-        raise Exit
+        raise ProcExit
 
-    crossing.define(linker, MODULE, "proc_exit", 1, proc_exit, results=0)
+    callbacks.define(linker, MODULE, "proc_exit", 1, proc_exit, results=0)
 
 
 def configure(command: Command) -> wasmtime.WasiConfig:

@@ -83,10 +83,10 @@ def check_weights(topology: Path, weights: Path) -> None:
     for name, layer in weighted_layers(topology).items():
         shapes = blobs.get(name, ())
         if len(shapes) < len(layer.shapes):
-            raise _other_net(topology, weights, name, layer.shapes, shapes)
-        for wanted, given in zip(layer.shapes, shapes, strict=False):
-            if math.prod(wanted) != math.prod(given):
-                raise _other_net(topology, weights, name, layer.shapes, shapes)
+            raise _shape_mismatch(topology, weights, name, layer.shapes, shapes)
+        for expected, given in zip(layer.shapes, shapes, strict=False):
+            if math.prod(expected) != math.prod(given):
+                raise _shape_mismatch(topology, weights, name, layer.shapes, shapes)
 
 
 def input_names(topology: Path) -> list[str]:
@@ -183,21 +183,21 @@ def declared_shapes(net: Message) -> dict[str, Shape]:
     return dict(zip(names, shapes, strict=False))
 
 
-def _other_net(
+def _shape_mismatch(
     topology: Path,
     weights: Path,
     layer: str,
-    wanted: tuple[Shape, ...],
+    expected: tuple[Shape, ...],
     given: tuple[Shape, ...],
 ) -> PipelineError:
-    def told(shapes: tuple[Shape, ...]) -> str:
+    def listed(shapes: tuple[Shape, ...]) -> str:
         return " and ".join("x".join(map(str, shape)) for shape in shapes) or "no weights"
 
     return PipelineError(
         Code.MODEL,
         f"The weights do not match the topology: layer {layer} has different shapes.",
         where=f"{topology.name}, {weights.name}",
-        expected=told(wanted),
-        found=told(given),
+        expected=listed(expected),
+        found=listed(given),
         hint="Use the prototxt that the caffemodel was trained with.",
     )

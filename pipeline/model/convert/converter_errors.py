@@ -35,30 +35,30 @@ _NOISE = re.compile(
 )
 
 
-def complaint(
+def converter_error(
     request: Request, converter: str, finished: Finished, inputs: Sequence[str] = ()
 ) -> PipelineError:
     """Return the error for a failed conversion; ``inputs`` are the model's, if known."""
     lines = [line for line in finished.last_lines(40).splitlines() if not _NOISE.search(line)]
     return (
-        _lacking(request, converter, finished.output, lines)
-        or _unnamed(request, finished.output, inputs)
+        _unsupported_operation(request, converter, finished.output, lines)
+        or _unknown_name(request, finished.output, inputs)
         or _damaged(request, finished.output, lines)
-        or _misshapen(request, finished.output)
-        or _other(request, converter, finished, lines)
+        or _shape_error(request, finished.output)
+        or _other_error(request, converter, finished, lines)
     )
 
 
-def _lacking(
+def _unsupported_operation(
     request: Request, converter: str, output: str, lines: Sequence[str]
 ) -> PipelineError | None:
     for pattern in _LACKS:
-        if lacking := pattern.search(output):
+        if missing := pattern.search(output):
             return PipelineError(
                 Code.MODEL,
                 f"{request.name} has an operation that {converter} cannot convert.",
                 where=_files(request),
-                found=_with_type(request, lacking["names"].strip()),
+                found=_with_type(request, missing["names"].strip()),
                 hint="Cut the model before it with [model.outputs], or export it without it.",
                 detail="\n".join(lines[-6:]),
             )
@@ -76,8 +76,8 @@ def _with_type(request: Request, name: str) -> str:
     return f"{kind}, the layer {name}" if kind else name
 
 
-def _unnamed(request: Request, output: str, inputs: Sequence[str]) -> PipelineError | None:
-    if not (unnamed := _NO_NODE.search(output)):
+def _unknown_name(request: Request, output: str, inputs: Sequence[str]) -> PipelineError | None:
+    if not (missing := _NO_NODE.search(output)):
         return None
     there = f"; it has: {', '.join(sorted(inputs))}" if inputs else ""
     hint = "Correct [model] in the config, or --input."
@@ -87,7 +87,7 @@ def _unnamed(request: Request, output: str, inputs: Sequence[str]) -> PipelineEr
         Code.MODEL,
         f"{request.name} has no input or layer with this name.",
         where=_files(request),
-        found=f"no {unnamed['name']!r}{there}",
+        found=f"no {missing['name']!r}{there}",
         hint=hint,
     )
 
@@ -104,23 +104,23 @@ def _damaged(request: Request, output: str, lines: Sequence[str]) -> PipelineErr
     )
 
 
-def _misshapen(request: Request, output: str) -> PipelineError | None:
-    refused = next((found for pattern in _SHAPES if (found := pattern.search(output))), None)
-    if refused is None:
+def _shape_error(request: Request, output: str) -> PipelineError | None:
+    failed = next((found for pattern in _SHAPES if (found := pattern.search(output))), None)
+    if failed is None:
         return None
     first = _WHY.search(output)
-    why = refused.groupdict().get("why") or (first["why"].strip() if first else "")
+    why = failed.groupdict().get("why") or (first["why"].strip() if first else "")
     return PipelineError(
         Code.MODEL,
         f"{request.name} does not accept inputs of these shapes.",
-        where=f"{_files(request)}: {refused['node']}",
+        where=f"{_files(request)}: {failed['node']}",
         expected="shapes that match the layers and weights",
         found=why[:300] or "shapes that do not match",
         hint="Correct the shapes of [model.inputs], or of --input.",
     )
 
 
-def _other(
+def _other_error(
     request: Request, converter: str, finished: Finished, lines: Sequence[str]
 ) -> PipelineError:
     if len(lines) == 1 and finished.returncode == 1:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config.model_tables import ModelInput
 from pipeline.execution.process import run_process
 from pipeline.model.caffe.layers import check_weights, input_names
-from pipeline.model.convert.converter_errors import complaint
+from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.request import Request
 from pipeline.telemetry import private_home
 
@@ -40,7 +40,7 @@ def convert_kaldi(request: Request, folder: Path) -> Path:
         env=private_home(folder / "states"),
     )
     if finished.returncode != 0 or not target.exists():
-        raise complaint(request, "OpenVINO", finished)
+        raise converter_error(request, "OpenVINO", finished)
     return target
 
 
@@ -76,7 +76,7 @@ def _convert(
     )
     xml = folder / "out" / f"{request.name}.xml"
     if finished.returncode != 0 or not xml.exists():
-        raise complaint(request, "Model Optimizer", finished, _own_inputs(request))
+        raise converter_error(request, "Model Optimizer", finished, _own_inputs(request))
     return xml
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
-from pipeline.model.convert.converter_errors import complaint
+from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.request import Request
 from pipeline.model.convert.torch_archive import check_archive
 from pipeline.telemetry import private_home
@@ -77,7 +77,7 @@ def place_files(files: Mapping[str, Path], folder: Path, names: Mapping[str, str
 def _convert(request: Request, folder: Path, model: str, program: str = "convert_file.py") -> Path:
     xml = folder / "out" / f"{request.name}.xml"
     xml.parent.mkdir()
-    order = {
+    payload = {
         "model": model,
         "files": {label: str(path.absolute()) for label, path in request.files.items()},
         "architecture": request.model.architecture,
@@ -88,11 +88,11 @@ def _convert(request: Request, folder: Path, model: str, program: str = "convert
     }
     finished = run_process(
         # -s -P instead of -I, which would also ignore PYTHONHASHSEED.
-        [request.python, "-s", "-P", PROGRAMS / program, json.dumps(order)],
+        [request.python, "-s", "-P", PROGRAMS / program, json.dumps(payload)],
         seconds=request.seconds,
         cwd=folder,
         env={**private_home(folder), "PYTHONPATH": str(PROGRAMS)},
     )
     if finished.returncode != 0 or not xml.exists():
-        raise complaint(request, "OpenVINO", finished)
+        raise converter_error(request, "OpenVINO", finished)
     return xml

@@ -44,25 +44,25 @@ def quantise(job: Job) -> None:
         if kind == "calibration":
             number, _, given = rest.partition(".")
             samples.setdefault(number, {})[given] = path
-    order = Quantising(
+    request = QuantiseRequest(
         name=name,
         samples=tuple(samples.values()),
         shapes={given: each.shape for given, each in model.inputs.items()},
         python=python_for(job, "quantiser"),
         seconds=float(str(job.parameters["seconds"])),
     )
-    xml, losses = quantise_ir(order, folder, model.loss)
+    xml, losses = quantise_ir(request, folder, model.loss)
     interface = read_interface(xml, model)
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     shutil.copyfile(xml, job.outputs["xml"])
     shutil.copyfile(xml.with_suffix(".bin"), job.outputs["bin"])
     write_aliases(job)
-    told = {"samples": len(samples), "loss": losses}
-    job.outputs["quantisation"].write_text(json.dumps(told, indent=2) + "\n")
+    report = {"samples": len(samples), "loss": losses}
+    job.outputs["quantisation"].write_text(json.dumps(report, indent=2) + "\n")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantising:
+class QuantiseRequest:
     """A quantisation request: raw tensors by input, their shapes, and the Python with NNCF."""
 
     name: str
@@ -72,37 +72,39 @@ class Quantising:
     seconds: float
 
 
-def quantise_ir(order: Quantising, folder: Path, loss: float) -> tuple[Path, Mapping[str, float]]:
+def quantise_ir(
+    request: QuantiseRequest, folder: Path, loss: float
+) -> tuple[Path, Mapping[str, float]]:
     """Quantise ``f32.xml`` in ``folder``; return the canonical IR and each output's error.
 
     Raises PipelineError (MODEL, TIME_LIMIT), also when an output's error exceeds ``loss``.
     """
-    asked = {
+    payload = {
         "samples": [
             {given: str(path.absolute()) for given, path in sample.items()}
-            for sample in order.samples
+            for sample in request.samples
         ],
-        "shapes": {given: list(shape) for given, shape in order.shapes.items()},
+        "shapes": {given: list(shape) for given, shape in request.shapes.items()},
     }
     finished = run_process(
-        [order.python, "-s", PROGRAMS / "quantise_ir.py", json.dumps(asked)],
-        seconds=order.seconds,
+        [request.python, "-s", PROGRAMS / "quantise_ir.py", json.dumps(payload)],
+        seconds=request.seconds,
         cwd=folder,
         env=private_home(folder),
     )
     if finished.returncode != 0 or not (folder / "int8.xml").exists():
         raise PipelineError(
             Code.MODEL,
-            f"NNCF could not quantise {order.name}.",
+            f"NNCF could not quantise {request.name}.",
             found=f"exit status {finished.returncode}",
             hint="See the last lines of its output below.",
             detail=finished.last_lines(),
         )
-    xml = folder / f"{order.name}.xml"
-    xml.write_bytes(canonical_or_refused((folder / "int8.xml").read_bytes(), order.name))
+    xml = folder / f"{request.name}.xml"
+    xml.write_bytes(canonical_or_refused((folder / "int8.xml").read_bytes(), request.name))
     (folder / "int8.bin").replace(xml.with_suffix(".bin"))
     losses: dict[str, float] = json.loads((folder / "losses.json").read_text())
-    _check(losses, loss, order.name)
+    _check(losses, loss, request.name)
     return xml, losses
 
 

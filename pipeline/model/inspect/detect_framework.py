@@ -25,7 +25,7 @@ _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
 _HINT = "Name it: --framework caffe, kaldi, mxnet, onnx, paddle, pytorch, tensorflow or tflite."
 
 
-def recognise(
+def detect_framework(
     paths: Sequence[Path], framework: Framework | None = None
 ) -> tuple[Framework, dict[str, Path]]:
     """Return the framework of a model's files, and the files by label.
@@ -54,8 +54,8 @@ def recognise(
             where=", ".join(map(str, paths)),
             expected=wanted,
         )
-    if len(paths) == 1 and (told := _by_bytes(paths[0])):
-        return told
+    if len(paths) == 1 and (detected := _by_bytes(paths[0])):
+        return detected
     if several := _several(paths):
         raise PipelineError(
             Code.USAGE,

@@ -35,11 +35,11 @@ def inspect_ir(path: Path) -> Mapping[str, Any]:
         )
     xml = path.read_bytes()
     try:
-        wanted, canonical = weights_size(xml), ""
+        expected, canonical = weights_size(xml), ""
     except ValueError as error:
         raise _unreadable(path, str(error)) from None
     size = weights.stat().st_size
-    together = wanted == size
+    together = expected == size
     if together:
         try:
             canonical = canonical_digest(xml, weights)
@@ -48,7 +48,11 @@ def inspect_ir(path: Path) -> Mapping[str, Any]:
     found: dict[str, Any] = {
         "format": "OpenVINO IR",
         "xml": {"sha256": Digest.of_file(path).sha256, "size": len(xml)},
-        "bin": {"sha256": Digest.of_file(weights).sha256, "size": size, "size in the xml": wanted},
+        "bin": {
+            "sha256": Digest.of_file(weights).sha256,
+            "size": size,
+            "size in the xml": expected,
+        },
         "belong together": together,
         "canonical digest": canonical,
     }

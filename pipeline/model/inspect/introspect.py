@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.config.model_tables import Framework
-from pipeline.model.inspect.introspect_caffe import outline_caffe
-from pipeline.model.inspect.introspect_kaldi import outline_kaldi
-from pipeline.model.inspect.introspect_mxnet import outline_mxnet
-from pipeline.model.inspect.introspect_openvino import outline_by_openvino
-from pipeline.model.inspect.introspect_pytorch import outline_pytorch
-from pipeline.model.inspect.model_interface import Outline
+from pipeline.model.inspect.introspect_caffe import introspect_caffe
+from pipeline.model.inspect.introspect_kaldi import introspect_kaldi
+from pipeline.model.inspect.introspect_mxnet import introspect_mxnet
+from pipeline.model.inspect.introspect_openvino import introspect_openvino
+from pipeline.model.inspect.introspect_pytorch import introspect_pytorch
+from pipeline.model.inspect.model_interface import ModelInterface
 
 _OWN = {
-    "caffe": outline_caffe,
-    "kaldi": outline_kaldi,
-    "mxnet": outline_mxnet,
-    "pytorch": outline_pytorch,
+    "caffe": introspect_caffe,
+    "kaldi": introspect_kaldi,
+    "mxnet": introspect_mxnet,
+    "pytorch": introspect_pytorch,
 }
 
 
-def look(framework: Framework, files: Mapping[str, Path], folder: Path) -> Outline:
+def introspect(framework: Framework, files: Mapping[str, Path], folder: Path) -> ModelInterface:
     """Return the inputs and outputs of a model; ``folder`` is an empty private folder.
 
     Raises PipelineError (MODEL, TIME_LIMIT) when the files are damaged or in another format.
     """
     if own := _OWN.get(framework):
         return own(files)
-    return outline_by_openvino(framework, files, folder)
+    return introspect_openvino(framework, files, folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.errors import Code, PipelineError
 from pipeline.model.caffe.layers import check_weights, declared_shapes
 from pipeline.model.caffe.prototxt import Message, read_prototxt
-from pipeline.model.inspect.model_interface import Border, Outline, Step
+from pipeline.model.inspect.model_interface import ModelInterface, PreprocessingStep, TensorInfo
 
 # Layers that read training data; topologies for inference have inputs instead.
 _TRAINING = frozenset(
@@ -16,7 +16,7 @@ _TRAINING = frozenset(
 )
 
 
-def outline_caffe(files: Mapping[str, Path]) -> Outline:
+def introspect_caffe(files: Mapping[str, Path]) -> ModelInterface:
     """Return the outline of ``topology``, whose ``weights`` must match.
 
     Raises PipelineError (MODEL).
@@ -48,12 +48,12 @@ def outline_caffe(files: Mapping[str, Path]) -> Outline:
             where=topology.name,
             expected='input: "data", or a layer of type "Input"',
         )
-    return Outline(
+    return ModelInterface(
         inputs=tuple(
-            Border(name=name, type="f32", shape=shape, steps=_steps(name, layers))
+            TensorInfo(name=name, type="f32", shape=shape, steps=_steps(name, layers))
             for name, shape in shapes.items()
         ),
-        outputs=tuple(Border(name=name, type="f32", shape=None) for name in _ends(layers)),
+        outputs=tuple(TensorInfo(name=name, type="f32", shape=None) for name in _ends(layers)),
     )
 
 
@@ -86,7 +86,7 @@ def _ends(layers: tuple[Message, ...]) -> list[str]:
     return list(dict.fromkeys(made.values()))
 
 
-def _steps(name: str, layers: tuple[Message, ...]) -> tuple[Step, ...]:
+def _steps(name: str, layers: tuple[Message, ...]) -> tuple[PreprocessingStep, ...]:
     """Return the arithmetic of a Power layer that is the only consumer of an input."""
     taking = [layer for layer in layers if name in layer.texts("bottom")]
     if len(taking) != 1 or taking[0].text("type") != "Power":
@@ -96,4 +96,4 @@ def _steps(name: str, layers: tuple[Message, ...]) -> tuple[Step, ...]:
         factor, shift = float(param.text("scale", "1")), float(param.text("shift", "0"))
     except ValueError:
         return ()
-    return (Step("multiply", (factor,)), Step("add", (shift,)))
+    return (PreprocessingStep("multiply", (factor,)), PreprocessingStep("add", (shift,)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.model_interface import Border, Outline
+from pipeline.model.inspect.model_interface import ModelInterface, TensorInfo
 
 _HEAD = 64 << 20
 _NUMBER = rb"\x04(?P<width>.{4})"
@@ -23,7 +23,7 @@ _NNET2 = re.compile(
 _MOST_FEATURES = 1 << 20
 
 
-def outline_kaldi(files: Mapping[str, Path]) -> Outline:
+def introspect_kaldi(files: Mapping[str, Path]) -> ModelInterface:
     """Return the outline of ``model``, whose only input has rows of features.
 
     Raises PipelineError (MODEL).
@@ -42,4 +42,4 @@ def outline_kaldi(files: Mapping[str, Path]) -> Outline:
             expected="a binary nnet1 or nnet2 network",
             found="an nnet3 network" if b"<Nnet3>" in head[:_HEAD] else "",
         )
-    return Outline(inputs=(Border(name=found[0], type="f32", shape=(1, width)),))
+    return ModelInterface(inputs=(TensorInfo(name=found[0], type="f32", shape=(1, width)),))

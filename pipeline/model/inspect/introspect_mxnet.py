@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.model_interface import Border, Outline
+from pipeline.model.inspect.model_interface import ModelInterface, TensorInfo
 
 _LARGEST = 64 << 20
 
 
-def outline_mxnet(files: Mapping[str, Path]) -> Outline:
+def introspect_mxnet(files: Mapping[str, Path]) -> ModelInterface:
     """Return the outline of ``symbol`` with its ``params``; shapes are often missing.
 
     Raises PipelineError (MODEL).
@@ -29,7 +29,7 @@ def outline_mxnet(files: Mapping[str, Path]) -> Outline:
         names = [str(node["name"]) for node in variables]
         valued = _valued(params, names)
         inputs = [
-            Border(name=name, type="f32", shape=_shape(node))
+            TensorInfo(name=name, type="f32", shape=_shape(node))
             for name, node in zip(names, variables, strict=True)
             # Labels are inputs for training only.
             if name not in valued and not name.endswith("label")
@@ -44,7 +44,7 @@ def outline_mxnet(files: Mapping[str, Path]) -> Outline:
         ) from None
     if not inputs:
         raise PipelineError(Code.MODEL, "The symbol has no input.", where=str(symbol))
-    return Outline(inputs=tuple(inputs))
+    return ModelInterface(inputs=tuple(inputs))
 
 
 def _valued(params: Path, names: list[str]) -> set[str]:

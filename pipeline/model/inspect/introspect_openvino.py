@@ -11,22 +11,24 @@ import msgspec
 
 from pipeline.config.model_tables import Framework, Model
 from pipeline.execution.process import run_process
-from pipeline.model.convert.converter_errors import complaint
+from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.ovc import PROGRAMS, place_files
 from pipeline.model.convert.request import Request
-from pipeline.model.inspect.model_interface import Outline
+from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.telemetry import private_home
 
 _SECONDS = 600.0
 _FIRST = {"onnx": ".onnx", "paddle": ".pdmodel", "tensorflow": ".pb", "tflite": ".tflite"}
 
 
-def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder: Path) -> Outline:
+def introspect_openvino(
+    framework: Framework, files: Mapping[str, Path], folder: Path
+) -> ModelInterface:
     """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
     target = folder / "outline.json"
-    order = {"model": str(_model(framework, files, folder)), "outline": str(target)}
+    payload = {"model": str(_model(framework, files, folder)), "outline": str(target)}
     finished = run_process(
-        [sys.executable, "-s", "-P", PROGRAMS / "introspect_file.py", json.dumps(order)],
+        [sys.executable, "-s", "-P", PROGRAMS / "introspect_file.py", json.dumps(payload)],
         seconds=_SECONDS,
         cwd=folder,
         env=private_home(folder),
@@ -37,12 +39,12 @@ def outline_by_openvino(framework: Framework, files: Mapping[str, Path], folder:
         request = Request(
             name=name, model=model, files=files, python=Path(sys.executable), seconds=_SECONDS
         )
-        error = complaint(request, "OpenVINO", finished)
+        error = converter_error(request, "OpenVINO", finished)
         if "--input" in error.hint:
             # There is no config or --input yet to correct.
             error.hint = "Check that the model is complete; or export it in another format."
         raise error
-    return msgspec.json.decode(target.read_bytes(), type=Outline)
+    return msgspec.json.decode(target.read_bytes(), type=ModelInterface)
 
 
 def _model(framework: str, files: Mapping[str, Path], folder: Path) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.model.inspect.model_interface import Border, Outline
+from pipeline.model.inspect.model_interface import ModelInterface, TensorInfo
 
 _LARGEST_CODE = 16 << 20
 _FORWARD = re.compile(
@@ -20,13 +20,13 @@ _FORWARD = re.compile(
 _ARGUMENT = re.compile(r"(?P<name>\w+): Tensor")
 
 
-def outline_pytorch(files: Mapping[str, Path]) -> Outline:
+def introspect_pytorch(files: Mapping[str, Path]) -> ModelInterface:
     """Return the arguments of a module's ``forward``, without shapes.
 
     Raises PipelineError (MODEL).
     """
     if "exported" in files:
-        return Outline(inputs=_unknown("x"), label="exported")
+        return ModelInterface(inputs=_unknown("x"), label="exported")
     [path] = files.values()
     if not zipfile.is_zipfile(path):
         return _state_dict(path)
@@ -34,7 +34,7 @@ def outline_pytorch(files: Mapping[str, Path]) -> Outline:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
             if not any("/code/" in name for name in members):
-                return Outline(inputs=_unknown("x"), label="weights")
+                return ModelInterface(inputs=_unknown("x"), label="weights")
             arguments = _arguments(archive, members)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise PipelineError(
@@ -43,10 +43,10 @@ def outline_pytorch(files: Mapping[str, Path]) -> Outline:
             where=str(path),
             found=str(error)[:200],
         ) from None
-    return Outline(inputs=_unknown(*(arguments or ("x",))), label="torchscript")
+    return ModelInterface(inputs=_unknown(*(arguments or ("x",))), label="torchscript")
 
 
-def _state_dict(path: Path) -> Outline:
+def _state_dict(path: Path) -> ModelInterface:
     with path.open("rb") as stream:
         head = stream.read(2)
     if head[:1] != b"\x80":
@@ -56,7 +56,7 @@ def _state_dict(path: Path) -> Outline:
             where=str(path),
             expected="TorchScript, an exported program (.pt2), or a state dict",
         )
-    return Outline(inputs=_unknown("x"), label="weights")
+    return ModelInterface(inputs=_unknown("x"), label="weights")
 
 
 def _arguments(archive: zipfile.ZipFile, members: list[str]) -> list[str]:
@@ -99,5 +99,5 @@ def _read(archive: zipfile.ZipFile, member: str) -> bytes:
     return data
 
 
-def _unknown(*names: str) -> tuple[Border, ...]:
-    return tuple(Border(name=name, type="f32", shape=None) for name in names)
+def _unknown(*names: str) -> tuple[TensorInfo, ...]:
+    return tuple(TensorInfo(name=name, type="f32", shape=None) for name in names)

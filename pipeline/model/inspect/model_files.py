@@ -16,9 +16,9 @@ def model_files(
     Raises PipelineError (USAGE, MODEL).
     """
     from pipeline.model.convert.external_data import external_data
-    from pipeline.model.inspect.detect_framework import recognise
+    from pipeline.model.inspect.detect_framework import detect_framework
 
-    framework, files = recognise(paths, given)
+    framework, files = detect_framework(paths, given)
     if framework == "onnx":
         return framework, {**files, **external_data(files["model"])}
     return framework, files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Step(msgspec.Struct, frozen=True):
+class PreprocessingStep(msgspec.Struct, frozen=True):
     """Arithmetic with constants that the model itself applies first to an input.
 
     ``operation`` is add, subtract, multiply or divide; ``values`` has one number, or one per
@@ -16,7 +16,7 @@ class Step(msgspec.Struct, frozen=True):
     values: tuple[float, ...]
 
 
-class Border(msgspec.Struct, frozen=True, kw_only=True):
+class TensorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One input or output: its name, element type and shape.
 
     An axis of None is dynamic; a shape of None is unknown. ``scale`` and ``zero_point`` are those
@@ -30,17 +30,17 @@ class Border(msgspec.Struct, frozen=True, kw_only=True):
     scale: float | None = None
     zero_point: int | None = None
     indices: int | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PreprocessingStep, ...] = ()
 
 
-class Outline(msgspec.Struct, frozen=True, kw_only=True):
+class ModelInterface(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs and outputs of a model; ``outputs`` has those that its files name.
 
     ``quantised`` is set if it computes in integers. ``label`` is the kind of file, for frameworks
     with several: ``torchscript`` or ``weights``.
     """
 
-    inputs: tuple[Border, ...]
-    outputs: tuple[Border, ...] = ()
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...] = ()
     quantised: bool = False
     label: str = ""

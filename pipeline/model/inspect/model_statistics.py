@@ -29,7 +29,7 @@ _UNCOUNTED = frozenset(
 )
 
 
-class Survey(msgspec.Struct, frozen=True, kw_only=True):
+class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The statistics of a network.
 
     ``layers`` is the number of operations without constants, inputs and outputs; ``kinds`` counts
@@ -46,7 +46,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     uncounted: tuple[str, ...]
 
 
-def survey(xml: Path, interface: Interface) -> Survey:
+def model_statistics(xml: Path, interface: Interface) -> ModelStatistics:
     """Compute the statistics of an IR with the shapes of ``interface``; raises RuntimeError."""
     import openvino
 
@@ -75,7 +75,7 @@ def survey(xml: Path, interface: Interface) -> Survey:
                 macs += _MACS[kind](op)
             except RuntimeError:  # The shape depends on data.
                 uncounted.add(kind)
-    return Survey(
+    return ModelStatistics(
         layers=kinds.total(),
         kinds=dict(kinds.most_common()),
         parameters=dict(parameters.most_common()),

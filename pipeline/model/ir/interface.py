@@ -28,8 +28,8 @@ def read_interface(xml: Path, given: Model) -> Interface:
             hint="The xml and bin may not match.",
             detail=str(error)[-800:],
         ) from None
-    for name, wanted in given.inputs.items():
-        _check(name, wanted, model, xml.stem)
+    for name, expected in given.inputs.items():
+        _check(name, expected, model, xml.stem)
     shapes = {name: openvino.PartialShape(each.shape) for name, each in given.inputs.items()}
     model.reshape(shapes)
     return Interface(
@@ -62,9 +62,9 @@ def _names(port: Any) -> tuple[str, ...]:
     return tuple(sorted(port.names)) or (port.node.friendly_name,)
 
 
-def _port(port: Any, wanted: Collection[str], file: str) -> Port:
+def _port(port: Any, expected: Collection[str], file: str) -> Port:
     names = _names(port)
-    name = next((name for name in names if name in wanted), names[0])
+    name = next((name for name in names if name in expected), names[0])
     if port.partial_shape.is_dynamic:
         raise PipelineError(
             Code.MODEL,

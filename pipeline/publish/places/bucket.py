@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.places.destination import Say, failed, immutable
+from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
 from pipeline.publish.places.folder import changed
-from pipeline.publish.places.redact import without_secrets
+from pipeline.publish.places.redact import redact
 from pipeline.publish.release.release import MOST_BYTES as MOST_RELEASE_BYTES
 from pipeline.publish.release.release import SUMS, Release
 from pipeline.publish.release.release import decode as decode_release
@@ -57,7 +57,7 @@ class Bucket:
                 Code.USAGE,
                 "Unsupported URL scheme.",
                 where=self.describe(),
-                found=without_secrets(str(error)),
+                found=redact(str(error)),
             ) from None
         self._filesystem: Any = filesystem
 
@@ -66,10 +66,10 @@ class Bucket:
         scheme, _, rest = self._url.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
 
-    def root_of(self, name: str, version: str) -> str | None:
+    def digest_of(self, name: str, version: str) -> str | None:
         """Return the root digest of a published version, or None; raises PipelineError."""
         release = self.release(name, version)
-        return None if release is None else release.root
+        return None if release is None else release.digest
 
     def release(self, name: str, version: str) -> Release | None:
         """Return a published version, or None; raises PipelineError."""
@@ -94,7 +94,9 @@ class Bucket:
         """Download an object to a file; raises PipelineError (PUBLISH)."""
         with self._faults():
             if self._filesystem.info(f"{self._root}/{path}")["size"] != limit:
-                raise failed(f"{self.describe()}/{path}", f"size is not the declared {limit} bytes")
+                raise publish_error(
+                    f"{self.describe()}/{path}", f"size is not the declared {limit} bytes"
+                )
             self._get(path, target, limit)
 
     def _get(self, path: str, target: Path, limit: int) -> None:
@@ -108,17 +110,17 @@ class Bucket:
 
             def call(self, *_: object, **__: object) -> None:
                 if max(self.size or 0, self.value) > limit:
-                    raise failed(where, f"more than {limit} bytes")
+                    raise publish_error(where, f"more than {limit} bytes")
 
         self._filesystem.get_file(f"{self._root}/{path}", str(target), callback=Bound())
 
-    def publish(self, release: Release, folder: Path, say: Say) -> int:
+    def publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         """Upload the files, then release.json, then the index until it is up to date."""
         base = f"{release.name}/{release.version}"
         mine = self._claim(base, release)
         moved = 0
         with self._faults():
-            for file in release.carried:
+            for file in release.all_files:
                 source = folder / file.path
                 path = f"{self._root}/{base}/{file.path}"
                 # The claim identifies the contents of the release's own files only.
@@ -126,13 +128,13 @@ class Bucket:
                     continue
                 if Digest.of_file(source) != Digest(file.sha256, file.size):
                     raise changed(source)
-                say(f"uploading {file.path}")
+                progress(f"uploading {file.path}")
                 self._filesystem.put_file(str(source), path)
                 moved += file.size
             self._filesystem.pipe_file(f"{self._root}/{base}/{SUMS}", release.sums())
             # Another publisher may have considered this one dead and taken over its claim.
-            if self._claimed(base) != release.root:
-                raise failed(self.describe(), "another publisher took over")
+            if self._claimed(base) != release.digest:
+                raise publish_error(self.describe(), "another publisher took over")
             self._filesystem.pipe_file(f"{self._root}/{base}/{RELEASE}", release.encode())
             self._filesystem.rm_file(f"{self._root}/{base}/{_CLAIM}")
         self._write_index()
@@ -140,27 +142,27 @@ class Bucket:
 
     def _claim(self, base: str, release: Release) -> bool:
         """Claim the version for this release; return whether an earlier run of it already had."""
-        published = self.root_of(release.name, release.version)
-        if published not in (None, release.root):
-            raise immutable(release, str(published), self.describe())
+        published = self.digest_of(release.name, release.version)
+        if published not in (None, release.digest):
+            raise version_conflict(release, str(published), self.describe())
         data = self.read(f"{base}/{_CLAIM}", MOST_BYTES)
         root, since = _parsed(data)
-        if root not in (None, release.root) and time.time() - since < _STALE_SECONDS:
-            raise failed(
+        if root not in (None, release.digest) and time.time() - since < _STALE_SECONDS:
+            raise publish_error(
                 f"{self.describe()}/{base}",
                 "another publisher is publishing different content as this version",
                 "Wait for it, or publish another version. Claims expire after an hour.",
             )
-        if root not in (None, release.root):
+        if root not in (None, release.digest):
             # Files of a dead publisher may have the same size but different content.
             with self._faults():
                 self._filesystem.rm(f"{self._root}/{base}", recursive=True)
-        claim = json.dumps({"root": release.root, "since": time.time()}).encode()
+        claim = json.dumps({"root": release.digest, "since": time.time()}).encode()
         with self._faults():
             self._filesystem.pipe_file(f"{self._root}/{base}/{_CLAIM}", claim)
-        if self._claimed(base) != release.root:
-            raise failed(f"{self.describe()}/{base}", "another publisher claimed it first")
-        return root == release.root
+        if self._claimed(base) != release.digest:
+            raise publish_error(f"{self.describe()}/{base}", "another publisher claimed it first")
+        return root == release.digest
 
     def _claimed(self, base: str) -> str | None:
         return _parsed(self.read(f"{base}/{_CLAIM}", MOST_BYTES))[0]
@@ -186,7 +188,7 @@ class Bucket:
             written = now
             with self._faults():
                 self._filesystem.pipe_file(f"{self._root}/{INDEX}", written)
-        raise failed(f"{self.describe()}/{INDEX}", "too many concurrent publishers")
+        raise publish_error(f"{self.describe()}/{INDEX}", "too many concurrent publishers")
 
     def _releases(self) -> Iterator[Release]:
         with self._faults():
@@ -206,11 +208,11 @@ class Bucket:
             raise
         except PermissionError:
             hint = "Check the credentials and their write permission."
-            raise failed(self.describe(), "permission denied", hint) from None
+            raise publish_error(self.describe(), "permission denied", hint) from None
         except Exception as error:
             # Each file system has its own exceptions.
-            told = without_secrets(f"{type(error).__name__}: {error}")
-            raise failed(self.describe(), told) from None
+            reason = redact(f"{type(error).__name__}: {error}")
+            raise publish_error(self.describe(), reason) from None
 
 
 def _parsed(data: bytes | None) -> tuple[str | None, float]:

@@ -10,7 +10,7 @@ from typing import Protocol
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.release.release import Release
 
-Say = Callable[[str], None]
+TextProgress = Callable[[str], None]
 
 
 class Destination(Protocol):
@@ -20,11 +20,11 @@ class Destination(Protocol):
         """Return the place for messages, without secrets."""
         ...
 
-    def root_of(self, name: str, version: str) -> str | None:
+    def digest_of(self, name: str, version: str) -> str | None:
         """Return the root digest of a published version, or None."""
         ...
 
-    def publish(self, release: Release, folder: Path, say: Say) -> int:
+    def publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         """Publish a release from its folder and return the number of bytes transferred.
 
         After an interruption, files that were transferred are skipped. Raises PipelineError
@@ -46,7 +46,7 @@ def publish_all(
     releases: Sequence[tuple[Release, Path]],
     *,
     dry_run: bool,
-    say: Say,
+    progress: TextProgress,
     key: Path | None = None,
 ) -> list[Published]:
     """Publish releases from their folders, after checking that all can be published.
@@ -60,9 +60,9 @@ def publish_all(
         check_private(key)
     there = []
     for release, _ in releases:
-        root = destination.root_of(release.name, release.version)
-        if root is not None and root != release.root:
-            raise immutable(release, root, destination.describe())
+        root = destination.digest_of(release.name, release.version)
+        if root is not None and root != release.digest:
+            raise version_conflict(release, root, destination.describe())
         there.append(root is not None)
     results = []
     for (release, folder), present in zip(releases, there, strict=True):
@@ -71,24 +71,24 @@ def publish_all(
             moved = 0
         elif not present:
             with signed(release, folder, key) as (whole, place):
-                moved = destination.publish(whole, place, say)
+                moved = destination.publish(whole, place, progress)
         results.append(Published(release, moved))
     return results
 
 
-def immutable(release: Release, root: str, where: str) -> PipelineError:
+def version_conflict(release: Release, root: str, where: str) -> PipelineError:
     """Return the error for a version that exists with different content."""
     return PipelineError(
         Code.USAGE,
         f"{release.name} {release.version} is already published with different content.",
         where=where,
         expected=root,
-        found=release.root,
+        found=release.digest,
         hint="Published versions are immutable: publish the changes as another version.",
     )
 
 
-def failed(where: str, found: str, hint: str = "") -> PipelineError:
+def publish_error(where: str, found: str, hint: str = "") -> PipelineError:
     """Return the error for a place that does not accept a release."""
     return PipelineError(
         Code.PUBLISH,

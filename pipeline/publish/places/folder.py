@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest
 from pipeline.errors import PipelineError
-from pipeline.publish.places.destination import Say, failed, immutable
+from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
 from pipeline.publish.release.release import SUMS, Release, ReleasedFile
 from pipeline.publish.release.release import decode as decode_release
 from pipeline.publish.release.release_index import (
@@ -31,34 +31,36 @@ class Folder:
         """Return the path."""
         return str(self._root)
 
-    def root_of(self, name: str, version: str) -> str | None:
+    def digest_of(self, name: str, version: str) -> str | None:
         """Return the root digest of a published version, or None; raises PipelineError."""
         release = self._read(self._root / name / version / RELEASE)
-        return None if release is None else release.root
+        return None if release is None else release.digest
 
-    def publish(self, release: Release, folder: Path, say: Say) -> int:
+    def publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         """Copy the files to a temporary folder, rename it, and rewrite the index."""
         from filelock import FileLock
 
         target = self._root / release.name / release.version
         # Named by content, so that only the same release resumes an interrupted run.
-        part = target.with_name(f".{release.version}.{release.root[7:23]}.part")
+        part = target.with_name(f".{release.version}.{release.digest[7:23]}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self._root / ".publishing.lock"):
-                root = self.root_of(release.name, release.version)
-                if root not in (None, release.root):
-                    raise immutable(release, str(root), self.describe())
+                root = self.digest_of(release.name, release.version)
+                if root not in (None, release.digest):
+                    raise version_conflict(release, str(root), self.describe())
                 moved = 0
                 if root is None:
-                    for file in release.carried:
-                        moved += _bring(folder, part, file, say)
+                    for file in release.all_files:
+                        moved += _bring(folder, part, file, progress)
                     (part / SUMS).write_bytes(release.sums())
                     (part / RELEASE).write_bytes(release.encode())
                     part.rename(target)
                 self._write_index()
         except OSError as error:
-            raise failed(str(error.filename or target), error.strerror or str(error)) from None
+            raise publish_error(
+                str(error.filename or target), error.strerror or str(error)
+            ) from None
         return moved
 
     def _write_index(self) -> None:
@@ -75,23 +77,23 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise failed(str(path), error.strerror or str(error)) from None
+            raise publish_error(str(path), error.strerror or str(error)) from None
         return decode_release(data, str(path))
 
 
-def _bring(folder: Path, part: Path, file: ReleasedFile, say: Say) -> int:
+def _bring(folder: Path, part: Path, file: ReleasedFile, progress: TextProgress) -> int:
     target = part / file.path
-    wanted = Digest(file.sha256, file.size)
-    if target.is_file() and Digest.of_file(target) == wanted:
+    expected = Digest(file.sha256, file.size)
+    if target.is_file() and Digest.of_file(target) == expected:
         return 0
-    say(f"copying {file.path}")
+    progress(f"copying {file.path}")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / file.path, target)
-    if Digest.of_file(target) != wanted:
+    if Digest.of_file(target) != expected:
         raise changed(folder / file.path)
     return file.size
 
 
 def changed(path: Path) -> PipelineError:
     """Return the error for a file that changed since it was hashed."""
-    return failed(str(path), "the file changed during publishing")
+    return publish_error(str(path), "the file changed during publishing")

@@ -23,7 +23,7 @@ _PIECE = 1 << 20
 _SILENT_SECONDS = 60.0
 
 
-class Hub:
+class HubClient:
     """The repositories of one owner. URL and login are those of huggingface_hub.
 
     ``HF_ENDPOINT`` selects another hub; ``HF_TOKEN`` or ``hf auth login`` the login.
@@ -88,13 +88,13 @@ class Hub:
                     raise _wrong(self.describe(), f"{path} of more than {limit} bytes")
         return bytes(data)
 
-    def bring(
-        self, name: str, tag: str, path: str, size: int, part: Path, tell: Callable[[int], None]
+    def download(
+        self, name: str, tag: str, path: str, size: int, part: Path, on_bytes: Callable[[int], None]
     ) -> None:
         """Download a file, resuming from ``part``; raises PipelineError.
 
-        At most ``size`` bytes are written; the caller verifies them. ``tell`` receives the number
-        of bytes so far.
+        At most ``size`` bytes are written; the caller verifies them. ``on_bytes`` receives the
+        number of bytes so far.
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if 0 < have < size else {}
@@ -107,10 +107,10 @@ class Hub:
                     if done > size:
                         raise _wrong(self.describe(), f"{path} of more than {size} bytes")
                     stream.write(piece)
-                    tell(done)
+                    on_bytes(done)
 
     def commit(
-        self, name: str, files: Mapping[str, Path], message: str, say: Callable[[str], None]
+        self, name: str, files: Mapping[str, Path], message: str, progress: Callable[[str], None]
     ) -> tuple[str, int]:
         """Make the repository contain exactly these files; return the commit and bytes uploaded.
 
@@ -127,22 +127,22 @@ class Hub:
                 for each in self._api.list_repo_tree(repository, recursive=True)
                 if hasattr(each, "size")
             }
-            held = {_identity(each) for each in there.values()}
-            lacking, operations = {}, []
+            present = {_identity(each) for each in there.values()}
+            missing, operations = {}, []
             for path, file in files.items():
                 operation = CommitOperationAdd(path_in_repo=path, path_or_fileobj=str(file))
                 operations.append(operation)
                 names = _identities(file)
-                if not held & set(names):
-                    say(f"uploading {path}")
-                    lacking[names] = file.stat().st_size
+                if not present & set(names):
+                    progress(f"uploading {path}")
+                    missing[names] = file.stat().st_size
                     self._api.preupload_lfs_files(repository, [operation], free_memory=False)
             gone = there.keys() - files.keys() - set(_OF_THE_HUB)
             deletions = [CommitOperationDelete(path_in_repo=path) for path in sorted(gone)]
             made = self._api.create_commit(
                 repository, [*operations, *deletions], commit_message=message
             )
-        return str(made.oid), sum(lacking.values())
+        return str(made.oid), sum(missing.values())
 
     def tag(self, name: str, tag: str, commit: str) -> bool:
         """Create a tag for a commit; return whether it was free. Raises PipelineError."""
@@ -166,8 +166,8 @@ class Hub:
         url = hf_hub_url(
             self._repository(name), path, revision=tag, endpoint=os.environ.get("HF_ENDPOINT")
         )
-        asked = {**build_hf_headers(), **headers, "Accept-Encoding": "identity"}
-        with session.stream("GET", url, headers=asked, follow_redirects=True) as response:
+        sent_headers = {**build_hf_headers(), **headers, "Accept-Encoding": "identity"}
+        with session.stream("GET", url, headers=sent_headers, follow_redirects=True) as response:
             yield response
 
     def _repository(self, name: str) -> str:
@@ -188,11 +188,11 @@ class Hub:
             # The library's errors are OSErrors too; one of a local file has a filename.
             if error.filename is not None:
                 raise
-            raise self._told(error) from None
+            raise self._error(error) from None
         except Exception as error:
-            raise self._told(error) from None
+            raise self._error(error) from None
 
-    def _told(self, error: Exception) -> PipelineError:
+    def _error(self, error: Exception) -> PipelineError:
         # Never show the error's message, which may contain a URL with a token.
         status = getattr(getattr(error, "response", None), "status_code", None)
         found = type(error).__name__ if status is None else f"status {status}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.places.hub_client import Hub
-from pipeline.publish.places.resumed_download import brought
+from pipeline.publish.places.hub_client import HubClient
+from pipeline.publish.places.resumed_download import resumed_download
 from pipeline.publish.release.release import (
     MOST_BYTES,
     Release,
@@ -16,14 +16,14 @@ from pipeline.publish.release.release import (
     decode,
 )
 from pipeline.publish.release.release_index import RELEASE
-from pipeline.source.download_cache import Downloads
+from pipeline.source.download_cache import DownloadCache
 
 
 class HubOrigin:
     """The repositories of one owner."""
 
-    def __init__(self, owner: str, downloads: Downloads) -> None:
-        self._hub = Hub(owner)
+    def __init__(self, owner: str, downloads: DownloadCache) -> None:
+        self._hub = HubClient(owner)
         self._downloads = downloads
 
     def describe(self) -> str:
@@ -66,7 +66,9 @@ class HubOrigin:
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
         """Return the verified file in the cache; raises PipelineError."""
 
-        def bring(part: Path, tell: Callable[[int], None]) -> None:
-            self._hub.bring(release.name, release.version, file.path, file.size, part, tell)
+        def fill(part: Path, on_bytes: Callable[[int], None]) -> None:
+            self._hub.download(release.name, release.version, file.path, file.size, part, on_bytes)
 
-        return brought(self._downloads, file, f"{self.describe()}/{release.name}", "hub", bring)
+        return resumed_download(
+            self._downloads, file, f"{self.describe()}/{release.name}", "hub", fill
+        )

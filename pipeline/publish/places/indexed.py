@@ -30,7 +30,7 @@ class Reader(Protocol):
         ...
 
 
-class Indexed:
+class IndexedOrigin:
     """A place with an index; its mirrors are tried in order for files that it lacks."""
 
     def __init__(self, reader: Reader) -> None:
@@ -66,13 +66,13 @@ class Indexed:
                 found=found,
             )
         release = decode_release(data, where)
-        if (release.name, release.version, release.root) != (name, version, entry.root):
+        if (release.name, release.version, release.digest) != (name, version, entry.root):
             raise PipelineError(
                 Code.SOURCE_MISMATCH,
                 "release.json does not match its entry in index.json.",
                 where=where,
                 expected=f"{name} {version}, {entry.root}",
-                found=f"{release.name} {release.version}, {release.root}",
+                found=f"{release.name} {release.version}, {release.digest}",
             )
         return release
 

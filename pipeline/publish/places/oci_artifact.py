@@ -60,7 +60,7 @@ def evidence_tag(release: Release) -> str:
 def artifact(release: Release) -> Artifact:
     """Return the artifact of a release: the same bytes on every machine."""
     files = (*release.files, *release.signature)
-    return _artifact(release.name, release.version, files, release.root)
+    return _artifact(release.name, release.version, files, release.digest)
 
 
 def evidence_artifact(release: Release) -> Artifact | None:
@@ -70,7 +70,7 @@ def evidence_artifact(release: Release) -> Artifact | None:
     return _artifact(release.name, f"{release.version}.evidence", release.evidence, "")
 
 
-def root_in(manifest: Mapping[str, Any]) -> str:
+def digest_in(manifest: Mapping[str, Any]) -> str:
     """Return the root digest in a manifest, or '' if it is not a release."""
     return str((manifest.get("annotations") or {}).get(_ROOT, ""))
 
@@ -93,12 +93,12 @@ def parse(data: bytes, name: str, version: str, where: str) -> Release:
             ),
             where,
         )
-        stated = root_in(manifest)
+        declared = digest_in(manifest)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found = f"{type(error).__name__}: {printable(str(error)[:100])}"
         raise _no_release(where, "an artifact with ModelPack's layers", found) from None
-    if stated != release.root:
-        raise _no_release(where, stated or "a root digest", release.root)
+    if declared != release.digest:
+        raise _no_release(where, declared or "a root digest", release.digest)
     return release
 
 

@@ -23,7 +23,7 @@ _PIECE = 1 << 20
 _AGAIN = (408, 429, 500, 502, 503, 504)
 
 
-class Registry:
+class OciClient:
     """One registry and a namespace in it. Credentials are those of docker's configuration."""
 
     def __init__(self, place: str) -> None:
@@ -125,12 +125,16 @@ class Registry:
             self._check(response)
 
     def get_blob(
-        self, name: str, digest: Digest, part: Path, tell: Callable[[int], None] = lambda _: None
+        self,
+        name: str,
+        digest: Digest,
+        part: Path,
+        on_bytes: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Download a blob to a file, resuming a partial one; raises PipelineError.
 
-        At most its size is written; the caller verifies the bytes. ``tell`` receives the number of
-        bytes so far.
+        At most its size is written; the caller verifies the bytes. ``on_bytes`` receives the number
+        of bytes so far.
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if 0 < have < digest.size else {}
@@ -145,7 +149,7 @@ class Registry:
                         if done > digest.size:
                             raise _wrong(self.describe(), f"more than {digest.size} bytes")
                         stream.write(piece)
-                        tell(done)
+                        on_bytes(done)
 
     def _upload(self, name: str, digest: Digest, source: Path | bytes) -> Any:
         started = self._ask("POST", f"{self._repository(name)}/blobs/uploads/")

@@ -7,17 +7,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache.atomic import aside, write_bytes
+from pipeline.cache.atomic import atomic_write, write_bytes
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.places.destination import Say, failed, immutable
+from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
 from pipeline.publish.places.folder import changed
 from pipeline.publish.places.oci_artifact import (
     MANIFEST_TYPE,
     MOST_MANIFEST_BYTES,
     artifact,
+    digest_in,
     evidence_artifact,
-    root_in,
 )
 from pipeline.publish.release.release import Release
 
@@ -35,41 +35,43 @@ class OciLayout:
         """Return the URL."""
         return f"oci-layout:{self._root}"
 
-    def root_of(self, name: str, version: str) -> str | None:
+    def digest_of(self, name: str, version: str) -> str | None:
         """Return the root digest of a published version, or None; raises PipelineError."""
         for entry in self._index()["manifests"]:
             if (entry.get("annotations") or {}).get(_REFERENCE) == f"{name}:{version}":
                 path = self._blob(str(entry["digest"]).removeprefix("sha256:"))
                 try:
-                    return root_in(json.loads(path.read_bytes()[:MOST_MANIFEST_BYTES]))
+                    return digest_in(json.loads(path.read_bytes()[:MOST_MANIFEST_BYTES]))
                 except (OSError, ValueError, AttributeError, RecursionError):
                     return ""
         return None
 
-    def publish(self, release: Release, folder: Path, say: Say) -> int:
+    def publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         """Write the missing blobs, then the index."""
         from filelock import FileLock
 
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             with FileLock(self._root / ".publishing.lock"):
-                root = self.root_of(release.name, release.version)
-                if root == release.root:
+                root = self.digest_of(release.name, release.version)
+                if root == release.digest:
                     return 0
                 if root is not None:
-                    raise immutable(release, root, self.describe())
-                return self._publish(release, folder, say)
+                    raise version_conflict(release, root, self.describe())
+                return self._publish(release, folder, progress)
         except OSError as error:
-            raise failed(str(error.filename or self._root), error.strerror or str(error)) from None
+            raise publish_error(
+                str(error.filename or self._root), error.strerror or str(error)
+            ) from None
 
-    def _publish(self, release: Release, folder: Path, say: Say) -> int:
+    def _publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         moved = 0
-        for file in release.carried:
+        for file in release.all_files:
             target = self._blob(file.sha256)
             if target.exists():
                 continue
-            say(f"copying {file.path}")
-            with aside(target) as part:
+            progress(f"copying {file.path}")
+            with atomic_write(target) as part:
                 shutil.copyfile(folder / file.path, part)
                 if Digest.of_file(part) != Digest(file.sha256, file.size):
                     raise changed(folder / file.path)

@@ -8,17 +8,17 @@ from pathlib import Path
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.oci_artifact import evidence_tag, parse, parse_evidence
-from pipeline.publish.places.oci_client import Registry
-from pipeline.publish.places.resumed_download import brought
+from pipeline.publish.places.oci_client import OciClient
+from pipeline.publish.places.resumed_download import resumed_download
 from pipeline.publish.release.release import Release, ReleasedFile
-from pipeline.source.download_cache import Downloads
+from pipeline.source.download_cache import DownloadCache
 
 
 class OciOrigin:
     """A registry and a namespace in it."""
 
-    def __init__(self, place: str, downloads: Downloads) -> None:
-        self._registry = Registry(place)
+    def __init__(self, place: str, downloads: DownloadCache) -> None:
+        self._registry = OciClient(place)
         self._downloads = downloads
 
     def describe(self) -> str:
@@ -48,8 +48,8 @@ class OciOrigin:
     def obtain(self, release: Release, file: ReleasedFile) -> Path:
         """Return the verified blob in the cache; raises PipelineError."""
 
-        def bring(part: Path, tell: Callable[[int], None]) -> None:
-            self._registry.get_blob(release.name, Digest(file.sha256, file.size), part, tell)
+        def fill(part: Path, on_bytes: Callable[[int], None]) -> None:
+            self._registry.get_blob(release.name, Digest(file.sha256, file.size), part, on_bytes)
 
         where = f"{self.describe()}/{release.name}"
-        return brought(self._downloads, file, where, "oci", bring)
+        return resumed_download(self._downloads, file, where, "oci", fill)

@@ -10,10 +10,10 @@ from pipeline.publish.places.destination import Destination
 _BUCKETS = ("s3", "gs", "gcs", "az", "abfs", "memory")
 
 
-def destination(text: str) -> Destination:
+def open_destination(text: str) -> Destination:
     """Return the place of a URL; raises PipelineError (USAGE).
 
-    >>> destination("/srv/fixtures").describe()
+    >>> open_destination("/srv/fixtures").describe()
     '/srv/fixtures'
     """
     scheme, colon, rest = text.partition(":")

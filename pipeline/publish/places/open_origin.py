@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.places.indexed import Indexed
+from pipeline.publish.places.indexed import IndexedOrigin
 from pipeline.publish.places.origin import Origin
-from pipeline.source.download_cache import Downloads
+from pipeline.source.download_cache import DownloadCache
 
 _BUCKETS = ("s3", "gs", "gcs", "az", "abfs", "memory")
 
 
-def origin(text: str, downloads: Downloads) -> Origin:
+def open_origin(text: str, downloads: DownloadCache) -> Origin:
     """Return the place of a URL; raises PipelineError (USAGE)."""
     from pipeline.publish.places.index_readers import BucketReader, FolderReader, HttpReader
 
     scheme, _, rest = text.partition(":")
     if scheme in ("http", "https"):
-        return Indexed(HttpReader(text, downloads))
+        return IndexedOrigin(HttpReader(text, downloads))
     if scheme == "oci" and rest.startswith("//"):
         from pipeline.publish.places.oci_origin import OciOrigin
 
@@ -28,7 +28,7 @@ def origin(text: str, downloads: Downloads) -> Origin:
 
         return HubOrigin(rest.removeprefix("//"), downloads)
     if scheme in _BUCKETS and rest.startswith("//"):
-        return Indexed(BucketReader(text, downloads))
+        return IndexedOrigin(BucketReader(text, downloads))
     if not text or rest.startswith("//"):
         raise PipelineError(
             Code.USAGE,
@@ -37,4 +37,4 @@ def origin(text: str, downloads: Downloads) -> Origin:
             expected="https://…, oci://HOST/NAMESPACE, hf://OWNER, s3://…, gs://…, az://… "
             "or a folder",
         )
-    return Indexed(FolderReader(Path(text), downloads))
+    return IndexedOrigin(FolderReader(Path(text), downloads))

@@ -15,12 +15,12 @@ _LEAST = 6
 _LONGEST = 200
 
 
-def without_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """Return one short line without credentials, URL queries, and secrets of the environment.
 
     Those are the values of variables with names such as AWS_SECRET_ACCESS_KEY.
 
-    >>> without_secrets("GET https://me:pw@host.example/a?sig=abc failed")
+    >>> redact("GET https://me:pw@host.example/a?sig=abc failed")
     'GET https://host.example/a?… failed'
     """
     for name, value in os.environ.items():

@@ -7,40 +7,44 @@ from pathlib import Path
 
 from pipeline.cache.atomic import replace
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.publish.release.release import ReleasedFile
-from pipeline.source.download import progress
-from pipeline.source.download_cache import Downloads
-from pipeline.source.expected_file import Wanted
+from pipeline.source.download import progress_text
+from pipeline.source.download_cache import DownloadCache
+from pipeline.source.expected_file import ExpectedFile
 
 _ATTEMPTS = 3
 
 # Downloads to a file, and reports the number of bytes so far.
-Bring = Callable[[Path, Callable[[int], None]], None]
+FillFile = Callable[[Path, Callable[[int], None]], None]
 
 
-def brought(downloads: Downloads, file: ReleasedFile, where: str, kind: str, bring: Bring) -> Path:
-    """Return the verified file in the cache; ``bring`` downloads it, resuming a partial file.
+def resumed_download(
+    downloads: DownloadCache, file: ReleasedFile, where: str, kind: str, fill: FillFile
+) -> Path:
+    """Return the verified file in the cache; ``fill`` downloads it, resuming a partial file.
 
     ``where`` and ``kind`` identify the place. Raises PipelineError.
     """
-    wanted = Wanted(file.size, {"sha256": file.sha256})
-    if kept := downloads.kept(wanted):
+    expected = ExpectedFile(file.size, {"sha256": file.sha256})
+    if kept := downloads.get(expected):
         return kept
-    path = downloads.folder / wanted.name
-    with downloads.alone(wanted.name, file.path):
-        if kept := downloads.kept(wanted):
+    path = downloads.folder / expected.name
+    with downloads.lock(expected.name, file.path):
+        if kept := downloads.get(expected):
             return kept
-        downloads.say(f"downloading {file.path}")
+        downloads.progress(f"downloading {file.path}")
         part = path.with_name(f"{path.name}.{kind}.part")
 
-        def tell(done: int) -> None:
-            downloads.say(progress(done, file.size), Amount(done, file.size, of=file.path))
+        def on_bytes(done: int) -> None:
+            downloads.progress(
+                progress_text(done, file.size), Progress(done, file.size, of=file.path)
+            )
 
         for attempt in range(_ATTEMPTS):
             try:
-                bring(part, tell)
-                wanted.check(part, f"{where}: {file.path}")
+                fill(part, on_bytes)
+                expected.check(part, f"{where}: {file.path}")
                 break
             except PipelineError as error:
                 # The partial file of an earlier attempt may be wrong.

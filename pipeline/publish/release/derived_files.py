@@ -15,10 +15,10 @@ CARD, SCRIPT, PROVENANCE, BILL = "README.md", "regenerate.sh", "provenance.json"
 # Evidence of the machine that built the fixture.
 FOUND = f"{EVIDENCE}/{CARD}"
 # A manifest cannot list the digests of these; SHA256SUMS does.
-COMPANIONS = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
+DERIVED_FILES = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
 
 
-def companions(
+def derived_files(
     manifest: Mapping[str, Any], text: bytes, labels: Mapping[str, Sequence[str]]
 ) -> dict[str, bytes]:
     """Return the bytes of each file derived from a manifest; ``text`` is the manifest's own.

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.publish.release.card import text
 
 
-def found_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> str:
+def evidence_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the card: for each case its inputs, its top five values, and its accuracy.
 
     ``reports`` are those of the cases. Values and images are here instead of in the fixture's card,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline.cache.atomic import aside
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.atomic import atomic_write
+from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.verify.evidence import Evidence
 
@@ -29,14 +29,14 @@ class LockedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tools: tuple[str, ...]
 
 
-class Ranked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LockedValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One of the largest values of a case's judged output."""
 
     index: int
     value: float
 
 
-class Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LockedFixture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One fixture: its files by their paths, its network, and what came out for each case.
 
     ``tools`` maps each tool to its version; a locked environment is ``toolchain:NAME``.
@@ -45,24 +45,24 @@ class Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canonical_digest: _Sha256
     tools: dict[str, str]
     files: dict[str, LockedFile]
-    cases: dict[str, tuple[Ranked, ...]]
+    cases: dict[str, tuple[LockedValue, ...]]
 
 
 class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All fixtures by name."""
 
     lock_version: int
-    fixtures: dict[str, Locked]
+    fixtures: dict[str, LockedFixture]
 
 
-class Made(msgspec.Struct, frozen=True):
+class FileOrigin(msgspec.Struct, frozen=True):
     """How one file came about: its step, and every tool on the way with its version."""
 
     recipe: str
     tools: Mapping[str, str]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class LockDifference(msgspec.Struct, frozen=True):
     """A file that is not as it is locked; ``fault`` where no other version of a tool excuses it."""
 
     path: str
@@ -80,7 +80,7 @@ def read_lock(path: Path) -> Lock:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise _unreadable(path, f"at most {_MOST_BYTES} bytes", f"{path.stat().st_size} bytes")
-        lock = decoded(path.read_bytes(), Lock)
+        lock = decode_json(path.read_bytes(), Lock)
     except FileNotFoundError:
         return Lock(LOCK_VERSION, {})
     except OSError as error:
@@ -96,7 +96,7 @@ def write_lock(path: Path, lock: Lock) -> None:
     """Write the lock: the same bytes for the same content. Raises PipelineError (STORAGE)."""
     text = msgspec.json.format(msgspec.json.encode(lock, order="sorted"), indent=1)
     try:
-        with aside(path) as part:
+        with atomic_write(path) as part:
             part.write_bytes(text + b"\n")
     except OSError as error:
         raise PipelineError(
@@ -107,11 +107,11 @@ def write_lock(path: Path, lock: Lock) -> None:
         ) from None
 
 
-def locked(manifest: Mapping[str, object], made: Mapping[str, Made]) -> Locked:
+def lock_fixture(manifest: Mapping[str, object], made: Mapping[str, FileOrigin]) -> LockedFixture:
     """Return a fixture as it is now; ``made`` tells how each file of its manifest came about."""
     facts = msgspec.convert(manifest, _Facts)
     tools = {tool: version for each in made.values() for tool, version in each.tools.items()}
-    return Locked(
+    return LockedFixture(
         canonical_digest=facts.model.canonical_digest,
         tools=tools,
         files={
@@ -121,13 +121,15 @@ def locked(manifest: Mapping[str, object], made: Mapping[str, Made]) -> Locked:
             for file in facts.files
         },
         cases={
-            case: tuple(Ranked(each.index, each.value) for each in evidence.top)
+            case: tuple(LockedValue(each.index, each.value) for each in evidence.top)
             for case, evidence in facts.evidence.items()
         },
     )
 
 
-def compare(was: Locked, manifest: Mapping[str, object], now: Locked) -> Iterator[Finding]:
+def compare(
+    was: LockedFixture, manifest: Mapping[str, object], now: LockedFixture
+) -> Iterator[LockDifference]:
     """Yield what differs from the lock.
 
     With the tools that are locked, bytes must be equal. Where a tool that takes part in a file has
@@ -145,14 +147,14 @@ def compare(was: Locked, manifest: Mapping[str, object], now: Locked) -> Iterato
         old, new = was.files.get(path), now.files.get(path)
         if old is None or new is None:
             there = "is not in the lock" if old is None else "is locked, and was not made"
-            yield Finding(path, f"The file {there}.", fault=True)
+            yield LockDifference(path, f"The file {there}.", fault=True)
         elif (old.size, old.sha256) != (new.size, new.sha256):
             by = [changed[tool] for tool in sorted({*old.tools, *new.tools}) if tool in changed]
             message = "The file differs from the lock, though its tools are the locked ones."
             if by:
                 message = f"other bytes by {', '.join(by)}"
                 message += f"; {network}" if path.endswith((".xml", ".bin")) else ""
-            yield Finding(
+            yield LockDifference(
                 path,
                 message,
                 fault=not by,
@@ -162,25 +164,25 @@ def compare(was: Locked, manifest: Mapping[str, object], now: Locked) -> Iterato
     yield from _strayed(was, msgspec.convert(manifest, _Facts))
 
 
-class _File(msgspec.Struct):
+class _FileFacts(msgspec.Struct):
     path: str
     size: int
     sha256: str
 
 
-class _Model(msgspec.Struct):
+class _ModelFacts(msgspec.Struct):
     canonical_digest: str
 
 
 class _Facts(msgspec.Struct):
     """What the lock holds of a manifest."""
 
-    files: list[_File]
-    model: _Model
+    files: list[_FileFacts]
+    model: _ModelFacts
     evidence: dict[str, Evidence]
 
 
-def _strayed(was: Locked, now: _Facts) -> Iterator[Finding]:
+def _strayed(was: LockedFixture, now: _Facts) -> Iterator[LockDifference]:
     for case, evidence in now.evidence.items():
         values = {each.index: each.value for each in evidence.top}
         # The golden check bounds each run's distance from the framework: of two runs, twice.
@@ -188,7 +190,7 @@ def _strayed(was: Locked, now: _Facts) -> Iterator[Finding]:
         for old in was.cases.get(case, ())[:1]:
             new = values.get(old.index)
             if new is None or abs(new - old.value) > most:
-                yield Finding(
+                yield LockDifference(
                     f"evidence/{case}",
                     "The largest value of the output is not the one that is locked.",
                     fault=True,

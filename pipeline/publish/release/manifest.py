@@ -12,11 +12,11 @@ import msgspec
 
 from pipeline.cache.digest import Digest, key_of
 from pipeline.execution.action import Job
-from pipeline.execution.builder import parts_of
+from pipeline.execution.builder import key_parts
 from pipeline.model.convert.request import Interface
 from pipeline.model.ir.canonical_digest import canonical_digest
-from pipeline.publish.release.derived_files import FOUND, companions
-from pipeline.publish.release.evidence_card import found_card
+from pipeline.publish.release.derived_files import FOUND, derived_files
+from pipeline.publish.release.evidence_card import evidence_card
 from pipeline.publish.release.manifest_tables import MANIFEST_VERSION
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import read_labels
@@ -75,13 +75,13 @@ def write_manifest(job: Job) -> None:
     job.outputs["manifest"].write_bytes(text)
     named = {each["labels"] for each in declared["expect"].values() if "labels" in each}
     labels = {name: read_labels(job.inputs[f"source.{name}"].read_text()) for name in named}
-    for name, data in companions(manifest, text, labels).items():
+    for name, data in derived_files(manifest, text, labels).items():
         job.outputs[name].write_bytes(data)
     reports = {
         case: json.loads(job.inputs[f"evidence.{case}"].read_bytes())
         for case in declared["tensors"]
     }
-    job.outputs[FOUND].write_text(found_card(manifest, reports), encoding="utf-8")
+    job.outputs[FOUND].write_text(evidence_card(manifest, reports), encoding="utf-8")
 
 
 def _labelled(job: Job, prefix: str) -> list[tuple[str, Path]]:
@@ -111,21 +111,21 @@ def _outputs(interface: Interface, cases: list[str]) -> dict[str, list[dict[str,
 
 def _steps(job: Job) -> dict[str, dict[str, object]]:
     """Return each step that made a file of the folder, with its action key."""
-    told = {}
+    steps_made = {}
     steps = cast(Mapping[str, Mapping[str, Any]], job.parameters["steps"])
     for name, step in sorted(steps.items()):
-        said = {key: value for key, value in step.items() if key not in ("files", "inputs")}
+        static = {key: value for key, value in step.items() if key not in ("files", "inputs")}
         inputs = {
             label: Digest.of_file(job.inputs[f"step.{name}.{label}"]).sha256
             for label in step["inputs"]
         }
-        told[name] = {
+        steps_made[name] = {
             "recipe": step["recipe"],
             "code": step["code"],
-            "key": key_of(parts_of(said, inputs)),
+            "key": key_of(key_parts(static, inputs)),
             "files": step["files"],
         }
-    return told
+    return steps_made
 
 
 def _commands(name: str, program: str, cases: Mapping[str, object]) -> dict[str, str]:

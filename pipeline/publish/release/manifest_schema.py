@@ -16,7 +16,12 @@ from pipeline.cache.atomic import write_bytes
 from pipeline.config.key_docs import key_docs
 from pipeline.model.convert import request
 from pipeline.publish.release import manifest_tables
-from pipeline.publish.release.manifest_tables import MANIFEST_VERSION, SINCE_3, Stated, StatedStep
+from pipeline.publish.release.manifest_tables import (
+    MANIFEST_VERSION,
+    SINCE_3,
+    Manifest,
+    ManifestStep,
+)
 from pipeline.verify import compare, evidence, tolerance
 from pipeline.verify.evidence import Evidence
 
@@ -31,13 +36,13 @@ def schema() -> dict[str, Any]:
     >>> schema()["properties"]["manifest_version"]["const"]
     4
     """
-    generated = {**_tables(Stated), **_tables(Evidence)}
+    generated = {**_tables(Manifest), **_tables(Evidence)}
     tables = {name: _documented(name, table) for name, table in generated.items()}
-    manifest = tables.pop(Stated.__name__)
+    manifest = tables.pop(Manifest.__name__)
     manifest["properties"]["manifest_version"]["const"] = MANIFEST_VERSION
     # Optional only for readers of older manifests.
     manifest["required"] = [*manifest["required"], *SINCE_3, "description", "tools", "toolchains"]
-    tables[StatedStep.__name__]["required"].append("code")
+    tables[ManifestStep.__name__]["required"].append("code")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:wasi-nn-pipeline:manifest:{MANIFEST_VERSION}",

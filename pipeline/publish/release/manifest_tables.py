@@ -24,7 +24,7 @@ _Size = Annotated[int, msgspec.Meta(ge=0)]
 _Dims = tuple[Annotated[int, msgspec.Meta(ge=0)], ...]
 
 
-class StatedFile(msgspec.Struct, frozen=True):
+class ManifestFile(msgspec.Struct, frozen=True):
     """A file of the fixture."""
 
     path: str
@@ -35,7 +35,7 @@ class StatedFile(msgspec.Struct, frozen=True):
     """SHA-256 digest."""
 
 
-class StatedSource(msgspec.Struct, frozen=True):
+class ManifestSource(msgspec.Struct, frozen=True):
     """Origin and licence of a source file."""
 
     urls: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class StatedSource(msgspec.Struct, frozen=True):
     """SHA-256 digest of the fetched file."""
 
 
-class StatedModel(msgspec.Struct, frozen=True):
+class ManifestModel(msgspec.Struct, frozen=True):
     """The IR: its inputs and outputs by index, and the identity of the network."""
 
     interface: Interface
@@ -67,7 +67,7 @@ class StatedModel(msgspec.Struct, frozen=True):
     """Name of the xml and bin, if not the fixture's."""
 
 
-class StatedTensor(msgspec.Struct, frozen=True):
+class ManifestTensor(msgspec.Struct, frozen=True):
     """An input tensor: its file, and the format of its bytes. Other keys say how it was made."""
 
     file: str
@@ -78,7 +78,7 @@ class StatedTensor(msgspec.Struct, frozen=True):
     """Element type."""
 
 
-class StatedOutput(msgspec.Struct, frozen=True):
+class ManifestOutput(msgspec.Struct, frozen=True):
     """An output tensor: the file that the guest writes to its preopen `out`."""
 
     name: str
@@ -91,7 +91,7 @@ class StatedOutput(msgspec.Struct, frozen=True):
     """Element type."""
 
 
-class StatedGuest(msgspec.Struct, frozen=True):
+class ManifestGuest(msgspec.Struct, frozen=True):
     """The guest, its limits, and its imports."""
 
     program: str
@@ -108,7 +108,7 @@ class StatedGuest(msgspec.Struct, frozen=True):
     """Linear memory limit."""
 
 
-class StatedGolden(msgspec.Struct, frozen=True):
+class ManifestGolden(msgspec.Struct, frozen=True):
     """The reference that outputs are compared with; measurements of a case are in its evidence."""
 
     executor: str
@@ -131,7 +131,7 @@ class StatedGolden(msgspec.Struct, frozen=True):
     """Output names in those files, where they differ."""
 
 
-class StatedToolchain(msgspec.Struct, frozen=True):
+class ManifestToolchain(msgspec.Struct, frozen=True):
     """A locked environment used by the build."""
 
     lock: _Sha256
@@ -140,7 +140,7 @@ class StatedToolchain(msgspec.Struct, frozen=True):
     """Version of its Python."""
 
 
-class StatedStep(msgspec.Struct, frozen=True):
+class ManifestStep(msgspec.Struct, frozen=True):
     """A step that made some of the files."""
 
     recipe: str
@@ -153,34 +153,34 @@ class StatedStep(msgspec.Struct, frozen=True):
     """Files of the folder that it made; empty for an intermediate step."""
 
 
-class Stated(msgspec.Struct, frozen=True):
+class Manifest(msgspec.Struct, frozen=True):
     """manifest.json of a fixture's folder."""
 
     manifest_version: int
     """Version of this format."""
     name: str
     """Name of the fixture."""
-    files: tuple[StatedFile, ...]
+    files: tuple[ManifestFile, ...]
     """All files except the manifest and the files derived from it."""
-    sources: dict[str, StatedSource]
+    sources: dict[str, ManifestSource]
     """Fetched files."""
-    model: StatedModel
+    model: ManifestModel
     """The IR."""
-    tensors: dict[str, dict[str, StatedTensor]]
+    tensors: dict[str, dict[str, ManifestTensor]]
     """Input tensors: by case, then by model input."""
-    guest: StatedGuest
+    guest: ManifestGuest
     """The guest."""
     expect: dict[str, dict[str, Any]]
     """Expected output of each case."""
-    golden: StatedGolden
+    golden: ManifestGolden
     """Reference executor and tolerance."""
     description: str = ""
     """Description of the fixture, in one sentence."""
-    outputs: dict[str, tuple[StatedOutput, ...]] = msgspec.field(default_factory=dict)
+    outputs: dict[str, tuple[ManifestOutput, ...]] = msgspec.field(default_factory=dict)
     """Output tensors of each case, by index."""
-    steps: dict[str, StatedStep] = msgspec.field(default_factory=dict)
+    steps: dict[str, ManifestStep] = msgspec.field(default_factory=dict)
     """Steps that made the files, by name."""
-    toolchains: dict[str, StatedToolchain] = msgspec.field(default_factory=dict)
+    toolchains: dict[str, ManifestToolchain] = msgspec.field(default_factory=dict)
     """Locked environments used by the build."""
     tools: dict[str, str] = msgspec.field(default_factory=dict)
     """Packages used by the build, with their versions."""

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.cache.digest import Digest
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError, printable
 
 RELEASE_VERSION = 1
@@ -62,7 +62,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release_version: int = RELEASE_VERSION
 
     @property
-    def root(self) -> str:
+    def digest(self) -> str:
         """Digest of all files: that of their lines in SHA256SUMS, as ``sha256:…``."""
         return f"sha256:{Digest.of_bytes(self.sums()).sha256}"
 
@@ -72,7 +72,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(file.size for file in self.files)
 
     @property
-    def carried(self) -> tuple[ReleasedFile, ...]:
+    def all_files(self) -> tuple[ReleasedFile, ...]:
         """All files that are published."""
         return (*self.files, *self.signature, *self.evidence)
 
@@ -131,7 +131,7 @@ def decode(data: bytes, where: str) -> Release:
     Raises PipelineError (SOURCE_MISMATCH).
     """
     try:
-        release = decoded(data, Release)
+        release = decode_json(data, Release)
     except msgspec.DecodeError as error:
         raise _refused(where, "release.json as written by `doit publish`", str(error)) from None
     if release.release_version != RELEASE_VERSION:
@@ -140,7 +140,7 @@ def decode(data: bytes, where: str) -> Release:
     try:
         check_name(release.name)
         check_version(release.version)
-        paths = [file.path for file in release.carried]
+        paths = [file.path for file in release.all_files]
         for path in paths:
             check_path(path, where)
     except PipelineError as error:
@@ -155,8 +155,10 @@ def decode(data: bytes, where: str) -> Release:
     if len(folded) != len(paths) or folded & folders or not release.files:
         raise _refused(where, "files with unique paths", "none, or a duplicate path")
     signed = [file.path for file in release.signature]
-    told = [file.path for file in release.files]
-    beside = {path for path in told if path in (SUMS, SIGNATURE) or path.startswith(f"{EVIDENCE}/")}
+    listed = [file.path for file in release.files]
+    beside = {
+        path for path in listed if path in (SUMS, SIGNATURE) or path.startswith(f"{EVIDENCE}/")
+    }
     beside |= {file.path for file in release.evidence if not file.path.startswith(f"{EVIDENCE}/")}
     if signed not in ([], [SIGNATURE]) or beside:
         raise _refused(

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.cache.digest import Digest
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.publish.release.release import Release, check_name, check_version
 
@@ -22,7 +22,7 @@ MOST_MIRRORS = 16
 _Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}(?!\n)$")]
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IndexEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version: its root digest, the digest of its release.json, and the size of its files."""
 
     root: _Digest
@@ -35,16 +35,16 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The versions of each fixture, and mirrors in order of preference."""
 
-    fixtures: dict[str, dict[str, Entry]]
+    fixtures: dict[str, dict[str, IndexEntry]]
     mirrors: tuple[str, ...] = ()
     index_version: int = INDEX_VERSION
 
 
-def entry_of(release: Release) -> Entry:
+def entry_of(release: Release) -> IndexEntry:
     """Return the index entry of a release."""
     folder = f"{release.name}/{release.version}"
-    return Entry(
-        root=release.root,
+    return IndexEntry(
+        root=release.digest,
         release=f"sha256:{Digest.of_bytes(release.encode()).sha256}",
         size=release.size,
         files=tuple(f"{folder}/{file.path}" for file in (*release.files, *release.signature)),
@@ -53,7 +53,7 @@ def entry_of(release: Release) -> Entry:
 
 def index_of(releases: Iterable[Release], mirrors: Iterable[str]) -> Index:
     """Return the index of these releases."""
-    fixtures: dict[str, dict[str, Entry]] = {}
+    fixtures: dict[str, dict[str, IndexEntry]] = {}
     for release in sorted(releases, key=lambda each: (each.name, each.version)):
         fixtures.setdefault(release.name, {})[release.version] = entry_of(release)
     return Index(fixtures, tuple(mirrors))
@@ -67,7 +67,7 @@ def encode(index: Index) -> bytes:
 def decode(data: bytes, where: str) -> Index:
     """Parse an untrusted index; raises PipelineError (SOURCE_MISMATCH)."""
     try:
-        index = decoded(data, Index)
+        index = decode_json(data, Index)
         if index.index_version != INDEX_VERSION:
             raise msgspec.ValidationError(f"index_version {index.index_version}")
         for name, versions in index.fixtures.items():

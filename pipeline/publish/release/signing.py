@@ -52,7 +52,7 @@ def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[R
         prefix=".signing-", dir=folder.resolve().parent, ignore_cleanup_errors=True
     ) as name:
         target = Path(name) / release.name
-        for file in structs.replace(release, signature=()).carried:
+        for file in structs.replace(release, signature=()).all_files:
             path = target / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             _link(folder / file.path, path)
@@ -81,8 +81,8 @@ def check_signature(folder: Path, key: Path, signature: Path | None = None) -> s
             verifier.verify(folder, path)
     # The library's exception depends on the untrusted file.
     except Exception as error:
-        told = printable(" ".join(str(error).split())[:300])
-        return told or "not signed with this key"
+        reason = printable(" ".join(str(error).split())[:300])
+        return reason or "not signed with this key"
     return ""
 
 
@@ -113,8 +113,8 @@ def _signer(key: Path) -> Any:
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         # Never show the error's message, which may contain parts of the key.
-        told = error.strerror if isinstance(error, OSError) else None
-        found = told or "not a private key, or wrong password"
+        reason = error.strerror if isinstance(error, OSError) else None
+        found = reason or "not a private key, or wrong password"
         raise _no_key(key, expected, found) from None
 
 

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cache.atomic import aside, write_bytes
+from pipeline.cache.atomic import atomic_write, write_bytes
 from pipeline.cache.digest import Digest
 from pipeline.publish.release.release import SUMS, Release, ReleasedFile, sorted_files
 
@@ -36,7 +36,7 @@ def write_bundle(release: Release, folder: Path, target: Path) -> list[Path]:
 
 def _archive(target: Path, name: str, folder: Path, files: Sequence[ReleasedFile]) -> Path:
     with (
-        aside(target) as part,
+        atomic_write(target) as part,
         part.open("wb") as stream,
         gzip.GzipFile("", "wb", 9, stream, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,

@@ -7,9 +7,9 @@ from pathlib import Path
 from stat import S_ISREG
 
 from pipeline.errors import printable
-from pipeline.publish.release.derived_files import CARD, COMPANIONS
-from pipeline.publish.release.lock_file import Locked
-from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.release.derived_files import CARD, DERIVED_FILES
+from pipeline.publish.release.lock_file import LockedFixture
+from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.release.release import DATASETS, EVIDENCE, SUMS, Release
 from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.read_manifest import MANIFEST
@@ -19,12 +19,12 @@ _MOST_SUMS = 4 << 20
 _MOST_BEYOND = 64 << 20
 
 
-def oversized(folder: Path, stated: Stated) -> Iterator[Finding]:
+def oversized(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     """Yield files that are far larger than declared, or large and undeclared.
 
     They are reported without being hashed, which would take long.
     """
-    declared = {file.path: file.size for file in stated.files}
+    declared = {file.path: file.size for file in manifest.files}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         about = path.lstat()
@@ -41,10 +41,10 @@ def oversized(folder: Path, stated: Stated) -> Iterator[Finding]:
             )
 
 
-def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:
+def against_manifest(folder: Path, manifest: Manifest, there: Release) -> Iterator[Finding]:
     """Yield the differences between the existing and the declared files."""
     found = {file.path: file for file in there.files}
-    declared = {file.path: file for file in stated.files}
+    declared = {file.path: file for file in manifest.files}
     for path, file in sorted(declared.items()):
         now = found.get(path)
         if now is None:
@@ -65,7 +65,7 @@ def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[F
                 found=f"{now.size} bytes, sha256 {now.sha256}",
                 hint=_taken_for(now.sha256, declared, path),
             )
-    for path in sorted(set(found) - set(declared) - {MANIFEST} - COMPANIONS):
+    for path in sorted(set(found) - set(declared) - {MANIFEST} - DERIVED_FILES):
         yield Finding(
             kind="undeclared",
             message="The file is not declared in the manifest.",
@@ -75,12 +75,12 @@ def against_manifest(folder: Path, stated: Stated, there: Release) -> Iterator[F
         )
 
 
-def companions(folder: Path, stated: Stated, there: Release) -> Iterator[Finding]:
+def check_derived_files(folder: Path, manifest: Manifest, there: Release) -> Iterator[Finding]:
     """Yield missing files that are derived from the manifest; versions before 3 had none."""
-    if stated.manifest_version < 3:
+    if manifest.manifest_version < 3:
         return
     found = {file.path for file in there.files}
-    for name in sorted(COMPANIONS):
+    for name in sorted(DERIVED_FILES):
         if name not in found and not (folder / name).is_file():
             yield Finding(
                 kind="missing",
@@ -100,11 +100,11 @@ def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
         return
     text = path.read_bytes()
     now = dict(_lines(there.sums()))
-    stated = dict(_lines(text))
+    manifest = dict(_lines(text))
     # Undeclared files are reported elsewhere.
-    wrong = [name for name, sha256 in stated.items() if now.get(name) != sha256]
-    wrong += ({MANIFEST} | COMPANIONS) & (now.keys() - stated.keys())
-    if not wrong and {SUMS, *stated} == {SUMS, *now} and text != there.sums():
+    wrong = [name for name, sha256 in manifest.items() if now.get(name) != sha256]
+    wrong += ({MANIFEST} | DERIVED_FILES) & (now.keys() - manifest.keys())
+    if not wrong and {SUMS, *manifest} == {SUMS, *now} and text != there.sums():
         yield Finding(
             kind="sums",
             message="SHA256SUMS is not formatted canonically.",
@@ -117,7 +117,7 @@ def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
             kind="sums",
             message="The checksum does not match the file.",
             file=name,
-            expected=f"sha256 {stated[name]}" if name in stated else "a line in SHA256SUMS",
+            expected=f"sha256 {manifest[name]}" if name in manifest else "a line in SHA256SUMS",
             found=f"sha256 {now[name]}" if name in now else "no such file",
         )
 
@@ -128,7 +128,7 @@ def _lines(sums: bytes) -> Iterator[tuple[str, str]]:
         yield printable(name[:240]), printable(sha256[:64])
 
 
-def against_lock(locked: Locked, there: Release) -> Iterator[Finding]:
+def against_lock(locked: LockedFixture, there: Release) -> Iterator[Finding]:
     """Yield the differences from the lock, for the files that it has."""
     found = {file.path: file for file in there.files}
     for path, file in sorted(locked.files.items()):
@@ -143,13 +143,13 @@ def against_lock(locked: Locked, there: Release) -> Iterator[Finding]:
             )
 
 
-def against_evidence(folder: Path, stated: Stated) -> Iterator[Finding]:
+def against_evidence(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     """Yield evidence without a case."""
     evidence = folder / EVIDENCE
     if not evidence.is_dir():
         return
     for path in sorted(evidence.iterdir()):
-        if path.name not in stated.tensors and path.name != CARD:
+        if path.name not in manifest.tensors and path.name != CARD:
             yield Finding(
                 kind="undeclared",
                 message="The manifest has no case for this evidence.",

@@ -9,7 +9,7 @@ from pipeline.errors import PipelineError
 from pipeline.guest.imports import imports_of
 from pipeline.model.ir.canonical_digest import canonical_digest
 from pipeline.model.ir.canonical_xml import weights_size
-from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.read_manifest import MANIFEST
 from pipeline.tensor.inspect_tensor import inspect_tensor
@@ -20,9 +20,9 @@ _MOST_XML = 256 << 20
 _MOST_WASM = 256 << 20
 
 
-def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
+def ir(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     """Yield whether xml and bin do not match, or are another network."""
-    xml, weights = (folder / f"{stated.stem}.{end}" for end in ("xml", "bin"))
+    xml, weights = (folder / f"{manifest.stem}.{end}" for end in ("xml", "bin"))
     if not (xml.is_file() and weights.is_file()):
         return
     if xml.stat().st_size > _MOST_XML:
@@ -30,13 +30,13 @@ def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
         return
     text = xml.read_bytes()
     try:
-        wanted, size = weights_size(text), weights.stat().st_size
-        if wanted != size:
+        expected, size = weights_size(text), weights.stat().st_size
+        if expected != size:
             yield Finding(
                 kind="pair",
                 message="The xml and the bin do not match.",
                 file=xml.name,
-                expected=f"{wanted} bytes of weights, by the xml",
+                expected=f"{expected} bytes of weights, by the xml",
                 found=f"{size} bytes",
             )
             return
@@ -49,20 +49,20 @@ def ir(folder: Path, stated: Stated) -> Iterator[Finding]:
             found=str(error)[:200],
         )
         return
-    if digest != stated.model.canonical_digest:
+    if digest != manifest.model.canonical_digest:
         yield Finding(
             kind="network",
             message="The IR's network does not match the manifest.",
             file=xml.name,
-            expected=f"canonical digest {stated.model.canonical_digest}",
+            expected=f"canonical digest {manifest.model.canonical_digest}",
             found=digest,
         )
 
 
-def tensors(folder: Path, stated: Stated) -> Iterator[Finding]:
+def tensors(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     """Yield tensors whose bytes, name and entry disagree, or that look like another layout."""
     seen = set()
-    for inputs in stated.tensors.values():
+    for inputs in manifest.tensors.values():
         for tensor in inputs.values():
             path = folder / tensor.file
             if tensor.file in seen or not path.is_file():
@@ -79,29 +79,29 @@ def tensors(folder: Path, stated: Stated) -> Iterator[Finding]:
                         found=f"{'x'.join(map(str, spec.dims))} {spec.type}",
                     )
                     continue
-                look = inspect_tensor(path)
+                info = inspect_tensor(path)
             except PipelineError as error:
                 yield Finding.of("tensor", tensor.file, error)
                 continue
-            if "warning" in look:
+            if "warning" in info:
                 yield Finding(
                     kind="layout",
-                    message=str(look["warning"]),
+                    message=str(info["warning"]),
                     file=tensor.file,
                     hint="`wasi-nn preview` renders the tensor.",
                 )
-            if look["not finite"]:
+            if info["not finite"]:
                 yield Finding(
                     kind="tensor",
                     message="The tensor has values that are not finite.",
                     file=tensor.file,
-                    found=f"{look['not finite']} of NaN or infinity",
+                    found=f"{info['not finite']} of NaN or infinity",
                 )
 
 
-def guest(folder: Path, stated: Stated) -> Iterator[Finding]:
+def guest(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     """Yield undeclared imports of the guest, and declared ones that it lacks."""
-    path = folder / f"{stated.guest.program}.wasm"
+    path = folder / f"{manifest.guest.program}.wasm"
     if not path.is_file():
         return
     if path.stat().st_size > _MOST_WASM:
@@ -112,7 +112,7 @@ def guest(folder: Path, stated: Stated) -> Iterator[Finding]:
     except PipelineError as error:
         yield Finding.of("guest", path.name, error)
         return
-    declared = set(stated.guest.imports)
+    declared = set(manifest.guest.imports)
     if set(imports) != declared:
         yield Finding(
             kind="imports",
@@ -123,9 +123,9 @@ def guest(folder: Path, stated: Stated) -> Iterator[Finding]:
         )
 
 
-def sources(stated: Stated) -> Iterator[Finding]:
+def sources(manifest: Manifest) -> Iterator[Finding]:
     """Yield sources without a URL or a licence."""
-    for name, source in sorted(stated.sources.items()):
+    for name, source in sorted(manifest.sources.items()):
         for what, there in (("licence", source.license), ("URL", source.urls)):
             if not there:
                 yield Finding(
@@ -135,39 +135,39 @@ def sources(stated: Stated) -> Iterator[Finding]:
                 )
 
 
-def outputs(stated: Stated) -> Iterator[Finding]:
+def outputs(manifest: Manifest) -> Iterator[Finding]:
     """Yield cases whose output tensors do not match the IR's outputs."""
-    if stated.manifest_version < 3:
+    if manifest.manifest_version < 3:
         return
-    interface = stated.model.interface
-    for case in sorted({*stated.tensors, *stated.outputs}):
-        said = [
-            (each.name, each.file, each.dims, each.type) for each in stated.outputs.get(case, ())
+    interface = manifest.model.interface
+    for case in sorted({*manifest.tensors, *manifest.outputs}):
+        declared = [
+            (each.name, each.file, each.dims, each.type) for each in manifest.outputs.get(case, ())
         ]
         try:
-            wanted = [
+            expected = [
                 (port.name, file, port.shape, output_spec(port).type)
                 for port, file in zip(interface.outputs, output_files(interface, case), strict=True)
             ]
         except PipelineError as error:
             yield Finding.of("outputs", MANIFEST, error)
             return
-        if said != wanted or case not in stated.tensors:
+        if declared != expected or case not in manifest.tensors:
             yield Finding(
                 kind="outputs",
                 message=f"The outputs of case {case} do not match the model's interface.",
                 file=MANIFEST,
-                expected=", ".join(file for _, file, _, _ in wanted),
-                found=", ".join(file for _, file, _, _ in said) or "none",
+                expected=", ".join(file for _, file, _, _ in expected),
+                found=", ".join(file for _, file, _, _ in declared) or "none",
             )
 
 
-def steps(stated: Stated) -> Iterator[Finding]:
+def steps(manifest: Manifest) -> Iterator[Finding]:
     """Yield files that no step made, or that are not declared."""
-    if stated.manifest_version < 3:
+    if manifest.manifest_version < 3:
         return
-    made = {name for step in stated.steps.values() for name in step.files}
-    for name in sorted(made ^ {file.path for file in stated.files}):
+    made = {name for step in manifest.steps.values() for name in step.files}
+    for name in sorted(made ^ {file.path for file in manifest.files}):
         yield Finding(
             kind="step",
             message="The files do not match the outputs of the steps.",

@@ -10,7 +10,7 @@ import msgspec
 from pipeline.errors import PipelineError
 
 
-class Verdict(StrEnum):
+class ValidationVerdict(StrEnum):
     """The verdict on a folder.
 
     Without a trusted reference, a manifest and its sums may have been edited together: then the
@@ -53,6 +53,6 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     name: str
     root: str
-    verdict: Verdict
+    verdict: ValidationVerdict
     trusted_by: str
     findings: tuple[Finding, ...]

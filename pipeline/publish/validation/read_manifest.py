@@ -6,16 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError, printable
-from pipeline.publish.release.manifest_tables import READ_VERSIONS, SINCE_3, Stated
+from pipeline.publish.release.manifest_tables import READ_VERSIONS, SINCE_3, Manifest
 from pipeline.publish.release.release import check_name, check_path
 
 MANIFEST = "manifest.json"
 _MOST_BYTES = 16 << 20
 
 
-def read_manifest(folder: Path) -> Stated:
+def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a folder; raises PipelineError (VERIFY) if it is invalid."""
     path = folder / MANIFEST
     try:
@@ -28,21 +28,21 @@ def read_manifest(folder: Path) -> Stated:
     if len(data) > _MOST_BYTES:
         raise _no_manifest(path, f"more than {_MOST_BYTES} bytes")
     try:
-        version = msgspec.json.decode(data, type=_Version).manifest_version
+        version = msgspec.json.decode(data, type=_VersionField).manifest_version
         if version not in READ_VERSIONS:
             raise _no_manifest(
                 path,
                 f"manifest_version {version}",
                 f"one of {READ_VERSIONS}; later ones need a newer wasi-nn",
             )
-        stated = decoded(data, Stated)
-        lacking = [key for key in SINCE_3 if version >= 3 and not getattr(stated, key)]
-        if lacking:
-            raise _no_manifest(path, f"no {lacking[0]}", f"the keys of manifest_version {version}")
-        for case in stated.tensors:
-            stated.expected(case)
-        check_name(stated.name)
-        for name in (*_names(stated),):
+        manifest = decode_json(data, Manifest)
+        missing = [key for key in SINCE_3 if version >= 3 and not getattr(manifest, key)]
+        if missing:
+            raise _no_manifest(path, f"no {missing[0]}", f"the keys of manifest_version {version}")
+        for case in manifest.tensors:
+            manifest.expected(case)
+        check_name(manifest.name)
+        for name in (*_names(manifest),):
             check_path(name, str(path))
     except msgspec.DecodeError as error:
         raise _no_manifest(path, printable(str(error)[:200])) from None
@@ -50,21 +50,21 @@ def read_manifest(folder: Path) -> Stated:
         if error.code is Code.VERIFY:
             raise
         raise _no_manifest(path, error.found, error.expected) from None
-    return stated
+    return manifest
 
 
-class _Version(msgspec.Struct):
+class _VersionField(msgspec.Struct):
     manifest_version: int
 
 
-def _names(stated: Stated) -> list[str]:
+def _names(manifest: Manifest) -> list[str]:
     return [
-        *(file.path for file in stated.files),
-        *(tensor.file for inputs in stated.tensors.values() for tensor in inputs.values()),
-        *(output.file for outputs in stated.outputs.values() for output in outputs),
-        *(case for case in (*stated.tensors, *stated.outputs)),
-        f"{stated.stem}.xml",
-        f"{stated.guest.program}.wasm",
+        *(file.path for file in manifest.files),
+        *(tensor.file for inputs in manifest.tensors.values() for tensor in inputs.values()),
+        *(output.file for outputs in manifest.outputs.values() for output in outputs),
+        *(case for case in (*manifest.tensors, *manifest.outputs)),
+        f"{manifest.stem}.xml",
+        f"{manifest.guest.program}.wasm",
     ]
 
 

@@ -11,30 +11,30 @@ import msgspec
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
 from pipeline.execution.process import run_process
-from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.validation.finding import Finding
 
 _START_SECONDS = 60.0
 _PROGRAM = "pipeline.publish.validation.reverify_process"
 
 
-def rerun(folder: Path, stated: Stated, scratch: Path) -> Iterator[Finding]:
+def reverify(folder: Path, manifest: Manifest, scratch: Path) -> Iterator[Finding]:
     """Yield what is wrong with the outputs of each case, or where there are none."""
     try:
-        byte_count(stated.guest.memory)
+        byte_count(manifest.guest.memory)
     except ValueError as error:
         yield Finding(
             kind="guest", message=f"The guest's memory is no limit: {error}", file="manifest.json"
         )
         return
-    for number, case in enumerate(stated.tensors):
+    for number, case in enumerate(manifest.tensors):
         place = scratch / str(number)
         place.mkdir()
-        answer = place / "findings.json"
+        written = place / "findings.json"
         try:
             finished = run_process(
                 [sys.executable, "-P", "-m", _PROGRAM, folder.absolute(), case, place.absolute()],
-                seconds=stated.guest.seconds + _START_SECONDS,
+                seconds=manifest.guest.seconds + _START_SECONDS,
                 cwd=place,
             )
         except PipelineError as error:
@@ -42,8 +42,8 @@ def rerun(folder: Path, stated: Stated, scratch: Path) -> Iterator[Finding]:
                 raise
             yield Finding.of("inference", f"evidence/{case}", error)
             continue
-        if finished.returncode == 0 and answer.is_file():
-            yield from msgspec.json.decode(answer.read_bytes(), type=list[Finding])
+        if finished.returncode == 0 and written.is_file():
+            yield from msgspec.json.decode(written.read_bytes(), type=list[Finding])
             continue
         yield Finding(
             kind="inference",

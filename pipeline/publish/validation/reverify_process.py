@@ -9,17 +9,17 @@ from typing import Any
 
 import msgspec
 
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.config.model_tables import Golden
 from pipeline.config.schema import GuestRun
 from pipeline.errors import PipelineError
-from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.read_manifest import read_manifest
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.descriptor import output_files, output_spec
-from pipeline.verify.expectation import shortfalls
+from pipeline.verify.expectation import unmet_expectations
 from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.verify.tolerance import INT8, Tolerance, tolerance
 from pipeline.verify.verify_case import array_of
@@ -30,15 +30,15 @@ _UNMEASURED = Tolerance(absolute=1e-4, relative=1e-3)
 
 
 class _Report(msgspec.Struct):
-    golden: evidence.Golden
+    golden: evidence.GoldenResult
 
 
 def main(folder: Path, case: str, scratch: Path) -> None:
     """Write what is wrong with the case into ``scratch``."""
-    stated = read_manifest(folder)
+    manifest = read_manifest(folder)
     file = f"evidence/{case}"
     try:
-        findings = list(_findings(folder, stated, case, scratch, file))
+        findings = list(_findings(folder, manifest, case, scratch, file))
     except PipelineError as error:
         findings = [Finding.of("inference", file, error)]
     except msgspec.ValidationError as error:
@@ -54,27 +54,27 @@ def main(folder: Path, case: str, scratch: Path) -> None:
 
 
 def _findings(
-    folder: Path, stated: Stated, case: str, scratch: Path, file: str
+    folder: Path, manifest: Manifest, case: str, scratch: Path, file: str
 ) -> Iterator[Finding]:
-    interface = stated.model.interface
+    interface = manifest.model.interface
     files = output_files(interface, case)
     sizes = {
         name: output_spec(port).size for port, name in zip(interface.outputs, files, strict=True)
     }
     given = [folder / "fixture.txt"]
-    given += [folder / tensor.file for tensor in stated.tensors[case].values()]
+    given += [folder / tensor.file for tensor in manifest.tensors[case].values()]
     run = msgspec.convert(
         {
-            "program": stated.guest.program,
-            "load": stated.guest.load,
-            "seconds": stated.guest.seconds,
-            "memory": stated.guest.memory,
+            "program": manifest.guest.program,
+            "load": manifest.guest.load,
+            "seconds": manifest.guest.seconds,
+            "memory": manifest.guest.memory,
         },
         GuestRun,
     )
     out = infer_in_sandbox(
-        folder / f"{stated.guest.program}.wasm",
-        [folder / f"{stated.stem}.{end}" for end in ("xml", "bin")],
+        folder / f"{manifest.guest.program}.wasm",
+        [folder / f"{manifest.stem}.{end}" for end in ("xml", "bin")],
         given,
         [case],
         run,
@@ -86,7 +86,7 @@ def _findings(
         port.name: array_of(out / name, port)
         for port, name in zip(interface.outputs, files, strict=True)
     }
-    for error in shortfalls(stated.expected(case), outputs, (), file):
+    for error in unmet_expectations(manifest.expected(case), outputs, (), file):
         yield Finding.of("expect", file, error)
     kept_golden = _kept_golden(folder / file / "report.json")
     for port, name in zip(interface.outputs, files, strict=True):
@@ -103,7 +103,7 @@ def _findings(
             )
             continue
         theirs = array_of(kept, port)
-        difference = _compared(outputs[port.name], theirs, port.name, kept_golden, stated)
+        difference = _compared(outputs[port.name], theirs, port.name, kept_golden, manifest)
         if not difference.agrees:
             yield Finding(
                 kind="evidence",
@@ -114,23 +114,23 @@ def _findings(
             )
 
 
-def _kept_golden(report: Path) -> evidence.Golden | None:
+def _kept_golden(report: Path) -> evidence.GoldenResult | None:
     """Return what the maker's machine measured; None where an older version did not."""
     try:
         with report.open("rb") as stream:
-            return decoded(stream.read(_MOST_BYTES), _Report).golden
+            return decode_json(stream.read(_MOST_BYTES), _Report).golden
     except (OSError, msgspec.DecodeError):
         return None
 
 
 def _compared(
-    ours: Any, kept: Any, name: str, golden: evidence.Golden | None, stated: Stated
+    ours: Any, kept: Any, name: str, golden: evidence.GoldenResult | None, manifest: Manifest
 ) -> Difference:
     """Compare two runs of one IR, each of which its own golden check bounds: hence twice."""
     found = golden.outputs.get(name) if golden else None
     if golden is None or found is None:
-        usual = tolerance(Golden(executor="onnxruntime"), stated.model.precision)
-        given = stated.golden
+        usual = tolerance(Golden(executor="onnxruntime"), manifest.model.precision)
+        given = manifest.golden
         allowed = msgspec.structs.replace(
             usual,
             absolute=given.absolute or _UNMEASURED.absolute,

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.publish.release.lock_file import Locked
-from pipeline.publish.release.manifest_tables import Stated
+from pipeline.publish.release.lock_file import LockedFixture
+from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.release.release import SIGNATURE, Release, release_of
 from pipeline.publish.validation import check_files, check_parts
-from pipeline.publish.validation.finding import Finding, Validation, Verdict
+from pipeline.publish.validation.finding import Finding, Validation, ValidationVerdict
 from pipeline.publish.validation.read_manifest import MANIFEST, read_manifest
-from pipeline.publish.validation.reverify import rerun
+from pipeline.publish.validation.reverify import reverify
 
 
 def validate(
     folder: Path,
     *,
     expect: str = "",
-    lock: Mapping[str, Locked] | None = None,
+    lock: Mapping[str, LockedFixture] | None = None,
     key: Path | None = None,
     signature: Path | None = None,
     run: bool = True,
@@ -41,12 +41,12 @@ def validate(
             expected="a folder with a manifest.json",
         )
     if oversized := _oversized(folder):
-        return _told(folder, folder.name, "", "", oversized)
+        return _validation(folder, folder.name, "", "", oversized)
     try:
         there = release_of(folder, "0")
     except PipelineError as error:
         finding = Finding.of("name", Path(error.where).name, error)
-        return _told(folder, folder.name, "", "", [finding])
+        return _validation(folder, folder.name, "", "", [finding])
     except OSError as error:
         raise PipelineError(
             Code.STORAGE,
@@ -55,19 +55,21 @@ def validate(
             found=error.strerror or str(error),
         ) from None
     try:
-        stated = read_manifest(folder)
+        manifest = read_manifest(folder)
     except PipelineError as error:
-        return _told(folder, folder.name, there.root, "", [Finding.of("manifest", MANIFEST, error)])
-    findings = list(_checked(folder, stated, there))
-    trusted, more = _trust(stated, there, expect, lock)
+        return _validation(
+            folder, folder.name, there.digest, "", [Finding.of("manifest", MANIFEST, error)]
+        )
+    findings = list(_checked(folder, manifest, there))
+    trusted, more = _trust(manifest, there, expect, lock)
     findings += more
     if key is not None:
         trusted = " and ".join(filter(None, (trusted, f"the key {key.name}")))
         findings += _signature(folder, key, signature)
     if run and not findings:
         with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as scratch:
-            findings += rerun(folder, stated, Path(scratch))
-    return _told(folder, stated.name, there.root, trusted, findings)
+            findings += reverify(folder, manifest, Path(scratch))
+    return _validation(folder, manifest.name, there.digest, trusted, findings)
 
 
 def _oversized(folder: Path) -> list[Finding]:
@@ -79,40 +81,40 @@ def _oversized(folder: Path) -> list[Finding]:
         return []
 
 
-def _checked(folder: Path, stated: Stated, there: Release) -> list[Finding]:
+def _checked(folder: Path, manifest: Manifest, there: Release) -> list[Finding]:
     return [
-        *check_files.against_manifest(folder, stated, there),
-        *check_files.companions(folder, stated, there),
+        *check_files.against_manifest(folder, manifest, there),
+        *check_files.check_derived_files(folder, manifest, there),
         *check_files.against_sums(folder, there),
-        *check_files.against_evidence(folder, stated),
-        *check_parts.ir(folder, stated),
-        *check_parts.tensors(folder, stated),
-        *check_parts.guest(folder, stated),
-        *check_parts.sources(stated),
-        *check_parts.outputs(stated),
-        *check_parts.steps(stated),
+        *check_files.against_evidence(folder, manifest),
+        *check_parts.ir(folder, manifest),
+        *check_parts.tensors(folder, manifest),
+        *check_parts.guest(folder, manifest),
+        *check_parts.sources(manifest),
+        *check_parts.outputs(manifest),
+        *check_parts.steps(manifest),
     ]
 
 
 def _trust(
-    stated: Stated, there: Release, expect: str, lock: Mapping[str, Locked] | None
+    manifest: Manifest, there: Release, expect: str, lock: Mapping[str, LockedFixture] | None
 ) -> tuple[str, list[Finding]]:
     """Return the trusted references, and the findings where the folder does not match them."""
     by, findings = [], []
     if expect:
         by.append(expect)
-        if there.root != expect:
+        if there.digest != expect:
             finding = Finding(
                 kind="root",
                 message="The folder does not have the expected root digest.",
                 file=MANIFEST,
                 expected=expect,
-                found=there.root,
+                found=there.digest,
             )
             findings.append(finding)
-    if lock is not None and stated.name in lock:
+    if lock is not None and manifest.name in lock:
         by.append("the lock")
-        findings += check_files.against_lock(lock[stated.name], there)
+        findings += check_files.against_lock(lock[manifest.name], there)
     return " and ".join(by), findings
 
 
@@ -132,13 +134,15 @@ def _signature(folder: Path, key: Path, signature: Path | None) -> list[Finding]
     return []
 
 
-def _told(folder: Path, name: str, root: str, trusted: str, findings: list[Finding]) -> Validation:
-    verdict = Verdict.VALID if trusted else Verdict.CONSISTENT
+def _validation(
+    folder: Path, name: str, root: str, trusted: str, findings: list[Finding]
+) -> Validation:
+    verdict = ValidationVerdict.VALID if trusted else ValidationVerdict.CONSISTENT
     return Validation(
         folder=folder,
         name=name,
         root=root,
-        verdict=Verdict.INVALID if findings else verdict,
+        verdict=ValidationVerdict.INVALID if findings else verdict,
         trusted_by=trusted,
         findings=tuple(findings),
     )

@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.report.console.summary import one_line
 
 # Minimum columns for a line's text, and for its speed.
@@ -42,30 +42,30 @@ class Bars:
         self._counted: dict[str, str] = {}
         self._guard = threading.Lock()
 
-    def add(self, name: str, said: str = "") -> None:
+    def add(self, name: str, detail: str = "") -> None:
         """Show a line, with a spinner until its progress is known."""
         with self._guard:
             if name not in self._tasks:
                 self._tasks[name] = self.progress.add_task(
-                    one_line(name), total=None, said=one_line(said), began=time.monotonic()
+                    one_line(name), total=None, detail=one_line(detail), began=time.monotonic()
                 )
 
-    def say(self, name: str, text: str, amount: Amount | None) -> None:
+    def update(self, name: str, text: str, amount: Progress | None) -> None:
         """Show a text on a name's line, or the amount as a bar."""
         with self._guard:
             task = self._tasks.get(name)
             if task is None:
                 return
-            said = one_line(text)
+            detail = one_line(text)
             if amount is None:
-                self.progress.update(task, total=None, said=said, unit="")
+                self.progress.update(task, total=None, detail=detail, unit="")
                 return
             if self._counted.get(name) != amount.of:
                 # Restart the speed estimate for each file.
                 self._counted[name] = amount.of
                 self.progress.reset(task, total=amount.total)
             self.progress.update(
-                task, total=amount.total, completed=amount.done, said=said, unit=amount.unit
+                task, total=amount.total, completed=amount.done, detail=detail, unit=amount.unit
             )
 
     def remove(self, name: str) -> None:
@@ -132,21 +132,21 @@ class _Detail(ProgressColumn):
         unit = task.fields.get("unit")
         if not unit:
             room = width - 2 - _name_width(width) - _ELAPSED - 3
-            said = Text(task.fields["said"] if width >= WIDE else "", style="dim")
-            said.truncate(max(0, room), overflow="ellipsis")
-            return said
-        left = self._left.render(task)
+            detail = Text(task.fields["detail"] if width >= WIDE else "", style="dim")
+            detail.truncate(max(0, room), overflow="ellipsis")
+            return detail
+        incomplete = self._left.render(task)
         if width < WIDE:
             much = f"{task.percentage:>3.0f}%" if task.total else f"{task.completed / 1e6:.0f}M"
-            return _beside(Text(much if unit == "bytes" or task.total else ""), left)
+            return _beside(Text(much if unit == "bytes" or task.total else ""), incomplete)
         roomy = width >= WIDER + 40
         counted = f" {unit}" if roomy else ""
         numbers = self._bytes.render(task) if unit == "bytes" else _count(task, counted)
         bar = self._bars[_BAR if roomy else _SMALL_BAR].render(task)
         if width < WIDER:
-            return _beside(bar, numbers, left)
+            return _beside(bar, numbers, incomplete)
         speed = self._speed.render(task) if unit == "bytes" else _pace(task)
-        return _beside(bar, numbers, speed, left)
+        return _beside(bar, numbers, speed, incomplete)
 
 
 def _beside(*parts: RenderableType) -> RenderableType:

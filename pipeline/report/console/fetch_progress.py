@@ -8,12 +8,12 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.report.console.bars import Bars
 
 
-class Transfers:
-    """A live display inside its context; ``say`` is a progress callback.
+class FetchProgress:
+    """A live display inside its context; ``update`` is a progress callback.
 
     Progress without a file name is shown on the line ``name``.
     """
@@ -24,7 +24,7 @@ class Transfers:
         self._bars = Bars(console)
         self._live = Live(self._bars.progress, console=console, transient=True)
 
-    def __enter__(self) -> Transfers:
+    def __enter__(self) -> FetchProgress:
         self._live.start()
         self._bars.add(self._name)
         return self
@@ -37,14 +37,14 @@ class Transfers:
     ) -> None:
         self._live.stop()
 
-    def say(self, text: str, amount: Amount | None = None, /) -> None:
+    def progress(self, text: str, amount: Progress | None = None, /) -> None:
         """Show progress."""
         if amount is None or not amount.of:
-            self._bars.say(self._name, text, amount)
+            self._bars.update(self._name, text, amount)
             return
         name = amount.of.rpartition("/")[2] or amount.of
         if amount.done == amount.total:
             self._bars.remove(name)
         else:
             self._bars.add(name)
-            self._bars.say(name, text, amount)
+            self._bars.update(name, text, amount)

@@ -23,10 +23,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import printable
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.report.console.bars import Bars
-from pipeline.report.console.protocol import Left, Volume
-from pipeline.report.console.summary import closing, listed, one_line
+from pipeline.report.console.protocol import IncompleteSteps, Verbosity
+from pipeline.report.console.summary import listed, one_line, summary_lines
 from pipeline.report.verified_cases import HEADINGS, Row
 
 _BAR = 40
@@ -35,9 +35,9 @@ _BAR = 40
 class LiveConsole:
     """The run's bar below the running steps; finished steps scroll above."""
 
-    def __init__(self, stream: TextIO, volume: Volume = Volume.USUAL) -> None:
+    def __init__(self, stream: TextIO, verbosity: Verbosity = Verbosity.NORMAL) -> None:
         self._console = RichConsole(file=stream, highlight=False, markup=False)
-        self._verbose = volume is Volume.VERBOSE
+        self._verbose = verbosity is Verbosity.VERBOSE
         self._bars = Bars(self._console)
         self._all = RichProgress(
             TextColumn(" "),
@@ -59,16 +59,16 @@ class LiveConsole:
                 self._live.start()
         self._bars.add(name, title)
 
-    def progress(self, name: str, text: str, amount: Amount | None = None) -> None:
+    def progress(self, name: str, text: str, amount: Progress | None = None) -> None:
         """Show progress in the step's line; if verbose, also print texts above the bar."""
-        self._bars.say(name, text, amount)
+        self._bars.update(name, text, amount)
         if self._verbose and amount is None:
             self._print(Text(f"  {one_line(f'{name}: {text}')}", style="dim"))
 
     def finished(self, name: str, outcome: str, seconds: float) -> None:
         """Print the step above the bar."""
-        told = Text.assemble(("✓", "green"), f" {one_line(name)} ")
-        self._end(name, told.append(f"{one_line(outcome)} in {seconds:.1f} s", style="dim"))
+        line = Text.assemble(("✓", "green"), f" {one_line(name)} ")
+        self._end(name, line.append(f"{one_line(outcome)} in {seconds:.1f} s", style="dim"))
 
     def current(self, name: str) -> None:
         """Advance the bar."""
@@ -87,7 +87,7 @@ class LiveConsole:
         self._end(name, Text(f"– {one_line(name)}", style="yellow"))
         self._print(Text(printable(text), style="yellow"))
 
-    def summary(self, rows: Sequence[Row], left: Left) -> None:
+    def summary(self, rows: Sequence[Row], incomplete: IncompleteSteps) -> None:
         """Print the table of cases, the failures, and a summary line."""
         self.close()
         if rows:
@@ -102,18 +102,18 @@ class LiveConsole:
             else:
                 for line in listed(rows):
                     self._print(Text(line, style="" if line.startswith(" ") else "bold"))
-        for line in closing(rows, left):
-            self._print(Text(line, style="red" if left.failed else "green"))
+        for line in summary_lines(rows, incomplete):
+            self._print(Text(line, style="red" if incomplete.failed else "green"))
 
     def close(self) -> None:
         """Stop the live display."""
         self._live.stop()
 
-    def _end(self, name: str, told: Text) -> None:
+    def _end(self, name: str, line: Text) -> None:
         self._bars.remove(name)
         if self._run is not None:
             self._all.advance(self._run)
-        self._print(told)
+        self._print(line)
 
     def _print(self, text: Text) -> None:
         for line in text.split(allow_blank=True):

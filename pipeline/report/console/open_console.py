@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from typing import TextIO
 
-from pipeline.report.console.protocol import Console, Volume
-from pipeline.report.console.terminal import can_move, has_colour
+from pipeline.report.console.protocol import Console, Verbosity
+from pipeline.report.console.terminal import can_redraw, has_colour
 
 
-def open_console(stream: TextIO, volume: Volume = Volume.USUAL) -> Console:
+def open_console(stream: TextIO, verbosity: Verbosity = Verbosity.NORMAL) -> Console:
     """Return a live console on a capable terminal, else a plain one.
 
     Honours TERM=dumb (plain lines), NO_COLOR (no colour even on a terminal) and FORCE_COLOR (colour
@@ -20,8 +20,8 @@ def open_console(stream: TextIO, volume: Volume = Volume.USUAL) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         # A character that the terminal's encoding lacks must not abort a run.
         stream.reconfigure(errors="backslashreplace")
-    if volume is not Volume.QUIET and can_move(stream):
+    if verbosity is not Verbosity.QUIET and can_redraw(stream):
         from pipeline.report.console.live import LiveConsole
 
-        return LiveConsole(stream, volume)
-    return PlainConsole(stream, volume, colour=has_colour(stream))
+        return LiveConsole(stream, verbosity)
+    return PlainConsole(stream, verbosity, colour=has_colour(stream))

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.report.verified_cases import Row
 
 
-class Volume(Enum):
+class Verbosity(Enum):
     """Verbosity: failures only; also results; or also the output of each step."""
 
     QUIET = 0
-    USUAL = 1
+    NORMAL = 1
     VERBOSE = 2
 
 
 @dataclass(frozen=True)
-class Left:
+class IncompleteSteps:
     """What a run did not do: steps that failed, that were blocked by those, and that were skipped.
 
     Each maps to the text of its error; a blocked step to what it needs.
@@ -38,7 +38,7 @@ class Console(Protocol):
         """A step has started, of ``total`` in the run."""
         ...
 
-    def progress(self, name: str, text: str, amount: Amount | None = None) -> None:
+    def progress(self, name: str, text: str, amount: Progress | None = None) -> None:
         """A running step reports progress, such as the bytes of a download."""
         ...
 
@@ -58,7 +58,7 @@ class Console(Protocol):
         """A step was skipped; the text is the reason."""
         ...
 
-    def summary(self, rows: Sequence[Row], left: Left) -> None:
+    def summary(self, rows: Sequence[Row], incomplete: IncompleteSteps) -> None:
         """The run has ended."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.errors import printable
-from pipeline.report.console.protocol import Left
+from pipeline.report.console.protocol import IncompleteSteps
 from pipeline.report.verified_cases import HEADINGS, Row
 
 
@@ -41,20 +41,20 @@ def listed(rows: Sequence[Row]) -> list[str]:
     return [*lines, ""]
 
 
-def closing(rows: Sequence[Row], left: Left) -> list[str]:
+def summary_lines(rows: Sequence[Row], incomplete: IncompleteSteps) -> list[str]:
     """Return the summary lines: failed, blocked and skipped steps, and counts.
 
-    >>> closing([], Left(skipped={"guest:x": "error[toolchain]: Rust not found."}))
+    >>> summary_lines([], IncompleteSteps(skipped={"guest:x": "error[toolchain]: Rust not found."}))
     ['skipped guest:x: error[toolchain]: Rust not found.', '0 cases verified, 1 skipped']
     """
     counted = [f"{len(rows)} case{'' if len(rows) == 1 else 's'} verified"]
-    lines = [f"FAILED {name}: {_first(text)}" for name, text in left.failed.items()]
-    lines += [f"not run {name}: needs {needs}" for name, needs in left.blocked.items()]
-    lines += [f"skipped {name}: {_first(text)}" for name, text in left.skipped.items()]
-    if left.failed:
-        counted += [f"{len(left.failed)} failed", f"{len(left.blocked)} not run"]
-    if left.skipped:
-        counted.append(f"{len(left.skipped)} skipped")
+    lines = [f"FAILED {name}: {_first(text)}" for name, text in incomplete.failed.items()]
+    lines += [f"not run {name}: needs {needs}" for name, needs in incomplete.blocked.items()]
+    lines += [f"skipped {name}: {_first(text)}" for name, text in incomplete.skipped.items()]
+    if incomplete.failed:
+        counted += [f"{len(incomplete.failed)} failed", f"{len(incomplete.blocked)} not run"]
+    if incomplete.skipped:
+        counted.append(f"{len(incomplete.skipped)} skipped")
     return [one_line(line) for line in (*lines, ", ".join(counted))]
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TextIO
 
 
-def can_move(stream: TextIO) -> bool:
+def can_redraw(stream: TextIO) -> bool:
     """Return whether a stream is a terminal that can redraw lines."""
     utf8 = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
     return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown") and utf8
@@ -21,9 +21,9 @@ def has_colour(stream: TextIO) -> bool:
     """
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or can_move(stream)
+    return bool(os.environ.get("FORCE_COLOR")) or can_redraw(stream)
 
 
-def hush(stream: TextIO) -> None:
+def to_devnull(stream: TextIO) -> None:
     """Redirect a stream to /dev/null: its reader has exited, as in `doit | head`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -8,13 +8,19 @@ from typing import Any, cast
 
 import msgspec
 
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.request import Interface, Port
-from pipeline.model.inspect.model_statistics import survey
-from pipeline.report.html.drawings import Case, Drawn, Given, Output, Picture
+from pipeline.model.inspect.model_statistics import model_statistics
+from pipeline.report.html.drawings import (
+    CaseDrawings,
+    Drawings,
+    InputDrawings,
+    OutputDrawings,
+    Thumbnail,
+)
 from pipeline.report.html.output_forms import Form, form_of
 from pipeline.report.html.thumbnails import (
     as_plot,
@@ -23,7 +29,7 @@ from pipeline.report.html.thumbnails import (
     roll_picture,
     webp,
 )
-from pipeline.tensor.layout_detector import claimed_layout, look_at, reread
+from pipeline.tensor.layout_detector import declared_layout, detect_layout, reread
 from pipeline.tensor.spec import TensorSpec
 from pipeline.tensor.tensor_file import read_tensor
 
@@ -43,12 +49,12 @@ def draw(job: Job) -> None:
     """
     cases = cast(Mapping[str, Mapping[str, Mapping[str, Any]]], job.parameters["cases"])
     interface = _interface(job.inputs.get("interface"))
-    drawn: dict[str, Case] = {}
+    drawn: dict[str, CaseDrawings] = {}
     for case, inputs in cases.items():
         seen: list[Any] = []
         given = tuple(_given(job, case, name, table, seen) for name, table in inputs.items())
         ports = interface.outputs if interface else ()
-        drawn[case] = Case(
+        drawn[case] = CaseDrawings(
             inputs=given,
             outputs=tuple(
                 _output(job.inputs[f"output.{case}.{port.name}"], port, seen)
@@ -59,10 +65,10 @@ def draw(job: Job) -> None:
     measured, unread = None, ""
     if interface is not None and "xml" in job.inputs:
         try:
-            measured = survey(job.inputs["xml"], interface)
+            measured = model_statistics(job.inputs["xml"], interface)
         except _FAULTS as error:
             unread = _short(error)
-    result = Drawn(cases=drawn, survey=measured, unread=unread)
+    result = Drawings(cases=drawn, statistics=measured, unread=unread)
     job.outputs["drawn"].write_bytes(msgspec.msgpack.encode(result))
 
 
@@ -70,12 +76,14 @@ def _interface(path: Path | None) -> Interface | None:
     if path is None:
         return None
     try:
-        return decoded(path.read_bytes(), Interface)
+        return decode_json(path.read_bytes(), Interface)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[Any]) -> Given:
+def _given(
+    job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[Any]
+) -> InputDrawings:
     """Render one input; append the pixels of an image to ``seen``."""
     tensor = msgspec.convert(
         {key: value for key, value in table.items() if key != "dims"}, Tensor, strict=False
@@ -89,23 +97,25 @@ def _given(job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[
             notes.append(f"Cannot render the image: {_short(error)}")
     path = job.inputs.get(f"tensor.{case}.{name}")
     if path is None:
-        return Given(name=name, source=source, note=" ".join([*notes, "The tensor is missing."]))
+        return InputDrawings(
+            name=name, source=source, note=" ".join([*notes, "The tensor is missing."])
+        )
     try:
         spec = TensorSpec.of(tensor, tuple(table["dims"]))
         values = read_tensor(path, spec)
         if tensor.image is not None:
             picture, note = _held(values, spec, seen)
-            return Given(
+            return InputDrawings(
                 name=name, source=source, picture=picture, note=" ".join([*notes, note]).strip()
             )
         plot, note = _values(values)
-        return Given(name=name, plot=plot, note=note)
+        return InputDrawings(name=name, plot=plot, note=note)
     except _FAULTS as error:
         notes.append(f"Cannot render the tensor: {_short(error)}")
-        return Given(name=name, source=source, note=" ".join(notes))
+        return InputDrawings(name=name, source=source, note=" ".join(notes))
 
 
-def _source(path: Path, tensor: Tensor) -> Picture:
+def _source(path: Path, tensor: Tensor) -> Thumbnail:
     from PIL import Image
 
     from pipeline.tensor.decode_image import decode
@@ -129,18 +139,18 @@ def _source(path: Path, tensor: Tensor) -> Picture:
     return webp(image)
 
 
-def _held(values: Any, spec: TensorSpec, seen: list[Any]) -> tuple[Picture, str]:
+def _held(values: Any, spec: TensorSpec, seen: list[Any]) -> tuple[Thumbnail, str]:
     from PIL import Image
 
     from pipeline.tensor.tensor_preview import picture_of
 
     layout = spec.layout or ""
     note = ""
-    if layout and layout == claimed_layout(values.shape):
-        look = look_at(values, layout)
-        if look.layout != layout:
-            note = f"Declared {layout}, but the bytes look like {look.layout}."
-            values, layout = reread(values, layout, look.layout), look.layout
+    if layout and layout == declared_layout(values.shape):
+        guess = detect_layout(values, layout)
+        if guess.layout != layout:
+            note = f"Declared {layout}, but the bytes look like {guess.layout}."
+            values, layout = reread(values, layout, guess.layout), guess.layout
     for axis, letter in reversed(list(enumerate(layout))):
         if letter in "ND":
             values = values.take(0, axis=axis)
@@ -160,11 +170,11 @@ def _values(values: Any) -> tuple[Any, str]:
     return as_plot(flat), f"{flat.size:,} values, {low:.4g} to {high:.4g}"
 
 
-def _output(path: Path, port: Port, seen: list[Any]) -> Output:
+def _output(path: Path, port: Port, seen: list[Any]) -> OutputDrawings:
     sides = [pixels.shape[:2] for pixels in seen]
     form = form_of(port.shape, sides[0] if sides else None)
     if form is Form.NONE:
-        return Output(name=port.name)
+        return OutputDrawings(name=port.name)
     try:
         values = read_tensor(path, TensorSpec(port.shape, cast(Any, port.type), None, None))
         axes = [length for length in port.shape if length > 1]
@@ -172,26 +182,28 @@ def _output(path: Path, port: Port, seen: list[Any]) -> Output:
         ends = f"{float(values.min()):.3g} to {float(values.max()):.3g}"
         size = " × ".join(map(str, axes))
         if form is Form.PLOT:
-            return Output(name=port.name, plot=as_plot(values), note=f"{size} values, {ends}")
+            return OutputDrawings(
+                name=port.name, plot=as_plot(values), note=f"{size} values, {ends}"
+            )
         if form is Form.MASK:
-            return Output(
+            return OutputDrawings(
                 name=port.name,
                 picture=mask_picture(values, seen[0]),
                 note=f"{size} over the input, brighter is higher; {ends}",
             )
         if form is Form.CLASSES:
-            return Output(
+            return OutputDrawings(
                 name=port.name,
                 picture=classes_picture(values),
                 note=f"{size}: top class of {axes[0]} at each position, one colour per class",
             )
-        return Output(
+        return OutputDrawings(
             name=port.name,
             picture=roll_picture(values),
             note=f"{axes[0]} to the right, {axes[1]} upwards; {ends}",
         )
     except _FAULTS as error:
-        return Output(name=port.name, note=f"Cannot render the output: {_short(error)}")
+        return OutputDrawings(name=port.name, note=f"Cannot render the output: {_short(error)}")
 
 
 def _short(error: Exception) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline.cache.atomic import Aside
+from pipeline.cache.atomic import AtomicWriter
 from pipeline.cache.digest import Digest, key_of
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
 from pipeline.report.html.draw import VERSION
-from pipeline.report.html.drawings import Drawn
+from pipeline.report.html.drawings import Drawings
 from pipeline.report.html.subject import Subject
 
 _SECONDS = 120.0
@@ -22,16 +22,16 @@ _SECONDS = 120.0
 
 class _Kept(msgspec.Struct, frozen=True):
     key: str
-    drawn: Drawn
+    drawn: Drawings
 
 
 def drawing(
     subject: Subject,
     digest: Callable[[Path], Digest],
     run: Callable[[Job], None],
-    aside: Aside,
+    atomic_write: AtomicWriter,
     folder: Path,
-) -> Drawn | None:
+) -> Drawings | None:
     """Return the renderings of a fixture's current files; None if it has none.
 
     ``run`` runs the recipe ``draw``; ``folder`` is an empty folder for its output.
@@ -65,9 +65,9 @@ def drawing(
             return kept.drawn
     target = folder / "drawn"
     run(Job(inputs=inputs, outputs={"drawn": target}, parameters=parameters, scratch=folder))
-    drawn = msgspec.msgpack.decode(target.read_bytes(), type=Drawn)
+    drawn = msgspec.msgpack.decode(target.read_bytes(), type=Drawings)
     # If it cannot be cached, it is rendered again next time.
-    with suppress(OSError, PipelineError), aside(subject.drawn) as part:
+    with suppress(OSError, PipelineError), atomic_write(subject.drawn) as part:
         part.write_bytes(msgspec.msgpack.encode(_Kept(key, drawn)))
     return drawn
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.model.inspect.model_statistics import Survey
+from pipeline.model.inspect.model_statistics import ModelStatistics
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
+class Thumbnail(msgspec.Struct, frozen=True, kw_only=True):
     """A WebP image in two sizes, and the size of the larger one in pixels."""
 
     large: bytes
@@ -24,38 +24,38 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
     high: float
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class InputDrawings(msgspec.Struct, frozen=True, kw_only=True):
     """One input of a case: its source image, and the contents of its tensor.
 
     ``note`` describes it, or says why there is no image.
     """
 
     name: str
-    source: Picture | None = None
-    picture: Picture | None = None
+    source: Thumbnail | None = None
+    picture: Thumbnail | None = None
     plot: Plot | None = None
     note: str = ""
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True):
+class OutputDrawings(msgspec.Struct, frozen=True, kw_only=True):
     """One output of a case as an image or a plot; ``note`` says how to read it."""
 
     name: str
-    picture: Picture | None = None
+    picture: Thumbnail | None = None
     plot: Plot | None = None
     note: str = ""
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class CaseDrawings(msgspec.Struct, frozen=True, kw_only=True):
     """Renderings of a case."""
 
-    inputs: tuple[Given, ...] = ()
-    outputs: tuple[Output, ...] = ()
+    inputs: tuple[InputDrawings, ...] = ()
+    outputs: tuple[OutputDrawings, ...] = ()
 
 
-class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+class Drawings(msgspec.Struct, frozen=True, kw_only=True):
     """Renderings and statistics of a fixture; ``unread`` is why its model has no statistics."""
 
-    cases: dict[str, Case]
-    survey: Survey | None = None
+    cases: dict[str, CaseDrawings]
+    statistics: ModelStatistics | None = None
     unread: str = ""

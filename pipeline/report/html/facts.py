@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pipeline.report.html.drawings import Given, Output
-from pipeline.report.html.run_log import Failure, Run
+from pipeline.report.html.drawings import InputDrawings, OutputDrawings
+from pipeline.report.html.run_log import Failure, RunLog
 from pipeline.verify.failed_case import FailedCase
 
 
@@ -64,7 +64,7 @@ class Checks:
     reason: str
     distances: tuple[Distance, ...]
     expected: str
-    wanted: float | None
+    expected_value: float | None
     within: float | None
     top: tuple[Bar, ...]
     seconds: dict[str, float]
@@ -83,15 +83,15 @@ class Checks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class CaseFacts:
     """One case: its inputs, outputs and checks; ``problem`` if it has no checks.
 
     ``failure`` is the comparison of a failed case's outputs.
     """
 
     name: str
-    inputs: tuple[Given, ...]
-    outputs: tuple[Output, ...]
+    inputs: tuple[InputDrawings, ...]
+    outputs: tuple[OutputDrawings, ...]
     files: dict[str, str]
     checks: Checks | None
     problem: str
@@ -100,7 +100,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Port:
+class PortFacts:
     """An input or output of the model."""
 
     name: str
@@ -109,13 +109,13 @@ class Port:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class ModelFacts:
     """The model: sizes in bytes, None if a file is missing or unreadable."""
 
     framework: str
     precision: str
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[PortFacts, ...]
+    outputs: tuple[PortFacts, ...]
     before: int | None
     after: int | None
     layers: int | None = None
@@ -127,7 +127,7 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class SourceFacts:
     """A fetched file."""
 
     name: str
@@ -148,7 +148,7 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accuracy:
+class AccuracyFacts:
     """Accuracy on a dataset's images, 0 to 1."""
 
     dataset: str
@@ -159,26 +159,26 @@ class Accuracy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fixture:
+class FixtureFacts:
     """One fixture."""
 
     name: str
     description: str
     state: State
-    troubles: tuple[tuple[str, str], ...]
-    cases: tuple[Case, ...]
-    model: Model
+    problems: tuple[tuple[str, str], ...]
+    cases: tuple[CaseFacts, ...]
+    model: ModelFacts
     guest: str
     guest_load: str
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFacts, ...]
     files: tuple[File, ...]
     commands: tuple[tuple[str, str], ...]
     tools: tuple[tuple[str, str], ...]
-    accuracies: tuple[Accuracy, ...]
+    accuracies: tuple[AccuracyFacts, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guest:
+class GuestFacts:
     """A guest program; ``size`` in bytes, None if it is not built."""
 
     name: str
@@ -195,9 +195,9 @@ class Report:
 
     project: str
     written: float
-    run: Run | None
+    run: RunLog | None
     failures: tuple[Failure, ...]
-    fixtures: tuple[Fixture, ...]
-    absent: tuple[Fixture, ...]
-    guests: tuple[Guest, ...]
+    fixtures: tuple[FixtureFacts, ...]
+    absent: tuple[FixtureFacts, ...]
+    guests: tuple[GuestFacts, ...]
     problems: tuple[str, ...] = field(default=())

@@ -78,10 +78,10 @@ def small(value: float) -> str:
     return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
-def on_gauge(value: float) -> float:
+def gauge_position(value: float) -> float:
     """Return the position of a difference on the logarithmic gauge, in percent.
 
-    >>> on_gauge(1e-5), on_gauge(0), on_gauge(7)
+    >>> gauge_position(1e-5), gauge_position(0), gauge_position(7)
     (50.0, 0.0, 100.0)
     """
     if not value > 0:

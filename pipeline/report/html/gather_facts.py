@@ -8,13 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.model.convert.request import Interface
 from pipeline.report.html import facts
-from pipeline.report.html.drawings import Case as DrawnCase
-from pipeline.report.html.drawings import Drawn
+from pipeline.report.html.drawings import CaseDrawings as DrawnCase
+from pipeline.report.html.drawings import Drawings
 from pipeline.report.html.subject import GuestSubject, Subject
-from pipeline.verify.accuracy import Report as AccuracyReport
+from pipeline.verify.accuracy import AccuracyReport as AccuracyReport
 from pipeline.verify.evidence import Evidence
 
 T = TypeVar("T")
@@ -38,16 +38,16 @@ class _Manifest(msgspec.Struct, frozen=True):
     run: dict[str, str] = {}
 
 
-def gather(subject: Subject, drawn: Drawn | None) -> facts.Fixture:
+def gather(subject: Subject, drawn: Drawings | None) -> facts.FixtureFacts:
     """Return a fixture's facts; what is missing or damaged is said, and stops nothing."""
     manifest = _read(subject.manifest, _Manifest)
     kept = manifest or _Manifest()
     cases = tuple(_case(subject, case, drawn) for case in subject.tensors)
-    return facts.Fixture(
+    return facts.FixtureFacts(
         name=subject.name,
         description=subject.config.description,
         state=_state(subject, manifest is not None),
-        troubles=(
+        problems=(
             *((step, f"failed last time: {message}") for step, message in subject.failed.items()),
             *subject.blocked.items(),
         ),
@@ -63,13 +63,13 @@ def gather(subject: Subject, drawn: Drawn | None) -> facts.Fixture:
     )
 
 
-def gather_guest(subject: GuestSubject) -> facts.Guest:
+def gather_guest(subject: GuestSubject) -> facts.GuestFacts:
     """Return a guest's facts."""
     modules: dict[str, list[str]] = {}
     for name in _read(subject.imports, list[str]) or []:
         module, _, function = name.partition(".")
         modules.setdefault(module, []).append(function)
-    return facts.Guest(
+    return facts.GuestFacts(
         name=subject.name,
         language=subject.language,
         description=subject.description,
@@ -94,7 +94,7 @@ def _state(subject: Subject, whole: bool) -> facts.State:
     return facts.State.ABSENT
 
 
-def _case(subject: Subject, case: str, drawn: Drawn | None) -> facts.Case:
+def _case(subject: Subject, case: str, drawn: Drawings | None) -> facts.CaseFacts:
     step = f"verify:{subject.name}.{case}"
     shown = (drawn.cases.get(case) if drawn else None) or DrawnCase()
     evidence = _read(subject.evidence[case], Evidence) if step in subject.current else None
@@ -105,7 +105,7 @@ def _case(subject: Subject, case: str, drawn: Drawn | None) -> facts.Case:
         if not problem and step in subject.current:
             problem = "The evidence of this case is missing or damaged."
         problem = problem or "This case has not been verified as it is now declared."
-    return facts.Case(
+    return facts.CaseFacts(
         name=case,
         inputs=shown.inputs,
         outputs=shown.outputs if evidence else (),
@@ -144,7 +144,7 @@ def _checks(subject: Subject, case: str, evidence: Evidence) -> facts.Checks:
             for name, each in golden.outputs.items()
         ),
         expected=evidence.expected,
-        wanted=expect.value if expect else None,
+        expected_value=expect.value if expect else None,
         within=expect.within if expect else None,
         top=tuple(
             facts.Bar(
@@ -161,39 +161,39 @@ def _checks(subject: Subject, case: str, evidence: Evidence) -> facts.Checks:
     )
 
 
-def _model(subject: Subject, drawn: Drawn | None) -> facts.Model:
+def _model(subject: Subject, drawn: Drawings | None) -> facts.ModelFacts:
     model = subject.config.model
     interface = _read(subject.interface, Interface)
     before = [_size(subject.sources[name]) for name in model.files.values()]
     after = [_size(subject.xml), _size(subject.weights)]
-    survey = drawn.survey if drawn else None
-    return facts.Model(
+    statistics = drawn.statistics if drawn else None
+    return facts.ModelFacts(
         framework=model.framework,
         precision=model.precision,
         inputs=_ports(interface.inputs) if interface else (),
         outputs=_ports(interface.outputs) if interface else (),
         before=_sum(before),
         after=_sum(after),
-        layers=survey.layers if survey else None,
-        kinds=tuple(survey.kinds.items()) if survey else (),
-        parameters=tuple(survey.parameters.items()) if survey else (),
-        macs=survey.macs if survey else None,
-        uncounted=survey.uncounted if survey else (),
+        layers=statistics.layers if statistics else None,
+        kinds=tuple(statistics.kinds.items()) if statistics else (),
+        parameters=tuple(statistics.parameters.items()) if statistics else (),
+        macs=statistics.macs if statistics else None,
+        uncounted=statistics.uncounted if statistics else (),
         unread=drawn.unread if drawn else "",
     )
 
 
-def _ports(ports: tuple[Any, ...]) -> tuple[facts.Port, ...]:
+def _ports(ports: tuple[Any, ...]) -> tuple[facts.PortFacts, ...]:
     return tuple(
-        facts.Port(name=port.name, type=port.type, shape=" × ".join(map(str, port.shape)))
+        facts.PortFacts(name=port.name, type=port.type, shape=" × ".join(map(str, port.shape)))
         for port in ports
     )
 
 
-def _source(subject: Subject, label: str, manifest: _Manifest) -> facts.Source:
+def _source(subject: Subject, label: str, manifest: _Manifest) -> facts.SourceFacts:
     source = subject.config.source[label]
     found = manifest.sources.get(label)
-    return facts.Source(
+    return facts.SourceFacts(
         name=label,
         license=source.license,
         url=source.urls[0],
@@ -213,13 +213,13 @@ def _files(manifest: _Manifest) -> tuple[facts.File, ...]:
     )
 
 
-def _accuracies(subject: Subject) -> list[facts.Accuracy]:
+def _accuracies(subject: Subject) -> list[facts.AccuracyFacts]:
     found = []
     for name, path in subject.accuracy.items():
         report = _read(path, AccuracyReport)
         if report is not None:
             found.append(
-                facts.Accuracy(
+                facts.AccuracyFacts(
                     dataset=name,
                     pictures=report.pictures,
                     skipped=report.skipped,
@@ -237,7 +237,7 @@ def _read(path: Path, kind: type[T]) -> T | None:
         # Who opens a pipe waits for another end that may never come.
         if not S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
             return None
-        return decoded(path.read_bytes(), kind)
+        return decode_json(path.read_bytes(), kind)
     except (OSError, msgspec.MsgspecError):
         return None
 

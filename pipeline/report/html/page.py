@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
 from pipeline.report.html import formatting
-from pipeline.report.html.drawings import Picture, Plot
-from pipeline.report.html.facts import Case, Report, State
+from pipeline.report.html.drawings import Plot, Thumbnail
+from pipeline.report.html.facts import CaseFacts, Report, State
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,7 +67,7 @@ class Album:
         self.pictures = every
 
     @staticmethod
-    def name(picture: Picture) -> str:
+    def name(picture: Thumbnail) -> str:
         """Return the id of an image, by its bytes."""
         return "p" + hashlib.sha256(picture.large).hexdigest()[:10]
 
@@ -82,7 +82,7 @@ class Album:
             for name, each in self.pictures.items()
         )
 
-    def _data(self, picture: Picture) -> str:
+    def _data(self, picture: Thumbnail) -> str:
         return base64.b64encode(picture.small if self._small else picture.large).decode()
 
 
@@ -106,7 +106,7 @@ def _figure(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _passed(case: Case) -> bool:
+def _passed(case: CaseFacts) -> bool:
     return case.checks is not None and case.checks.native_equal and case.checks.agrees
 
 
@@ -129,7 +129,7 @@ def _by_kind(steps: tuple[str, ...]) -> dict[str, list[str]]:
     return kinds
 
 
-def _pictures(report: Report) -> Iterator[Picture]:
+def _pictures(report: Report) -> Iterator[Thumbnail]:
     for fixture in report.fixtures:
         for case in fixture.cases:
             for given in case.inputs:
@@ -175,7 +175,7 @@ def _environment() -> Environment:
     environment.filters.update(
         amount=formatting.amount,
         curve=curve,
-        gauge=formatting.on_gauge,
+        gauge=formatting.gauge_position,
         iso=formatting.iso,
         moment=formatting.moment,
         seconds=formatting.seconds,

@@ -34,7 +34,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class LoggedStep:
     """A step that started: ``start`` is seconds since the start of the run.
 
     ``outcome`` is built, restored, up to date, failed, skipped, or cut off; ``thread`` counts
@@ -50,7 +50,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Left:
+class BlockedStep:
     """A step that did not run: what it needs, or why it was skipped."""
 
     step: str
@@ -58,7 +58,7 @@ class Left:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class RunLog:
     """One run; ``exit_code`` is None if it was killed or is still running.
 
     ``idle`` is the number of later runs that had nothing to do.
@@ -71,15 +71,15 @@ class Run:
     python: str
     exit_code: int | None
     interrupted: bool
-    steps: tuple[Step, ...]
+    steps: tuple[LoggedStep, ...]
     untouched: tuple[str, ...]
     failures: tuple[Failure, ...]
-    blocked: tuple[Left, ...]
-    skipped: tuple[Left, ...]
+    blocked: tuple[BlockedStep, ...]
+    skipped: tuple[BlockedStep, ...]
     idle: int = 0
 
 
-def last_run(folder: Path) -> Run | None:
+def last_run(folder: Path) -> RunLog | None:
     """Return the last run in a folder of event logs that had something to do, or None."""
     idle = 0
     for path in sorted(folder.glob("*.ndjson"), reverse=True):
@@ -95,7 +95,7 @@ def last_run(folder: Path) -> Run | None:
     return None
 
 
-def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
+def run_of(events: Iterable[Event], idle: int = 0) -> RunLog | None:
     """Return the run of these events, or None if its start is missing."""
     every = list(events)
     first = next((event for event in every if isinstance(event, RunStarted)), None)
@@ -103,17 +103,17 @@ def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
         return None
     last = next((event for event in every if isinstance(event, RunFinished)), None)
     began: dict[str, StepStarted] = {}
-    steps: list[Step] = []
+    steps: list[LoggedStep] = []
     failures: list[Failure] = []
-    blocked: list[Left] = []
-    skipped: list[Left] = []
+    blocked: list[BlockedStep] = []
+    skipped: list[BlockedStep] = []
     end = max(event.time for event in every)
 
     def ended(name: str, outcome: str, time: float) -> None:
         start = began.pop(name, None)
         if start is not None:
             steps.append(
-                Step(
+                LoggedStep(
                     name=name,
                     outcome=outcome,
                     start=max(0.0, start.time - first.time),
@@ -134,12 +134,12 @@ def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
                 failures.append(_failure(event))
             case StepBlocked() if event.step in began:
                 ended(event.step, "skipped", event.time)
-                skipped.append(Left(step=event.step, reason=event.reason))
+                skipped.append(BlockedStep(step=event.step, reason=event.reason))
             case StepBlocked():
-                blocked.append(Left(step=event.step, reason=event.reason))
+                blocked.append(BlockedStep(step=event.step, reason=event.reason))
     for name in list(began):
         ended(name, "cut off", end)
-    return Run(
+    return RunLog(
         began=first.time,
         seconds=last.seconds if last else end - first.time,
         arguments=tuple(first.arguments),
@@ -156,9 +156,9 @@ def run_of(events: Iterable[Event], idle: int = 0) -> Run | None:
     )
 
 
-def _threaded(steps: Iterable[Step]) -> tuple[Step, ...]:
+def _threaded(steps: Iterable[LoggedStep]) -> tuple[LoggedStep, ...]:
     """Return the steps by start time; a step without a thread gets the first free one."""
-    placed: list[Step] = []
+    placed: list[LoggedStep] = []
     free: dict[int, float] = {}
     for step in sorted(steps, key=lambda step: step.start):
         thread = step.thread or next(

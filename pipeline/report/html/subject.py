@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.json_decoding import decoded
+from pipeline.cache.json_decoding import decode_json
 from pipeline.config.schema import Fixture
 from pipeline.errors import PipelineError
 from pipeline.model.convert.request import Interface
@@ -50,7 +50,7 @@ class Subject:
     def outputs(self, case: str) -> Mapping[str, Path]:
         """Return the raw output files of a verified case, by output name."""
         try:
-            interface = decoded(self.interface.read_bytes(), Interface)
+            interface = decode_json(self.interface.read_bytes(), Interface)
             names = output_files(interface, case)
         except (OSError, msgspec.MsgspecError, PipelineError):
             return {}

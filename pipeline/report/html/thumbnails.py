@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.html.drawings import Picture, Plot
+from pipeline.report.html.drawings import Plot, Thumbnail
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,10 +18,10 @@ _COLUMNS = 160
 _ROLL = (320, 160)
 
 
-def webp(image: Image) -> Picture:
+def webp(image: Image) -> Thumbnail:
     """Return an image scaled down to fit; a smaller one is unchanged."""
     large = _fitted(image, _LARGE)
-    return Picture(
+    return Thumbnail(
         large=_encoded(large, 78),
         small=_encoded(_fitted(image, _SMALL), 45),
         width=large.width,
@@ -50,7 +50,7 @@ def as_plot(values: Any) -> Plot:
     )
 
 
-def roll_picture(values: Any) -> Picture:
+def roll_picture(values: Any) -> Thumbnail:
     """Return a matrix as a piano roll: first axis to the right, second upwards."""
     import cv2
     from PIL import Image
@@ -60,7 +60,7 @@ def roll_picture(values: Any) -> Picture:
     return webp(Image.fromarray(colours))
 
 
-def mask_picture(values: Any, pixels: Any) -> Picture:
+def mask_picture(values: Any, pixels: Any) -> Thumbnail:
     """Return a matrix overlaid on an RGB image of any size; brighter is higher."""
     import cv2
     import numpy
@@ -75,7 +75,7 @@ def mask_picture(values: Any, pixels: Any) -> Picture:
     return webp(Image.fromarray(mixed.astype(numpy.uint8)))
 
 
-def classes_picture(values: Any) -> Picture:
+def classes_picture(values: Any) -> Thumbnail:
     """Return the top class at each position of an array, classes × height × width, as hues."""
     import cv2
     import numpy

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.execution.progress import Amount
-from pipeline.source.archive_member import refused
+from pipeline.execution.progress import Progress
+from pipeline.source.archive_member import archive_error
 from pipeline.source.archive_members import members
 from pipeline.tensor.dataset.pictures import (
     LARGEST_FILE,
@@ -44,12 +44,16 @@ class ArchivePictures:
                 continue
             if not is_plain(name):
                 message = "The archive has an invalid or unsafe name."
-                raise refused(self.label, message, ascii(name)[1:-1][:100])
+                raise archive_error(self.label, message, ascii(name)[1:-1][:100])
             if name in seen:
-                raise refused(self.label, "The archive has two images with the same name.", name)
+                raise archive_error(
+                    self.label, "The archive has two images with the same name.", name
+                )
             seen.add(name)
             if len(seen) > MOST_PICTURES:
-                raise refused(self.label, f"The archive has more than {MOST_PICTURES} images.")
+                raise archive_error(
+                    self.label, f"The archive has more than {MOST_PICTURES} images."
+                )
             if member.stream is None:
                 yield Picture(name, place, "The entry is a link, encrypted or unsupported.")
                 continue
@@ -59,6 +63,8 @@ class ArchivePictures:
                 size = stream.tell()
             left -= size
             if left < 0:
-                raise refused(self.label, f"The archive unpacks to more than {largest} bytes.")
+                raise archive_error(
+                    self.label, f"The archive unpacks to more than {largest} bytes."
+                )
             fault = f"The file is larger than {LARGEST_FILE} bytes." if size > LARGEST_FILE else ""
-            yield Picture(name, place, fault, Amount(member.reached, packed))
+            yield Picture(name, place, fault, Progress(member.position, packed))

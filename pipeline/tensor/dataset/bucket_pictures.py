@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.tensor.dataset.pictures import (
     LARGEST_FILE,
     MOST_PICTURES,
@@ -36,7 +36,7 @@ class BucketPictures:
         read.
         """
         filesystem, root = self._opened()
-        found: dict[str, Any] = self._asked(lambda: filesystem.find(root, detail=True))
+        found: dict[str, Any] = self._request(lambda: filesystem.find(root, detail=True))
         prefix = f"{root.rstrip('/')}/"
         place = scratch / "picture"
         for count, (path, info) in enumerate(sorted(found.items())):
@@ -52,9 +52,9 @@ class BucketPictures:
             elif (info.get("size") or 0) > LARGEST_FILE:
                 yield Picture(name, place, f"The file is larger than {LARGEST_FILE} bytes.")
             else:
-                self._asked(partial(filesystem.get_file, path, str(place)))
-                reached = Amount(count + 1, len(found), "files")
-                yield Picture(name, place, reached=reached)
+                self._request(partial(filesystem.get_file, path, str(place)))
+                progress = Progress(count + 1, len(found), "files")
+                yield Picture(name, place, progress=progress)
 
     def _opened(self) -> tuple[Any, str]:
         try:
@@ -74,7 +74,7 @@ class BucketPictures:
             ) from None
         return filesystem, str(root)
 
-    def _asked(self, ask: Callable[[], T]) -> T:
+    def _request(self, ask: Callable[[], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return ask()

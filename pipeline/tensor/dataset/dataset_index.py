@@ -17,13 +17,13 @@ from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.tensor.dataset.labels import class_numbers, file_labels, folder_labels
-from pipeline.tensor.dataset.list_pictures import Gathered
+from pipeline.tensor.dataset.list_pictures import PictureListing
 
 VERSION = 1
 _FIRST = 3
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IndexLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One image: its tensor, or the reason in ``skipped`` why it has none.
 
     ``offset`` is in bytes from the start of the shard; ``class_number`` starts at 0.
@@ -39,7 +39,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     found: str = ""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
+class IndexHead(msgspec.Struct, frozen=True, kw_only=True):
     """The description of the dataset's tensors, and their number."""
 
     version: int
@@ -63,9 +63,9 @@ def make_index(job: Job) -> None:
     where = str(job.parameters["where"])
     tensor = msgspec.convert(job.parameters["tensor"], Tensor)
     files = cast(list[str], job.parameters["files"])
-    gathered = msgspec.json.decode(job.inputs["pictures"].read_bytes(), type=Gathered)
-    skipped = {name: Line(picture=name, skipped=why) for name, why in gathered.faults.items()}
-    good: list[Line] = []
+    gathered = msgspec.json.decode(job.inputs["pictures"].read_bytes(), type=PictureListing)
+    skipped = {name: IndexLine(picture=name, skipped=why) for name, why in gathered.faults.items()}
+    good: list[IndexLine] = []
     for number in range(len(files)):
         for line in lines(job.inputs[f"shard.{number}"]):
             if line.skipped:
@@ -86,7 +86,7 @@ def make_index(job: Job) -> None:
     if "classes" in job.inputs or job.parameters["classified"]:
         classes = job.inputs["classes"].read_text("utf-8") if "classes" in job.inputs else None
         numbers = class_numbers(labels.values(), classes, where)
-    head = Head(
+    head = IndexHead(
         version=VERSION,
         dataset=str(job.parameters["name"]),
         dims=cast(list[int], job.parameters["dims"]),
@@ -102,27 +102,27 @@ def make_index(job: Job) -> None:
         stream.write(encoder.encode(head) + b"\n")
         for line in sorted([*good, *skipped.values()], key=lambda line: line.picture):
             label = labels.get(line.picture, "")
-            told = msgspec.structs.replace(line, label=label, class_number=numbers.get(label))
-            stream.write(encoder.encode(told) + b"\n")
+            labelled = msgspec.structs.replace(line, label=label, class_number=numbers.get(label))
+            stream.write(encoder.encode(labelled) + b"\n")
 
 
-def lines(shard: Path) -> Iterator[Line]:
+def lines(shard: Path) -> Iterator[IndexLine]:
     """Yield the lines of a shard's own index."""
-    decoder = msgspec.json.Decoder(Line)
+    decoder = msgspec.json.Decoder(IndexLine)
     with shard.open("rb") as stream:
         for text in stream:
             yield decoder.decode(text)
 
 
-def read_index(path: Path) -> tuple[Head, Iterator[Line]]:
+def read_index(path: Path) -> tuple[IndexHead, Iterator[IndexLine]]:
     """Return the head of a dataset's index, and its lines sorted by image name."""
     with path.open("rb") as stream:
-        head = msgspec.json.decode(stream.readline(), type=Head)
+        head = msgspec.json.decode(stream.readline(), type=IndexHead)
     return head, _after_head(path)
 
 
-def _after_head(path: Path) -> Iterator[Line]:
-    decoder = msgspec.json.Decoder(Line)
+def _after_head(path: Path) -> Iterator[IndexLine]:
+    decoder = msgspec.json.Decoder(IndexLine)
     with path.open("rb") as stream:
         stream.readline()
         for text in stream:

@@ -20,14 +20,14 @@ from pipeline.tensor.dataset.pictures import Pictures, check_shares, shard_of
 _SAY_EVERY = 25
 
 
-class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+class PictureListing(msgspec.Struct, frozen=True, kw_only=True):
     """The number of images in each shard, and the unreadable ones with the reason."""
 
     shards: list[int]
     faults: dict[str, str]
 
 
-def note_pictures(job: Job) -> None:
+def list_pictures(job: Job) -> None:
     """Recipe: record the ``names`` and ``faults`` of a folder's images.
 
     Parameters: also ``where``, ``bad`` and ``shards``. Output: ``pictures``. Raises PipelineError
@@ -56,7 +56,7 @@ def pack_bucket(job: Job) -> None:
     Fails if ``means["offline"]``. Raises PipelineError (TENSOR, CONFIG, SOURCE_UNREACHABLE).
     """
     url = str(job.parameters["bucket"])
-    if job.means["offline"]:
+    if job.unkeyed["offline"]:
         raise PipelineError(
             Code.SOURCE_UNREACHABLE,
             "The bucket cannot be read: the project is offline.",
@@ -81,7 +81,7 @@ def _pack(job: Job, pictures: Pictures) -> None:
             names.append(picture.name)
             picture_pack.append(job.outputs[f"pack.{shard}"], picture)
         if count % _SAY_EVERY == 0:
-            job.say(f"{count:,} images", picture.reached)
+            job.progress(f"{count:,} images", picture.progress)
     _write(job, names, faults, shards)
 
 
@@ -96,5 +96,5 @@ def _write(job: Job, names: list[str], faults: dict[str, str], shards: list[int]
             hint='Remove the file, or skip such images with bad = "skip".',
         )
     check_shares(names, len(shards), where)
-    gathered = Gathered(shards=shards, faults=dict(sorted(faults.items())))
+    gathered = PictureListing(shards=shards, faults=dict(sorted(faults.items())))
     job.outputs["pictures"].write_bytes(msgspec.json.format(msgspec.json.encode(gathered)))

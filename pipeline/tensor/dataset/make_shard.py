@@ -12,7 +12,7 @@ import msgspec
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
-from pipeline.tensor.dataset.dataset_index import Line
+from pipeline.tensor.dataset.dataset_index import IndexLine
 from pipeline.tensor.dataset.picture_pack import PackedPictures
 from pipeline.tensor.dataset.pictures import LARGEST_FILE, GivenPictures, Picture, Pictures
 from pipeline.tensor.image import image_tensor
@@ -45,15 +45,15 @@ def make_shard(job: Job) -> None:
                 if job.parameters["bad"] == "fail":
                     error.hint = error.hint or 'Set bad = "skip" to skip such images.'
                     raise
-                line = Line(picture=picture.name, skipped=error.message, found=error.found)
+                line = IndexLine(picture=picture.name, skipped=error.message, found=error.found)
             else:
                 data = array.reshape(-1).view("u1").data
                 digest = hashlib.sha256(data).hexdigest()
-                line = Line(picture=picture.name, offset=offset, sha256=digest)
+                line = IndexLine(picture=picture.name, offset=offset, sha256=digest)
                 offset += tensors.write(data)
             index.write(encoder.encode(line) + b"\n")
-            if (reached := picture.reached) is not None:
-                job.say(f"{reached.done:,} of {reached.total:,} images", reached)
+            if (progress := picture.progress) is not None:
+                job.progress(f"{progress.done:,} of {progress.total:,} images", progress)
 
 
 def _keep_blocks() -> None:

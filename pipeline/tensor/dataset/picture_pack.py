@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.tensor.dataset.pictures import Picture
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -48,5 +48,5 @@ class PackedPictures:
                 assert found is not None
                 with found, place.open("wb") as target:
                     shutil.copyfileobj(found, target, 1 << 20)
-                reached = Amount(count, len(packed), "pictures")
-                yield Picture(info.name, place, reached=reached)
+                progress = Progress(count, len(packed), "pictures")
+                yield Picture(info.name, place, progress=progress)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 
 SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # Minimum number of images per shard, to keep the overhead of a task small.
@@ -25,13 +25,13 @@ class Picture:
     """One image: its name in the dataset, with ``/``, and its file.
 
     ``fault`` is empty, or the reason why it cannot be read; then there may be no file.
-    ``reached`` is the progress in its source.
+    ``progress`` is the progress in its source.
     """
 
     name: str
     path: Path
     fault: str = ""
-    reached: Amount | None = None
+    progress: Progress | None = None
 
 
 class Pictures(Protocol):
@@ -54,8 +54,8 @@ class GivenPictures:
     def each(self, scratch: Path) -> Iterator[Picture]:
         """Yield the images sorted by name."""
         for count, name in enumerate(sorted(self.files), 1):
-            reached = Amount(count, len(self.files), "pictures")
-            yield Picture(name, self.files[name], reached=reached)
+            progress = Progress(count, len(self.files), "pictures")
+            yield Picture(name, self.files[name], progress=progress)
 
 
 def is_picture(name: str) -> bool:

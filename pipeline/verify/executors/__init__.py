@@ -9,18 +9,20 @@ from pipeline.config.model_tables import ExecutorName
 from pipeline.verify.executors.kaldi import run_kaldi
 from pipeline.verify.executors.opencv import run_opencv
 from pipeline.verify.executors.ort import run_onnxruntime
-from pipeline.verify.executors.reference_executor import Executor
-from pipeline.verify.executors.subprocess_executor import run_apart
+from pipeline.verify.executors.reference_executor import ReferenceExecutor
+from pipeline.verify.executors.subprocess_executor import run_in_subprocess
 
-EXECUTORS: Mapping[ExecutorName, Executor] = {
-    "litert": Executor("tflite", partial(run_apart, "litert"), "ai-edge-litert"),
-    "mxnet": Executor("mxnet", partial(run_apart, "mxnet"), "mxnet", "mo-mxnet"),
-    "numpy": Executor("kaldi", run_kaldi, "numpy"),
-    "onnxruntime": Executor("onnx", run_onnxruntime, "onnxruntime"),
-    "opencv": Executor("caffe", run_opencv, "opencv-python-headless"),
-    "paddle": Executor("paddle", partial(run_apart, "paddle"), "paddlepaddle", "paddle"),
-    "tensorflow": Executor(
-        "tensorflow", partial(run_apart, "tensorflow"), "tensorflow", "tensorflow"
+EXECUTORS: Mapping[ExecutorName, ReferenceExecutor] = {
+    "litert": ReferenceExecutor("tflite", partial(run_in_subprocess, "litert"), "ai-edge-litert"),
+    "mxnet": ReferenceExecutor("mxnet", partial(run_in_subprocess, "mxnet"), "mxnet", "mo-mxnet"),
+    "numpy": ReferenceExecutor("kaldi", run_kaldi, "numpy"),
+    "onnxruntime": ReferenceExecutor("onnx", run_onnxruntime, "onnxruntime"),
+    "opencv": ReferenceExecutor("caffe", run_opencv, "opencv-python-headless"),
+    "paddle": ReferenceExecutor(
+        "paddle", partial(run_in_subprocess, "paddle"), "paddlepaddle", "paddle"
     ),
-    "torch": Executor("pytorch", partial(run_apart, "torch"), "torch", "torch"),
+    "tensorflow": ReferenceExecutor(
+        "tensorflow", partial(run_in_subprocess, "tensorflow"), "tensorflow", "tensorflow"
+    ),
+    "torch": ReferenceExecutor("pytorch", partial(run_in_subprocess, "torch"), "torch", "torch"),
 }

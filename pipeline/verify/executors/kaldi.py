@@ -14,28 +14,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
 _LARGEST = 2**31
 _MOST_COMPONENTS = 10_000
 
 
-def run_kaldi(question: Question) -> Answer:
+def run_kaldi(request: InferenceRequest) -> InferenceResult:
     """Run the network ``model`` on rows of features; it has one input and one output.
 
     Raises PipelineError (VERIFY).
     """
     import numpy
 
-    path = question.files["model"]
+    path = request.files["model"]
     try:
         with numpy.errstate(over="ignore"):
             data = path.read_bytes()
-            draws = [rows for draw in question.draws for rows in draw.values()]
-            if question.moved is not None:
+            draws = [rows for draw in request.draws for rows in draw.values()]
+            if request.moved is not None:
                 # Nothing is optimised here: what double precision would give is told instead.
                 draws.append(draws[0].astype(numpy.float64))
-            found = [_Network(data).infer(rows).astype(numpy.float32) for rows in draws]
+            found = [_KaldiNetwork(data).infer(rows).astype(numpy.float32) for rows in draws]
     except (ValueError, struct.error) as error:
         raise PipelineError(
             Code.VERIFY,
@@ -44,10 +44,10 @@ def run_kaldi(question: Question) -> Answer:
             found=str(error),
             expected="a binary network of nnet1 or nnet2 with " + ", ".join(sorted(_ACTIVATIONS)),
         ) from None
-    return Answer(found[:1], numpy.__version__, [[rows] for rows in found[1:]])
+    return InferenceResult(found[:1], numpy.__version__, [[rows] for rows in found[1:]])
 
 
-class _Network:
+class _KaldiNetwork:
     """A binary network, and the place in it that is read next."""
 
     def __init__(self, data: bytes) -> None:
@@ -169,8 +169,8 @@ class _Network:
     def _next(self, word: bytes) -> bool:
         return self._data.startswith(word, self._at)
 
-    def _after(self, mark: bytes, reach: int = _LARGEST) -> None:
-        found = self._data.find(mark, self._at, self._at + reach)
+    def _after(self, mark: bytes, within: int = _LARGEST) -> None:
+        found = self._data.find(mark, self._at, self._at + within)
         if found < 0:
             raise ValueError(f"no {mark.decode()}after byte {self._at}")
         self._at = found + len(mark)

@@ -6,31 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
-from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
 
-def run_opencv(question: Question) -> Answer:
+def run_opencv(request: InferenceRequest) -> InferenceResult:
     """Run a caffemodel (``weights``) with its prototxt (``topology``) in float32."""
     import cv2
     import numpy
 
     def read(label: str) -> Any:
         # From memory, since OpenCV cannot open every path that Python can.
-        return numpy.frombuffer(question.files[label].read_bytes(), numpy.uint8)
+        return numpy.frombuffer(request.files[label].read_bytes(), numpy.uint8)
 
     try:
         net = cv2.dnn.readNetFromCaffe(read("topology"), read("weights"))
-        found = [_run(net, question.outputs, inputs) for inputs in question.draws]
-        if question.moved is not None:
+        found = [_run(net, request.outputs, inputs) for inputs in request.draws]
+        if request.moved is not None:
             net.enableFusion(False)
             net.enableWinograd(False)
-            found.append(_run(net, question.outputs, question.inputs))
-        return Answer(found[0], cv2.__version__, found[1:])
+            found.append(_run(net, request.outputs, request.inputs))
+        return InferenceResult(found[0], cv2.__version__, found[1:])
     except cv2.error as error:
         raise PipelineError(
             Code.VERIFY,
             "OpenCV could not run the Caffe model for the golden check.",
-            where=question.files["topology"].name,
+            where=request.files["topology"].name,
             detail="\n".join(str(error).splitlines()[:6]),
         ) from None
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.ovc import place_files
-from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
 
-def run_onnxruntime(question: Question) -> Answer:
+def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
     """Run the ONNX file ``model``, with its external data beside it."""
     import onnxruntime
 
@@ -19,26 +19,26 @@ def run_onnxruntime(question: Question) -> Answer:
     options.log_severity_level = 4
     # Threads that wait without sleeping take the processor from other steps.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    place_files(question.files, question.folder, {"model": "model.onnx"})
+    place_files(request.files, request.folder, {"model": "model.onnx"})
     try:
-        session = _session(question, options, ())
+        session = _session(request, options, ())
         known = {given.name for given in session.get_outputs()}
-        if inner := [name for name in question.outputs if name not in known]:
-            session = _session(question, options, inner)
-        found = [_run(session, question.outputs, inputs) for inputs in question.draws]
-        if question.moved is not None:
+        if inner := [name for name in request.outputs if name not in known]:
+            session = _session(request, options, inner)
+        found = [_run(session, request.outputs, inputs) for inputs in request.draws]
+        if request.moved is not None:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-            plain = _session(question, options, ())
-            found.append(_run(plain, question.outputs, question.inputs))
+            plain = _session(request, options, ())
+            found.append(_run(plain, request.outputs, request.inputs))
     except Exception as error:  # its exceptions share no class but this
         raise PipelineError(
             Code.VERIFY,
             "ONNX Runtime could not run the model for the golden check.",
-            where=question.files["model"].name,
+            where=request.files["model"].name,
             hint="If a name is unknown, correct [golden.inputs] or [golden.outputs].",
             detail=str(error)[-800:],
         ) from None
-    return Answer(found[0], onnxruntime.__version__, found[1:])
+    return InferenceResult(found[0], onnxruntime.__version__, found[1:])
 
 
 def _run(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any]) -> Sequence[Any]:
@@ -52,7 +52,7 @@ def _run(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any]) -> Seq
     return found
 
 
-def _session(question: Question, options: Any, more: Sequence[str]) -> Any:
+def _session(request: InferenceRequest, options: Any, more: Sequence[str]) -> Any:
     """Return a session whose outputs are the model's, and more tensors inside of it.
 
     Of two messages of protobuf one behind the other, the second adds to the first: fields are
@@ -60,7 +60,7 @@ def _session(question: Question, options: Any, more: Sequence[str]) -> Any:
     """
     import onnxruntime
 
-    path = question.folder / "model.onnx"
+    path = request.folder / "model.onnx"
     with path.open("ab") as stream:
         for name in more:
             stream.write(_field(7, _field(12, _field(1, name.encode()))))

@@ -11,7 +11,7 @@ from pipeline.config.model_tables import Framework
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class InferenceRequest:
     """One inference of a source model, and with ``moved`` the same again to measure its noise.
 
     ``files`` and ``inputs`` (arrays) have the framework's own names, ``outputs`` are the names of
@@ -37,7 +37,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class InferenceResult:
     """The arrays of the outputs that were asked for, in that order, and the runtime's version.
 
     ``others`` are the arrays for each moved set of inputs and then, from an executor that can,
@@ -51,22 +51,22 @@ class Answer:
     levels: Sequence[bool] = ()
 
 
-class Run(Protocol):
+class RunInference(Protocol):
     """Runs a source model, which it loads once for all draws."""
 
-    def __call__(self, question: Question) -> Answer:
+    def __call__(self, request: InferenceRequest) -> InferenceResult:
         """Return the answer; raises PipelineError (VERIFY, TIME_LIMIT)."""
         ...
 
 
 @dataclass(frozen=True)
-class Executor:
+class ReferenceExecutor:
     """A runtime that shares no code with OpenVINO.
 
     It is the ``package`` that is installed here or, with a ``toolchain``, the one in there.
     """
 
     reads: Framework
-    run: Run
+    run: RunInference
     package: str
     toolchain: str | None = None

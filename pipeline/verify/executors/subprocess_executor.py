@@ -10,29 +10,29 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.model.convert.ovc import PROGRAMS as MODEL_PROGRAMS
 from pipeline.telemetry import private_home
-from pipeline.verify.executors.reference_executor import Answer, Question
+from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
 _PROGRAMS = Path(__file__).with_name("programs")
 
 
-def run_apart(framework: str, question: Question) -> Answer:
+def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceResult:
     """Run a model by the program ``infer_<framework>.py``; arrays travel as .npz files."""
     import numpy
 
-    folder = question.folder
-    numpy.savez(folder / "inputs.npz", *(a for draw in question.draws for a in draw.values()))
-    order = {
-        "files": {label: str(path.absolute()) for label, path in question.files.items()},
-        "inputs": list(question.inputs),
-        "outputs": list(question.outputs),
-        "draws": len(question.draws),
-        "measure": question.moved is not None,
-        "architecture": question.architecture,
+    folder = request.folder
+    numpy.savez(folder / "inputs.npz", *(a for draw in request.draws for a in draw.values()))
+    payload = {
+        "files": {label: str(path.absolute()) for label, path in request.files.items()},
+        "inputs": list(request.inputs),
+        "outputs": list(request.outputs),
+        "draws": len(request.draws),
+        "measure": request.moved is not None,
+        "architecture": request.architecture,
     }
     finished = run_process(
         # -P came with Python 3.11, and some frameworks need an older one.
-        [question.python, "-s", _PROGRAMS / f"infer_{framework}.py", json.dumps(order)],
-        seconds=question.seconds,
+        [request.python, "-s", _PROGRAMS / f"infer_{framework}.py", json.dumps(payload)],
+        seconds=request.seconds,
         cwd=folder,
         env={
             **private_home(folder),
@@ -40,19 +40,19 @@ def run_apart(framework: str, question: Question) -> Answer:
             "TF_CPP_MIN_LOG_LEVEL": "3",
         },
     )
-    answer = folder / "outputs.npz"
-    if finished.returncode != 0 or not answer.exists():
+    written = folder / "outputs.npz"
+    if finished.returncode != 0 or not written.exists():
         raise PipelineError(
             Code.VERIFY,
             f"{framework} could not run the model for the golden check.",
-            where=", ".join(path.name for path in question.files.values()),
+            where=", ".join(path.name for path in request.files.values()),
             found=f"exit status {finished.returncode}",
             hint="If a name is unknown, correct [golden.inputs] or [golden.outputs].",
             detail=finished.last_lines(),
         )
-    with numpy.load(answer, allow_pickle=False) as stored:
-        count = len(question.outputs)
+    with numpy.load(written, allow_pickle=False) as stored:
+        count = len(request.outputs)
         arrays = [stored[f"arr_{index}"] for index in range(int(stored["count"]))]
         found = [arrays[start : start + count] for start in range(0, len(arrays), count)]
         levels = [bool(level) for level in stored["levels"]]
-        return Answer(found[0], str(stored["version"]), found[1:], levels)
+        return InferenceResult(found[0], str(stored["version"]), found[1:], levels)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.doctor.check import Line, Verdict
+from pipeline.cli.doctor.check import CheckResult, CheckStatus
 from pipeline.cli.doctor.entry_points import registration
 from pipeline.cli.doctor.packages import packages
 from pipeline.cli.doctor.python import interpreter
@@ -28,26 +28,29 @@ print(json.dumps([astuple(line) for line in {1}({2})]))
 """
 
 
-def told(tmp_path: Path, room: str, check: str, argument: str = "") -> list[Line]:
+def told(tmp_path: Path, room: str, check: str, argument: str = "") -> list[CheckResult]:
     """Return what a check says in a process that has ``tmp_path`` before all that is installed."""
     command = (sys.executable, "-c", ASK.format(room, check, argument))
     done = run(command, cwd=tmp_path, before=tmp_path / "before")
     assert done.returncode == 0, done.stderr
-    return [Line(c, s, Verdict(v), found, fix) for c, s, v, found, fix in json.loads(done.stdout)]
+    return [
+        CheckResult(c, s, CheckStatus(v), found, fix)
+        for c, s, v, found, fix in json.loads(done.stdout)
+    ]
 
 
-def wrong(lines: list[Line]) -> dict[str, Line]:
-    return {line.subject: line for line in lines if line.verdict is Verdict.WRONG}
+def wrong(lines: list[CheckResult]) -> dict[str, CheckResult]:
+    return {line.subject: line for line in lines if line.status is CheckStatus.FAIL}
 
 
 def test_a_python_that_is_too_old_is_wrong_and_one_that_is_untried_a_note() -> None:
     [old] = interpreter((3, 10))
-    assert old.verdict is Verdict.WRONG
+    assert old.status is CheckStatus.FAIL
     assert "3.11 to 3.13 is required" in old.found
     assert "uv venv" in old.fix
     [new] = interpreter((3, 15))
-    assert new.verdict is Verdict.NOTE
-    assert interpreter((3, 12))[0].verdict is Verdict.FINE
+    assert new.status is CheckStatus.WARN
+    assert interpreter((3, 12))[0].status is CheckStatus.OK
 
 
 def test_this_environment_is_fine() -> None:
@@ -69,7 +72,7 @@ def test_a_package_that_does_not_load_is_wrong_with_its_devices(tmp_path: Path) 
     assert "does not load: ImportError: libtbb.so.12: cannot open" in found.found
     assert found.fix.startswith("pip install --force-reinstall 'openvino")
     [line] = told(tmp_path, "devices", "devices")
-    assert line.verdict is Verdict.WRONG
+    assert line.status is CheckStatus.FAIL
     assert "libtbb.so.12" in line.found
 
 
@@ -86,8 +89,8 @@ def test_an_openvino_without_a_cpu_is_wrong(tmp_path: Path) -> None:
     )
     module(tmp_path / "before", "openvino", text)
     gpu, cpu = told(tmp_path, "devices", "devices")
-    assert (gpu.verdict, gpu.found) == (Verdict.FINE, "a card")
-    assert (cpu.subject, cpu.verdict) == ("CPU", Verdict.WRONG)
+    assert (gpu.status, gpu.found) == (CheckStatus.OK, "a card")
+    assert (cpu.subject, cpu.status) == ("CPU", CheckStatus.FAIL)
 
 
 def test_packages_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
@@ -101,9 +104,9 @@ def test_a_package_that_is_missing_is_wrong_and_an_extra_only_a_note(tmp_path: P
     needs = ("no-such-thing>=2", 'nor-this>=1; extra == "oci"')
     package(tmp_path / "before", "wasi-nn-pipeline", "0.1.0", *needs)
     thing, extra = told(tmp_path, "packages", "packages")
-    assert (thing.verdict, thing.found) == (Verdict.WRONG, "not installed")
+    assert (thing.status, thing.found) == (CheckStatus.FAIL, "not installed")
     assert thing.fix == "pip install 'no-such-thing>=2'"
-    assert (extra.verdict, extra.fix) == (Verdict.NOTE, "pip install -e '.[oci]'")
+    assert (extra.status, extra.fix) == (CheckStatus.WARN, "pip install -e '.[oci]'")
 
 
 def test_the_plug_in_is_registered_here() -> None:
@@ -132,7 +135,7 @@ def test_an_install_that_is_older_than_a_command_is_told(tmp_path: Path) -> None
 
 
 def test_a_command_that_is_gone_is_told(tmp_path: Path) -> None:
-    points = "[doit.COMMAND]\nrun = pipeline.doit_plugin.commands.gone:Run\n"
+    points = "[doit.COMMAND]\nrun = pipeline.doit_plugin.commands.gone.Run\n"
     package(tmp_path / "before", "wasi-nn-pipeline", "0.1.0", points=points)
     found = wrong(told(tmp_path, "registration", "registration", "Path()"))
     assert "run does not load: ModuleNotFoundError" in found["doit.COMMAND"].found

@@ -14,7 +14,7 @@ from threading import Event
 import pytest
 from msgspec.structs import replace
 
-from pipeline.cli.doctor.check import Line, Verdict
+from pipeline.cli.doctor.check import CheckResult, CheckStatus
 from pipeline.cli.doctor.examine import examine
 from pipeline.cli.doctor.folders import folders
 from pipeline.cli.doctor.remote_cache_check import remote_cache
@@ -39,11 +39,11 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterable[Site]:
         yield site
 
 
-def by_subject(lines: Iterable[Line]) -> dict[str, Line]:
+def by_subject(lines: Iterable[CheckResult]) -> dict[str, CheckResult]:
     return {line.subject: line for line in lines}
 
 
-def model(project: Project) -> Line:
+def model(project: Project) -> CheckResult:
     """Return what is said of the source of the model."""
     return by_subject(sources(load_project(project.root)))["tiny.model"]
 
@@ -87,14 +87,14 @@ def test_a_broken_config_is_a_line_with_its_place(project: Project) -> None:
 
 def test_a_folder_without_a_project_is_a_note(tmp_path: Path) -> None:
     line = by_subject(examine(tmp_path))[str(tmp_path)]
-    assert (line.verdict, line.found) == (Verdict.NOTE, "no project found")
+    assert (line.status, line.found) == (CheckStatus.WARN, "no project found")
 
 
 def test_a_cache_that_cannot_be_written_is_wrong(project: Project) -> None:
     (project.root / "blocked").write_text("a file, where a folder should be")
     settle(project, 'cache = "blocked/cache"')
     line = by_subject(examine(project.root))["cache"]
-    assert line.verdict is Verdict.WRONG
+    assert line.status is CheckStatus.FAIL
     assert "is not writable: not a directory" in line.found
     assert "cache in configs/project.toml" in line.fix
 
@@ -102,21 +102,21 @@ def test_a_cache_that_cannot_be_written_is_wrong(project: Project) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody can write to")
 def test_a_folder_that_nobody_can_write_to_is_wrong() -> None:
     [line] = folders({"temporary": Path("/proc/self")})
-    assert line.verdict is Verdict.WRONG
+    assert line.status is CheckStatus.FAIL
     assert "TMPDIR" in line.fix
 
 
 @pytest.mark.parametrize(
     ("free", "verdict"),
-    [(1 << 29, Verdict.WRONG), (2 << 30, Verdict.NOTE), (9 << 30, Verdict.FINE)],
+    [(1 << 29, CheckStatus.FAIL), (2 << 30, CheckStatus.WARN), (9 << 30, CheckStatus.OK)],
 )
 def test_a_full_disk_is_told_before_it_is_met(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: Verdict
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: CheckStatus
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=free)
     monkeypatch.setattr("pipeline.cli.doctor.folders.shutil.disk_usage", lambda _: usage)
     [line] = folders({"cache": tmp_path / "to" / "come"})
-    assert line.verdict is verdict
+    assert line.status is verdict
     assert f"{free / 2**30:.1f} GiB free" in line.found
 
 
@@ -131,8 +131,8 @@ def test_a_toolchain_without_its_python_names_the_command(
     assert found["mo"].found == "cannot be created: Python 3.10 or 3.11 or 3.12 not found"
     assert found["mo"].fix == "uv python install 3.10"
     # With a network, uv would install it; and of the other, no fixture of a plain run has need.
-    assert found["mo"].verdict is (Verdict.WRONG if offline else Verdict.NOTE)
-    assert found["tensorflow"].verdict is Verdict.NOTE
+    assert found["mo"].status is (CheckStatus.FAIL if offline else CheckStatus.WARN)
+    assert found["tensorflow"].status is CheckStatus.WARN
 
 
 def test_a_toolchain_that_can_be_made_is_a_note_and_one_without_lock_is_not(
@@ -143,7 +143,7 @@ def test_a_toolchain_that_can_be_made_is_a_note_and_one_without_lock_is_not(
     shutil.copytree(ROOT / "configs/toolchains", project.root / "configs/toolchains")
     (project.root / "configs/project.toml").write_text('toolchains = "nowhere"')
     found = by_subject(toolchains(load_project(project.root)))
-    assert found["mo"].verdict is Verdict.NOTE
+    assert found["mo"].status is CheckStatus.WARN
     assert found["mo"].found.startswith("will be created on demand, with Python 3.")
     assert found["mo"].fix == "doit toolchain:mo"
 
@@ -155,23 +155,23 @@ def test_a_compiler_that_is_missing_is_wrong_where_a_plain_run_needs_it(
     monkeypatch.setenv("HOME", str(project.root))
     monkeypatch.delenv("RUSTUP_HOME", raising=False)
     found = by_subject(compilers(load_project(project.root)))
-    assert found["rust"].verdict is found["assemblyscript"].verdict is Verdict.NOTE
+    assert found["rust"].status is found["assemblyscript"].status is CheckStatus.WARN
     assert "apt-get install rustc libstd-rust-dev-wasm32" in found["rust"].fix
     assert "apt-get install nodejs npm" in found["assemblyscript"].fix
-    assert found["c"].verdict is Verdict.FINE
+    assert found["c"].status is CheckStatus.OK
     guest = project.root / "configs/guests/classify.toml"
     guest.write_text(
         'description = "x"\nlanguage = "rust"\nsources = ["guests/classify/main.rs"]\n'
     )
     (project.root / "guests/classify").mkdir(exist_ok=True)
     (project.root / "guests/classify/main.rs").write_text("fn main() {}")
-    assert by_subject(compilers(load_project(project.root)))["rust"].verdict is Verdict.WRONG
+    assert by_subject(compilers(load_project(project.root)))["rust"].status is CheckStatus.FAIL
 
 
 def test_a_local_file_that_is_missing_is_wrong(project: Project) -> None:
     assert model(project).found == "found: file:tiny.onnx"
     (project.root / "tiny.onnx").unlink()
-    assert model(project).verdict is Verdict.WRONG
+    assert model(project).status is CheckStatus.FAIL
     assert "no such file" in model(project).found
     assert model(project).fix.startswith("Put the file there")
 
@@ -188,14 +188,14 @@ def test_an_address_that_is_gone_is_wrong_unless_a_mirror_answers(
     gone = f"{site.address}/gone.onnx?token=secret"
     give(project, gone)
     line = model(project)
-    assert line.verdict is Verdict.WRONG
+    assert line.status is CheckStatus.FAIL
     assert "gone.onnx?…: status 404" in line.found
     assert "secret" not in line.found
     assert "add a mirror" in line.fix
     mirror = site.put("/mirror.onnx", b"x")
     project.edit(f'"{gone}"', f'"{gone}", "{mirror}"')
     line = model(project)
-    assert line.verdict is Verdict.FINE
+    assert line.status is CheckStatus.OK
     assert line.found.startswith(f"reachable: {mirror}; URL 2 of 2; not ")
 
 
@@ -218,7 +218,7 @@ def test_what_was_downloaded_before_needs_no_answer(project: Project) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     (kept / f"sha256-{digest}").write_bytes(b"x")
     line = model(project)
-    assert line.verdict is Verdict.FINE
+    assert line.status is CheckStatus.OK
     assert line.found.startswith("downloaded before; ")
 
 
@@ -226,7 +226,7 @@ def test_an_offline_project_asks_nobody(project: Project, site: Site) -> None:
     settle(project, "offline = true")
     give(project, site.put("/model.onnx", b"x"))
     line = model(project)
-    assert line.verdict is Verdict.WRONG
+    assert line.status is CheckStatus.FAIL
     assert line.found.endswith("/model.onnx: offline")
     assert "offline = false" in line.fix
     assert site.asked == []
@@ -241,7 +241,7 @@ def test_an_index_is_asked_as_fetching_does(
     assert model(project).found == "reachable: pypi:things==1.0#a.onnx"
     assert site.ranges("/files/things-1.0-py3-none-any.whl") == ["bytes=0-0"]
     project.edit("things==1.0", "things==2.0")
-    assert model(project).verdict is Verdict.WRONG
+    assert model(project).status is CheckStatus.FAIL
     assert "0 files of the version" in model(project).found
 
 
@@ -249,11 +249,11 @@ def test_what_a_plain_run_does_not_need_is_a_note(project: Project) -> None:
     (project.root / "tiny.onnx").unlink()
     project.config.write_text(f"default = false\n{project.config.read_text()}")
     line = model(project)
-    assert line.verdict is Verdict.NOTE
+    assert line.status is CheckStatus.WARN
     assert "only needed by fixtures that are built on request" in line.found
 
 
-def remote(project: Project, url: str, *more: str) -> dict[str, Line]:
+def remote(project: Project, url: str, *more: str) -> dict[str, CheckResult]:
     path = project.root / "configs/project.toml"
     path.write_text("\n".join(["[remote]", f'url = "{url}"', *more]))
     return by_subject(remote_cache(load_project(project.root)))
@@ -261,7 +261,7 @@ def remote(project: Project, url: str, *more: str) -> dict[str, Line]:
 
 def test_a_remote_cache_that_answers_is_fine(project: Project, site: Site) -> None:
     assert remote_cache(load_project(project.root)) == []
-    assert remote(project, site.address)["reach"].verdict is Verdict.FINE
+    assert remote(project, site.address)["reach"].status is CheckStatus.OK
 
 
 def test_a_remote_cache_that_refuses_us_is_wrong(
@@ -273,15 +273,15 @@ def test_a_remote_cache_that_refuses_us_is_wrong(
     site.put(f"/ac/{'0' * 64}", refuse)
     monkeypatch.delenv("CACHE_TOKEN", raising=False)
     found = remote(project, site.address, 'token_env = "CACHE_TOKEN"')
-    assert found["CACHE_TOKEN"].verdict is Verdict.WRONG
+    assert found["CACHE_TOKEN"].status is CheckStatus.FAIL
     assert found["CACHE_TOKEN"].fix == "export CACHE_TOKEN=…"
-    assert found["reach"].verdict is Verdict.WRONG
+    assert found["reach"].status is CheckStatus.FAIL
     assert "access denied (HTTP 401)" in found["reach"].found
 
 
 def test_a_remote_cache_that_is_down_is_a_note_since_runs_go_on(project: Project) -> None:
     line = remote(project, f"http://127.0.0.1:{free_port()}")["reach"]
-    assert line.verdict is Verdict.NOTE
+    assert line.status is CheckStatus.WARN
     assert "connection failed" in line.found
 
 
@@ -311,4 +311,4 @@ def test_a_redirect_is_followed_and_an_index_page_that_is_none_is_told(
     site.put("/simple/things/", plainly(b"not an index", {"Content-Type": "image/png"}))
     monkeypatch.setenv("PIP_INDEX_URL", f"{site.address}/simple")
     give(project, "pypi:things==1.0#a.onnx")
-    assert model(project).verdict is Verdict.WRONG
+    assert model(project).status is CheckStatus.FAIL

@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 
 from pipeline.cache.digest import Digest
-from pipeline.cli.new.local_files import Held, Way, brought, hold
+from pipeline.cli.new.local_files import LocalFile, Way, imported_files, to_local_files
 from pipeline.cli.new.prompts import Question
 from pipeline.errors import PipelineError
 
 
-def held(tmp_path: Path, *names: str) -> list[Held]:
+def held(tmp_path: Path, *names: str) -> list[LocalFile]:
     found = []
     for name in names:
         origin = tmp_path / name
         origin.write_text(f"new {name}")
-        found.append(Held(path=f"models/net/{name}", digest=Digest.of_file(origin), origin=origin))
+        found.append(
+            LocalFile(path=f"models/net/{name}", digest=Digest.of_file(origin), origin=origin)
+        )
     return found
 
 
@@ -41,7 +43,7 @@ def test_what_was_there_comes_back_when_the_rest_fails(
         seen = (root / "models/net/a.onnx").read_text()
         raise ending
 
-    with pytest.raises(ending), brought(root, files, way, force=True):
+    with pytest.raises(ending), imported_files(root, files, way, force=True):
         fail()
     assert seen == "new a.onnx"
     assert listed(root) == ["models", "models/net", "models/net/a.onnx"]
@@ -59,7 +61,7 @@ def test_an_interrupted_copy_leaves_no_file_and_no_folder(
 
     monkeypatch.setattr("pipeline.cli.new.local_files.copy", interrupted)
     files = held(tmp_path, "a.onnx")
-    with pytest.raises(KeyboardInterrupt), brought(root, files, "copy", force=False):
+    with pytest.raises(KeyboardInterrupt), imported_files(root, files, "copy", force=False):
         pass
     assert listed(root) == []
 
@@ -68,7 +70,7 @@ def test_what_is_replaced_is_gone_after_success(tmp_path: Path) -> None:
     root = tmp_path / "project"
     (root / "models/net").mkdir(parents=True)
     (root / "models/net/a.onnx").write_text("old")
-    with brought(root, held(tmp_path, "a.onnx"), "copy", force=True):
+    with imported_files(root, held(tmp_path, "a.onnx"), "copy", force=True):
         pass
     assert listed(root) == ["models", "models/net", "models/net/a.onnx"]
     assert (root / "models/net/a.onnx").read_text() == "new a.onnx"
@@ -78,7 +80,7 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     root = tmp_path / "project"
     (root / "models/net/a.onnx/mine").mkdir(parents=True)
     files = held(tmp_path, "a.onnx")
-    with pytest.raises(PipelineError), brought(root, files, "copy", force=True):
+    with pytest.raises(PipelineError), imported_files(root, files, "copy", force=True):
         pass
     assert (root / "models/net/a.onnx/mine").is_dir()
 
@@ -95,6 +97,6 @@ def test_of_much_that_lies_elsewhere_the_largest_is_named(tmp_path: Path) -> Non
         asked.append(question.text)
         return "link"
 
-    hold(tmp_path / "project", "net", files, None, answer)
+    to_local_files(tmp_path / "project", "net", files, None, answer)
     assert "large.onnx" in asked[0]
     assert "small.png" not in asked[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.cli.new.prompts import Question, take_defaults
-from pipeline.cli.new.shapes import parse_shape, picture_layout, settle
+from pipeline.cli.new.shapes import parse_shape, picture_layout, resolve_shape
 from pipeline.config.model_tables import Framework
 from pipeline.errors import PipelineError
-from pipeline.model.inspect.model_interface import Border
+from pipeline.model.inspect.model_interface import TensorInfo
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_the_channels_tell_the_layout(
 def test_what_any_size_will_do_for_is_filled(
     name: str, kind: str, shape: tuple[int | None, ...], filled: tuple[int, ...]
 ) -> None:
-    border = Border(name=name, type=kind, shape=shape)
-    assert settle(border, "onnx", {}, False, take_defaults).shape == filled
+    border = TensorInfo(name=name, type=kind, shape=shape)
+    assert resolve_shape(border, "onnx", {}, False, take_defaults).shape == filled
 
 
 def test_a_person_is_asked_for_an_open_shape_and_the_guess_is_the_default() -> None:
@@ -67,8 +67,8 @@ def test_a_person_is_asked_for_an_open_shape_and_the_guess_is_the_default() -> N
         asked.append(question)
         return ["3x4", "1x3x48x320"][len(asked) - 1]
 
-    border = Border(name="x", type="f32", shape=(None, 3, None, None))
-    settled = settle(border, "onnx", {}, True, answer)
+    border = TensorInfo(name="x", type="f32", shape=(None, 3, None, None))
+    settled = resolve_shape(border, "onnx", {}, True, answer)
     assert [each.default for each in asked] == ["1x3x224x224", "1x3x224x224"]
     assert settled.shape == (1, 3, 48, 320)
     assert settled.layout == "NCHW"
@@ -79,15 +79,15 @@ def test_nobody_is_asked_how_many_there_are_at_once() -> None:
     def nobody(question: Question) -> str:
         raise AssertionError(question)
 
-    border = Border(name="x", type="f32", shape=(None, 3, 32, 32))
-    assert settle(border, "onnx", {}, True, nobody).shape == (1, 3, 32, 32)
+    border = TensorInfo(name="x", type="f32", shape=(None, 3, 32, 32))
+    assert resolve_shape(border, "onnx", {}, True, nobody).shape == (1, 3, 32, 32)
 
 
 @pytest.mark.parametrize("shape", [(None, None), (2, None, 128), (1, 512, None, 7), None])
 def test_what_nobody_can_guess_is_asked_by_its_flag(shape: tuple[int | None, ...] | None) -> None:
-    border = Border(name="state", type="f32", shape=shape)
+    border = TensorInfo(name="state", type="f32", shape=shape)
     with pytest.raises(PipelineError) as caught:
-        settle(border, "onnx", {}, False, take_defaults)
+        resolve_shape(border, "onnx", {}, False, take_defaults)
     assert caught.value.expected.startswith("--shape state=")
 
 

@@ -21,7 +21,7 @@ import pytest
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
-from pipeline.execution.dask.dask_executor import Cluster
+from pipeline.execution.dask.dask_executor import DaskExecutor
 from pipeline.execution.dask.shared_files import SharedFiles
 from pipeline.execution.executor import Inline
 from tests.execution import recipes
@@ -38,7 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def apart(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def apart(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaskExecutor]:
     """A client of it that takes its workers for those of another machine."""
     monkeypatch.setattr(SharedFiles, "with_worker", lambda *_: False)
     client = connect(running.scheduler_address)
@@ -47,7 +47,7 @@ def apart(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def beside(running: Any) -> Iterator[Cluster]:
+def beside(running: Any) -> Iterator[DaskExecutor]:
     """A client of it that finds its workers on this machine."""
     client = connect(running.scheduler_address)
     yield client
@@ -55,14 +55,14 @@ def beside(running: Any) -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["apart", "beside"])
-def cluster(request: pytest.FixtureRequest) -> Cluster:
+def cluster(request: pytest.FixtureRequest) -> DaskExecutor:
     """Either of both."""
-    found: Cluster = request.getfixturevalue(request.param)
+    found: DaskExecutor = request.getfixturevalue(request.param)
     return found
 
 
-def connect(address: str, tools: tuple[str, ...] = ()) -> Cluster:
-    return Cluster(address, digest=Digest.of_file, tools=tools, local=Inline())
+def connect(address: str, tools: tuple[str, ...] = ()) -> DaskExecutor:
+    return DaskExecutor(address, digest=Digest.of_file, tools=tools, local=Inline())
 
 
 def job(folder: Path, **fields: Any) -> Job:
@@ -72,7 +72,7 @@ def job(folder: Path, **fields: Any) -> Job:
 
 
 def run(
-    cluster: Cluster, recipe: Recipe, job: Job, seconds: float = 60, memory: int = 2**32
+    cluster: DaskExecutor, recipe: Recipe, job: Job, seconds: float = 60, memory: int = 2**32
 ) -> None:
     cluster.run(recipe, job, seconds=seconds, memory=memory)
 
@@ -95,7 +95,7 @@ def lines(log: Path, count: int) -> list[list[str]]:
 
 
 def test_files_go_there_and_come_back_without_a_shared_folder(
-    apart: Cluster, running: Any, tmp_path: Path
+    apart: DaskExecutor, running: Any, tmp_path: Path
 ) -> None:
     given = {"model.xml": tmp_path / "model.xml", "model.bin": tmp_path / "model.bin"}
     for path in given.values():
@@ -111,7 +111,7 @@ def test_files_go_there_and_come_back_without_a_shared_folder(
 
 
 def test_a_worker_that_sees_our_files_reads_and_writes_them_where_they_are(
-    beside: Cluster, running: Any, tmp_path: Path
+    beside: DaskExecutor, running: Any, tmp_path: Path
 ) -> None:
     for name in ("model.xml", "model.bin"):
         (tmp_path / name).write_text(name * 1000)
@@ -127,7 +127,7 @@ def test_a_worker_that_sees_our_files_reads_and_writes_them_where_they_are(
     assert not digests & {path.name for folder in held for path in folder.rglob("*")}
 
 
-def test_a_step_keeps_the_memory_that_it_has_freed(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_step_keeps_the_memory_that_it_has_freed(cluster: DaskExecutor, tmp_path: Path) -> None:
     from dask import config
 
     # A picture is decoded in a quarter less time so.
@@ -136,25 +136,25 @@ def test_a_step_keeps_the_memory_that_it_has_freed(cluster: Cluster, tmp_path: P
     assert (tmp_path / "out").read_text() == "as usual"
 
 
-def test_a_file_that_is_another_there_is_sent(beside: Cluster, tmp_path: Path) -> None:
+def test_a_file_that_is_another_there_is_sent(beside: DaskExecutor, tmp_path: Path) -> None:
     # As on a machine that has the same mounts, but for this one.
     (tmp_path / "in").write_text("ours")
     hidden = tmp_path / "theirs"
     hidden.write_text("theirs")
-    ordered = Cluster._ordered
+    ordered = DaskExecutor._task_spec
 
-    def elsewhere(self: Cluster, *args: Any) -> Any:
+    def elsewhere(self: DaskExecutor, *args: Any) -> Any:
         files, order = ordered(self, *args)
         inputs = {label: replace(sent, place=str(hidden)) for label, sent in order.inputs.items()}
         return files, replace(order, inputs=inputs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cluster, "_ordered", elsewhere)
+        patch.setattr(DaskExecutor, "_task_spec", elsewhere)
         run(beside, recipes.shout, job(tmp_path / "out", inputs={"in": tmp_path / "in"}))
     assert (tmp_path / "out" / "out").read_text() == "OURS"
 
 
-def test_large_empty_and_many_files(cluster: Cluster, tmp_path: Path) -> None:
+def test_large_empty_and_many_files(cluster: DaskExecutor, tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.write_bytes(b"abcdefgh" * (5 << 20))
     (tmp_path / "empty").touch()
@@ -181,7 +181,7 @@ def test_large_empty_and_many_files(cluster: Cluster, tmp_path: Path) -> None:
     ],
 )
 def test_a_step_that_ends_badly_there_is_the_same_error_and_its_worker_lives_on(
-    cluster: Cluster,
+    cluster: DaskExecutor,
     running: Any,
     tmp_path: Path,
     recipe: Recipe,
@@ -200,13 +200,13 @@ def test_a_step_that_ends_badly_there_is_the_same_error_and_its_worker_lives_on(
     assert pids(running) == before
 
 
-def test_a_fault_of_a_recipe_comes_back_as_it_is(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_fault_of_a_recipe_comes_back_as_it_is(cluster: DaskExecutor, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a fault of the recipe"):
         run(cluster, recipes.fault, job(tmp_path))
 
 
 def test_a_lost_worker_costs_its_own_step_alone(
-    cluster: Cluster, running: Any, tmp_path: Path
+    cluster: DaskExecutor, running: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "in").write_text("abc")
     steps = {
@@ -246,7 +246,7 @@ def test_a_step_that_ends_every_worker_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_object_that_was_damaged_there_is_sent_again(
-    apart: Cluster, running: Any, tmp_path: Path
+    apart: DaskExecutor, running: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "in").write_text("some text")
     inputs = {"in": tmp_path / "in"}
@@ -277,7 +277,7 @@ def test_a_file_that_changes_once_it_was_hashed_is_an_error(
         path.write_text("after")
         return found
 
-    client = Cluster(running.scheduler_address, digest=hashed, tools=(), local=Inline())
+    client = DaskExecutor(running.scheduler_address, digest=hashed, tools=(), local=Inline())
     with pytest.raises(PipelineError) as caught:
         run(client, recipes.shout, job(tmp_path, inputs={"in": tmp_path / "in"}))
     client.close()
@@ -285,14 +285,14 @@ def test_a_file_that_changes_once_it_was_hashed_is_an_error(
 
 
 def test_what_is_portable_travels_and_a_path_keeps_its_step_here(
-    apart: Cluster, tmp_path: Path
+    apart: DaskExecutor, tmp_path: Path
 ) -> None:
     (tmp_path / "kept").write_text("kept text")
-    run(apart, recipes.read_kept, job(tmp_path, means={"kept": recipes.Kept(tmp_path / "kept")}))
+    run(apart, recipes.read_kept, job(tmp_path, unkeyed={"kept": recipes.Kept(tmp_path / "kept")}))
     place, text = (tmp_path / "out").read_text().splitlines()
     assert text == "kept text"
     assert str(tmp_path) not in place
-    run(apart, recipes.tell_place, job(tmp_path, means={"folder": tmp_path}))
+    run(apart, recipes.tell_place, job(tmp_path, unkeyed={"folder": tmp_path}))
     assert (tmp_path / "out").read_text().startswith(f"{os.getppid()}\n")
 
 

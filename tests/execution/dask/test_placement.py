@@ -5,17 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from pipeline.execution.dask.placement import Turns
+from pipeline.execution.dask.placement import WorkerSlots
 
 
 def test_steps_choose_the_worker_with_the_least_to_do_for_its_threads() -> None:
-    turns = Turns(lambda: {"a": 1, "b": 2})
+    turns = WorkerSlots(lambda: {"a": 1, "b": 2})
     chosen = [turns.choose() for _ in range(6)]
     assert sorted(map(str, chosen)) == ["a", "a", "b", "b", "b", "b"]
 
 
 def test_a_step_waits_for_its_worker_and_takes_its_thread_when_that_is_free() -> None:
-    turns = Turns(lambda: {"a": 1})
+    turns = WorkerSlots(lambda: {"a": 1})
     with ThreadPoolExecutor(1) as threads, turns.taken(turns.choose()) as first:
         chosen = turns.choose()
 
@@ -31,7 +31,7 @@ def test_a_step_waits_for_its_worker_and_takes_its_thread_when_that_is_free() ->
 
 
 def test_a_step_goes_to_a_worker_that_has_nothing_to_do_and_nothing_to_wait_for() -> None:
-    turns = Turns(lambda: {"a": 1, "b": 1})
+    turns = WorkerSlots(lambda: {"a": 1, "b": 1})
     with ExitStack() as stack:
         first = stack.enter_context(turns.taken("a"))
         other = stack.enter_context(turns.taken(turns.choose()))
@@ -41,7 +41,7 @@ def test_a_step_goes_to_a_worker_that_has_nothing_to_do_and_nothing_to_wait_for(
 
 
 def test_a_turn_that_ended_twice_is_one_thread_again() -> None:
-    turns = Turns(lambda: {"a": 1})
+    turns = WorkerSlots(lambda: {"a": 1})
     with turns.taken(turns.choose()) as turn:
         turn.end()
         turn.end()
@@ -53,7 +53,7 @@ def test_a_turn_that_ended_twice_is_one_thread_again() -> None:
 
 
 def test_without_a_worker_nobody_waits() -> None:
-    turns = Turns(dict)
+    turns = WorkerSlots(dict)
     assert turns.choose() is None
     with turns.taken(None) as turn:
         assert turn.worker is None

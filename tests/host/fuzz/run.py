@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.host.abi import enums
 from pipeline.host.abi.enums import Encoding
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Functions
+from pipeline.host.abi.witx import WasiNn
 from pipeline.host.backend import Tuning
 from pipeline.host.backend_registry import Backends
 from pipeline.host.graph_registry import GraphRegistry, NamedGraph
@@ -58,10 +58,10 @@ class Fuzzer:
         (self._shared / "script").write_bytes(bytes(spoilt(self._image, chance)) + calls)
         backends, registry = chance.choice(self._hosts)
         said: list[str] = []
-        functions = Functions(
-            registry.catalogue(self._graphs),
+        functions = WasiNn(
+            registry.named(self._graphs),
             backends,
-            say=said.append,
+            on_message=said.append,
             trace=said.append if chance.random() < 0.1 else None,
         )
         watch = Watch(functions)

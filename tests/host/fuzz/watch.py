@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Functions
+from pipeline.host.abi.witx import WasiNn
 from tests.host.fuzz.memory import NAMES, expected
 
 _LOADS = {"load": 4, "load_by_name": 2, "load_by_name_with_config": 4}
@@ -27,7 +27,7 @@ class Watch:
     It keeps its own account of handles, inputs and outputs, of what the errnos say alone.
     """
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: WasiNn) -> None:
         self._functions = functions
         self.answers: list[tuple[str, int]] = []
         self._graphs: dict[int, str] = {}

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import Code, PipelineError
-from pipeline.execution.progress import Amount
+from pipeline.execution.progress import Progress
 from pipeline.tensor.dataset.dataset_index import make_index
 from pipeline.tensor.dataset.labels import class_numbers, file_labels, folder_labels
-from pipeline.tensor.dataset.list_pictures import note_pictures, pack_archive, pack_bucket
+from pipeline.tensor.dataset.list_pictures import list_pictures, pack_archive, pack_bucket
 from pipeline.tensor.dataset.make_shard import make_shard
 from tests.tensor.dataset.photos import DIMS, TENSOR, job, photos, write_folder, write_tar
 
@@ -93,11 +93,11 @@ def test_progress_is_told_in_pictures_or_in_bytes_of_the_archive(tmp_path: Path,
             str(tmp_path / "photos"), {"tar.gz": "gztar"}.get(kind, kind), root_dir=names
         )
     )
-    said: list[tuple[str, Amount | None]] = []
+    said: list[tuple[str, Progress | None]] = []
     parameters = {"where": "here", "bad": "fail", "shards": 1, "label": "photos"}
     outputs = ("pictures", "pack.0")
     step = job(tmp_path, outputs, inputs={"archive": archive}, parameters=parameters)
-    hear = replace(step, say=lambda text, amount=None: said.append((text, amount)))
+    hear = replace(step, progress=lambda text, amount=None: said.append((text, amount)))
     pack_archive(hear)
     assert [text for text, _ in said] == ["25 images", "50 images"]
     done = [amount.done for _, amount in said if amount is not None]
@@ -108,8 +108,8 @@ def test_progress_is_told_in_pictures_or_in_bytes_of_the_archive(tmp_path: Path,
     given = {"where": "here", "bad": "fail", "dims": list(DIMS), "tensor": TENSOR}
     inputs = {"pack": tmp_path / "pack.0"}
     step = job(tmp_path, ("tensors", "index"), inputs=inputs, parameters=given)
-    make_shard(replace(step, say=lambda text, amount=None: said.append((text, amount))))
-    assert said[-1] == ("60 of 60 images", Amount(60, 60, "pictures"))
+    make_shard(replace(step, progress=lambda text, amount=None: said.append((text, amount))))
+    assert said[-1] == ("60 of 60 images", Progress(60, 60, "pictures"))
     assert len(said) == 60
 
 
@@ -123,7 +123,7 @@ def test_an_archive_without_pictures_is_one_error(tmp_path: Path) -> None:
 def test_a_bucket_is_left_alone_offline(tmp_path: Path) -> None:
     parameters = {"where": "here", "bad": "skip", "shards": 1, "bucket": "s3://photos"}
     with pytest.raises(PipelineError) as caught:
-        gathered(tmp_path, pack_bucket, parameters=parameters, means={"offline": True})
+        gathered(tmp_path, pack_bucket, parameters=parameters, unkeyed={"offline": True})
     assert caught.value.code is Code.SOURCE_UNREACHABLE
 
 
@@ -131,9 +131,9 @@ def test_what_cannot_be_a_picture_is_fatal_where_that_is_declared(tmp_path: Path
     parameters = {"where": "here", "names": ["a.jpg"], "faults": {"b.jpg": "It is a pipe."}}
     settings = {"bad": "fail", "shards": 1}
     with pytest.raises(PipelineError, match="It is a pipe") as caught:
-        gathered(tmp_path, note_pictures, parameters=parameters | settings)
+        gathered(tmp_path, list_pictures, parameters=parameters | settings)
     assert caught.value.where == "here: b.jpg"
-    found = gathered(tmp_path, note_pictures, parameters=parameters | settings | {"bad": "skip"})
+    found = gathered(tmp_path, list_pictures, parameters=parameters | settings | {"bad": "skip"})
     assert found == {"shards": [1], "faults": {"b.jpg": "It is a pipe."}}
 
 

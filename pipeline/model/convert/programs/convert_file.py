@@ -9,18 +9,18 @@ from cut import cut, whole
 from preprocessing import checked, prepared
 
 
-def main(order: dict[str, Any]) -> None:
+def main(payload: dict[str, Any]) -> None:
     """Convert ``order["model"]`` to ``order["xml"]``."""
-    model = openvino.convert_model(order["model"])
-    border = {name for port in (*model.inputs, *model.outputs) for name in port.names}
-    if {*order["inputs"], *order["outputs"]} <= border | {"*"}:
-        if order["outputs"]:
-            model = cut(model, {}, order["outputs"])
+    model = openvino.convert_model(payload["model"])
+    names = {name for port in (*model.inputs, *model.outputs) for name in port.names}
+    if {*payload["inputs"], *payload["outputs"]} <= names | {"*"}:
+        if payload["outputs"]:
+            model = cut(model, {}, payload["outputs"])
     else:
-        model = cut(whole(order["model"]), order["inputs"], order["outputs"])
-    inputs = checked(model, order["inputs"])
-    model = prepared(model, inputs, order["outputs"])
-    openvino.save_model(model, order["xml"], compress_to_fp16=order["half"])
+        model = cut(whole(payload["model"]), payload["inputs"], payload["outputs"])
+    inputs = checked(model, payload["inputs"])
+    model = prepared(model, inputs, payload["outputs"])
+    openvino.save_model(model, payload["xml"], compress_to_fp16=payload["half"])
 
 
 if __name__ == "__main__":

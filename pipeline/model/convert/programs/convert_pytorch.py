@@ -10,26 +10,26 @@ from preprocessing import checked, prepared
 from torch_module import load
 
 
-def main(order: dict[str, Any]) -> None:
+def main(payload: dict[str, Any]) -> None:
     """Convert the module of ``order["files"]`` to ``order["xml"]``."""
-    if "exported" in order["files"]:
-        model = openvino.convert_model(torch.export.load(order["files"]["exported"]))
+    if "exported" in payload["files"]:
+        model = openvino.convert_model(torch.export.load(payload["files"]["exported"]))
     else:
-        module = load(order["files"], order["architecture"])
-        model = openvino.convert_model(module, example_input=_examples(order["inputs"]))
+        module = load(payload["files"], payload["architecture"])
+        model = openvino.convert_model(module, example_input=_examples(payload["inputs"]))
     for kind, ports, names in (
-        ("inputs", model.inputs, order["inputs"]),
-        ("outputs", model.outputs, order["outputs"]),
+        ("inputs", model.inputs, payload["inputs"]),
+        ("outputs", model.outputs, payload["outputs"]),
     ):
         if len(names) > len(ports):
             sys.exit(f"The module has {len(ports)} {kind}, but the config names {len(names)}.")
     # Arguments and results are positional; the names from a trace are only counters.
-    for ports, names in ((model.inputs, order["inputs"]), (model.outputs, order["outputs"])):
+    for ports, names in ((model.inputs, payload["inputs"]), (model.outputs, payload["outputs"])):
         for port, name in zip(ports, names, strict=False):
             port.get_tensor().set_names({name})
-    inputs = checked(model, order["inputs"])
-    model = prepared(model, inputs, order["outputs"])
-    openvino.save_model(model, order["xml"], compress_to_fp16=order["half"])
+    inputs = checked(model, payload["inputs"])
+    model = prepared(model, inputs, payload["outputs"])
+    openvino.save_model(model, payload["xml"], compress_to_fp16=payload["half"])
 
 
 def _examples(inputs: dict[str, Any]) -> tuple[Any, ...]:

@@ -38,11 +38,11 @@ def cut(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:
         else _begin(ports[name], name, given)
         for name, given in inputs.items()
     }
-    reached = _reached(ends)
+    reachable = _reachable(ends)
     for name, begin in begins.items():
-        if begin.get_name() not in reached:
+        if begin.get_name() not in reachable:
             sys.exit(f"The cut model does not use the input {name!r}.")
-    own = [each for each in model.get_parameters() if each.get_name() in reached]
+    own = [each for each in model.get_parameters() if each.get_name() in reachable]
     given = [each.get_name() for each in begins.values()]
     if inputs and (missing := [each for each in own if each.get_name() not in given]):
         names = ", ".join(each.output(0).any_name for each in missing)
@@ -76,7 +76,7 @@ def _begin(port: Any, name: str, given: dict[str, Any]) -> Any:
     return begin
 
 
-def _reached(ends: Any) -> set[str]:
+def _reachable(ends: Any) -> set[str]:
     """Return the names of all nodes that the ends depend on."""
     waiting, found = list(ends), set()
     while waiting:

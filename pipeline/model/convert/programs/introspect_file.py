@@ -15,27 +15,27 @@ _MOST_STEPS = 6
 _MOST_TAKERS = 1000
 
 
-def main(order: dict[str, Any]) -> None:
+def main(payload: dict[str, Any]) -> None:
     """Write the outline of ``order["model"]``."""
-    model = openvino.convert_model(order["model"])
-    scales = _quantisation(order["model"])
+    model = openvino.convert_model(payload["model"])
+    scales = _quantisation(payload["model"])
     found = {
         "inputs": [
             {
-                **_border(port),
+                **_tensor_info(port),
                 **scales.get(_name(port), {}),
                 "steps": _steps(port),
                 "indices": _indices(port, 0),
             }
             for port in model.inputs
         ],
-        "outputs": [{**_border(port), "name": min(port.names)} for port in model.outputs],
+        "outputs": [{**_tensor_info(port), "name": min(port.names)} for port in model.outputs],
         "quantised": any(op.get_type_name() == "FakeQuantize" for op in model.get_ops()),
     }
-    Path(order["outline"]).write_text(json.dumps(found))
+    Path(payload["outline"]).write_text(json.dumps(found))
 
 
-def _border(port: Any) -> dict[str, Any]:
+def _tensor_info(port: Any) -> dict[str, Any]:
     shape = port.partial_shape
     sizes = None
     if shape.rank.is_static:

@@ -12,11 +12,11 @@ import numpy
 import openvino
 
 
-def main(order: dict[str, Any]) -> None:
+def main(payload: dict[str, Any]) -> None:
     """Quantise ``f32.xml`` to ``int8.xml`` and write ``losses.json``."""
     core = openvino.Core()
     model = core.read_model("f32.xml")
-    samples = [_sample(model, each, order["shapes"]) for each in order["samples"]]
+    samples = [_sample(model, each, payload["shapes"]) for each in payload["samples"]]
     quantised = nncf.quantize(model, nncf.Dataset(samples), subset_size=len(samples))
     openvino.save_model(quantised, "int8.xml", compress_to_fp16=False)
     Path("losses.json").write_text(json.dumps(_losses(core, samples)))

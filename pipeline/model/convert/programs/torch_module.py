@@ -23,8 +23,8 @@ def load(files: dict[str, str], architecture: str | None) -> Any:
         state = torch.load(files["weights"], map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # PyTorch's own message suggests to trust the file.
-        told = re.search(r"GLOBAL (\S+)|Unsupported (?:global|class|operand) (\S+)", str(error))
-        what = f" ({next(filter(None, told.groups()))})" if told else ""
+        refused = re.search(r"GLOBAL (\S+)|Unsupported (?:global|class|operand) (\S+)", str(error))
+        what = f" ({next(filter(None, refused.groups()))})" if refused else ""
         raise ValueError(
             f"Refused to load the weights: the pickle contains more than tensors{what}."
         ) from None

@@ -43,7 +43,7 @@ def serve(infer: Infer, version: str, levels: Callable[[Order], list[bool]] | No
             {name: stored[f"arr_{draw * len(names) + at}"] for at, name in enumerate(names)}
             for draw in range(given["draws"])
         ]
-    order = Order(
+    request = Order(
         {label: Path(path) for label, path in given["files"].items()},
         draws,
         given["outputs"],
@@ -51,8 +51,8 @@ def serve(infer: Infer, version: str, levels: Callable[[Order], list[bool]] | No
         given["measure"],
     )
     try:
-        arrays = [numpy.asarray(array) for answer in infer(order) for array in answer]
-        marks = levels(order) if levels else []
+        arrays = [numpy.asarray(array) for answer in infer(request) for array in answer]
+        marks = levels(request) if levels else []
     except Exception as error:  # Whatever the framework raises; its traceback helps nobody.
         sys.exit(str(error)[-2000:] or type(error).__name__)
     numpy.savez(
