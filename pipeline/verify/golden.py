@@ -231,6 +231,11 @@ def _found(difference: Difference) -> str:
             f"{difference.outside} of {difference.elements} differ{place}, by up to "
             f"{difference.max_absolute:.0f}"
         )
+    if not difference.outside and difference.margin > 1:
+        return (
+            f"no element beyond, and all together {difference.margin:.3g} × what rounding "
+            f"explains; cosine {difference.cosine:.6f}"
+        )
     return (
         f"{difference.outside} of {difference.elements} elements beyond{place}; a distance of "
         f"{difference.distance:.3g}, {difference.margin:.3g} × the bound; cosine "
@@ -251,6 +256,8 @@ def _hint(difference: Difference, golden: evidence.GoldenResult) -> str:
             "Classes, tokens and indices must be equal, except where two scores tie: check inputs, "
             "mean, scale, colour order and the precision."
         )
+    if not difference.outside and difference.margin > 1:
+        return "The quantised network is another one: check inputs, mean, scale, colour order."
     if not difference.outside:
         return (
             "Every element is near, and the output as a whole is turned: take an input that the "

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
+
 from pipeline.cache.digest import Digest
 from pipeline.publish.release.derived_files import DERIVED_FILES
 from pipeline.publish.release.manifest_schema import FILE, encoded, schema
+from pipeline.verify.tolerance import FACTOR
 from tests.tiny import Project
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
@@ -62,7 +66,10 @@ def test_the_three_checks_are_told_for_each_case(built: Project) -> None:
         report = built.folder / "evidence" / case / "report.json"
         evidence = json.loads(report.read_bytes())
         assert evidence["native_equal"] is True
-        assert evidence["golden"]["outputs"]["y"]["agrees"] is True
+        output = evidence["golden"]["outputs"]["y"]
+        assert output["agrees"] is True
+        assert output["distance"] == pytest.approx(output["margin"] * output["bound"])
+        assert evidence["golden"]["factor"] == manifest(built)["golden"]["factor"] == FACTOR
         assert evidence["expected"] == f"top 1 is {0 if case == 'red' else 2}"
 
 
@@ -73,8 +80,6 @@ def test_how_to_run_it_is_told_for_each_runtime(built: Project) -> None:
 
 
 def test_it_is_as_the_published_schema_says(built: Project) -> None:
-    from jsonschema import Draft202012Validator
-
     validator = Draft202012Validator(json.loads((SCHEMAS / FILE).read_bytes()))
     assert list(validator.iter_errors(manifest(built))) == []
     for key in schema()["required"]:
@@ -82,9 +87,17 @@ def test_it_is_as_the_published_schema_says(built: Project) -> None:
     assert not validator.is_valid(manifest(built) | {"manifest_version": 2})
 
 
-def test_the_published_schema_is_the_one_of_the_tables() -> None:
-    from jsonschema import Draft202012Validator
+@pytest.mark.parametrize("key", ["floor", "bound", "distance", "margin"])
+def test_the_evidence_is_as_the_published_schema_says(built: Project, key: str) -> None:
+    whole = json.loads((SCHEMAS / FILE).read_bytes())
+    validator = Draft202012Validator({"$ref": "#/$defs/Evidence", "$defs": whole["$defs"]})
+    report = json.loads((built.folder / "evidence/red/report.json").read_bytes())
+    assert list(validator.iter_errors(report)) == []
+    report["golden"]["outputs"]["y"][key] = "near"
+    assert not validator.is_valid(report)
 
+
+def test_the_published_schema_is_the_one_of_the_tables() -> None:
     Draft202012Validator.check_schema(schema())
     committed = (SCHEMAS / FILE).read_bytes()
     assert committed == encoded(), "run python -m pipeline.publish.release.manifest_schema"

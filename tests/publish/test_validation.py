@@ -256,6 +256,24 @@ def test_evidence_that_does_not_come_out_is_found(
     assert kinds(check(run=True)) == {"evidence"}
 
 
+@pytest.mark.parametrize("measured", [True, False], ids=["measured", "of an older version"])
+@pytest.mark.parametrize(("share", "found"), [(1e-7, set()), (1e-2, {"evidence"})])
+def test_evidence_of_another_machine_differs_by_noise_and_no_more(
+    folder: Path, check: Callable[..., Validation], share: float, found: set[str], measured: bool
+) -> None:
+    import numpy
+
+    place = folder / "evidence" / "red"
+    (path,) = place.glob("*.raw")
+    values = numpy.fromfile(path, "<f4")
+    (values * numpy.float32(1 + share)).astype("<f4").tofile(path)
+    if not measured:
+        report = json.loads((place / "report.json").read_bytes())
+        del report["golden"]["outputs"]["y"]["agrees"]
+        (place / "report.json").write_text(json.dumps(report))
+    assert kinds(check(run=True)) == found
+
+
 def test_nothing_of_a_damaged_folder_is_executed(
     folder: Path, check: Callable[..., Validation], monkeypatch: pytest.MonkeyPatch
 ) -> None:

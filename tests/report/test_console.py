@@ -14,10 +14,16 @@ from pipeline.report.console.open_console import open_console
 from pipeline.report.console.plain import PlainConsole
 from pipeline.report.console.protocol import IncompleteSteps, Verbosity
 from pipeline.report.console.summary import summary_lines, table
-from pipeline.report.verified_cases import Row, verified_rows
+from pipeline.report.verified_cases import Row, _distance, verified_rows
 
 ROWS = [
-    Row("squeezenet", "cat", "= native", "opencv within 3.8e-06", "285 Egyptian cat (0.454)"),
+    Row(
+        "squeezenet",
+        "cat",
+        "= native",
+        "opencv within 3.8e-06 of 1.6e-05",
+        "285 Egyptian cat (0.454)",
+    ),
     Row("tiny", "x", "= native", "onnxruntime within 0.0e+00", "0 (1.000)"),
 ]
 
@@ -110,7 +116,8 @@ def test_the_closing_lines_name_what_failed_and_what_it_kept_from_running() -> N
 def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
     path = tmp_path / "squeezenet" / "evidence" / "cat" / "report.json"
     path.parent.mkdir(parents=True)
-    outputs = {"prob": {"max_absolute": 3.8e-6}, "other": {"max_absolute": 1e-9}}
+    prob = {"margin": 0.24, "distance": 3.8e-6, "bound": 1.6e-5, "ties": 0}
+    outputs = {"prob": prob, "other": {"margin": 0.1, "distance": 1.0, "bound": 10.0, "ties": 0}}
     report = {
         "case": "cat",
         "native_equal": True,
@@ -119,6 +126,12 @@ def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
     }
     path.write_text(json.dumps(report))
     assert verified_rows([path]) == ROWS[:1]
+
+
+def test_whole_numbers_are_said_to_be_equal_or_to_tie() -> None:
+    whole = {"margin": 0.0, "distance": 1.0, "bound": 0.0}
+    assert _distance([{**whole, "ties": 0}]) == "equal"
+    assert _distance([{**whole, "ties": 2}]) == "equal, 2 tied"
 
 
 def test_quiet_prints_nothing_of_a_run_that_went_well() -> None:

@@ -61,6 +61,14 @@ def test_the_direction_alone_is_said() -> None:
     assert error.hint.startswith("Every element is near")
 
 
+def test_many_small_steps_of_a_quantised_network_are_said() -> None:
+    theirs = numpy.full(1000, 7, numpy.uint8)
+    found = compare(theirs + numpy.uint8(1), theirs, Tolerance(), quantum=1.0)
+    [error] = disagreements(golden(found, Tolerance()), "here")
+    assert error.found.startswith("no element beyond, and all together 125 × what rounding")
+    assert error.hint.startswith("The quantised network is another one: check inputs")
+
+
 def test_the_error_names_floor_factor_distance_and_margin() -> None:
     error = error_of(changed((0, 1, 3), 0.5), VALUES, Tolerance(), NOISE)
     assert "8 × the noise floor 0.0001" in error.expected

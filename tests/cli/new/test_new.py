@@ -152,6 +152,12 @@ def test_an_onnx_model_and_two_photos_become_a_verified_fixture(built: Project) 
     assert config["tensor"]["red"]["x"]["mean"] == [0.485, 0.456, 0.406]
 
 
+def test_no_tolerance_is_drafted(built: Project) -> None:
+    for name in ("colours", "tokens", "float", "quantised", "signed"):
+        config = tomllib.loads((built.root / f"configs/fixtures/{name}.toml").read_text())
+        assert set(config["golden"]) == {"executor"}
+
+
 def test_tokens_stay_within_their_table(built: Project) -> None:
     config = tomllib.loads((built.root / "configs/fixtures/tokens.toml").read_text())
     assert config["tensor"]["tokens"]["input_ids"]["noise"]["high"] == 6
