@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from PIL import Image
-from pipeline.report.html.pictures import webp
-from pipeline.report.html.render import render
-from pipeline.report.html.wording import on_gauge
 
 from pipeline.report.html import facts
+from pipeline.report.html.formatting import on_gauge
+from pipeline.report.html.page import render
+from pipeline.report.html.thumbnails import webp
 from tests.report.pages import checks, distance, failed_report
 
 
