@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.report.html import facts
-from pipeline.report.html.formatting import on_gauge
+from pipeline.report.html.formatting import gauge_position
 from pipeline.report.html.page import render
 from pipeline.report.html.thumbnails import webp
 from tests.report.pages import checks, distance, failed_report
@@ -27,9 +27,9 @@ def page(*distances: facts.Distance, **other: Any) -> str:
 def test_the_mark_of_the_gauge_is_the_bound_of_that_output() -> None:
     shown = page(distance(), distance(output="box", distance=0.3, bound=0.4, margin=0.75))
     marks = [float(each) for each in re.findall(r'<rect x="([\d.]+)%"', shown)]
-    assert marks == [on_gauge(2.0e-5), on_gauge(0.4)]
+    assert marks == [gauge_position(2.0e-5), gauge_position(0.4)]
     circles = [float(each) for each in re.findall(r'<circle cx="([\d.]+)%"', shown)]
-    assert circles == [on_gauge(3.8e-6), on_gauge(0.3)]
+    assert circles == [gauge_position(3.8e-6), gauge_position(0.3)]
     assert "margin 0.19; noise floor 2.4e-6 × 8 + 8 last places" in shown
 
 
