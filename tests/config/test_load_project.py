@@ -223,7 +223,8 @@ def test_a_good_project_imports_nothing_that_only_a_broken_one_needs(tmp_path: P
     program = (
         "import sys; from pathlib import Path; before = set(sys.modules); "
         "from pipeline.config.load_project import load_project; load_project(Path(sys.argv[1])); "
-        "new = {name.partition('.')[0] for name in sys.modules.keys() - before if sys.modules[name]}; "
+        "new = {name.partition('.')[0] for name in sys.modules.keys() - before "
+        "if sys.modules[name]}; "
         "foreign = new - sys.stdlib_module_names; "
         "late = {'difflib', 'pipeline.config.toml_lines', 'pipeline.config.schema_check'}; "
         "print(*sorted(foreign), *(late & sys.modules.keys()))"
