@@ -153,7 +153,7 @@ def wasi_nn(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = N
 
 def python_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what Python reads as it starts."""
-    names = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
+    names = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_", "TZ")
     return {name: text for name, text in environment.items() if name.startswith(names)}
 
 
@@ -202,9 +202,7 @@ def _preload() -> None:
 def _answer(connection: socket.socket) -> NoReturn:
     """Fork the process that runs the command, and tell its id and how it ended."""
     length, descriptors, _, _ = socket.recv_fds(connection, _LENGTH, 2)
-    data = b""
-    while len(data) < int.from_bytes(length, "big"):
-        data += connection.recv(2**20)
+    data = _exactly(connection, int.from_bytes(length, "big"))
     process = os.fork()
     if process == 0:
         connection.close()
@@ -226,6 +224,7 @@ def _become(request: dict[str, Any], out: int, err: int) -> NoReturn:
         os.close(descriptor)
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None
     os.chdir(request["cwd"])
     name = request["main"]
     module = import_module("doit.__main__" if name == "doit" else name)
@@ -257,12 +256,16 @@ def _exit(main: Callable[[], object]) -> NoReturn:
 
 
 def _number(connection: socket.socket) -> int:
+    return int.from_bytes(_exactly(connection, _LENGTH), "big", signed=True)
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
     data = b""
-    while len(data) < _LENGTH:
-        piece = connection.recv(_LENGTH - len(data))
-        assert piece, "the server is gone"
+    while len(data) < length:
+        piece = connection.recv(length - len(data))
+        assert piece, "the other side is gone"
         data += piece
-    return int.from_bytes(data, "big", signed=True)
+    return data
 
 
 def _text(stream: BinaryIO) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -97,12 +95,12 @@ def s3() -> Iterator[str]:
 @cache
 def _s3_server() -> str:
     """Start the one server of this process, which takes longer than what is asked of it."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    until_exit = ExitStack()
-    until_exit.enter_context(process(command, port))
-    atexit.register(until_exit.close)
-    return f"http://127.0.0.1:{port}"
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
 
 
 @contextmanager

@@ -18,8 +18,6 @@ from tests.docs.transcript import Shown, agrees, run, shown_in
 from tests.publish.places import site
 from tests.tiny import ROOT, Project, Run
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
-
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHOWING = [path for path in PAGES if list(shown_in(path.read_text()))]
 # These make the environment that the tests run in: the gate runs them itself.
@@ -65,6 +63,9 @@ def served(checkout: Path, tmp_path: Path) -> Iterator[Callable[[str], str]]:
         yield lambda text: text.replace("https://fixtures.example", place.sources)
 
 
+@pytest.mark.network
+@pytest.mark.slow
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize("page", SHOWING, ids=lambda path: path.stem)
 def test_the_commands_of_a_page_do_what_it_says(
     page: Path,
