@@ -1,8 +1,9 @@
-"""The house rules that a machine can check: the direction of imports, and what loads when."""
+"""Check the direction of imports, and what loads when."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +136,12 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     ):
         graph = {name: imported for name, imported in graph.items() if name not in ends}
     assert sorted(graph) == KNOWN_CIRCLE
+
+
+def test_the_contributing_guide_shows_these_levels() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    [arrow] = re.findall(r"^    (errors, .*\n        → .*)$", text, re.M)
+    shown = [tuple(each.strip().split(", ")) for each in arrow.split("→")]
+    assert tuple(shown) == LEVELS
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.M)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(LEVEL)
