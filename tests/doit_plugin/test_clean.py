@@ -17,7 +17,7 @@ def below(folder: Path) -> set[str]:
         name
         for path in folder.rglob("*")
         if not (name := path.relative_to(folder).as_posix()).startswith(
-            (".cache", ".steps/history", ".steps/events", ".steps/remembered")
+            (".cache", ".steps/code", ".steps/history", ".steps/events", ".steps/remembered")
         )
     }
 
