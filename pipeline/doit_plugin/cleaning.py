@@ -43,10 +43,10 @@ def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Remove
         action = project.steps[step]
         owner = step if _is_of_all(step) else _owner(step)
         targets.setdefault(owner, {}).update(dict.fromkeys(action.outputs.values()))
-        for voucher in action.invalidates:
+        for stamp in action.invalidates:
             # A guest's are the manifests of all fixtures that have it.
-            whose = voucher.relative_to(top).parts[0] if voucher.is_relative_to(top) else owner
-            targets.setdefault(whose, {})[voucher] = None
+            whose = stamp.relative_to(top).parts[0] if stamp.is_relative_to(top) else owner
+            targets.setdefault(whose, {})[stamp] = None
     removed = []
     for owner, named in targets.items():
         paths = [path for path in named if is_below(top, path)]

@@ -335,8 +335,8 @@ class Engine:
     def _execute(self, name: str) -> TaskFailed | dict[str, str]:
         self._executed = True
         # doit runs a current step only when it was asked to, with `-a`.
-        anew = name in self._found_current or self._was_current(name)
-        return self._begun.get().run(name, anew=anew, may_skip=name in self.skippable_guests)
+        force = name in self._found_current or self._was_current(name)
+        return self._begun.get().run(name, force=force, may_skip=name in self.skippable_guests)
 
     def _was_current(self, name: str) -> bool:
         return self._snapshot is not None and any(

@@ -43,10 +43,10 @@ class Running:
     show: Callable[[str, str, Progress | None], None]
     _shown: dict[str, float] = field(default_factory=dict)
 
-    def run(self, name: str, *, anew: bool, may_skip: bool) -> TaskFailed | dict[str, str]:
+    def run(self, name: str, *, force: bool, may_skip: bool) -> TaskFailed | dict[str, str]:
         """Bring a step up to date; return what doit keeps of it, or how it failed.
 
-        ``anew`` runs the recipe whatever is there. With ``may_skip`` a compiler that is missing
+        ``force`` runs the recipe whatever is there. With ``may_skip`` a compiler that is missing
         is no failure.
         """
         if os.getpid() != self.process:
@@ -59,7 +59,7 @@ class Running:
             outcome = self.builder.build(
                 action,
                 lambda text, amount=None: self._progress(name, text, amount),
-                force=anew,
+                force=force,
             )
         except PipelineError as error:
             place = source_location(self.root, name)

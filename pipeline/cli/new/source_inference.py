@@ -142,14 +142,14 @@ def _reply(
 
     peaks = [float(numpy.abs(numpy.asarray(a, numpy.float64)).max()) for a in outputs.values()]
     finite = all(numpy.isfinite(peaks))
-    told = classes(outputs, labelled) if finite else None
-    if told is not None:
-        values = numpy.asarray(outputs[told.output], numpy.float64).ravel()
-        noise = noise_floor(values, [each[told.output] for each in others])
-        told = msgspec.structs.replace(
-            told, bound=float((FACTOR * noise + last_places(values)).max())
+    top_class = classes(outputs, labelled) if finite else None
+    if top_class is not None:
+        values = numpy.asarray(outputs[top_class.output], numpy.float64).ravel()
+        noise = noise_floor(values, [each[top_class.output] for each in others])
+        top_class = msgspec.structs.replace(
+            top_class, bound=float((FACTOR * noise + last_places(values)).max())
         )
-    return SourceReply(least=min(peaks) if finite else 0.0, finite=finite, top_class=told)
+    return SourceReply(least=min(peaks) if finite else 0.0, finite=finite, top_class=top_class)
 
 
 def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:

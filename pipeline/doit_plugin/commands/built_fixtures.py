@@ -41,10 +41,10 @@ def built(engine: Engine, names: Sequence[str], *, strict: bool = False) -> list
     for step, (origin, failure) in failed.items():
         if strict or selected[step] in names:
             raise _failed(step, origin, failure)
-    lacking = [step for step, steps in needed.items() if steps and step not in failed]
+    missing = [step for step, steps in needed.items() if steps and step not in failed]
     for name, each in planned.items():
-        if any(name in needed[step] for step in lacking):
-            raise _not_built(each, lacking)
+        if any(name in needed[step] for step in missing):
+            raise _not_built(each, missing)
     kept = [step for step in selected if step not in failed]
     for step, (origin, failure) in failed.items():
         if not kept:
@@ -101,11 +101,11 @@ def _failed(manifest: str, step: str, failed: FailureRecord) -> PipelineError:
     )
 
 
-def _not_built(planned: PlannedStep, lacking: Sequence[str]) -> PipelineError:
+def _not_built(planned: PlannedStep, missing: Sequence[str]) -> PipelineError:
     return PipelineError(
         Code.LOCK,
         "What is built is not what the configs say.",
         where=planned.name,
         found="; ".join(planned.reasons),
-        hint=f"Build it first: doit {' '.join(lacking)}",
+        hint=f"Build it first: doit {' '.join(missing)}",
     )
