@@ -84,7 +84,9 @@ def test_what_a_step_does_not_import_builds_nothing(copied: Checkout) -> None:
 def test_comments_docstrings_and_formatting_build_nothing(copied: Checkout) -> None:
     copied.change("tensor/resize.py", '"""', '"""In other words: ')
     copied.change("tensor/make_tensor.py", "\n\n\ndef ", "\n\n\n\n# A remark.\ndef ")
-    copied.change("model/convert/programs/preprocessing.py", "import sys\n", "import sys  # for its exit\n\n")
+    copied.change(
+        "model/convert/programs/preprocessing.py", "import sys\n", "import sys  # for its exit\n\n"
+    )
     assert_nothing_to_do(copied.doit())
 
 
