@@ -445,7 +445,10 @@ BAD = {
     ),
     "layers that do not fit": (["x", "turned.onnx"], "Is the model whole? Export it anew"),
     "a path that is not UTF-8": (["x", "caf\udce9.onnx"], "The model's path is not UTF-8"),
-    "labels that are no text": (["x", "tiny.onnx", "--labels", "red.png"], "Cannot read the labels"),
+    "labels that are no text": (
+        ["x", "tiny.onnx", "--labels", "red.png"],
+        "Cannot read the labels",
+    ),
     "no name": (["Net 1", "tiny.onnx"], "Invalid fixture name"),
     "a name that is taken": (["tiny", "tiny.onnx"], "A fixture named 'tiny' exists already"),
     "no guest": (["x", "tiny.onnx", "--guest", "clasify"], "did you mean 'classify'"),
