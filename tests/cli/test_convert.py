@@ -167,7 +167,7 @@ def test_numbers_that_cannot_be_are_told_with_the_usage(folder: Path, option: st
         ("net.xml", b"<html></html>", "cannot be read"),
         ("net.onnx", b"<html></html>", "cannot be read"),
         ("net.caffemodel", b"", "not a caffemodel"),
-        ("net.zip", b"", "not known"),
+        ("net.zip", b"", "Unsupported file type"),
     ],
 )
 def test_what_cannot_be_shown_is_one_error(

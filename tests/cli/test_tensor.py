@@ -43,7 +43,7 @@ def test_a_tensor_in_a_folder_gets_the_name_that_tells_what_it_is(folder: Path) 
 def test_dims_of_another_shape_than_a_picture_are_one_clear_error(folder: Path) -> None:
     done = wasi_nn("tensor", "photo.png", ".", "--dims", "1x3x48", *NEEDED.split(), cwd=folder)
     assert done.returncode == 1
-    assert "[photo.png] is one picture" in done.stderr
+    assert "[photo.png] is one image" in done.stderr
     assert "--dims" in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["photo.png"]
 
@@ -95,7 +95,7 @@ def test_bytes_in_another_order_than_the_name_says_are_noticed(folder: Path) -> 
     assert bad.returncode == 1
     assert (found["layout by its name"], found["layout by its bytes"]) == ("NCHW", "NHWC")
     shown = wasi_nn("preview", "t-1x3x48x64-f32.bgr", "again.png", cwd=folder)
-    assert "its bytes look like NHWC" in shown.stderr
+    assert "the bytes look like NHWC" in shown.stderr
     again, photo = (Image.open(folder / name) for name in ("again.png", "photo.png"))
     assert (numpy.asarray(again) == numpy.asarray(photo)).all()
 
@@ -107,17 +107,17 @@ def test_bytes_in_another_order_than_the_name_says_are_noticed(folder: Path) -> 
             f"tensor photo.png t-1x3x9x9-f32.bgr --dims 1x3x8x8 {NEEDED}",
             "does not match the tensor",
         ),
-        (f"tensor none.png . --dims 1x3x8x8 {NEEDED}", "no such image"),
+        (f"tensor none.png . --dims 1x3x8x8 {NEEDED}", "No such image"),
         (f"tensor text.txt . --dims 1x3x8x8 {NEEDED}", "not an image"),
         (f"tensor photo.png . --dims 1x3x8 {NEEDED}", "does not fit the input's shape"),
-        (f"tensor photo.png . --dims 1x4x8x8 {NEEDED}", "has 3 channels"),
+        (f"tensor photo.png . --dims 1x4x8x8 {NEEDED}", "needs 3 channels"),
         (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --mean 1", "1 values for 3 channels"),
         (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --rows 0,99", "exceeds the image's rows"),
-        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --shorter 0", "invalid option value"),
+        (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --shorter 0", "Invalid option value"),
         (f"tensor photo.png no/where --dims 1x3x8x8 {NEEDED} --type i8", "do not fit into i8"),
         ("preview text.txt a.png", "The file name is not that of a tensor"),
         ("preview short-1x3x8x8-f32.bgr a.png", "size does not match the tensor spec"),
-        ("preview text.txt a.png --dims 4 --type u8", "cannot detect the axis order"),
+        ("preview text.txt a.png --dims 4 --type u8", "Cannot detect the axis order"),
         ("preview text.txt a.png --dims 2x2 --type u8 --layout NC", "not an image in this layout"),
         ("preview none-1x3x8x8-f32.bgr a.png", "cannot be read"),
         ("inspect short-1x3x8x8-f32.bgr", "size does not match the tensor spec"),

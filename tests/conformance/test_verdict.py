@@ -27,7 +27,7 @@ UNSAFE, DIFFERS, CONFORMS = Verdict.UNSAFE, Verdict.DIFFERS, Verdict.CONFORMS
         (PeerRun(0, "differs: a\nunsafe: b\nend\n", ""), UNSAFE, "b"),
         (PeerRun(0, "differs: a\nend\n", ""), DIFFERS, "a"),
         (PeerRun(134, "", "Error: x\n  1: unreachable\nStack backtrace:\n 9: main"), DIFFERS, "un"),
-        (PeerRun(0, "", ""), DIFFERS, "stdout does not hold"),
+        (PeerRun(0, "", ""), DIFFERS, "stdout lacks"),
         (PeerRun(3, "ok\n", ""), DIFFERS, "exit code 3"),
         (PeerRun(0, "loading\nok\n", "a warning"), CONFORMS, ""),
     ],

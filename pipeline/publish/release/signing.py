@@ -114,7 +114,7 @@ def _signer(key: Path) -> Any:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         # Never show the error's message, which may contain parts of the key.
         reason = error.strerror if isinstance(error, OSError) else None
-        found = reason or "not a private key, or wrong password"
+        found = reason or "not a private key, or incorrect password"
         raise _no_key(key, expected, found) from None
 
 
