@@ -128,7 +128,7 @@ def test_a_corrupt_model_shows_the_converters_last_lines(project: Project) -> No
     model = project.root / "tiny.onnx"
     model.write_bytes(model.read_bytes()[:100])
     run = project.doit()
-    assert_one_clear_error(run, "error[model]", "The model tiny cannot be read", "  | ")
+    assert_one_clear_error(run, "error[model]", "The model tiny is damaged", "  | ")
     assert_nothing_half_written(project)
 
 

@@ -75,16 +75,18 @@ def copied(first: Checkout, tmp_path: Path) -> Checkout:
 
 
 def test_what_a_step_does_not_import_builds_nothing(copied: Checkout) -> None:
-    copied.change("draft/photo.py", "import", "import sys\nimport")
+    copied.change("cli/new/photo.py", "import", "import sys\nimport")
     copied.change("tensor/layout_detector.py", "import", "import sys\nimport")
-    copied.change("work/pool.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4")
+    copied.change("execution/pool/worker_pool.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4")
     assert_nothing_to_do(copied.doit())
 
 
 def test_comments_docstrings_and_formatting_build_nothing(copied: Checkout) -> None:
-    copied.change("tensor/frame.py", '"""', '"""In other words: ')
-    copied.change("tensor/make.py", "\n\n\ndef ", "\n\n\n\n# A remark.\ndef ")
-    copied.change("model/programs/prepared.py", "import sys\n", "import sys  # for its exit\n\n")
+    copied.change("tensor/resize.py", '"""', '"""In other words: ')
+    copied.change("tensor/make_tensor.py", "\n\n\ndef ", "\n\n\n\n# A remark.\ndef ")
+    copied.change(
+        "model/convert/programs/preprocessing.py", "import sys\n", "import sys  # for its exit\n\n"
+    )
     assert_nothing_to_do(copied.doit())
 
 
@@ -102,7 +104,7 @@ def test_a_line_of_what_a_recipe_imports_builds_its_steps_and_what_follows(
     copied: Checkout,
 ) -> None:
     before = published(copied)
-    copied.change("tensor/frame.py", "INTER_LINEAR", "INTER_AREA")
+    copied.change("tensor/resize.py", "INTER_LINEAR", "INTER_AREA")
     for name in TENSORS:
         why = copied.doit("why", name).output
         assert why == f"{name} would run\n  code: pipeline/tensor/resize.py changed\n"
@@ -111,7 +113,7 @@ def test_a_line_of_what_a_recipe_imports_builds_its_steps_and_what_follows(
     assert run.steps("built") == TENSORS | VERIFIED | {"manifest:tiny"}, run.output
     name = "red-1x3x8x8-f32.rgb"
     assert published(copied)[name] != before[name]
-    copied.change("tensor/frame.py", "INTER_AREA", "INTER_LINEAR")
+    copied.change("tensor/resize.py", "INTER_AREA", "INTER_LINEAR")
     again = copied.doit()
     assert (again.steps("built"), again.steps("restored")) == (set(), run.steps("built"))
     assert published(copied) == before
@@ -121,7 +123,7 @@ def test_a_line_of_what_a_recipe_imports_builds_its_steps_and_what_follows(
     ("program", "due"),
     [
         ("verify/native_program.py", VERIFIED),
-        ("model/programs/prepared.py", {"ir:tiny", *VERIFIED}),
+        ("model/convert/programs/preprocessing.py", {"ir:tiny", *VERIFIED}),
         ("guest/languages/asc_program.mjs", {"guest:classify"}),
         ("host/backends/openvino.py", VERIFIED),
     ],
@@ -153,7 +155,7 @@ def test_a_branch_whose_recipe_differs_poisons_nobody(
         with (one.root / "configs/project.toml").open("a") as settings:
             settings.write(remote)
         if name == "branch":
-            one.change("tensor/frame.py", "INTER_LINEAR", "INTER_AREA")
+            one.change("tensor/resize.py", "INTER_LINEAR", "INTER_AREA")
         made[name] = one.doit()
         assert made[name].returncode == 0, made[name].output
         if name != "branch":

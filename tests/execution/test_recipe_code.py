@@ -45,8 +45,8 @@ def make(job: Job) -> None:
 FILES = {
     "__init__.py": "def __getattr__(name):\n    from pipeline.other import fetch\n",
     "other.py": "fetch = 1",
-    "work/__init__.py": "",
-    "work/action.py": "class Job: pass",
+    "execution/__init__.py": "",
+    "execution/action.py": "class Job: pass",
     "room/__init__.py": "from pipeline.room import above",
     "room/above.py": "above = 1",
     "room/make.py": MAKE,
@@ -267,7 +267,7 @@ def test_the_carriers_are_there_and_no_recipe_counts_them() -> None:
         assert place.is_dir() or place.with_suffix(".py").is_file(), f"{each} has moved"
     files = set().union(*counted().values())
     names = {file.split("/")[1] for file in files}
-    assert not names & {"errors.py", "store", "work", "engine", "cli", "report", "draft", "doctor"}
+    assert not names & {"errors.py", "cache", "execution", "graph", "cli", "report", "doit_plugin"}
 
 
 def test_the_programs_of_a_step_count() -> None:
