@@ -38,10 +38,8 @@ def test_of_all_guests_it_is_left_out_and_the_others_are_built(without_rust: Pro
     assert HINT in run.output
     assert run.steps("built") == {"guest:classify"}
     assert "\n0 cases verified, 1 skipped\n" in run.output
-    assert (
-        "skipped guest:rusty: error[toolchain]: No Rust compiler with a WASI target is installed"
-        in run.output
-    )
+    skipped = "skipped guest:rusty: error[toolchain]: No Rust compiler with a WASI target"
+    assert skipped in run.output
 
 
 def test_it_is_told_of_each_time(without_rust: Project) -> None:
