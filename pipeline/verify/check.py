@@ -92,7 +92,7 @@ def verify(job: Job) -> None:
 
     name = expect.output or interface.outputs[0].name
     judged = outputs[name]
-    bound = reach(golden.outputs[name], judged, golden.tolerance)
+    bound = reach(golden.outputs[name], judged, golden.tolerance, golden.ulps)
     report = evidence.Evidence(
         case=case,
         native_equal=True,

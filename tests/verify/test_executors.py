@@ -9,9 +9,10 @@ from typing import Any
 import numpy
 import pytest
 
-from pipeline.verify.executors import EXECUTORS, apart
+from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.executor import Answer, Question
 from pipeline.verify.noise import DRAWS, moved
+from pipeline.work.process import run_process
 from tests.host.made_models import quantised_tflite, tflite_model
 from tests.tiny import write_model
 
@@ -63,13 +64,12 @@ def test_a_framework_apart_starts_once_for_all_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
-    real = apart.run_process
 
     def counted(*arguments: Any, **other: Any) -> Any:
         started.append(arguments)
-        return real(*arguments, **other)
+        return run_process(*arguments, **other)
 
-    monkeypatch.setattr(apart, "run_process", counted)
+    monkeypatch.setattr("pipeline.verify.executors.apart.run_process", counted)
     answer, given = asked(tmp_path, tflite_model())
     assert len(started) == 1
     assert len(answer.others) == DRAWS

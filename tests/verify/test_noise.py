@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy
 import pytest
 
@@ -34,7 +36,7 @@ def test_double_precision_moves_by_what_a_network_of_floats_can_see() -> None:
 
 @pytest.mark.parametrize("kind", [numpy.int32, numpy.int64])
 def test_whole_numbers_stay(kind: type) -> None:
-    values = numpy.arange(50, dtype=kind)
+    values: Any = numpy.arange(50, dtype=kind)
     for quantised in (True, False):
         assert all(
             (draw["x"] == values).all() for draw in moved({"x": values}, quantised=quantised)
@@ -43,7 +45,7 @@ def test_whole_numbers_stay(kind: type) -> None:
 
 @pytest.mark.parametrize("kind", [numpy.uint8, numpy.float32])
 def test_pixels_of_a_quantised_network_move_by_one_where_they_can(kind: type) -> None:
-    pixels = numpy.random.default_rng(1).integers(0, 256, (64, 64)).astype(kind)
+    pixels: Any = numpy.random.default_rng(1).integers(0, 256, (64, 64)).astype(kind)
     draws = moved({"x": pixels}, quantised=True)
     assert len(draws) > DRAWS
     for draw in draws:
