@@ -62,6 +62,7 @@ def compare(
     others: Sequence[Any] = (),
     *,
     quantum: float | None = None,
+    ulps: int = ULPS,
     floor: float = 0.0,
     times: float = 1.0,
 ) -> Difference:
@@ -69,7 +70,8 @@ def compare(
 
     ``others`` are the framework's answers to the same case with nothing but rounding changed; their
     movement is the noise floor, which is nowhere below ``floor``. ``quantum`` is the last place of
-    an output of a quantised network, None for any other. The bound is taken ``times``.
+    an output of a quantised network, None for any other. ``ulps`` are the units in the last place
+    that it may be off besides. The bound is taken ``times``.
 
     A difference in size or element type, or a NaN or infinity on either side, never agrees. Shapes
     may differ by axes of length 1, which frameworks drop or add.
@@ -91,7 +93,7 @@ def compare(
         return Difference(agrees=False, note="a value is NaN or infinite")
     distance = numpy.abs(a - b)
     noise = numpy.maximum(noise_floor(b, others), floor)
-    places = last_places(b)
+    places = last_places(b, ulps)
     if quantum is not None:
         places = numpy.maximum(places, quantum)
     if ours.dtype.itemsize == 2 and ours.dtype.kind == "f":
@@ -127,7 +129,7 @@ def compare(
     )
 
 
-def reach(difference: Difference, values: Any, allowed: Tolerance) -> float:
+def reach(difference: Difference, values: Any, allowed: Tolerance, ulps: int = ULPS) -> float:
     """Return how far any element of an output may be from the source framework's: 0 if whole."""
     import numpy
 
@@ -137,7 +139,7 @@ def reach(difference: Difference, values: Any, allowed: Tolerance) -> float:
         allowed = INT8
     flat = values.astype(numpy.float64).ravel()
     largest = float(scale_of(flat).max(initial=0.0))
-    measured = FACTOR * difference.noise + float(last_places(flat).max(initial=0.0))
+    measured = FACTOR * difference.noise + float(last_places(flat, ulps).max(initial=0.0))
     return max(measured, allowed.absolute + (allowed.share + allowed.relative) * largest)
 
 

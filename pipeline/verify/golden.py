@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,8 +19,9 @@ from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
 from pipeline.verify.noise_floor import moved
+from pipeline.verify.sums import longest_average
 from pipeline.verify.ties import tied
-from pipeline.verify.tolerance import FACTOR, INT8, ULPS, Tolerance, tolerance
+from pipeline.verify.tolerance import FACTOR, INT8, Tolerance, tolerance, ulps_of
 
 _SECONDS = 240.0
 # Within so many times the noise floor, noise is the likelier cause.
@@ -65,6 +67,8 @@ def run_reference_executor(
         )
     )
     allowed = tolerance(golden, model.precision)
+    shapes = [array.shape for array in inputs.values()]
+    ulps = ulps_of(longest_average(job.inputs["xml"], shapes))
     floats: Mapping[str, Any] = {}
     if integer_kernels:
         inferred = infer_in_floats(job.inputs["xml"], list(inputs.values()))
@@ -77,10 +81,10 @@ def run_reference_executor(
         executor=golden.executor,
         version=result.version,
         factor=FACTOR,
-        ulps=ULPS,
+        ulps=ulps,
         draws=len(draws),
         tolerance=allowed,
-        outputs=_compared(outputs, floats, result, model, allowed, quantised),
+        outputs=_compared(outputs, floats, result, model, allowed, ulps, quantised),
     )
     return compared, theirs
 
@@ -91,6 +95,7 @@ def _compared(
     answer: InferenceResult,
     model: Model,
     allowed: Tolerance,
+    ulps: int,
     quantised: bool,
 ) -> dict[str, Difference]:
     """Return the difference of each output; whole numbers come last, since scores may tie them."""
@@ -110,7 +115,8 @@ def _compared(
         quantum = None
         if quantised:
             quantum = 1.0 if levels else float(theirs.max() - theirs.min()) / 255
-        found[name] = _judged(ours, floats.get(name), theirs, others, allowed, quantum)
+        judge = partial(compare, allowed=allowed, others=others, quantum=quantum, ulps=ulps)
+        found[name] = _judged(ours, floats.get(name), theirs, judge, exact=quantum is not None)
         scores.append((theirs, found[name].noise))
     for name, ours, theirs, others in whole:
         mask = tied(ours, theirs, scores) if ours.size == theirs.size else None
@@ -119,35 +125,30 @@ def _compared(
 
 
 def _judged(
-    ours: Any,
-    in_floats: Any,
-    theirs: Any,
-    others: Sequence[Any],
-    allowed: Tolerance,
-    quantum: float | None,
+    ours: Any, in_floats: Any, theirs: Any, judge: Callable[[Any, Any], Difference], *, exact: bool
 ) -> Difference:
     """Return how an output agrees; ``in_floats`` is that of the IR without int8 kernels, if any.
 
-    The conversion of a quantised network is judged by that one. What int8 kernels then lose depends
-    on the processor; it is measured, and held to what the precision int8 may lose.
+    With ``exact``, the conversion is judged by that one. What int8 kernels then lose depends on the
+    processor; it is measured, and held to what the precision int8 may lose.
     """
-    plain = compare(ours, theirs, allowed, others, quantum=quantum)
+    plain = judge(ours, theirs)
     if in_floats is None:
         return plain
     kernels = compare(ours, in_floats, INT8)
-    if quantum is None:
+    if not exact:
         return msgspec.structs.replace(plain, kernels=kernels.max_absolute)
-    exact = compare(in_floats, theirs, allowed, others, quantum=quantum)
+    right = judge(in_floats, theirs)
     lost = f"the int8 kernels of this processor lose {kernels.max_absolute:.3g}"
     return msgspec.structs.replace(
-        exact,
-        agrees=exact.agrees and kernels.agrees,
+        right,
+        agrees=right.agrees and kernels.agrees,
         max_absolute=plain.max_absolute,
         max_relative=plain.max_relative,
         cosine=plain.cosine,
         top_five=plain.top_five,
         kernels=kernels.max_absolute,
-        note=exact.note or ("" if kernels.agrees else lost),
+        note=right.note or ("" if kernels.agrees else lost),
     )
 
 

@@ -1,7 +1,7 @@
 """How far an IR may be from its source model: by the noise floor that was measured there.
 
-An element agrees when it is within ``FACTOR`` times the noise floor, and ``ULPS`` units in the
-last place of its output's scale, of the source framework's. What a precision loses, or a config
+An element agrees when it is within ``FACTOR`` times the noise floor, and a few units in the last
+place of its output's scale, of the source framework's. What a precision loses, or a config
 allows with a reason, widens that and never narrows it. The figures behind the two numbers are in
 docs/adr/0028-measured-tolerance.md.
 """
@@ -17,6 +17,8 @@ from pipeline.config.model_tables import Golden
 
 FACTOR = 8.0
 ULPS = 8
+# Kernels add as many terms side by side, or in several sums; the rest is rounded in order.
+_TERMS = 64
 _ULP = 2.0**-23
 # No output's scale is more than this many times the median of its values.
 _SPREAD = 1000.0
@@ -65,6 +67,17 @@ def tolerance(golden: Golden, precision: str) -> Tolerance:
         cosine=usual.cosine if golden.cosine is None else min(usual.cosine, golden.cosine),
         reason=golden.reason or "",
     )
+
+
+def ulps_of(terms: int) -> int:
+    """Return how many units in the last place an output may be off beside its noise.
+
+    ``terms`` are those of the network's longest average.
+
+    >>> ulps_of(49), ulps_of(224 * 224)
+    (8, 784)
+    """
+    return max(ULPS, terms // _TERMS)
 
 
 def scale_of(values: Any) -> Any:

@@ -109,7 +109,7 @@ def verify(job: Job) -> None:
         raise error
 
     judged = outputs[wanted]
-    bound = reach(golden.outputs[wanted], judged, golden.tolerance)
+    bound = reach(golden.outputs[wanted], judged, golden.tolerance, golden.ulps)
     report = evidence.Evidence(
         case=case,
         native_equal=True,

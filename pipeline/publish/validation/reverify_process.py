@@ -142,7 +142,7 @@ def _compared(
         return compare_whole(ours, kept)
     # What int8 kernels lose depends on the processor.
     allowed = golden.tolerance if found.kernels is None else INT8
-    return compare(ours, kept, allowed, floor=found.noise, times=2)
+    return compare(ours, kept, allowed, ulps=golden.ulps, floor=found.noise, times=2)
 
 
 if __name__ == "__main__":
