@@ -3,7 +3,7 @@
 An element agrees when it is within ``FACTOR`` times the noise floor, and a few units in the last
 place of its output's scale, of the source framework's. What a precision loses, or a config
 allows with a reason, widens that and never narrows it. The figures behind the two numbers are in
-docs/adr/0028-measured-tolerance.md.
+docs/adr/0030-measured-tolerance.md.
 """
 
 from __future__ import annotations
