@@ -33,7 +33,7 @@ def task_ir():
 """
 _OURS = """\
 from pathlib import Path
-from pipeline.doit_plugin import project
+from pipeline.graph import step_graph
 from pipeline.doit_plugin import Engine
 from pipeline.cache.digest import Digest
 from tests.faults.graphs import GRAPHS
@@ -44,8 +44,8 @@ def counted(path, real=Digest.of_file):
     return real(path)
 
 Digest.of_file = counted
-assert project.all_steps
-project.all_steps = lambda configs, codes: GRAPHS["GRAPH"](configs.root)
+assert step_graph.all_steps
+step_graph.all_steps = lambda configs, codes: GRAPHS["GRAPH"](configs.root)
 engine = Engine(Path(__file__).parent)
 DOIT_CONFIG = {**engine.settings(), "default_tasks": ["ir"]}
 

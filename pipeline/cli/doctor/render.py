@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.cli.doctor.check import CheckResult, CheckStatus, exit_code
@@ -32,8 +31,18 @@ def report(root: Path, *, as_json: bool) -> int:
 
 
 def as_object(lines: Sequence[CheckResult]) -> str:
-    """Return one JSON object: version, fine, and lines with the fields of Line."""
-    found = {"version": VERSION, "fine": exit_code(lines) == 0, "lines": [asdict(x) for x in lines]}
+    """Return one JSON object: version, fine, and lines: check, subject, verdict, found and fix."""
+    results = [
+        {
+            "check": line.check,
+            "subject": line.subject,
+            "verdict": line.status,
+            "found": line.found,
+            "fix": line.fix,
+        }
+        for line in lines
+    ]
+    found = {"version": VERSION, "fine": exit_code(lines) == 0, "lines": results}
     return json.dumps(found, indent=2, ensure_ascii=False)
 
 

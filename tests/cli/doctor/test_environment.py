@@ -128,7 +128,7 @@ def stale(folder: Path) -> None:
 
 def test_an_install_that_is_older_than_a_command_is_told(tmp_path: Path) -> None:
     stale(tmp_path / "before")
-    lines = told(tmp_path, "registration", "registration", f"Path({str(ROOT)!r})")
+    lines = told(tmp_path, "entry_points", "registration", f"Path({str(ROOT)!r})")
     found = wrong(lines)["doit.COMMAND"]
     assert found.found == "outdated install, without doctor"
     assert found.fix == "pip install -e ."
@@ -137,7 +137,7 @@ def test_an_install_that_is_older_than_a_command_is_told(tmp_path: Path) -> None
 def test_a_command_that_is_gone_is_told(tmp_path: Path) -> None:
     points = "[doit.COMMAND]\nrun = pipeline.doit_plugin.commands.gone.Run\n"
     package(tmp_path / "before", "wasi-nn-pipeline", "0.1.0", points=points)
-    found = wrong(told(tmp_path, "registration", "registration", "Path()"))
+    found = wrong(told(tmp_path, "entry_points", "registration", "Path()"))
     assert "run does not load: ModuleNotFoundError" in found["doit.COMMAND"].found
 
 
