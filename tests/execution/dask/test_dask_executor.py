@@ -238,7 +238,7 @@ def test_a_step_that_ends_every_worker_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Until Dask has started others, however long that takes here.
-    monkeypatch.setattr("pipeline.work.cluster._NO_WORKER_SECONDS", 600)
+    monkeypatch.setattr("pipeline.execution.dask.dask_executor._NO_WORKER_SECONDS", 600)
     with local_cluster(tmp_path / "dask") as own:
         client = connect(own.scheduler_address)
         with pytest.raises(PipelineError) as caught:
