@@ -129,7 +129,7 @@ def compare(
     )
 
 
-def reach(difference: Difference, values: Any, allowed: Tolerance, ulps: int = ULPS) -> float:
+def bound_at(difference: Difference, values: Any, allowed: Tolerance, ulps: int = ULPS) -> float:
     """Return how far any element of an output may be from the source framework's: 0 if whole."""
     import numpy
 

@@ -18,7 +18,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.request import Interface, Port
 from pipeline.verify import evidence
-from pipeline.verify.compare import reach
+from pipeline.verify.compare import bound_at
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import ranking, read_labels, unmet_expectations
 from pipeline.verify.failed_case import failed_case, pairs
@@ -109,7 +109,7 @@ def verify(job: Job) -> None:
         raise error
 
     judged = outputs[wanted]
-    bound = reach(golden.outputs[wanted], judged, golden.tolerance, golden.ulps)
+    bound = bound_at(golden.outputs[wanted], judged, golden.tolerance, golden.ulps)
     report = evidence.Evidence(
         case=case,
         native_equal=True,

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from pipeline.config.model_tables import Golden
-from pipeline.verify.compare import Difference, compare, compare_whole, reach
+from pipeline.verify.compare import Difference, bound_at, compare, compare_whole
 from pipeline.verify.tolerance import FACTOR, ULPS, Tolerance, scale_of, tolerance
 
 NONE = Tolerance()
@@ -205,6 +205,6 @@ def test_a_number_of_f16_is_right_within_its_own_last_places() -> None:
 
 def test_how_far_any_element_may_be_is_no_less_than_its_bound() -> None:
     found = compare(off(3, 1e-4), VALUES, NONE, moved_by(1e-4))
-    assert reach(found, VALUES, NONE) >= found.bound
-    assert reach(found, VALUES, Tolerance(absolute=3.0)) == 3.0
-    assert reach(Difference(agrees=True), VALUES, NONE) == 0.0
+    assert bound_at(found, VALUES, NONE) >= found.bound
+    assert bound_at(found, VALUES, Tolerance(absolute=3.0)) == 3.0
+    assert bound_at(Difference(agrees=True), VALUES, NONE) == 0.0
