@@ -154,7 +154,7 @@ def test_7_a_worker_that_dies_fails_its_step_alone__plain_doit_hangs(tmp_path: P
         process.wait(8)
     run = ours.doit("-n", "4")
     assert run.returncode == 1
-    assert "ended by SIGKILL" in run.output
+    assert "killed by SIGKILL" in run.output
     assert run.steps("built") == {"ir:a", "ir:b", "ir:c"}
     assert run.steps("FAILED") == {"ir:bad"}
 
