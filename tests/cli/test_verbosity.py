@@ -36,8 +36,8 @@ def test_a_verbose_run_tells_which_steps_are_up_to_date(project: Project) -> Non
 
 def test_help_tells_of_both(project: Project) -> None:
     said = " ".join(project.doit("help", "run").output.split())
-    assert "-q, --quiet tell only of what failed" in said
-    assert "2 tell also what each step says of itself" in said
+    assert "-q, --quiet show failures only" in said
+    assert "2: also show each step's output" in said
 
 
 def test_a_quiet_conversion_says_nothing_and_a_verbose_one_what_it_does(tmp_path: Path) -> None:

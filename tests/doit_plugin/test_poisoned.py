@@ -31,7 +31,7 @@ def test_a_killed_worker_fails_its_step_alone(project: Project) -> None:
     assert "Traceback" not in output
     errors = sorted(line for line in output.splitlines() if line.startswith("error["))
     assert [error.partition(":")[0] for error in errors] == ["error[time-limit]", "error[worker]"]
-    assert errors[1].endswith("was ended by SIGKILL.")
+    assert errors[1].endswith("was killed by SIGKILL.")
     assert "not run manifest:tiny" in output
     assert "not run manifest:patient" in output
     assert alive(family) == []

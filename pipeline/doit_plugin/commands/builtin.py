@@ -56,7 +56,7 @@ class Forget(DoitForget):  # type: ignore[misc] # doit has no types
 class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
     """Refused by our state, which keeps nothing."""
 
-    doc_purpose = "refused here: name the tasks to run instead"
+    doc_purpose = "not supported: name the tasks to run instead"
 
 
 @with_command_errors
@@ -76,7 +76,7 @@ class Info(DoitInfo):  # type: ignore[misc] # doit has no types
 class DumpDB(DoitDumpDB):  # type: ignore[misc] # doit has no types
     """Refused: doit keeps no database here."""
 
-    doc_purpose = "refused here: `doit status` tells what is known of each step"
+    doc_purpose = "not supported: `doit status` shows every step"
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Raise InvalidCommand."""

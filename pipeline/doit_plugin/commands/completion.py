@@ -19,7 +19,7 @@ class Completion(Command):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
     name = "completion"
-    doc_purpose = "print what makes bash, zsh or fish complete commands, flags and tasks"
+    doc_purpose = "print the completion script for bash, zsh or fish"
     doc_usage = "bash|zsh|fish"
     doc_description = (
         'For bash, put into ~/.bashrc: eval "$(doit completion bash)". For zsh: doit completion '

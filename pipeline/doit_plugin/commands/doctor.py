@@ -16,7 +16,7 @@ class Doctor(Command):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
     name = "doctor"
-    doc_purpose = "say what is missing or broken on this machine, and what mends it"
+    doc_purpose = "check this machine and print fixes"
     doc_usage = ""
     doc_description = (
         "Exit code 0 when all that a plain run needs is fine, else 1; what is optional is a note. "

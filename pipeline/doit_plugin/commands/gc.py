@@ -45,7 +45,7 @@ _OPTIONS = (
 class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
-    doc_purpose = "remove from the cache what was used longest ago, down to a size"
+    doc_purpose = "shrink the cache to a size, removing the least recently used entries"
     doc_usage = ""
     doc_description = (
         "What the steps of this project, or of others that share the cache, refer to is kept, and "

@@ -44,7 +44,7 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
     name = "lock"
-    doc_purpose = "keep the digests of what is built in artifacts/lock.json, or check them"
+    doc_purpose = "update artifacts/lock.json with the digests of what is built, or check them"
     doc_usage = "[FIXTURE ...]"
     doc_description = (
         "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "

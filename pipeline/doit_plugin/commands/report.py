@@ -26,7 +26,7 @@ class ReportCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
     name = "report"
-    doc_purpose = "write artifacts/report.html: what was built, what came out, and what failed"
+    doc_purpose = "write artifacts/report.html: what was built, the outputs, and what failed"
     doc_usage = ""
     doc_description = (
         "One file that needs no network: each fixture with its pictures, checks, model, sources "

@@ -58,12 +58,12 @@ _QUIET = {
     "long": "quiet",
     "type": bool,
     "default": False,
-    "help": "tell only of what failed, as -v 0 does",
+    "help": "show failures only, like -v 0",
 }
 _VERBOSITY = {
     **opt_verbosity,
-    "help": "0 tell only of what failed. 1 tell also what was built. 2 tell also what each step "
-    "says of itself, and which are up to date. [default: 1]",
+    "help": "0: show failures only; 1: also show what was built; 2: also show each step's output "
+    "and which steps are up to date [default: 1]",
 }
 
 

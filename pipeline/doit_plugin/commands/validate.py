@@ -68,7 +68,7 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
     name = "validate"
-    doc_purpose = "check what is built against manifests and the lock, and infer again"
+    doc_purpose = "check what is built against manifests and the lock, and run the inference again"
     doc_usage = "[FIXTURE ...]"
     doc_description = (
         "Without a name: the fixtures of a plain run. Exit code 0: valid; 1: invalid; 2: could "

@@ -22,7 +22,7 @@ _INTENTS = {
 class Why(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
-    doc_purpose = "tell which digest, parameter, tool or target makes a step run"
+    doc_purpose = "show which digest, parameter, tool or output makes a step run"
     doc_usage = "TASK ..."
     doc_description = (
         "Nothing is run. TASK is a step such as ir:squeezenet, a fixture, a kind of step, or a "
