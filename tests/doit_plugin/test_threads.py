@@ -14,6 +14,7 @@ from pipeline.cache.cache import Cache
 from pipeline.doit_plugin import engine as room
 from pipeline.doit_plugin.engine import Engine
 from pipeline.errors import PipelineError
+from pipeline.execution.pool import worker_pool
 from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.graph import open_cache
 from pipeline.report.console.open_console import open_console
@@ -50,7 +51,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     made = Made()
     monkeypatch.setattr(room, "open_console", made.slowly("console", open_console))
     monkeypatch.setattr(open_cache, "open_cache", made.slowly("store", open_cache.open_cache))
-    monkeypatch.setattr(room, "WorkerPool", made.slowly("workers", WorkerPool))
+    monkeypatch.setattr(worker_pool, "WorkerPool", made.slowly("workers", WorkerPool))
     monkeypatch.setattr(Cache, "close", made.noting(Cache.close))
     monkeypatch.setattr(WorkerPool, "close", made.noting(WorkerPool.close))
     return made

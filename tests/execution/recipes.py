@@ -156,7 +156,7 @@ class Kept:
     def files(self) -> Mapping[str, Path]:
         return {"kept": self.file}
 
-    def moved(self, files: Mapping[str, Path], folder: Path) -> Kept:
+    def relocated(self, files: Mapping[str, Path], folder: Path) -> Kept:
         return replace(self, file=files["kept"])
 
 
