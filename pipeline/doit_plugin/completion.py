@@ -1,7 +1,7 @@
 """What may come next on a line that begins with `doit`: a shell asks at each TAB.
 
 The names of tasks are doit's own, so any dodo.py is completed. Where one cannot be loaded, as with
-an error in the configs, there are none, and nobody is told.
+an error in the configs, there are none, and no message.
 """
 
 from __future__ import annotations

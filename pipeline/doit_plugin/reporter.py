@@ -1,4 +1,4 @@
-"""doit's events, told to the console; and the exit code of the run."""
+"""Pass doit's events to the console, and compute the exit code of the run."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Reporter:
         """A step ended well, or is a guest that was left out."""
         if task.has_subtask:
             return
-        if reason := task.values.get("told"):
+        if reason := task.values.get("error"):
             self._skipped[task.name] = reason
             self._engine.console.skipped(task.name, reason)
         else:

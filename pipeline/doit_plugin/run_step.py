@@ -66,7 +66,7 @@ class Running:
             error.where = f"{error.where}; declared in {place}" if error.where else place
             if error.code is Code.TOOLCHAIN and may_skip:
                 self.events.write(StepBlocked(step=name, reason=error.message))
-                return {"outcome": "skipped", "told": error.render()}
+                return {"outcome": "skipped", "error": error.render()}
             return self._failed(name, error)
         except Exception as error:
             return self._failed(name, internal_error(action, error))

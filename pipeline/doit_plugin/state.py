@@ -1,4 +1,4 @@
-"""doit's state, which is empty: whether a step is current is told by the records alone."""
+"""doit's state backend, which stores nothing: the cache's records decide what is up to date."""
 
 from __future__ import annotations
 

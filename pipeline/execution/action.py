@@ -14,8 +14,8 @@ from pipeline.execution.progress import ProgressCallback, no_progress
 class Isolation(Enum):
     """Where a step runs: a thread of this process, or a supervised worker process.
 
-    A step that may run in either takes a worker, unless a run is told to take threads: its recipe
-    neither hangs nor ends its process.
+    A step that may run in either uses a worker, or a thread with --threads: its recipe neither
+    hangs nor ends its process.
     """
 
     THREAD = "thread"
@@ -65,7 +65,7 @@ class Action:
     The recipe is a function of a module, and its code is part of the key; ``tools`` names the
     installed packages whose versions shape the result. An output whose label ends in ``/`` is a
     folder. With ``restorable`` false an output is never taken from the cache, since more stands
-    behind it than its bytes. ``invalidates`` are files that vouch for the outputs and go before
+    behind it than its bytes. ``invalidates`` are files that are stale once the outputs change; they are deleted before
     those change. ``folders`` are those that the step was declared by, each with the version that
     was looked at.
     """

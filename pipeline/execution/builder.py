@@ -215,7 +215,7 @@ class Builder:
 
     def _run(self, action: Action, key: str, progress: ProgressCallback) -> Record:
         started = time.monotonic()
-        # Whatever comes of it, what the voucher says is no longer what is asked for.
+        # The manifest no longer describes the outputs, even if the recipe fails.
         self._invalidate(action)
         with self.cache.temporary.folder() as folder:
             (folder / "scratch").mkdir()

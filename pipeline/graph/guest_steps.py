@@ -15,7 +15,7 @@ _PINNED = ("sha256", "sha384", "sha1", "size")
 
 def guest_steps(layout: Layout, configs: Configs) -> Iterator[Action]:
     """Yield the step of each guest."""
-    vouchers = {name: layout.artifacts / name / "manifest.json" for name in configs.fixtures}
+    manifests = {name: layout.artifacts / name / "manifest.json" for name in configs.fixtures}
     for name, guest in configs.guests.items():
         files = {"source": guest.sources, "header": guest.headers}
         language = LANGUAGES[guest.language]
@@ -52,7 +52,7 @@ def guest_steps(layout: Layout, configs: Configs) -> Iterator[Action]:
             tools=language.packages,
             invalidates=tuple(
                 path
-                for fixture, path in vouchers.items()
+                for fixture, path in manifests.items()
                 if configs.fixtures[fixture].guest.program == name
             ),
         )

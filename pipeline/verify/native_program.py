@@ -19,7 +19,7 @@ def main(job: dict[str, Any]) -> None:
     """Infer ``count`` times: raw files in by index, raw files out by index."""
     core = openvino.Core()
     model = core.read_model(job["xml"])
-    # Some CPUs infer f32 models in bf16 unless told.
+    # Some CPUs infer f32 models in bf16 by default.
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     with ExitStack() as stack:

@@ -42,7 +42,7 @@ def infer_in_sandbox(
     loads those by their name, and it sees nothing else: not what an earlier run has written.
     ``outputs`` are the files that it must leave in ``out``, with their sizes in bytes; anything
     else there, or a link in place of one, is refused, since whatever reads it later would follow
-    it. ``on_message`` is told each call that the host refused. Raises PipelineError (GUEST_FAILED,
+    it. ``on_message`` receives each call that the host refused. Raises PipelineError (GUEST_FAILED,
     VERIFY, and those of ``Host.run``).
     """
     fixture, out = scratch / "fixture", scratch / "out"

@@ -1,4 +1,4 @@
-"""Where two scores tie, either of their indices is right: told by an output that has the scores."""
+"""Find integer outputs whose scores tie, where either index is right."""
 
 from __future__ import annotations
 

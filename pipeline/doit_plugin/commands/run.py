@@ -81,7 +81,7 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
     )
 
     def execute(self, params: Any, args: list[str]) -> int:
-        """Run the tasks, and return the exit code: 1 for an error, which is told on stderr."""
+        """Run the tasks, and return the exit code: 1 after an error, which is printed to stderr."""
         try:
             self._shard = Shard.parse(params["shard"]) if params["shard"] else None
             self._cluster = params["cluster"]

@@ -33,7 +33,7 @@ def run_kaldi(request: InferenceRequest) -> InferenceResult:
             data = path.read_bytes()
             draws = [rows for draw in request.draws for rows in draw.values()]
             if request.moved is not None:
-                # Nothing is optimised here: what double precision would give is told instead.
+                # No graph optimisation to switch off: double precision is the second way.
                 draws.append(draws[0].astype(numpy.float64))
             found = [_KaldiNetwork(data).infer(rows).astype(numpy.float32) for rows in draws]
     except (ValueError, struct.error) as error:
