@@ -64,10 +64,9 @@ class Action:
 
     The recipe is a function of a module, and its code is part of the key; ``tools`` names the
     installed packages whose versions shape the result. An output whose label ends in ``/`` is a
-    folder. With ``restorable`` false an output is never taken from the cache, since more stands
-    behind it than its bytes. ``invalidates`` are files that are stale once the outputs change; they are deleted before
-    those change. ``folders`` are those that the step was declared by, each with the version that
-    was looked at.
+    folder. With ``restorable`` false an output is never restored from the cache. ``invalidates``
+    are files that describe the outputs; they are deleted before those change. ``folders`` are those
+    that the step was declared by, each with the version that was seen.
     """
 
     name: str
