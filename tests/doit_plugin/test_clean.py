@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import once
 from tests.tiny import Project
 
 
@@ -22,15 +24,27 @@ def below(folder: Path) -> set[str]:
     }
 
 
-@pytest.fixture
-def other(project: Project) -> Project:
+@pytest.fixture(scope="session")
+def built_twice(shared: Path, built: Project) -> Project:
     """The project with a second fixture that was built, and whose config is gone."""
-    config = project.config.with_name("other.toml")
-    config.write_text(project.config.read_text())
-    run = project.doit()
-    assert run.returncode == 0, run.output
-    config.unlink()
-    return project
+    with once(shared, "built-twice") as folder:
+        if folder:
+            project = Project(folder / "project")
+            shutil.copytree(built.root, project.root)
+            config = project.config.with_name("other.toml")
+            config.write_text(project.config.read_text())
+            run = project.doit()
+            assert run.returncode == 0, run.output
+            config.unlink()
+    return Project(shared / "built-twice/project")
+
+
+@pytest.fixture
+def other(built_twice: Project, tmp_path: Path) -> Project:
+    """A copy of that project."""
+    copy = Project(tmp_path / "ein Projekt")
+    shutil.copytree(built_twice.root, copy.root)
+    return copy
 
 
 def test_a_line_for_each_fixture_and_no_folder_is_left(project: Project) -> None:

@@ -37,6 +37,7 @@ def published(project: Project) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_is_killed_ends_as_an_undisturbed_one(
     project: Project, tmp_path: Path
 ) -> None:

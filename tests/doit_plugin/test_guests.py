@@ -14,7 +14,8 @@ from tests.tiny import ROOT, Project
 @pytest.mark.parametrize(
     ("program", "language", "packages"),
     [
-        ("classify-cpp", "c++", {"ziglang"}),
+        # It compiles C++'s whole library first.
+        pytest.param("classify-cpp", "c++", {"ziglang"}, marks=pytest.mark.slow),
         ("classify-rust", "rust", set()),
         ("classify-wat", "wat", set()),
         ("classify-zig", "zig", {"ziglang"}),
