@@ -32,7 +32,7 @@ def main() -> None:
     """Print a line for each fixture that was built."""
     configs = load_project(ROOT)
     layout = Layout(configs)
-    steps = {step.name: step for step in all_steps(configs)}
+    steps = {step.name: step for step in all_steps(layout)}
     for name in sys.argv[1:] or USUAL:
         model = configs.fixtures[name].model
         files = {

@@ -115,7 +115,7 @@ def make_project(root: Path, count: int) -> StepGraph:
             part.save(place / file, compress_level=1)
             given = fixture.tensor[case]["data"]
             array = image_tensor(place / file, given, (1, 3, 227, 227), name)
-            step = project.steps[f"tensor:{name}.{case}"]
+            step = project.step("tensor", name, case)
             array.tofile(step.outputs["tensor"])
     return project
 

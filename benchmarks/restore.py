@@ -51,7 +51,8 @@ def main() -> None:
         targets = [folder / "targets" / f"{number}.bin" for number in range(FILES)]
         actions = [
             Action(
-                name=f"fill:{number}",
+                kind="fill",
+                label=str(number),
                 title="random bytes",
                 recipe=fill,
                 outputs={"file": target},
@@ -62,8 +63,8 @@ def main() -> None:
 
         def restore() -> None:
             with ThreadPoolExecutor(4) as threads:
-                outcomes = list(threads.map(lambda a: builder.build(a, no_progress), actions))
-            assert outcomes == [BuildOutcome.RESTORED] * FILES
+                built = list(threads.map(lambda a: builder.build(a, no_progress), actions))
+            assert {each.outcome for each in built} == {BuildOutcome.RESTORED}
 
         def copy() -> None:
             subprocess.run(["cp", "--reflink=auto", *kept, folder / "copies"], check=True)

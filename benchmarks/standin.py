@@ -79,14 +79,15 @@ def make_project(
     for number in range(fixtures):
         (root / f"configs/fixtures/f{number}.toml").write_text(text)
     configs = load_project(root)
-    steps = all_steps(configs)
-    store = Cache(Layout(configs).cache)
+    layout = Layout(configs)
+    steps = all_steps(layout)
+    store = Cache(layout.cache)
     builder = Builder(store, WorkerPool(1))
     makers, needed = {}, {}
     for action in steps:
         files = {}
         for label, path in action.outputs.items():
-            member = "report.json" if label.endswith("/") else ""
+            member = action.evidence.name if action.evidence and label.endswith("/") else ""
             file = path / member if member else path
             file.parent.mkdir(parents=True, exist_ok=True)
             data = bytes(weights) if label == "bin" else b"1"

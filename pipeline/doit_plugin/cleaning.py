@@ -1,6 +1,6 @@
 """What `doit clean` removes: the targets of steps, and what is left of fixtures without a config.
 
-Only what steps have made goes, and no link below the folder of artifacts is followed.
+Only what steps have made is removed, and no link below the folder of artifacts is followed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from pipeline.cache.history import History
 from pipeline.config.rules import name_fault
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.step_name import StepName
+from pipeline.graph.kinds import SHARED
 from pipeline.graph.step_graph import StepGraph
 from pipeline.publish.release.stale_files import drop_stale, is_below, noted
 
@@ -24,7 +26,7 @@ _NOTES = "published"
 
 @dataclass(frozen=True)
 class Removed:
-    """What goes of a fixture, a guest or a toolchain; ``kept`` says why something does not."""
+    """What is removed of a fixture, guest or toolchain; ``kept`` says why something is not."""
 
     name: str
     files: int
@@ -41,7 +43,7 @@ def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Remove
     targets: dict[str, dict[Path, None]] = {}
     for step in steps:
         action = project.steps[step]
-        owner = step if _is_of_all(step) else _owner(step)
+        owner = action.fixture or action.name
         targets.setdefault(owner, {}).update(dict.fromkeys(action.outputs.values()))
         for stamp in action.invalidates:
             # A guest's are the manifests of all fixtures that have it.
@@ -52,7 +54,7 @@ def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Remove
         paths = [path for path in named if is_below(top, path)]
         behind = len(named) - len(paths)
         files = _files(paths)
-        kept = f"{behind} targets lie behind a link" if behind else ""
+        kept = f"{behind} targets are behind a link" if behind else ""
         removed.append(Removed(owner, len(files), sum(files.values()), kept))
         if not dry:
             with _storage_errors():
@@ -65,9 +67,9 @@ def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Remove
 
 
 def undeclared(project: StepGraph, history: History) -> list[Removed]:
-    """Return the fixtures that steps worked for and no config declares, with what is there."""
+    """Return the fixtures that steps were run for and no config declares, with their files."""
     made = history.steps()
-    found = {_owner(step) for step in made if not _is_of_all(step)}
+    found = {fixture for step in made if (fixture := _fixture(step))}
     with suppress(OSError):
         found |= {notes.parent.name for notes in project.layout.local.glob(f"*/{_NOTES}")}
     found -= project.configs.fixtures.keys() | _OF_ALL
@@ -80,7 +82,7 @@ def clean_undeclared(
 ) -> list[Removed]:
     """Remove what steps have made of fixtures that no config declares; return what.
 
-    ``names`` are those to remove, none for all. What a person has put into such a folder stays.
+    ``names`` are those to remove, none for all. Files that a user has put there are kept.
     Raises PipelineError (USAGE, STORAGE).
     """
     found = {each.name: each for each in undeclared(project, history)}
@@ -89,8 +91,8 @@ def clean_undeclared(
         if name not in found:
             raise PipelineError(
                 Code.USAGE,
-                f"No fixture {name!r} without a config has left anything.",
-                hint="`doit status` lists those that have.",
+                f"There are no files of a fixture {name!r} without a config.",
+                hint="`doit status` lists such fixtures as 'left'.",
             )
     top = project.layout.artifacts
     for name in () if dry else wanted:
@@ -104,7 +106,7 @@ def clean_undeclared(
             if local.is_dir():
                 shutil.rmtree(local)
         for step in history.steps():
-            if _owner(step) == name and not _is_of_all(step):
+            if _fixture(step) == name:
                 history.drop(step)
     return [found[name] for name in wanted]
 
@@ -119,13 +121,10 @@ def _left(project: StepGraph, name: str) -> Removed:
     return Removed(name, len(files), sum(files.values()))
 
 
-def _owner(step: str) -> str:
-    """Return the fixture, or whatever else, that a step is of."""
-    return step.partition(":")[2].partition(".")[0]
-
-
-def _is_of_all(step: str) -> bool:
-    return step.startswith(("toolchain:", "guest:"))
+def _fixture(step: str) -> str:
+    """Return the fixture that a step of the history is of, which may have no config; or ''."""
+    name = StepName.parse(step)
+    return "" if name.kind in SHARED else name.subject
 
 
 def _files(paths: Iterable[Path]) -> Mapping[Path, int]:
@@ -168,7 +167,7 @@ def _prune(folder: Path, top: Path) -> None:
 
 
 def _forget_published(folder: Path, local: Path) -> None:
-    """Drop the notes of what is gone; with the last one the drawings, which show nothing then."""
+    """Delete the notes of deleted files; with the last one the drawings, which are then useless."""
     notes = noted(folder, local / _NOTES)
     for path, note in notes.items():
         if not path.exists() and not path.is_symlink():
@@ -189,5 +188,5 @@ def _storage_errors() -> Iterator[None]:
             "What was built cannot be removed.",
             where=str(error.filename or ""),
             found=error.strerror or str(error),
-            hint="The rest is still there: mend that and run the command again.",
+            hint="Fix that and run the command again: the rest is still there.",
         ) from None

@@ -1,7 +1,7 @@
-"""What may come next on a line that begins with `doit`: a shell asks at each TAB.
+"""The candidates for a command line that begins with `doit`, which a shell requests at each TAB.
 
-The names of tasks are doit's own, so any dodo.py is completed. Where one cannot be loaded, as with
-an error in the configs, there are none, and no message.
+Task names come from doit's loader, so any dodo.py is completed. If it cannot be loaded, for example
+because of an error in the configs, there are no task names and no message.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from importlib.metadata import entry_points
 from itertools import pairwise
 from typing import Any
 
+from pipeline.execution.step_name import StepName
+
 _OTHER_VALUES = ("dodoFile", "outfile", "dep_file")
 
 
 def main() -> None:
-    """Answer the shell that has started this, by argcomplete's protocol."""
+    """Print the candidates to the shell, by argcomplete's protocol."""
     import argcomplete
 
     words = _words()
@@ -27,7 +29,7 @@ def main() -> None:
 
 
 def command_names() -> Mapping[str, str]:
-    """Return doit's commands, and those that packages add, with nothing of them imported."""
+    """Return doit's commands, and those that packages add, without importing them."""
     from doit.doit_cmd import DoitMain
 
     own = {each.get_name(): each.doc_purpose for each in DoitMain.DOIT_CMDS}
@@ -36,9 +38,9 @@ def command_names() -> Mapping[str, str]:
 
 
 def task_names(prefix: str, words: Sequence[str]) -> dict[str, str]:
-    """Return the tasks that may be meant: groups, and the steps of a group that is named."""
+    """Return the candidate tasks: groups, and the steps of the group in ``prefix``."""
     tasks = {task.name: task for task in _tasks(words)}
-    group = prefix.partition(":")[0]
+    group = StepName.parse(prefix).kind
     found = {}
     for name, task in tasks.items():
         if task.subtask_of is None:
@@ -51,7 +53,7 @@ def task_names(prefix: str, words: Sequence[str]) -> dict[str, str]:
 
 
 def _words() -> list[str]:
-    """Return the words before the cursor, without the program and the word that is typed."""
+    """Return the words before the cursor, without the program and the incomplete word."""
     line = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT") or 0)]
     try:
         words = shlex.split(line)
@@ -107,7 +109,7 @@ def _parser(command: str, words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _options(kind: Any) -> Sequence[Mapping[str, Any]]:
-    """Return the options of a command, with those that all have that load a dodo.py."""
+    """Return the options of a command, with those of all commands that load a dodo.py."""
     from doit.cmd_base import DodoTaskLoader, DoitCmdBase
 
     if kind is None:

@@ -1,4 +1,4 @@
-"""What the report is asked to show: each fixture of the configs, with the state of its steps."""
+"""The content of the HTML report: each fixture of the configs, with the state of its steps."""
 
 from __future__ import annotations
 
@@ -55,22 +55,21 @@ class Reports:
                 "The report cannot be written.",
                 where=str(target),
                 found=error.strerror or str(error),
-                hint="Give yourself the right to write there, or name another file: doit report -o",
+                hint="Check owner and mode, or name another file: doit report -o FILE",
             ) from None
         return target
 
     def page(self, known: Collection[str] = ()) -> str:
         """Return the page as it stands now; the steps ``known`` are up to date.
 
-        What cannot be drawn is said in the page.
+        The page lists what cannot be drawn.
         """
         failed = self._failed(known)
         run = self._without_resolved(last_run(self.events), known)
         first = self._first_failed(failed)
         subjects = [
-            self._subject(name, run, failed, first, known)
-            for name in self.graph.configs.fixtures
-            if f"manifest:{name}" in self.graph.steps
+            self._subject(manifest, run, failed, first, known)
+            for manifest in self.graph.of_kind("manifest")
         ]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             drawn = list(threads.map(self._drawn, subjects))
@@ -109,7 +108,7 @@ class Reports:
         return {step: failed for step, failed in found.items() if not self._is_current(step)}
 
     def _without_resolved(self, run: RunLog | None, known: Collection[str]) -> RunLog | None:
-        """Return the run without what it did not do and has been mended since."""
+        """Return the run without what it did not do and was built since."""
         if run is None:
             return None
 
@@ -124,16 +123,16 @@ class Reports:
 
     def _subject(
         self,
-        name: str,
+        manifest: Action,
         run: RunLog | None,
         failed: Mapping[str, FailureRecord],
         first: Mapping[str, str],
         known: Collection[str],
     ) -> Subject:
-        steps, layout = self.graph.steps, self.graph.layout
-        fixture = self.graph.configs.fixtures[name]
-        manifest = steps[f"manifest:{name}"]
-        verified = {case: steps[f"verify:{name}.{case}"] for case in fixture.tensor}
+        graph, layout = self.graph, self.graph.layout
+        name = manifest.fixture
+        fixture = graph.configs.fixtures[name]
+        verified = {case: graph.step("verify", name, case) for case in fixture.tensor}
         some = next(iter(verified.values()))
         own = self._own[name]
         judged = [manifest.name, *(action.name for action in verified.values())]
@@ -165,16 +164,17 @@ class Reports:
                 for case, action in verified.items()
             },
             evidence={
-                case: action.outputs["evidence/"] / "report.json"
-                for case, action in verified.items()
+                case: action.evidence for case, action in verified.items() if action.evidence
             },
             accuracy={
-                label: steps[f"accuracy:{name}.{label}"].outputs["report"]
+                label: graph.step("accuracy", name, label).outputs["report"]
                 for label, dataset in fixture.dataset.items()
                 if dataset.accuracy is not None
             },
             drawn=layout.step(name, "drawn"),
-            current=current,
+            verify_steps={case: action.name for case, action in verified.items()},
+            current=current - {manifest.name},
+            complete=manifest.name in current,
             failed={step: failed[step].message for step in own if step in failed},
             blocked={
                 **waiting,
@@ -202,10 +202,9 @@ class Reports:
     def _own(self) -> Mapping[str, list[str]]:
         """Return the steps of each fixture."""
         own: dict[str, list[str]] = {name: [] for name in self.graph.configs.fixtures}
-        for step in self.graph.steps:
-            name = step.partition(":")[2].partition(".")[0]
-            if name in own:
-                own[name].append(step)
+        for action in self.graph.steps.values():
+            if action.fixture in own:
+                own[action.fixture].append(action.name)
         return own
 
     def _is_current(self, step: str) -> bool:
@@ -229,18 +228,16 @@ class Reports:
             return None, f"{subject.name} could not be drawn: {error.message}"
         except OSError as error:
             return None, f"{subject.name} could not be drawn: {error.strerror or error}"
-        except Exception as error:  # A fault of ours in one drawing is no reason for no page.
+        except Exception as error:  # A bug in one drawing must not prevent the page.
             return None, f"{subject.name} could not be drawn: {type(error).__name__}: {error}"
 
     def _draw(self, job: Job) -> None:
         self.workers.run(draw, job, seconds=_DRAW_SECONDS, memory=WORKER_MEMORY, tools=_DRAW_TOOLS)
 
     def _guests(self, used: dict[str, list[str]]) -> Iterator[GuestSubject]:
-        for name, guest in self.graph.configs.guests.items():
-            step = self.graph.steps.get(f"guest:{name}")
-            if step is None:
-                continue
-            outputs = step.outputs
+        for step in self.graph.of_kind("guest"):
+            name, outputs = step.label, step.outputs
+            guest = self.graph.configs.guests[name]
             if name in used or outputs["wasm"].exists():
                 yield GuestSubject(
                     name=name,
@@ -255,7 +252,7 @@ class Reports:
 def _failed_cases(
     verified: Mapping[str, Action], failed: Mapping[str, FailureRecord]
 ) -> Iterator[tuple[str, FailedCase]]:
-    """Yield what came out of each case that failed, where that was kept and can be read."""
+    """Yield the outputs of each failed case, if they were recorded and can be read."""
     for case, action in verified.items():
         if action.name in failed:
             with suppress(msgspec.MsgspecError, RecursionError):

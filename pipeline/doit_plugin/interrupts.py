@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as exceptions of the main thread, also when they come as it falls asleep."""
+"""Ctrl-C and SIGTERM as exceptions of the main thread, also as it begins to wait for a lock."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _AGAIN_SECONDS = 0.1
 def raise_interrupts() -> None:
     """Let SIGTERM raise SystemExit(143) and Ctrl-C KeyboardInterrupt, in the main thread.
 
-    A signal that comes just before that thread waits for a lock would be heard only when the wait
-    is over: Python has looked for signals already, and the wait has not begun to be interrupted.
-    So another thread wakes it until it has heard.
+    A signal that arrives just before that thread waits for a lock would be handled only when the
+    wait is over: Python has checked for signals already, and the wait has not yet begun. So another
+    thread interrupts it until the signal was handled.
     """
     seen = threading.Event()
 
@@ -30,7 +30,7 @@ def raise_interrupts() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     if hasattr(signal, "pthread_kill"):
-        # One that does nothing, for a second SIGTERM would raise again amid the end of the run.
+        # A signal without effect: a second SIGTERM would raise again during the end of the run.
         signal.signal(signal.SIGURG, _wake)
         woken, waker = os.pipe()
         os.set_blocking(waker, False)
@@ -48,4 +48,4 @@ def _wake_main_thread(woken: int, seen: threading.Event) -> None:
 
 
 def _wake(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: that it came is enough."""
+    """Do nothing: interrupting the wait is enough."""

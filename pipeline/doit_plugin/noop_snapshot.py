@@ -1,10 +1,10 @@
 """The project's steps as the last command saw them, so that the next need only look for changes.
 
-The steps are the same while no config, no code of the pipeline and nothing else that they were
-declared by has changed. A step that was current stays current while, beside that, no tool and no
-version of a file that it reads or writes has changed. What is kept here may be deleted at any
-time: the configs and the records decide, this only saves asking them. Plain JSON, since importing
-more than that would be most of what `doit list` takes.
+The steps are the same while no config, no code of the pipeline and nothing else that declares them
+has changed. A step that was current stays current while, in addition, no tool and no version of a
+file that it reads or writes has changed. The snapshot may be deleted at any time: it only saves
+reading the configs and the records. It is plain JSON, since importing more than that would be most
+of the time that `doit list` takes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,23 +25,34 @@ from pipeline.cache.file_version import TICK_NS, version_of
 from pipeline.errors import PipelineError
 from pipeline.execution.source_modules import PACKAGE, source_modules
 from pipeline.execution.tool_version import tool_version
+from pipeline.graph.kinds import KINDS
 
 if TYPE_CHECKING:
     from pipeline.graph.step_graph import StepGraph
 
 
 class SnapshotStep(NamedTuple):
-    """A step as doit needs it; ``current`` when it and all before it were up to date."""
+    """A step as doit needs it; ``current`` when it and all before it were up to date.
 
-    name: str
+    ``fixture`` is '' if it serves several.
+    """
+
+    kind: str
+    label: str
+    fixture: str
     title: str
     targets: list[str]
     task_dep: list[str]
     current: bool
 
+    @property
+    def name(self) -> str:
+        """Return the name of the step."""
+        return f"{self.kind}:{self.label}"
+
 
 class Surroundings(NamedTuple):
-    """What beside configs and code decides which steps there are.
+    """What else decides which steps there are, besides configs and code.
 
     ``folders`` have a version each, as those have that pictures are listed from; ``packages`` say
     whether each is installed here; ``variables`` are those of the environment that must be set.
@@ -86,12 +97,28 @@ def project_stamp(root: Path) -> str:
 
 
 def snapshot_path(root: Path) -> Path:
-    """Return where a project's memory lies."""
+    """Return where a project's snapshot is."""
     return root / "artifacts" / ".steps" / "remembered"
 
 
+def snapshot_steps(graph: StepGraph, current: Collection[str]) -> list[SnapshotStep]:
+    """Return the steps of a project, of which some are ``current``."""
+    return [
+        SnapshotStep(
+            each.kind,
+            each.label,
+            each.fixture,
+            each.title,
+            graph.shown(each),
+            graph.needed(each),
+            name in current,
+        )
+        for name, each in graph.steps.items()
+    ]
+
+
 def surroundings(project: StepGraph) -> Surroundings:
-    """Return what the project's steps depend on beside configs and code, as it is now."""
+    """Return what the project's steps depend on besides configs and code, as it is now."""
     from pipeline.graph.open_cache import variables
     from pipeline.toolchain.environment import TOOLCHAINS
 
@@ -109,9 +136,9 @@ def surroundings(project: StepGraph) -> Surroundings:
 
 
 def load_snapshot(root: Path, place: Path, stamp: str) -> Snapshot | None:
-    """Return what is remembered of the project, if its steps are still the same.
+    """Return the snapshot of the project, or None if its steps may have changed.
 
-    None of them is current where a tool or a file has changed.
+    If a tool or a file has changed, none of them is current.
     """
     snapshot = _read(place)
     if snapshot is None or (snapshot.root, snapshot.stamp) != (str(root), stamp):
@@ -124,13 +151,13 @@ def load_snapshot(root: Path, place: Path, stamp: str) -> Snapshot | None:
 
 
 def save_snapshot(place: Path, snapshot: Snapshot) -> None:
-    """Keep it; where that cannot be written, nothing is lost but time."""
+    """Write the snapshot; if that fails, the next command takes longer."""
     with suppress(OSError, ValueError):
         write_bytes(place, json.dumps(snapshot._asdict()).encode())
 
 
 def delete_snapshot(place: Path) -> None:
-    """Drop what is remembered."""
+    """Delete the snapshot."""
     with suppress(OSError):
         place.unlink()
 
@@ -185,7 +212,7 @@ def _installed(package: str) -> bool:
 
 
 def _read(place: Path) -> Snapshot | None:
-    """Return what a file holds, or None where it is missing, or has another shape than ours."""
+    """Return the snapshot in a file, or None if it is missing or invalid."""
     try:
         found = json.loads(place.read_bytes())
         snapshot = Snapshot(**found)
@@ -209,7 +236,8 @@ def _read(place: Path) -> Snapshot | None:
 
 def _is_step(step: SnapshotStep) -> bool:
     return (
-        type(step.name) is type(step.title) is str
+        _all_are(str, [step.kind, step.label, step.fixture, step.title])
+        and step.kind in KINDS
         and type(step.current) is bool
         and _all_are(str, step.targets)
         and _all_are(str, step.task_dep)

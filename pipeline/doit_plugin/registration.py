@@ -1,4 +1,4 @@
-"""Whether doit has found what this package adds to it, checked as dodo.py loads."""
+"""A check that doit finds the commands and the backend of this package, as dodo.py loads."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from doit.doit_cmd import DoitMain
 
 _NAME = "wasi-nn-pipeline"
 _COMMANDS = "doit.COMMAND"
-_HINT = "  hint:     pip install -e .\n  hint:     `wasi-nn doctor` tells more."
+_HINT = "  hint:     pip install -e .\n  hint:     `wasi-nn doctor` has details."
 
 
 def check_registered(root: Path) -> None:
-    """End the process where doit has not found its backend, or the command that is asked for.
+    """End the process if doit does not find our backend, or the requested command.
 
     doit finds both among the entry points of installed packages; those of an editable install are
-    as they were when it was made. ``root`` has the pyproject.toml that says what they are now.
+    as of its installation. ``root`` has the pyproject.toml with the present ones.
     """
     try:
         found = distribution(_NAME)
@@ -27,7 +27,7 @@ def check_registered(root: Path) -> None:
     names = {each.name for each in found.entry_points if each.group == _COMMANDS}
     command = sys.argv[1] if len(sys.argv) > 1 else "run"
     missing = {"run"} - names
-    # doit takes the name of a command that it does not know for a task.
+    # doit treats an unknown command as the name of a task.
     known = names | {each.get_name() for each in DoitMain.DOIT_CMDS}
     if command.isidentifier() and command not in known and command in _declared(root, found):
         missing.add(command)

@@ -1,4 +1,4 @@
-"""Guests that a run may leave out, where their compiler is not installed."""
+"""Guests that a run may skip if their compiler is not installed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def skippable_guests(
 ) -> set[str]:
     """Return the guests among ``reached`` that are neither ``named`` nor needed by another step.
 
-    ``tasks`` are doit's, by name. In CI (where the environment variable CI is set) there are none:
-    what is missing there is a fault.
+    ``tasks`` are doit's, by name. In CI (the environment variable CI is set) there are none: a
+    missing compiler is an error there.
     """
     if os.environ.get("CI"):
         return set()
     needed = {
         needs for name in reached if not tasks[name].has_subtask for needs in tasks[name].task_dep
     }
-    guests = {name for name in reached if name.startswith("guest:")}
+    guests = {name for name in reached if (tasks[name].meta or {}).get("kind") == "guest"}
     return guests - needed - set(named)

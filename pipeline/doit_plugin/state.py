@@ -7,22 +7,19 @@ from typing import Any
 
 from doit.exceptions import InvalidCommand
 
-_forgetters: list[Callable[[str], None]] = []
-
-
-def set_forget(forgetter: Callable[[str], None]) -> None:
-    """Let ``doit forget`` drop a step's record through ``forgetter``."""
-    _forgetters[:] = [forgetter]
-
 
 class MemoryState:
-    """A doit backend that keeps nothing on disk, so that no file of it can be lost or corrupt."""
+    """A doit backend that keeps nothing on disk, so that no file of it can be lost or corrupt.
+
+    ``forget`` drops the record of a step; the commands set it.
+    """
 
     desc = "the records in the project's cache; doit keeps nothing of its own"
 
     def __init__(self, name: str, codec: Any, module_name: str | None = None) -> None:
         self.name = name
         self._values: dict[str, dict[str, Any]] = {}
+        self.forget: Callable[[str], None] | None = None
 
     def get(self, task_id: str, dependency: str) -> Any:
         """Return what this run has set."""
@@ -31,7 +28,7 @@ class MemoryState:
     def set(self, task_id: str, dependency: str, value: Any) -> None:
         """Keep a value for this run."""
         if dependency == "ignore:":
-            raise InvalidCommand("`ignore` is not kept here; name the tasks to run instead.")
+            raise InvalidCommand("`doit ignore` is not supported; name the tasks to run instead.")
         self._values.setdefault(task_id, {})[dependency] = value
 
     def in_(self, task_id: str) -> bool:
@@ -41,8 +38,8 @@ class MemoryState:
     def remove(self, task_id: str) -> None:
         """Drop what is known of a task, and the record of its present key."""
         self._values.pop(task_id, None)
-        for forget in _forgetters:
-            forget(task_id)
+        if self.forget is not None:
+            self.forget(task_id)
 
     def remove_all(self) -> None:
         """Refuse: the records of all tasks are the cache folder, which can simply be deleted."""

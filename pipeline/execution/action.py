@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pipeline.execution.progress import ProgressCallback, no_progress
+from pipeline.execution.step_name import StepName
 
 
 class Isolation(Enum):
-    """Where a step runs: a thread of this process, or a supervised worker process.
-
-    A step that may run in either uses a worker, or a thread with --threads: its recipe neither
-    hangs nor ends its process.
-    """
+    """Where a step runs: a thread of this process, or a supervised worker process."""
 
     THREAD = "thread"
     WORKER = "worker"
-    EITHER = "either"
 
 
 @runtime_checkable
@@ -58,9 +54,20 @@ class Job:
 Recipe = Callable[[Job], None]
 
 
+@dataclass(frozen=True)
+class Declaration:
+    """The table of a config that a step comes from: the file, from the project's folder on."""
+
+    file: str = ""
+    table: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """One step: ``recipe`` makes ``outputs`` from ``inputs`` and ``parameters``.
+
+    ``fixture`` is the fixture that it is of, '' if it serves several; ``case`` the case or the
+    dataset. ``evidence`` is the report of what was verified, an output or a file of one.
 
     The recipe is a function of a module, and its code is part of the key; ``tools`` names the
     installed packages whose versions shape the result. An output whose label ends in ``/`` is a
@@ -69,10 +76,15 @@ class Action:
     that the step was declared by, each with the version that was seen.
     """
 
-    name: str
+    kind: str
+    label: str
     title: str
     recipe: Recipe
     outputs: Mapping[str, Path]
+    fixture: str = ""
+    case: str = ""
+    declared: Declaration = field(default_factory=Declaration)
+    evidence: Path | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
     unkeyed: Mapping[str, object] = field(default_factory=dict)
@@ -83,3 +95,18 @@ class Action:
     invalidates: tuple[Path, ...] = ()
     folders: Mapping[Path, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the name of the step, which doit's task has too."""
+        return str(StepName(self.kind, self.label))
+
+    @property
+    def subject(self) -> str:
+        """Return the fixture that the step is of, or its guest or toolchain."""
+        return self.fixture or self.label
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Return the files that other steps may read: the outputs, and the evidence in one."""
+        return (*self.outputs.values(), *((self.evidence,) if self.evidence else ()))

@@ -1,4 +1,4 @@
-"""Bringing an action's outputs up to date: nothing, a copy from the store, or the recipe."""
+"""Bringing an action's outputs up to date: nothing, a copy from the cache, or the recipe."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import errno
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,8 +23,9 @@ from pipeline.cache.objects import copy
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action, Isolation, Job
 from pipeline.execution.executor import Executor, Inline
+from pipeline.execution.key_parts import key_parts, static_parts
 from pipeline.execution.progress import ProgressCallback
-from pipeline.execution.tool_version import tool_version
+from pipeline.execution.reasons import reasons_to_run, reasons_unreadable, targets
 
 if TYPE_CHECKING:
     from pipeline.execution.recipe_code import RecipeCodes
@@ -55,11 +58,33 @@ class BuildOutcome(Enum):
     BUILT = "built"
 
 
-class Builder:
-    """Builds actions over one store; ``workers`` runs those that need a process of their own.
+@dataclass(frozen=True)
+class Inspection:
+    """An action as it stands: its key with the parts of that, and whether its outputs fit it.
 
-    ``codes`` has the code of their recipes. ``either`` runs those that may do without a process,
-    where it is not to be ``workers`` too.
+    ``record`` is what the key gave before, if it is known on this machine.
+    """
+
+    parts: Mapping[str, Any]
+    key: str
+    record: Record | None
+    current: bool
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """How an action was brought up to date, and why that was needed: no reason if it was not."""
+
+    outcome: BuildOutcome
+    key: str
+    record: Record
+    reasons: tuple[str, ...]
+
+
+class Builder:
+    """Builds actions over one cache; ``workers`` runs those that need a process of their own.
+
+    ``codes`` has the code of their recipes.
     """
 
     def __init__(
@@ -68,14 +93,11 @@ class Builder:
         workers: Executor,
         history: History | None = None,
         codes: RecipeCodes | None = None,
-        *,
-        either: Executor | None = None,
     ) -> None:
         self.cache = cache
         self._executors: Mapping[Isolation, Executor] = {
             Isolation.THREAD: Inline(),
             Isolation.WORKER: workers,
-            Isolation.EITHER: either or workers,
         }
         self._history = history
         self._codes = codes or _codes()
@@ -103,43 +125,74 @@ class Builder:
         """Return the SHA-256 of the action's parts; raises PipelineError as they do."""
         return key_of(self.parts(action))
 
+    def inspect(self, action: Action) -> Inspection:
+        """Compute the key and compare the outputs with its record; raises as ``parts`` does."""
+        parts = self.parts(action)
+        key = key_of(parts)
+        record = self.cache.records.get(key)
+        current = record is not None and self.outputs_match(action, record)
+        return Inspection(parts, key, record, current)
+
     def is_current(self, action: Action) -> bool:
         """Tell whether every output is what the action's present key gave."""
-        if not all(path.exists() for path in action.inputs.values()):
-            return False
-        record = self.cache.records.get(self.key(action))
-        return record is not None and self.outputs_match(action, record)
+        return all(path.exists() for path in action.inputs.values()) and (
+            self.inspect(action).current
+        )
 
     def build(
-        self, action: Action, progress: ProgressCallback, *, force: bool = False
-    ) -> BuildOutcome:
+        self,
+        action: Action,
+        progress: ProgressCallback,
+        *,
+        force: bool = False,
+        inspection: Inspection | None = None,
+        started: Callable[[tuple[str, ...]], None] | None = None,
+    ) -> BuildResult:
         """Bring the outputs up to date, or leave them as they were and raise PipelineError.
 
         Another run may have built the same while this one waited. ``force`` runs the recipe
-        whatever is there.
+        whatever is there. An ``inspection`` of the action saves another one. ``started`` is called
+        with the reasons before anything is changed.
         """
         with _storage_errors(action):
-            parts = self.parts(action)
-            key = key_of(parts)
-            with self.cache.lock(key, progress):
-                record = None if force else self.cache.lookup(key)
-                if record is not None and self.outputs_match(action, record):
-                    outcome = BuildOutcome.CURRENT
-                elif record is not None and self._restore(action, record):
-                    outcome = BuildOutcome.RESTORED
-                else:
-                    outcome, record = BuildOutcome.BUILT, self._run(action, key, progress)
+            try:
+                found = inspection or self.inspect(action)
+            except PipelineError as error:
+                if started is not None:
+                    started(reasons_unreadable(self._history, action, error))
+                raise
+            reasons = self._reasons(action, found)
+            if started is not None:
+                started(reasons)
+            with self.cache.lock(found.key, progress):
+                record, outcome = self._bring(action, found.key, progress, force=force)
                 if self._history is not None:
                     build = BuildRecord(
-                        key=key,
-                        parts=parts,
+                        key=found.key,
+                        parts=dict(found.parts),
                         code=self.code(action),
                         outcome=outcome.value,
                         seconds=record.seconds,
                         when=time.time(),
                     )
                     self._history.record_build(action.name, build)
-                return outcome
+        return BuildResult(outcome, found.key, record, reasons)
+
+    def _bring(
+        self, action: Action, key: str, progress: ProgressCallback, *, force: bool
+    ) -> tuple[Record, BuildOutcome]:
+        record = None if force else self.cache.lookup(key)
+        if record is not None and self.outputs_match(action, record):
+            return record, BuildOutcome.CURRENT
+        if record is not None and self._restore(action, record):
+            return record, BuildOutcome.RESTORED
+        return self._run(action, key, progress), BuildOutcome.BUILT
+
+    def _reasons(self, action: Action, found: Inspection) -> tuple[str, ...]:
+        if found.current or self._history is None:
+            return ()
+        code, digest = partial(self.code, action), self.cache.digests.digest
+        return reasons_to_run(self._history, action, found.parts, found.record, code, digest)
 
     def forget(self, action: Action) -> None:
         """Drop the record of the action's present key, so that it is run again."""
@@ -147,7 +200,7 @@ class Builder:
             self.cache.records.drop(self.key(action))
 
     def close(self) -> None:
-        """Close the store, and with it remove what steps that were interrupted have left."""
+        """Close the cache, which removes what interrupted steps have left."""
         self.cache.close()
 
     def _input_digest(self, action: Action, label: str) -> str:
@@ -176,7 +229,7 @@ class Builder:
             return False
 
     def restorable(self, action: Action, record: Record) -> bool:
-        """Tell whether the outputs would be copied from the store, as far as can be seen."""
+        """Tell whether the outputs would be copied from the cache, as far as can be seen."""
         recorded = targets(action, record)
         if recorded is None or not action.restorable:
             return False
@@ -297,37 +350,6 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder)
     else:
         folder.unlink(missing_ok=True)
-
-
-def static_parts(action: Action, codes: RecipeCodes) -> dict[str, Any]:
-    """Return what an action says of itself before any of its inputs is there, as plain data."""
-    return {
-        "recipe": f"{action.recipe.__module__}.{action.recipe.__qualname__}",
-        "code": codes.of(action.recipe).sha256,
-        "tools": list(action.tools),
-        "parameters": dict(action.parameters),
-        "outputs": {label: path.name for label, path in action.outputs.items()},
-    }
-
-
-def key_parts(declared: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a key is a hash of; ``inputs`` are the SHA-256 digests by their labels."""
-    tools = {tool: tool_version(tool) for tool in declared["tools"]}
-    return {**declared, "tools": tools, "inputs": dict(inputs)}
-
-
-def targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
-    """Return each recorded file's path and digest, or None when the record has other outputs."""
-    if set(record.outputs) != set(action.outputs) or not all(
-        "" not in members if label.endswith("/") else set(members) == {""}
-        for label, members in record.outputs.items()
-    ):
-        return None
-    return [
-        (action.outputs[label] / name if name else action.outputs[label], digest)
-        for label, members in record.outputs.items()
-        for name, digest in members.items()
-    ]
 
 
 def _members(folder: Path) -> dict[str, Path]:

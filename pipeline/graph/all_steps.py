@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config.load_project import Configs
-from pipeline.execution.action import Action
+from pipeline.execution.action import Action, Declaration
 from pipeline.execution.recipe_code import RecipeCodes
 from pipeline.graph.fixture_steps import FixtureSteps
 from pipeline.graph.guest_steps import guest_steps
@@ -11,14 +10,14 @@ from pipeline.graph.layout import Layout
 from pipeline.toolchain.environment import make_environment
 
 
-def all_steps(configs: Configs, codes: RecipeCodes | None = None) -> tuple[Action, ...]:
+def all_steps(layout: Layout, codes: RecipeCodes | None = None) -> tuple[Action, ...]:
     """Return every action of every fixture; ``codes`` has the code of their recipes."""
-    layout = Layout(configs)
+    configs = layout.configs
     codes = codes or RecipeCodes()
     steps: list[Action] = []
-    guests = {step.name: step for step in guest_steps(layout, configs)}
+    guests = {step.label: step for step in guest_steps(layout, configs)}
     fixtures = [
-        FixtureSteps(layout, configs, codes, name, guests[f"guest:{fixture.guest.program}"])
+        FixtureSteps(layout, configs, codes, name, guests[fixture.guest.program])
         for name, fixture in configs.fixtures.items()
     ]
     needed = {toolchain for fixture in fixtures for toolchain in fixture.toolchains()}
@@ -31,7 +30,9 @@ def all_steps(configs: Configs, codes: RecipeCodes | None = None) -> tuple[Actio
 
 def _toolchain(layout: Layout, name: str) -> Action:
     return Action(
-        name=f"toolchain:{name}",
+        kind="toolchain",
+        label=name,
+        declared=Declaration(layout.lock(name).relative_to(layout.root).as_posix()),
         title="an isolated environment from a hash-locked requirements file",
         recipe=make_environment,
         inputs={"lock": layout.lock(name)},

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.dataset_tables import Dataset, picture_tensor
-from pipeline.config.schema import Fixture
+from pipeline.config.load_project import Configs
 from pipeline.execution.action import Action, Isolation
 from pipeline.graph.layout import Layout
 from pipeline.graph.parameters import to_parameters
+from pipeline.graph.source_locations import fixture_table
 from pipeline.tensor.dataset.dataset_index import make_index
 from pipeline.tensor.dataset.folder_pictures import Listing, list_folder, list_glob
 from pipeline.tensor.dataset.list_pictures import list_pictures, pack_archive, pack_bucket
@@ -30,15 +31,21 @@ class DatasetSteps:
     def __init__(
         self,
         layout: Layout,
+        configs: Configs,
         fixture_name: str,
-        fixture: Fixture,
         name: str,
         sources: Mapping[str, Path],
     ) -> None:
+        fixture = configs.fixtures[fixture_name]
         self._layout = layout
         self._fixture = fixture
         self._dataset: Dataset = fixture.dataset[name]
         self._label = f"{fixture_name}.{name}"
+        self._common: dict[str, Any] = {
+            "fixture": fixture_name,
+            "case": name,
+            "declared": fixture_table(configs, fixture_name, "dataset", name),
+        }
         self._where = f"{fixture_name}: dataset {name}"
         self._sources = sources
         self._folder = layout.artifacts / fixture_name / "datasets" / name
@@ -56,9 +63,10 @@ class DatasetSteps:
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
         listing = self._listing()
+        pictures = self._pictures(listing)
         return [
-            self._pictures(listing),
-            *(self._shards(listing)),
+            pictures,
+            *(self._shards(listing, pictures)),
             self._dataset_index(),
             *(self._scores() if self._dataset.accuracy is not None else ()),
         ]
@@ -75,7 +83,9 @@ class DatasetSteps:
         dataset = self._dataset
         outputs = {"pictures": self._packs / "pictures.json"}
         common: dict[str, Any] = {
-            "name": f"pictures:{self._label}",
+            "kind": "pictures",
+            "label": self._label,
+            **self._common,
             "seconds": _GATHER_SECONDS,
             "invalidates": (self._index, self._report),
         }
@@ -114,7 +124,7 @@ class DatasetSteps:
             **common,
         )
 
-    def _shards(self, listing: Listing | None) -> Iterator[Action]:
+    def _shards(self, listing: Listing | None, pictures: Action) -> Iterator[Action]:
         given: list[dict[str, Path]] = [{} for _ in self._numbers]
         if listing is None:
             given = [{"pack": self._pack(number)} for number in self._numbers]
@@ -123,7 +133,9 @@ class DatasetSteps:
                 given[shard_of(name, len(given))][f"picture.{name}"] = path
         for number, inputs in enumerate(given):
             yield Action(
-                name=f"shard:{self._label}.{number:04}",
+                kind="shard",
+                label=f"{self._label}.{number:04}",
+                **self._common,
                 title=f"the tensors of part {number + 1} of {len(given)}",
                 recipe=make_shard,
                 inputs=inputs,
@@ -138,21 +150,23 @@ class DatasetSteps:
                     "tensor": to_parameters(picture_tensor(self._dataset)),
                 },
                 tools=_TOOLS,
-                isolation=Isolation.EITHER,
+                isolation=Isolation.WORKER,
                 seconds=self._dataset.seconds,
                 # A second copy of all tensors costs more than the few seconds in which a shard is
                 # made again.
                 restorable=False,
                 invalidates=(self._index, self._report),
-                # It tells what is wrong with all of them, before any of them starts.
-                after=(f"pictures:{self._label}",),
+                # That reports what is wrong with all of them, before any of them starts.
+                after=(pictures.name,),
             )
 
     def _dataset_index(self) -> Action:
         dataset = self._dataset
         labels = {"labels": dataset.labels, "classes": dataset.classes}
         return Action(
-            name=f"dataset:{self._label}",
+            kind="dataset",
+            label=self._label,
+            **self._common,
             title="index.ndjson: every picture's tensor, digest and label",
             recipe=make_index,
             inputs={
@@ -178,7 +192,9 @@ class DatasetSteps:
         assert accuracy is not None
         for number in self._numbers:
             yield Action(
-                name=f"score:{self._label}.{number:04}",
+                kind="score",
+                label=f"{self._label}.{number:04}",
+                **self._common,
                 title=f"part {number + 1} of {len(self._numbers)}, natively and in the sandbox",
                 recipe=score,
                 inputs={
@@ -200,7 +216,10 @@ class DatasetSteps:
                 invalidates=(self._report,),
             )
         yield Action(
-            name=f"accuracy:{self._label}",
+            kind="accuracy",
+            label=self._label,
+            **self._common,
+            evidence=self._report,
             title="how many pictures were classified right, natively and in the sandbox",
             recipe=measure_accuracy,
             inputs={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.load_project import Configs
@@ -9,12 +10,13 @@ from pipeline.config.schema import Fixture, Source
 from pipeline.config.source_rules import named_sources
 from pipeline.config.tensor_tables import Tensor, sources_of
 from pipeline.execution.action import Action, Isolation
-from pipeline.execution.builder import static_parts
+from pipeline.execution.key_parts import static_parts
 from pipeline.execution.recipe_code import RecipeCodes
 from pipeline.graph.dataset_steps import DatasetSteps
 from pipeline.graph.layout import Layout
 from pipeline.graph.model_steps import ModelSteps
 from pipeline.graph.parameters import to_parameters as _plain
+from pipeline.graph.source_locations import fixture_table, shared_table
 from pipeline.graph.tools import tool
 from pipeline.publish.release.derived_files import DERIVED_FILES, FOUND
 from pipeline.publish.release.manifest import write_manifest
@@ -87,7 +89,10 @@ class FixtureSteps:
                 for given, tensor in inputs.items()
             ),
             *(
-                self._tensor(case, given, tensor, self._model.calibration[case][given])
+                replace(
+                    self._tensor(case, given, tensor, self._model.calibration[case][given]),
+                    declared=fixture_table(self._configs, self._name, "calibration", case, given),
+                )
                 for case, inputs in self._fixture.calibration.items()
                 for given, tensor in inputs.items()
             ),
@@ -95,7 +100,7 @@ class FixtureSteps:
         ]
 
     def _dataset(self, name: str) -> list[Action]:
-        return DatasetSteps(self._layout, self._name, self._fixture, name, self._sources).all()
+        return DatasetSteps(self._layout, self._configs, self._name, name, self._sources).all()
 
     def _fetched(self) -> list[Action]:
         if self._name != self._whole:
@@ -107,7 +112,10 @@ class FixtureSteps:
         local = [url.removeprefix("file:") for url in urls if url.startswith("file:")]
         unpinned = not (source.sha256 or source.sha384 or source.sha1)
         return Action(
-            name=f"source:{self._name}.{label}",
+            kind="source",
+            label=f"{self._name}.{label}",
+            fixture=self._name,
+            declared=fixture_table(self._configs, self._name, "source", label),
             title=f"{urls[0]}",
             recipe=fetch_source,
             # A file of the project without a digest is its own truth: its content is the key.
@@ -137,7 +145,11 @@ class FixtureSteps:
     def _tensor(self, case: str, given: str, tensor: Tensor, target: Path) -> Action:
         several = len(self._fixture.model.inputs) > 1
         return Action(
-            name=f"tensor:{self._name}.{case}" + (f".{given}" if several else ""),
+            kind="tensor",
+            label=f"{self._name}.{case}" + (f".{given}" if several else ""),
+            fixture=self._name,
+            case=case,
+            declared=shared_table(self._configs, self._name, "tensor", case, given),
             title=target.name,
             recipe=make_tensor,
             inputs={
@@ -160,7 +172,10 @@ class FixtureSteps:
     def _descriptor(self) -> Action:
         program = self._fixture.guest.program
         return Action(
-            name=f"fixture:{self._name}",
+            kind="fixture",
+            label=self._name,
+            fixture=self._name,
+            declared=fixture_table(self._configs, self._name),
             title="fixture.txt, and the guest beside it",
             recipe=describe,
             inputs={
@@ -184,6 +199,7 @@ class FixtureSteps:
     def _verify(self, case: str) -> Action:
         fixture = self._fixture
         expect = fixture.expect[case]
+        evidence = self._layout.evidence(self._name, case)
         files = {label: self._sources[name] for label, name in fixture.golden.files.items()}
         inputs = {
             **self._published(),
@@ -200,11 +216,16 @@ class FixtureSteps:
         if expect.labels:
             inputs["labels"] = self._sources[expect.labels]
         return Action(
-            name=f"verify:{self._name}.{case}",
+            kind="verify",
+            label=f"{self._name}.{case}",
+            fixture=self._name,
+            case=case,
+            declared=fixture_table(self._configs, self._name, "expect", case),
+            evidence=evidence,
             title="sandbox = native, agrees with the source framework, gives what is expected",
             recipe=verify,
             inputs=inputs,
-            outputs={"evidence/": self._folder / "evidence" / case},
+            outputs={"evidence/": evidence.parent},
             parameters={
                 "case": case,
                 "where": f"{self._name}: {case}",
@@ -238,8 +259,7 @@ class FixtureSteps:
         used = _used(fixture)
         inputs |= {f"source.{label}": self._sources[label] for label in sorted(used)}
         inputs |= {
-            f"evidence.{case}": self._folder / "evidence" / case / "report.json"
-            for case in fixture.tensor
+            f"evidence.{case}": self._layout.evidence(self._name, case) for case in fixture.tensor
         }
         inputs["interface"] = self._interface
         inputs |= self._model.evidence
@@ -265,7 +285,10 @@ class FixtureSteps:
         guest = self._configs.guests[program]
         tools = tuple(dict.fromkeys((*_TOOLS, *(tool for each in steps for tool in each.tools))))
         return Action(
-            name=f"manifest:{self._name}",
+            kind="manifest",
+            label=self._name,
+            fixture=self._name,
+            declared=fixture_table(self._configs, self._name),
             title="manifest.json, once all of its cases are verified",
             recipe=write_manifest,
             inputs=inputs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.config.load_project import Configs
-from pipeline.execution.action import Action
+from pipeline.execution.action import Action, Declaration
 from pipeline.graph.layout import Layout
 from pipeline.guest.build import compile_guest
 from pipeline.guest.languages import LANGUAGES
@@ -20,7 +20,9 @@ def guest_steps(layout: Layout, configs: Configs) -> Iterator[Action]:
         files = {"source": guest.sources, "header": guest.headers}
         language = LANGUAGES[guest.language]
         yield Action(
-            name=f"guest:{name}",
+            kind="guest",
+            label=name,
+            declared=Declaration(f"configs/guests/{name}.toml"),
             title=guest.description,
             recipe=compile_guest,
             inputs={

@@ -10,12 +10,14 @@ from pipeline.config.load_project import Configs
 from pipeline.config.model_tables import Model
 from pipeline.config.schema import Source
 from pipeline.toolchain.environment import TOOLCHAINS, Environment, environment_folder
+from pipeline.verify.evidence import REPORT
 
 
 class Layout:
-    """Every path that a step reads or writes."""
+    """Every path that a step of these configs reads or writes."""
 
     def __init__(self, configs: Configs) -> None:
+        self.configs = configs
         self.root = configs.root
         self.artifacts = configs.root / "artifacts"
         self.cache = configs.root / configs.project.cache
@@ -35,6 +37,10 @@ class Layout:
         """Return where a fixture's IR is published: its ``xml`` and ``bin``."""
         stem = model.stem or fixture
         return {end: self.artifacts / fixture / f"{stem}.{end}" for end in ("xml", "bin")}
+
+    def evidence(self, fixture: str, case: str) -> Path:
+        """Return where the report of a verified case is published."""
+        return self.artifacts / fixture / "evidence" / case / REPORT
 
     def lock(self, toolchain: str) -> Path:
         """Return the requirements file of a toolchain."""

@@ -12,6 +12,7 @@ from pipeline.config.load_project import Configs
 from pipeline.execution.action import Action, Isolation
 from pipeline.graph.layout import Layout
 from pipeline.graph.parameters import to_parameters
+from pipeline.graph.source_locations import fixture_table
 from pipeline.graph.tools import Tool, tool
 from pipeline.model.caffe.seeded_weights import draw_weights
 from pipeline.model.convert.make_ir import TOOLCHAINS, convert
@@ -35,6 +36,7 @@ class ModelSteps:
         of_whole = configs.fixtures[whole].model
         self._layout = layout
         self._name = name
+        self._declared = fixture_table(configs, name, "model")
         self._whole = whole
         self._shares = whole != name and of_whole.precision == "f32"
         self._model = fixture.model
@@ -99,7 +101,10 @@ class ModelSteps:
         if model.seed is None or self._name != self._whole:
             return []
         action = Action(
-            name=f"weights:{self._name}",
+            kind="weights",
+            label=self._name,
+            fixture=self._name,
+            declared=self._declared,
             title=f"weights from the seed {model.seed}",
             recipe=draw_weights,
             inputs={"topology": self.files["topology"]},
@@ -115,7 +120,10 @@ class ModelSteps:
         model = self._model
         precision: Literal["f32", "f16"] = "f16" if model.precision == "f16" else "f32"
         return Action(
-            name=f"ir:{self._name}",
+            kind="ir",
+            label=self._name,
+            fixture=self._name,
+            declared=self._declared,
             title=f"{model.framework} to OpenVINO IR, {precision}",
             recipe=convert,
             inputs={
@@ -144,7 +152,10 @@ class ModelSteps:
             for given, path in inputs.items()
         }
         return Action(
-            name=f"int8:{self._name}",
+            kind="int8",
+            label=self._name,
+            fixture=self._name,
+            declared=self._declared,
             title=f"quantised by NNCF, calibrated with {len(self.calibration)} tensors",
             recipe=quantise,
             inputs={

@@ -1,4 +1,4 @@
-"""The event log of a run: one JSON object per line, for programs and later reports.
+"""The events of a run, and its event log: one JSON object per line, for programs and reports.
 
 Each line has ``event`` and ``time`` (seconds since 1970). A killed run may leave a truncated last
 line; readers skip lines that are not JSON. The first line has the version of the format.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
+from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import Progress
 
 _KEPT_RUNS = 50
+_PROGRESS_SECONDS = 1.0
+_ERROR_FIELDS = ("where", "expected", "found", "hint", "detail")
 VERSION = 1
 # The end of year 9999, the last date that datetime can format.
 _LAST_MOMENT = 253402300799
@@ -46,6 +49,7 @@ class StepStarted(_Event, frozen=True, tag="step-started"):
     """A step that is not up to date started: its thread in the run, from 1, and the reasons."""
 
     step: str
+    title: str = ""
     thread: int = 0
     reasons: tuple[str, ...] = ()
 
@@ -68,9 +72,13 @@ class StepFinished(_Event, frozen=True, tag="step-finished"):
     outputs: dict[str, str]
 
 
-class StepFailed(_Event, frozen=True, tag="step-failed"):
-    """A step failed; the fields are those of its error."""
+class StepCurrent(_Event, frozen=True, tag="step-current"):
+    """A step was up to date; the log has these together, as ``untouched`` of the run's end."""
 
+    step: str
+
+
+class _StepError(_Event, frozen=True):
     step: str
     code: str
     message: str
@@ -80,12 +88,29 @@ class StepFailed(_Event, frozen=True, tag="step-failed"):
     hint: str = ""
     detail: str = ""
 
+    def render(self) -> str:
+        """Return the error as text for the terminal."""
+        fields = {name: getattr(self, name) for name in _ERROR_FIELDS}
+        return PipelineError(Code(self.code), self.message, **fields).render()
+
+
+class StepFailed(_StepError, frozen=True, tag="step-failed"):
+    """A step failed; the fields are those of its error."""
+
+
+class StepSkipped(_StepError, frozen=True, tag="step-skipped"):
+    """A guest was left out, since its compiler is missing; the fields are those of that error."""
+
 
 class StepBlocked(_Event, frozen=True, tag="step-blocked"):
     """A step did not run because one that it needs failed."""
 
     step: str
     reason: str
+
+
+class RunInterrupted(_Event, frozen=True, tag="run-interrupted"):
+    """A signal ends the run; its running steps are killed. It is not logged: the end says so."""
 
 
 class RunFinished(_Event, frozen=True, tag="run-finished"):
@@ -105,14 +130,31 @@ class RunFinished(_Event, frozen=True, tag="run-finished"):
 
 
 Event = (
-    RunStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepBlocked | RunFinished
+    RunStarted
+    | StepStarted
+    | StepProgress
+    | StepFinished
+    | StepCurrent
+    | StepFailed
+    | StepSkipped
+    | StepBlocked
+    | RunInterrupted
+    | RunFinished
 )
+Subscriber = Callable[[Event], None]
+
+
+def error_fields(error: PipelineError) -> dict[str, str]:
+    """Return the fields that an event has of an error."""
+    fields = {name: getattr(error, name) for name in _ERROR_FIELDS}
+    return {"code": error.code.value, "message": error.message, **fields}
 
 
 class EventLog:
     """The log of one run, in ``<folder>/<time>-<process>.ndjson``; the last 50 are kept.
 
-    If it cannot be written, the run continues without it.
+    A step's progress is written once a second at most. If the log cannot be written, the run
+    continues without it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -120,11 +162,17 @@ class EventLog:
         self._guard = threading.Lock()
         self._stream: BinaryIO | None = None
         self._off = False
-        self._threads: dict[int, int] = {}
+        self._last_progress: dict[str, float] = {}
 
     def write(self, event: Event) -> None:
-        """Append a line with a single write."""
+        """Append a line with a single write; the end of the run closes the file."""
+        if isinstance(event, (StepCurrent, RunInterrupted)):
+            return
         with self._guard:
+            if isinstance(event, StepProgress):
+                if event.time - self._last_progress.get(event.step, 0.0) < _PROGRESS_SECONDS:
+                    return
+                self._last_progress[event.step] = event.time
             try:
                 if self._stream is None and not self._off:
                     self._stream = self._open()
@@ -132,11 +180,8 @@ class EventLog:
                     self._stream.write(msgspec.json.encode(event) + b"\n")
             except OSError:
                 self._off, self._stream = True, None
-
-    def thread(self) -> int:
-        """Return the number of the calling thread in the run, from 1."""
-        with self._guard:
-            return self._threads.setdefault(threading.get_ident(), len(self._threads) + 1)
+        if isinstance(event, RunFinished):
+            self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -29,11 +29,20 @@ class Row:
 HEADINGS = ("fixture", "case", "sandbox", "source framework", "output")
 
 
-def _accuracy_row(path: Path, report: dict[str, Any]) -> Row:
+@dataclass(frozen=True)
+class VerifiedCase:
+    """A case or a dataset of a fixture, and the report of its verification."""
+
+    fixture: str
+    case: str
+    report: Path
+
+
+def _accuracy_row(verified: VerifiedCase, report: dict[str, Any]) -> Row:
     shares = report["accuracy"]["guest"]
     return Row(
-        fixture=path.parents[2].name,
-        case=path.parent.name,
+        fixture=verified.fixture,
+        case=verified.case,
         native="= native",
         golden="",
         came_out=f"top-1 {shares['top1']:.1%}, top-5 {shares['top5']:.1%} of {report['pictures']}",
@@ -55,27 +64,23 @@ def _distance(outputs: Iterable[dict[str, Any]]) -> str:
     return f"within {nearest['distance']:.1e} of {nearest['bound']:.1e}" + tied
 
 
-def verified_rows(reports: Iterable[Path]) -> list[Row]:
-    """Return a row for each report.
-
-    A report is ``artifacts/<fixture>/evidence/<case>/report.json`` of a case, or
-    ``artifacts/<fixture>/datasets/<dataset>/accuracy.json`` of a dataset.
-    """
+def verified_rows(cases: Iterable[VerifiedCase]) -> list[Row]:
+    """Return a row for each case whose report is there, by fixture and case."""
     rows = []
-    for path in reports:
-        if not path.exists():
+    for verified in cases:
+        if not verified.report.exists():
             continue  # Its step has reported why.
-        report = json.loads(path.read_bytes())
+        report = json.loads(verified.report.read_bytes())
         if "accuracy" in report:
-            rows.append(_accuracy_row(path, report))
+            rows.append(_accuracy_row(verified, report))
             continue
         golden = report["golden"]
         top = report["top"][0]
         label = f"{top['index']} {top['label']}".split(",")[0].rstrip()
         rows.append(
             Row(
-                fixture=path.parents[2].name,
-                case=report["case"],
+                fixture=verified.fixture,
+                case=verified.case,
                 native="= native" if report["native_equal"] else "differs",
                 golden=f"{golden['executor']} {_distance(golden['outputs'].values())}",
                 came_out=f"{label} ({top['value']:.3f})",

@@ -7,6 +7,9 @@ import msgspec
 from pipeline.verify.compare import Difference
 from pipeline.verify.tolerance import Tolerance
 
+# The name of a verified case's report in its folder.
+REPORT = "report.json"
+
 
 class GoldenResult(msgspec.Struct, frozen=True, kw_only=True):
     """Agreement with an independent executor of the source model, output by output.
@@ -60,7 +63,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One verified case: report.json in the folder evidence/CASE."""
+    """One verified case: the file REPORT in the folder evidence/CASE."""
 
     case: str
     """The case."""

@@ -136,7 +136,7 @@ def verify(job: Job) -> None:
         [(port, out / file) for port, file in zip(interface.outputs, files, strict=True)],
     )
     _write_pictures(job, folder)
-    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    (folder / evidence.REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
 def _write_pictures(job: Job, folder: Path) -> None:

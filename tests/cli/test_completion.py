@@ -183,7 +183,7 @@ def test_another_shell_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: 
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("error[usage]: A shell is to be named.")
+    assert done.stderr.startswith("error[usage]: Invalid argument: SHELL.")
 
 
 def test_completing_reads_configs_and_writes_nothing(project: Project, tmp_path: Path) -> None:

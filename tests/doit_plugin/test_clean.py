@@ -95,7 +95,7 @@ def test_clean_follows_no_link(project: Project, tmp_path: Path) -> None:
     before = below(away)
     run = project.doit("clean")
     assert run.returncode == 0
-    assert re.search(r"tiny: left alone, \d+ targets lie behind a link\n", run.output)
+    assert re.search(r"tiny: kept, \d+ targets are behind a link\n", run.output)
     assert below(away) == before
     assert project.folder.is_symlink()
 
@@ -149,7 +149,9 @@ def test_what_no_config_declares_is_cleaned_and_nothing_else(other: Project) -> 
 def test_only_the_named_ones_are_cleaned(other: Project) -> None:
     run = other.doit("clean", "--stale", "tiny")
     assert run.returncode == 1
-    assert run.output.startswith("error[usage]: No fixture 'tiny' without a config has left")
+    assert run.output.startswith(
+        "error[usage]: There are no files of a fixture 'tiny' without a config."
+    )
     assert other.folder.exists()
     assert other.doit("clean", "--stale", "other").output.startswith("other: removed ")
 

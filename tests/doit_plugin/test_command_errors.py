@@ -24,7 +24,7 @@ def test_an_option_that_a_command_lacks_is_one_clear_error(project: Project, com
     run = project.doit(command, "--nope")
     assert run.returncode == 3
     assert run.output == (
-        f"error[usage]: The words after `doit {command}` cannot be read.\n"
+        f"error[usage]: Invalid arguments to `doit {command}`.\n"
         "  found:    option --nope not recognized\n"
         f"  hint:     `doit help {command}` lists what it takes.\n"
     )
@@ -33,7 +33,7 @@ def test_an_option_that_a_command_lacks_is_one_clear_error(project: Project, com
 def test_a_value_that_an_option_cannot_take_is_one_clear_error(project: Project) -> None:
     run = project.doit("-n", "many")
     assert run.returncode == 3
-    assert run.output.startswith("error[usage]: The words after `doit run` cannot be read.\n")
+    assert run.output.startswith("error[usage]: Invalid arguments to `doit run`.\n")
     assert "'many'" in run.output
     assert len(run.output.splitlines()) == 3
 
@@ -64,7 +64,7 @@ def test_a_task_that_is_not_there_is_told_with_the_nearest(
 
 def test_where_nothing_is_near_it_is_told_where_the_names_are(project: Project) -> None:
     run = project.doit("xyzzy")
-    assert run.output.endswith("  hint:     `doit list --all` names all tasks.\n")
+    assert run.output.endswith("  hint:     `doit list --all` lists all tasks.\n")
 
 
 @pytest.mark.parametrize("command", ["dumpdb", "ignore"])

@@ -60,7 +60,7 @@ def test_a_limit_that_is_none(project: Project) -> None:
     for limit in ("2", "2 GB", "-1 MiB", "much"):
         run = project.doit("gc", f"--limit={limit}")
         assert run.returncode == 1
-        assert "error[usage]: The limit cannot be read" in run.output
+        assert "error[usage]: Invalid limit" in run.output
 
 
 def test_it_runs_beside_builds(project: Project) -> None:

@@ -58,7 +58,7 @@ def test_what_is_as_it_is_locked_passes(project: Project, lock: Path) -> None:
     run = project.doit("lock", "--check")
     assert run.returncode == 0, run.output
     count = len(read(lock)["fixtures"]["tiny"]["files"])
-    assert run.output == f"tiny: {count} of {count} files are as they are locked\n"
+    assert run.output == f"tiny: {count} of {count} files match the lock\n"
 
 
 def test_other_bytes_of_the_same_tools_fail(project: Project, lock: Path) -> None:
@@ -67,7 +67,7 @@ def test_other_bytes_of_the_same_tools_fail(project: Project, lock: Path) -> Non
     assert run.returncode == 1
     assert "differs from the lock, though its tools are the locked ones" in run.output
     assert "where:    artifacts/tiny/tiny.bin\n" in run.output
-    assert "hint:     If that is meant: doit lock tiny" in run.output
+    assert "hint:     If that is intended: doit lock tiny" in run.output
 
 
 def test_other_bytes_of_another_version_are_told_with_the_tool(

@@ -48,7 +48,7 @@ def test_what_is_remembered_needs_neither_the_configs_nor_a_recipe(
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     for arguments in ([], ["list"]):
         imported = imports(settled, *arguments)
-        assert "pipeline.doit_plugin.engine" in imported
+        assert "pipeline.doit_plugin.loader" in imported
         assert not imported & {
             "pipeline.config.load_project",
             "pipeline.graph.all_steps",
@@ -78,7 +78,7 @@ def test_a_list_reads_no_config_whatever_is_built(
     listed = settled.doit("list", "--all").output
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     imported = imports(settled, "list")
-    assert "pipeline.doit_plugin.engine" in imported
+    assert "pipeline.doit_plugin.loader" in imported
     assert not imported & {
         "pipeline.config.load_project",
         "pipeline.graph.all_steps",
@@ -151,8 +151,9 @@ def change(place: Path, **fields: Any) -> bytes:
         b"[]",
         b"{}",
         b"[" * 100_000,
-        {"steps": [["a", "b", [], [], "yes"]]},
-        {"steps": [["a", "b", [7], [], True]]},
+        {"steps": [["ir", "a", "a", "b", [], [], "yes"]]},
+        {"steps": [["ir", "a", "a", "b", [7], [], True]]},
+        {"steps": [["no kind", "a", "a", "b", [], [], True]]},
         {"steps": [7]},
         {"steps": 7},
         {"default": "tiny"},

@@ -1,7 +1,8 @@
-"""doit's threads share one console, one store and one pool of workers, and all are closed."""
+"""doit's threads share one console, one cache and one pool of workers, and all are closed."""
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +12,16 @@ from typing import Any
 import pytest
 
 from pipeline.cache.cache import Cache
-from pipeline.doit_plugin import engine as room
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.loader import StepTasks
 from pipeline.errors import PipelineError
 from pipeline.execution.pool import worker_pool
 from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.graph import open_cache
+from pipeline.report.console import run_display
 from pipeline.report.console.open_console import open_console
+from pipeline.report.console.protocol import Verbosity
+from pipeline.report.console.run_display import RunDisplay
+from pipeline.report.events import StepStarted
 from tests.tiny import Project
 
 THREADS = 8
@@ -49,8 +53,8 @@ class Made:
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     made = Made()
-    monkeypatch.setattr(room, "open_console", made.slowly("console", open_console))
-    monkeypatch.setattr(open_cache, "open_cache", made.slowly("store", open_cache.open_cache))
+    monkeypatch.setattr(run_display, "open_console", made.slowly("console", open_console))
+    monkeypatch.setattr(open_cache, "open_cache", made.slowly("cache", open_cache.open_cache))
     monkeypatch.setattr(worker_pool, "WorkerPool", made.slowly("workers", WorkerPool))
     monkeypatch.setattr(Cache, "close", made.noting(Cache.close))
     monkeypatch.setattr(WorkerPool, "close", made.noting(WorkerPool.close))
@@ -72,17 +76,20 @@ def test_threads_that_begin_together_share_all_that_there_is(
     project: Project, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    engine = Engine(project.root)
-    found = at_once(lambda: (engine.console, engine.history, engine.workers, engine._builder))
+    tasks = StepTasks(project.root)
+    own = tasks.project
+    found = at_once(lambda: (own.graph, own.history, own.workers, own.builder))
     assert len(set(found)) == 1
+    display = RunDisplay(io.StringIO(), Verbosity.NORMAL, own.verified)
+    at_once(lambda: display(StepStarted(step="ir:tiny")))
     assert {kind: len(values) for kind, values in made.made.items()} == {
         "console": 1,
-        "store": 1,
+        "cache": 1,
         "workers": 1,
     }
     assert made.closed == []
-    engine.close()
-    assert set(made.made["store"]) | set(made.made["workers"]) == set(made.closed)
+    tasks.close()
+    assert set(made.made["cache"]) | set(made.made["workers"]) == set(made.closed)
 
 
 def test_steps_that_begin_together_share_them_too(
@@ -92,23 +99,23 @@ def test_steps_that_begin_together_share_them_too(
     monkeypatch.chdir(project.root)
     for _ in range(2):
         project.doit()
-    engine = Engine(project.root)
-    assert engine._snapshot is not None
-    assert at_once(lambda: engine._execute("source:tiny.red")) == [{"outcome": "built"}] * THREADS
-    engine.close()
+    tasks = StepTasks(project.root)
+    assert tasks._snapshot is not None
+    assert at_once(lambda: tasks._execute("source:tiny.red")) == [{"outcome": "built"}] * THREADS
+    tasks.close()
     assert {kind: len(values) for kind, values in made.made.items() if kind != "console"} == {
-        "store": 1,
+        "cache": 1,
         "workers": 1,
     }
-    assert set(made.made["store"]) | set(made.made["workers"]) == set(made.closed)
+    assert set(made.made["cache"]) | set(made.made["workers"]) == set(made.closed)
 
 
 def test_a_thread_that_comes_after_the_end_opens_nothing(
     project: Project, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    engine = Engine(project.root)
-    engine.close()
+    tasks = StepTasks(project.root)
+    tasks.close()
     with pytest.raises(PipelineError, match="The run has ended"):
-        _ = engine._builder
-    assert "store" not in made.made
+        _ = tasks.project.builder
+    assert "cache" not in made.made

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.cache.cache import Cache
+from pipeline.cache.digest import key_of
+from pipeline.cache.history import History
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action, Isolation
 from pipeline.execution.builder import Builder, BuildOutcome
@@ -32,7 +35,8 @@ def builder(tmp_path: Path) -> Iterator[Builder]:
 def action(tmp_path: Path) -> Action:
     (tmp_path / "in.txt").write_text("abc")
     return Action(
-        name="shout:x",
+        kind="shout",
+        label="x",
         title="",
         recipe=recipes.shout,
         inputs={"text": tmp_path / "in.txt"},
@@ -50,7 +54,7 @@ def target(action: Action) -> Path:
 
 def test_a_built_action_is_current(builder: Builder, action: Action) -> None:
     assert not builder.is_current(action)
-    assert builder.build(action, said) is BuildOutcome.BUILT
+    assert builder.build(action, said).outcome is BuildOutcome.BUILT
     assert target(action).read_text() == "ABC"
     assert builder.is_current(action)
 
@@ -111,7 +115,7 @@ def test_changed_code_builds_anew_and_its_return_does_not(
         # As the next run finds it.
         later = Builder(builder.cache, builder._executors[Isolation.WORKER])
         assert later.is_current(action) == current
-        assert later.build(action, said) is outcome
+        assert later.build(action, said).outcome is outcome
 
 
 def test_what_code_made_that_changed_meanwhile_is_dropped(
@@ -133,9 +137,9 @@ def test_a_changed_input_builds_anew_and_its_return_is_restored(
 ) -> None:
     builder.build(action, said)
     action.inputs["text"].write_text("xyz")
-    assert builder.build(action, said) is BuildOutcome.BUILT
+    assert builder.build(action, said).outcome is BuildOutcome.BUILT
     action.inputs["text"].write_text("abc")
-    assert builder.build(action, said) is BuildOutcome.RESTORED
+    assert builder.build(action, said).outcome is BuildOutcome.RESTORED
     assert target(action).read_text() == "ABC"
 
 
@@ -153,7 +157,7 @@ def test_a_damaged_target_is_noticed_and_restored(
     if damage == "same mtime":
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert not builder.is_current(action)
-    assert builder.build(action, said) is BuildOutcome.RESTORED
+    assert builder.build(action, said).outcome is BuildOutcome.RESTORED
     assert file.read_text() == "ABC"
 
 
@@ -163,21 +167,21 @@ def test_a_corrupt_object_is_built_anew(builder: Builder, action: Action, tmp_pa
     for path in (tmp_path / "cache" / "cas").rglob("*"):
         if path.is_file():
             path.write_text("lie")
-    assert builder.build(action, said) is BuildOutcome.BUILT
+    assert builder.build(action, said).outcome is BuildOutcome.BUILT
     assert target(action).read_text() == "ABC"
 
 
 def test_a_current_action_that_is_asked_for_runs(builder: Builder, action: Action) -> None:
     builder.build(action, said)
-    assert builder.build(action, said) is BuildOutcome.CURRENT
-    assert builder.build(action, said, force=True) is BuildOutcome.BUILT
+    assert builder.build(action, said).outcome is BuildOutcome.CURRENT
+    assert builder.build(action, said, force=True).outcome is BuildOutcome.BUILT
 
 
 def test_a_forgotten_action_runs(builder: Builder, action: Action) -> None:
     builder.build(action, said)
     builder.forget(action)
     assert not builder.is_current(action)
-    assert builder.build(action, said) is BuildOutcome.BUILT
+    assert builder.build(action, said).outcome is BuildOutcome.BUILT
 
 
 def test_a_failed_recipe_leaves_the_old_target_and_nothing_else(
@@ -216,7 +220,8 @@ def test_a_tool_that_is_not_installed_is_one_error(builder: Builder, action: Act
 def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "folder"
     action = Action(
-        name="folder:x",
+        kind="folder",
+        label="x",
         title="",
         recipe=recipes.write_folder,
         parameters={"b": "b"},
@@ -226,7 +231,7 @@ def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> N
     assert builder.is_current(action)
     (folder / "deep" / "a.txt").unlink()
     assert not builder.is_current(action)
-    assert builder.build(action, said) is BuildOutcome.RESTORED
+    assert builder.build(action, said).outcome is BuildOutcome.RESTORED
     assert (folder / "deep" / "a.txt").read_text() == "a"
     (folder / "old.txt").write_text("left over")
     builder.build(replace(action, parameters={"b": "c"}), said)
@@ -237,7 +242,8 @@ def test_a_folder_is_an_output_as_a_whole(builder: Builder, tmp_path: Path) -> N
 def test_a_pipe_in_place_of_a_folder_makes_way(builder: Builder, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "folder"
     action = Action(
-        name="folder:x",
+        kind="folder",
+        label="x",
         title="",
         recipe=recipes.write_folder,
         parameters={"b": "b"},
@@ -257,3 +263,60 @@ def test_what_vouches_goes_before_what_it_vouches_for(
     voucher.write_text("verified")
     builder.build(vouched, said)
     assert not voucher.exists()
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys that builders compute, in order."""
+    keys: list[str] = []
+
+    def counted(parts: Mapping[str, Any]) -> str:
+        keys.append(key_of(parts))
+        return keys[-1]
+
+    monkeypatch.setattr("pipeline.execution.builder.key_of", counted)
+    return keys
+
+
+def test_a_build_computes_the_key_before_and_after_and_returns_it(
+    builder: Builder, action: Action, computed: list[str], tmp_path: Path
+) -> None:
+    history = History(tmp_path / "history", builder.cache.temporary.atomic_write)
+    logged = Builder(builder.cache, builder._executors[Isolation.WORKER], history)
+    inspection = logged.inspect(action)
+    assert not inspection.current
+    started: list[tuple[str, ...]] = []
+    result = logged.build(action, said, inspection=inspection, started=started.append)
+    assert computed == [result.key] * 2
+    assert result.outcome is BuildOutcome.BUILT
+    assert result.record == builder.cache.records.get(result.key)
+    assert started == [result.reasons] == [("never built in this project",)]
+    made = history.last_build(action.name)
+    assert made is not None
+    assert made.key == result.key
+
+
+def test_a_restored_step_computes_the_key_once(
+    builder: Builder, action: Action, computed: list[str]
+) -> None:
+    builder.build(action, said)
+    target(action).unlink()
+    computed.clear()
+    result = builder.build(action, said, inspection=builder.inspect(action))
+    assert result.outcome is BuildOutcome.RESTORED
+    assert computed == [result.key]
+
+
+def test_the_reasons_come_before_the_recipe_and_for_unreadable_inputs_too(
+    builder: Builder, action: Action
+) -> None:
+    seen: list[tuple[bool, tuple[str, ...]]] = []
+
+    def started(reasons: tuple[str, ...]) -> None:
+        seen.append((target(action).exists(), reasons))
+
+    builder.build(action, said, started=started)
+    action.inputs["text"].unlink()
+    with pytest.raises(PipelineError):
+        builder.build(action, said, started=started)
+    assert seen == [(False, ()), (True, ("An input of shout:x cannot be read.",))]

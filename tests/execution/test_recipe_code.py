@@ -21,6 +21,7 @@ from pipeline.execution.python_source import read_source
 from pipeline.execution.recipe_code import CARRIERS, RecipeCodes
 from pipeline.execution.source_modules import PACKAGE, source_modules
 from pipeline.graph.all_steps import all_steps
+from pipeline.graph.layout import Layout
 from pipeline.toolchain.interpreters import find_interpreter
 from tests.execution import recipes
 from tests.tiny import ROOT
@@ -251,7 +252,7 @@ def test_a_recipe_without_a_file_is_an_error() -> None:
 
 
 def real_recipes() -> dict[str, Recipe]:
-    actions = all_steps(load_project(ROOT))
+    actions = all_steps(Layout(load_project(ROOT)))
     return {f"{each.recipe.__module__}.{each.recipe.__name__}": each.recipe for each in actions}
 
 

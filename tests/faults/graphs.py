@@ -111,7 +111,7 @@ def plain_tasks(root: Path, graph: str) -> Iterator[dict[str, Any]]:
     """Yield the graph as a doit user would write it."""
     for action in GRAPHS[graph](root):
         yield {
-            "name": action.name.partition(":")[2],
+            "name": action.label,
             "actions": [(_run_plainly, [action])],
             "file_dep": [str(path) for path in action.inputs.values()],
             "targets": [str(path) for path in action.outputs.values()],
@@ -137,7 +137,8 @@ def _step(
 ) -> Action:
     folder = root if source in ("in.txt", "other.txt") else root / "artifacts"
     return Action(
-        name=f"ir:{name}",
+        kind="ir",
+        label=name,
         title="",
         recipe=recipe,
         inputs={"in": folder / source},

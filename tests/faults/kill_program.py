@@ -101,12 +101,12 @@ def main() -> None:
     """Run doit under watch."""
     from doit.doit_cmd import DoitMain
 
-    import_module("pipeline.doit_plugin.engine")
+    import_module("pipeline.doit_plugin.loader")
     step, point, nth, number, log, *arguments = sys.argv[1:]
     reaper = Reaper(step, point, int(nth), int(number), Path(log))
     for name, place in FUNCTIONS.items():
         replace(place, lambda function, name=name: reaper.watched(name, function))  # type: ignore[misc] # bound now
-    replace("pipeline.doit_plugin.engine:Engine._execute", reaper.executing)
+    replace("pipeline.doit_plugin.loader:StepTasks._execute", reaper.executing)
     sys.exit(DoitMain().run(arguments))
 
 

@@ -32,9 +32,8 @@ def task_ir():
     yield from plain_tasks(Path(__file__).parent, "GRAPH")
 """
 _OURS = """\
-from pathlib import Path
 from pipeline.graph import step_graph
-from pipeline.doit_plugin import Engine
+from pipeline.doit_plugin import load
 from pipeline.cache.digest import Digest
 from tests.faults.graphs import GRAPHS
 
@@ -45,12 +44,9 @@ def counted(path, real=Digest.of_file):
 
 Digest.of_file = counted
 assert step_graph.all_steps
-step_graph.all_steps = lambda configs, codes: GRAPHS["GRAPH"](configs.root)
-engine = Engine(Path(__file__).parent)
-DOIT_CONFIG = {**engine.settings(), "default_tasks": ["ir"]}
-
-def task_ir():
-    yield from engine.tasks("ir")
+step_graph.all_steps = lambda layout, codes: GRAPHS["GRAPH"](layout.root)
+settings, task_steps = load(__file__)
+DOIT_CONFIG = {**settings, "default_tasks": ["ir"]}
 """
 
 

@@ -9,49 +9,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Code, PipelineError
-from pipeline.graph.shard import Shard, chosen, owner
+from pipeline.graph.shard import Shard, chosen
 from tests.tiny import Project
 
 NAMES = st.lists(st.text("abcdefgh-", min_size=1, max_size=6), unique=True, max_size=12)
 
 
 @st.composite
-def projects(draw: st.DrawFn) -> tuple[list[str], list[str]]:
-    """Return every task of a project, and those of its plain run."""
-    tasks, default = ["guest:classify", "toolchain:mo"], []
+def projects(draw: st.DrawFn) -> tuple[dict[str, str], list[str]]:
+    """Return the owner of every task of a project, and the tasks of its plain run."""
+    shared, default = ["guest:classify", "toolchain:mo"], []
+    owners = {task: task for task in shared}
     for name in draw(NAMES):
         cases = draw(st.integers(1, 5))
-        tasks += [f"ir:{name}", *(f"verify:{name}.{case}" for case in range(cases))]
-        tasks.append(f"manifest:{name}")
+        verified = (f"verify:{name}.{case}" for case in range(cases))
+        owners |= dict.fromkeys([f"ir:{name}", *verified, f"manifest:{name}"], name)
         if draw(st.booleans()):
             default.append(f"manifest:{name}")
-    return tasks, default
+    return owners, default
 
 
 @given(project=projects(), count=st.integers(1, 9), data=st.data())
 def test_every_fixture_is_in_exactly_one_shard(
-    project: tuple[list[str], list[str]], count: int, data: st.DataObject
+    project: tuple[dict[str, str], list[str]], count: int, data: st.DataObject
 ) -> None:
-    every, default = project
-    asked = data.draw(st.lists(st.sampled_from(every), unique=True))
-    shards = [chosen(Shard(i, count), asked, every, default) for i in range(1, count + 1)]
+    owners, default = project
+    asked = data.draw(st.lists(st.sampled_from(sorted(owners)), unique=True))
+    shards = [chosen(Shard(i, count), asked, owners, default) for i in range(1, count + 1)]
     assert sorted(task for shard in shards for task in shard) == sorted(asked)
-    owners = [{owner(task) for task in shard} for shard in shards]
-    assert sum(map(len, owners)) == len({owner(task) for task in asked})
+    found = [{owners[task] for task in shard} for shard in shards]
+    assert sum(map(len, found)) == len({owners[task] for task in asked})
 
 
 @given(project=projects(), count=st.integers(1, 9), data=st.data())
 def test_neither_order_nor_company_moves_a_task_to_another_shard(
-    project: tuple[list[str], list[str]], count: int, data: st.DataObject
+    project: tuple[dict[str, str], list[str]], count: int, data: st.DataObject
 ) -> None:
-    every, default = project
-    task = data.draw(st.sampled_from(every))
-    index = next(i for i in range(1, count + 1) if chosen(Shard(i, count), [task], every, default))
-    others = data.draw(st.lists(st.sampled_from(every), unique=True))
+    owners, default = project
+    task = data.draw(st.sampled_from(sorted(owners)))
+    index = next(i for i in range(1, count + 1) if chosen(Shard(i, count), [task], owners, default))
+    others = data.draw(st.lists(st.sampled_from(sorted(owners)), unique=True))
     again = chosen(
         Shard(index, count),
         data.draw(st.permutations([*others, task])),
-        data.draw(st.permutations(every)),
+        {task: owners[task] for task in data.draw(st.permutations(sorted(owners)))},
         data.draw(st.permutations(default)),
     )
     assert task in again
@@ -59,14 +60,14 @@ def test_neither_order_nor_company_moves_a_task_to_another_shard(
 
 @given(project=projects(), count=st.integers(1, 9))
 def test_the_shards_of_a_plain_run_differ_by_one_fixture_at_most(
-    project: tuple[list[str], list[str]], count: int
+    project: tuple[dict[str, str], list[str]], count: int
 ) -> None:
-    every, default = project
-    names = {owner(task) for task in default}
-    steps = {name: sum(owner(task) == name for task in every) for name in names}
+    owners, default = project
+    names = {owners[task] for task in default}
+    steps = {name: sum(owner == name for owner in owners.values()) for name in names}
     loads = []
     for index in range(1, count + 1):
-        mine = {owner(task) for task in chosen(Shard(index, count), default, every, default)}
+        mine = {owners[task] for task in chosen(Shard(index, count), default, owners, default)}
         loads.append(sum(steps[name] for name in mine))
     assert max(loads) - min(loads) <= max(steps.values(), default=0)
 

@@ -13,6 +13,7 @@ from pipeline.config.load_project import load_project
 from pipeline.config.schema import LanguageName
 from pipeline.execution.action import Job
 from pipeline.graph.all_steps import all_steps
+from pipeline.graph.layout import Layout
 from pipeline.guest.build import compile_guest
 from pipeline.guest.languages import LANGUAGES
 from tests.programs import COMPILERS, require_program
@@ -42,7 +43,7 @@ def compile_files(
     (into / "scratch").mkdir(parents=True)
     wasm, imports = into / "guest.wasm", into / "imports.json"
     # The files of a compiler are those that a guest of ours in this language has.
-    steps = all_steps(load_project(ROOT))
+    steps = all_steps(Layout(load_project(ROOT)))
     ours = next(step for step in steps if step.parameters.get("language") == language)
     compile_guest(
         Job(
@@ -73,7 +74,7 @@ def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) ->
 
     A compiler that is not installed skips the test, and in CI fails it.
     """
-    steps = {step.name: step for step in all_steps(load_project(root))}
+    steps = {step.name: step for step in all_steps(Layout(load_project(root)))}
     step = steps[f"guest:{name}"]
     into.mkdir(parents=True)
     job = Job(

@@ -14,7 +14,7 @@ from pipeline.report.console.open_console import open_console
 from pipeline.report.console.plain import PlainConsole
 from pipeline.report.console.protocol import IncompleteSteps, Verbosity
 from pipeline.report.console.summary import summary_lines, table
-from pipeline.report.verified_cases import Row, _distance, verified_rows
+from pipeline.report.verified_cases import Row, VerifiedCase, _distance, verified_rows
 
 ROWS = [
     Row(
@@ -114,8 +114,7 @@ def test_the_closing_lines_name_what_failed_and_what_it_kept_from_running() -> N
 
 
 def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
-    path = tmp_path / "squeezenet" / "evidence" / "cat" / "report.json"
-    path.parent.mkdir(parents=True)
+    path = tmp_path / "report.json"
     prob = {"margin": 0.24, "distance": 3.8e-6, "bound": 1.6e-5, "ties": 0}
     outputs = {"prob": prob, "other": {"margin": 0.1, "distance": 1.0, "bound": 10.0, "ties": 0}}
     report = {
@@ -125,7 +124,8 @@ def test_a_row_is_read_from_the_evidence(tmp_path: Path) -> None:
         "top": [{"index": 285, "label": "Egyptian cat, moggy", "value": 0.4538}],
     }
     path.write_text(json.dumps(report))
-    assert verified_rows([path]) == ROWS[:1]
+    gone = VerifiedCase("squeezenet", "espresso", path.with_name("gone.json"))
+    assert verified_rows([gone, VerifiedCase("squeezenet", "cat", path)]) == ROWS[:1]
 
 
 def test_whole_numbers_are_said_to_be_equal_or_to_tie() -> None:

@@ -12,6 +12,7 @@ from pipeline.report.events import (
     StepBlocked,
     StepFailed,
     StepFinished,
+    StepSkipped,
     StepStarted,
 )
 from pipeline.report.html.run_log import last_run, run_of
@@ -53,7 +54,7 @@ def test_what_failed_what_was_blocked_and_what_was_left_out_are_told_apart() -> 
             StepFailed(step="ir:a", code="model", message="No.", time=102),
             StepBlocked(step="verify:a.x", reason="ir:a", time=102),
             begun("guest:rust", 103),
-            StepBlocked(step="guest:rust", reason="There is no Rust here.", time=104),
+            StepSkipped(step="guest:rust", code="toolchain", message="No Rust here.", time=104),
             finished(exit_code=1, failed=1, blocked=1),
         ]
     )

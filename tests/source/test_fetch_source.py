@@ -212,7 +212,8 @@ from pipeline.execution.pool.worker_pool import WorkerPool
 folder, url, sha256, most = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 store = Cache(folder / "cache")
 action = Action(
-    name="source:a", title="", recipe=fetch_source, outputs={"file": folder / "out" / "a.bin"},
+    kind="source", label="a", title="", recipe=fetch_source,
+    outputs={"file": folder / "out" / "a.bin"},
     parameters={"name": "a", "sha256": sha256, "sha384": None, "sha1": None, "size": None},
     unkeyed={"urls": (url,), "downloads": folder / "downloads", "offline": False, "root": folder},
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextlib import suppress
 from typing import Any
 
 from doit.cmd_dumpdb import DumpDB as DoitDumpDB
@@ -17,7 +16,7 @@ from doit.cmd_strace import Strace as DoitStrace
 from doit.exceptions import InvalidCommand
 
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
-from pipeline.doit_plugin.current_project import current_engine
+from pipeline.doit_plugin.commands.run_command import connect_state, step_tasks
 
 
 @with_command_errors
@@ -37,31 +36,36 @@ class Strace(DoitStrace):  # type: ignore[misc] # doit has no types
 
 @with_command_errors
 class List(DoitList):  # type: ignore[misc] # doit has no types
-    """doit's own, which keeps the steps, so that the next list need not read the configs."""
+    """doit's own, which saves the steps, so that the next list need not read the configs."""
 
     @functools.wraps(DoitList._execute)
     def _execute(self, **options: Any) -> int:
         code = int(super()._execute(**options) or 0)
-        with suppress(IndexError):  # The tasks may be another's.
-            current_engine().remember()
+        if (tasks := step_tasks(self)) is not None:
+            tasks.save_snapshot()
         return code
 
 
 @with_command_errors
 class Forget(DoitForget):  # type: ignore[misc] # doit has no types
-    """As doit has it."""
+    """doit's own, which drops the records of steps."""
+
+    @functools.wraps(DoitForget._execute)
+    def _execute(self, **options: Any) -> int:
+        connect_state(self)
+        return int(super()._execute(**options) or 0)
 
 
 @with_command_errors
 class Ignore(DoitIgnore):  # type: ignore[misc] # doit has no types
-    """Refused by our state, which keeps nothing."""
+    """Not supported: doit's state is not stored."""
 
     doc_purpose = "not supported: name the tasks to run instead"
 
 
 @with_command_errors
 class Info(DoitInfo):  # type: ignore[misc] # doit has no types
-    """doit's own, which takes any word for a task."""
+    """doit's own, which accepts any word as a task."""
 
     @functools.wraps(DoitInfo._execute)
     def _execute(self, **options: Any) -> int:
@@ -74,10 +78,10 @@ class Info(DoitInfo):  # type: ignore[misc] # doit has no types
 
 @with_command_errors
 class DumpDB(DoitDumpDB):  # type: ignore[misc] # doit has no types
-    """Refused: doit keeps no database here."""
+    """Not supported: doit has no database here."""
 
     doc_purpose = "not supported: `doit status` shows every step"
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Raise InvalidCommand."""
-        raise InvalidCommand("There is no database to dump: `doit status` tells what is known.")
+        raise InvalidCommand("There is no database to dump: use `doit status`.")

@@ -1,4 +1,4 @@
-"""`doit bundle`: each fixture as an archive that is the same bytes from any machine."""
+"""`doit bundle`: each fixture as an archive, with the same bytes on any machine."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ class BundleCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     """The command; doit asks for a class."""
 
     name = "bundle"
-    doc_purpose = "write each fixture as a .tar.gz, the same bytes from any machine"
+    doc_purpose = "write each fixture as a .tar.gz, with the same bytes on any machine"
     doc_usage = "[FIXTURE ...]"
     doc_description = (
-        "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "
-        "whose last build failed is left out. What was found on this machine is an archive of its "
-        "own, NAME.evidence.tar.gz."
+        "Without a name: the fixtures of a plain run; '*' means all. They must be built; one "
+        "whose last build failed is left out. The results of this machine go into an archive of "
+        "their own, NAME.evidence.tar.gz."
     )
     cmd_options = (_OUT, STRICT_OPTION)
 
     def _execute(self, out: str, strict: bool, pos_args: list[str]) -> int:
         return run_command(
-            lambda engine: _bundle(Path(out), folders(built(engine, pos_args, strict=strict)))
+            self,
+            lambda project: _bundle(Path(out), folders(built(project, pos_args, strict=strict))),
         )
 
 

@@ -1,4 +1,4 @@
-"""What a command answers to --help and to words that make no sense, and to a reader that left."""
+"""--help of doit's commands, invalid arguments as errors, and an output that was closed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.config.wording import closest, quoted
 from pipeline.errors import Code, PipelineError
 from pipeline.report.console.terminal import to_devnull
 
-# What doit itself ends with, where no task has been begun.
+# The exit code of doit itself if no task has started.
 _NOT_BEGUN = 3
 _NO_TASK = re.compile("'(.*)' is not a task\\.", re.S)
 
@@ -22,9 +22,9 @@ Kind = TypeVar("Kind", bound=type[Any])
 
 
 def with_command_errors(command: Kind) -> Kind:
-    """Let a class of commands print its help where that is asked for, and errors in our form.
+    """Make a command print its help for --help, and its errors in our form.
 
-    doit has `doit help COMMAND` alone, and lists its own parser in the place of an error.
+    doit itself has only `doit help COMMAND`, and prints how its parser is called as an error.
     """
     execute = command.parse_execute
 
@@ -52,13 +52,13 @@ def with_command_errors(command: Kind) -> Kind:
 
 
 def _usage_error(command: Any, error: CmdParseError) -> PipelineError:
-    # doit's own words for an unknown option add how its parser is made.
+    # doit's own message for an unknown option includes its parser's settings.
     cause = error.__context__
     return PipelineError(
         Code.USAGE,
-        f"The words after `doit {command.name}` cannot be read.",
+        f"Invalid arguments to `doit {command.name}`.",
         found=" ".join(str(cause if isinstance(cause, GetoptError) else error).split()),
-        hint=f"`doit help {command.name}` lists what it takes.",
+        hint=f"`doit help {command.name}` lists its options.",
     )
 
 
@@ -75,5 +75,5 @@ def _unknown_name(command: Any, error: InvalidCommand) -> PipelineError:
     return PipelineError(
         Code.USAGE,
         f"There is no such task, target or command: {quoted(name)}.",
-        hint=f"Did you mean {near}?" if near else "`doit list --all` names all tasks.",
+        hint=f"Did you mean {near}?" if near else "`doit list --all` lists all tasks.",
     )

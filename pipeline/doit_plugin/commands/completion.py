@@ -1,4 +1,4 @@
-"""`doit completion`: what a shell needs to complete doit's commands, flags and tasks."""
+"""`doit completion`: the script that completes doit's commands, options and tasks in a shell."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Completion(Command):  # type: ignore[misc] # doit has no types
         if len(pos_args) != 1 or pos_args[0] not in SHELLS:
             error = PipelineError(
                 Code.USAGE,
-                "A shell is to be named.",
+                "Invalid argument: SHELL." if pos_args else "Missing argument: SHELL.",
                 expected=", ".join(SHELLS),
                 found=" ".join(pos_args) or "none",
             )

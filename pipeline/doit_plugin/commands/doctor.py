@@ -1,4 +1,4 @@
-"""`doit doctor`: what this machine lacks; it loads no dodo.py, which may be what is broken."""
+"""`doit doctor`: check this machine. It loads no dodo.py, which may be what is broken."""
 
 from __future__ import annotations
 

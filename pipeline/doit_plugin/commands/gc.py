@@ -1,16 +1,18 @@
-"""`doit gc`: make room in the cache folder."""
+"""`doit gc`: shrink the cache folder."""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.config.load_project import load_project
+from pipeline.cache.garbage_collection import CollectionResult, collect_garbage
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
-from pipeline.graph.layout import Layout
 from pipeline.toolchain.unused_environments import Unneeded, collect_environments
 
 _OPTIONS = (
@@ -20,7 +22,7 @@ _OPTIONS = (
         "long": "limit",
         "type": str,
         "default": "",
-        "help": "the size to come down to, such as '2 GiB'; else cache_limit of project.toml",
+        "help": "the size to shrink to, such as '2 GiB' (default: cache_limit in project.toml)",
     },
     {
         "name": "dry",
@@ -28,7 +30,7 @@ _OPTIONS = (
         "long": "dry-run",
         "type": bool,
         "default": False,
-        "help": "only tell what would be removed",
+        "help": "only print what would be removed",
     },
     {
         "name": "toolchains",
@@ -36,7 +38,7 @@ _OPTIONS = (
         "long": "toolchains",
         "type": bool,
         "default": False,
-        "help": "remove the environments of toolchains too that no config needs",
+        "help": "also remove the environments of toolchains that no config needs",
     },
 )
 
@@ -48,37 +50,63 @@ class Gc(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "shrink the cache to a size, removing the least recently used entries"
     doc_usage = ""
     doc_description = (
-        "What the steps of this project, or of others that share the cache, refer to is kept, and "
-        "what was used in the last ten minutes or since the oldest run began that is still going. "
-        "Safe beside running builds, and to break off."
+        "Kept are all entries that the steps of this project, or of others that share the cache, "
+        "refer to, and those used in the last ten minutes or since the start of the oldest build "
+        "that is still running. It is safe to run beside builds, and to interrupt."
     )
     cmd_options = _OPTIONS
 
     def _execute(self, limit: str, dry: bool, toolchains: bool, pos_args: list[str]) -> int:
-        return run_command(lambda engine: _collect(engine, limit, dry, toolchains, pos_args))
+        return run_command(
+            self, lambda project: _collect(project, limit, dry, toolchains, pos_args)
+        )
 
 
-def _collect(engine: Engine, limit: str, dry: bool, toolchains: bool, names: list[str]) -> int:
+def _collect(
+    project: ProjectContext, limit: str, dry: bool, toolchains: bool, names: list[str]
+) -> int:
     if names:
-        raise PipelineError(Code.USAGE, "The cache is collected as a whole.", found=" ".join(names))
+        raise PipelineError(
+            Code.USAGE,
+            "`doit gc` takes no names: it collects the whole cache.",
+            found=" ".join(names),
+        )
     try:
         most = byte_count(limit) if limit else None
     except ValueError as error:
-        raise PipelineError(Code.USAGE, f"The limit cannot be read: {error}.") from None
-    collected = engine.collect(most, dry=dry)
+        raise PipelineError(Code.USAGE, f"Invalid limit: {error}.") from None
+    collected = _collect_cache(project, most, dry)
     done = "would remove" if dry else "removed"
     remain = f"{_mib(collected.remaining)} remain"
     print(f"{done} {collected.files} files, {_mib(collected.bytes)}; {remain}")
     if toolchains:
-        for each in _toolchains(engine, dry):
+        for each in _collect_toolchains(project, dry):
             print(f"{done} toolchain {each.name}, {_mib(each.bytes)}")
     return 0
 
 
-def _toolchains(engine: Engine, dry: bool) -> list[Unneeded]:
-    steps = [step for step in engine.selected(["*"]) if step.name.startswith("toolchain:")]
-    layout = Layout(load_project(engine.report_place.parents[1]))
-    needed = {layout.environment(step.name.partition(":")[2]).folder.name for step in steps}
+def _collect_cache(project: ProjectContext, limit: int | None, dry: bool) -> CollectionResult:
+    """Bring the cache down to ``limit`` bytes, or to the project's own limit."""
+    cache, graph = project.builder.cache, project.graph
+    # As the configs are now, which need not be how they were when something was last made.
+    keys = [each.key for each in project.plan(list(graph.steps.values()))]
+    project.note_roots(key for key in keys if key)
+    most = byte_count(graph.configs.project.cache_limit) if limit is None else limit
+    try:
+        return collect_garbage(cache, most, partial(print, file=sys.stderr, flush=True), dry=dry)
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE,
+            "The cache cannot be collected.",
+            where=str(error.filename or cache.folder),
+            found=error.strerror or str(error),
+        ) from None
+
+
+def _collect_toolchains(project: ProjectContext, dry: bool) -> list[Unneeded]:
+    layout = project.graph.layout
+    steps = project.graph.of_kind("toolchain")
+    needed = {layout.environment(step.label).folder.name for step in steps}
     try:
         return list(collect_environments(layout.toolchains, needed, layout.locks, dry=dry))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`doit lock`: keep the digests of what is built, or compare what is built with them."""
+"""`doit lock`: record the digests of what is built, or compare what is built with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, manifests
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action
 from pipeline.execution.tool_version import tool_version
@@ -35,7 +35,7 @@ _CHECK = {
     "long": "check",
     "type": bool,
     "default": False,
-    "help": "change nothing; fail where the same tools made other bytes than those that are locked",
+    "help": "change nothing; fail if the locked tools made other bytes than those that are locked",
 }
 
 
@@ -47,36 +47,38 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "update artifacts/lock.json with the digests of what is built, or check them"
     doc_usage = "[FIXTURE ...]"
     doc_description = (
-        "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "
-        "whose last build failed is left out, and keeps what was locked of it. The lock holds "
-        "each file's size and sha256, the step that makes it, the versions of the tools "
-        "on its way, the canonical digest of each IR, and the largest values that came out. With "
-        "--check, a file that the locked tools made otherwise is an error; with another version of "
-        "one of its tools it may differ, as long as the outputs agree within their bound."
+        "Without a name: the fixtures of a plain run; '*' means all. They must be built; one "
+        "whose last build failed is left out, and its entry is kept. The lock has the size and "
+        "sha256 of each file, the step that makes it, the versions of all tools that took part, "
+        "the canonical digest of each IR, and the largest output values. With --check, a file "
+        "that differs although its tools have the locked versions is an error; with another "
+        "version of a tool it may differ, as long as the outputs agree within their bound."
     )
     cmd_options = (_CHECK, STRICT_OPTION)
 
     def _execute(self, check: bool, strict: bool, pos_args: list[str]) -> int:
         run = _check if check else _lock
-        return run_command(lambda engine: run(engine, built(engine, pos_args, strict=strict)))
+        return run_command(
+            self, lambda project: run(project, built(project, pos_args, strict=strict))
+        )
 
 
-def _lock(engine: Engine, actions: Sequence[Action]) -> int:
+def _lock(project: ProjectContext, actions: Sequence[Action]) -> int:
     path = _lock_path(actions)
     was = read_lock(path)
-    declared = {_fixture(each) for each in manifests(engine.selected(["*"]))}
+    declared = project.graph.configs.fixtures.keys()
     kept = {name: each for name, each in was.fixtures.items() if name in declared}
     now = {name: found for name, _, found in _present(actions)}
     write_lock(path, Lock(LOCK_VERSION, kept | now))
     for name, each in now.items():
-        told_of = "unchanged" if was.fixtures.get(name) == each else "locked"
-        print(f"{name}: {told_of}, {len(each.files)} files")
+        change = "unchanged" if was.fixtures.get(name) == each else "locked"
+        print(f"{name}: {change}, {len(each.files)} files")
     for name in sorted(set(was.fixtures) - declared):
         print(f"{name}: dropped, no config declares it")
     return 0
 
 
-def _check(_: Engine, actions: Sequence[Action]) -> int:
+def _check(_: ProjectContext, actions: Sequence[Action]) -> int:
     path = _lock_path(actions)
     was = read_lock(path)
     faults = 0
@@ -95,7 +97,7 @@ def _check(_: Engine, actions: Sequence[Action]) -> int:
         faults += wrong
         if not wrong:
             equal = len(now.files) - len(findings)
-            print(f"{name}: {equal} of {len(now.files)} files are as they are locked")
+            print(f"{name}: {equal} of {len(now.files)} files match the lock")
     return 1 if faults else 0
 
 
@@ -106,7 +108,7 @@ def _show_fault(finding: LockDifference, lock: Path, name: str) -> None:
         where=f"{lock.parent.name}/{name}/{finding.path}".removesuffix(f"/{name}"),
         expected=finding.expected,
         found=finding.found,
-        hint=f"If that is meant: doit lock {name}",
+        hint=f"If that is intended: doit lock {name}",
     )
     print(error.render(), file=sys.stderr)
 
@@ -114,27 +116,27 @@ def _show_fault(finding: LockDifference, lock: Path, name: str) -> None:
 def _present(
     actions: Sequence[Action],
 ) -> Iterator[tuple[str, Mapping[str, object], LockedFixture]]:
-    """Yield each fixture's name, its manifest, and what a lock holds of it."""
+    """Yield each fixture's name, its manifest, and its entry in the lock."""
     makers = {path: action for action in actions for path in action.outputs.values()}
     for action in manifests(actions):
         path = action.outputs["manifest"]
         manifest = json.loads(path.read_bytes())
         manifest["evidence"] = {
-            case: json.loads((path.parent / "evidence" / case / "report.json").read_bytes())
-            for case in manifest["tensors"]
+            each.case: json.loads(each.evidence.read_bytes())
+            for each in actions
+            if each.kind == "verify" and each.fixture == action.fixture and each.evidence
         }
         made = {}
         for file in manifest["files"]:
             maker = makers[path.parent / file["path"]]
             made[file["path"]] = FileOrigin(maker.name, _tools(maker, makers))
-        yield _fixture(action), manifest, lock_fixture(manifest, made)
+        yield action.fixture, manifest, lock_fixture(manifest, made)
 
 
 def _tools(action: Action, makers: Mapping[Path, Action]) -> dict[str, str]:
-    """Return every tool of a step and of those before it, with its version."""
-    kind = action.name.partition(":")[0]
+    """Return each tool of a step and of those that it needs, with its version."""
     found = {tool: tool_version(tool) for tool in action.tools}
-    if kind == "toolchain":
+    if action.kind == "toolchain":
         stamp = json.loads(action.outputs["stamp"].read_bytes())
         found[action.name] = f"lock {stamp['lock'][:12]} on Python {stamp['python']}"
     for path in action.inputs.values():
@@ -147,7 +149,3 @@ def _tools(action: Action, makers: Mapping[Path, Action]) -> dict[str, str]:
 
 def _lock_path(actions: Sequence[Action]) -> Path:
     return manifests(actions)[0].outputs["manifest"].parents[1] / "lock.json"
-
-
-def _fixture(action: Action) -> str:
-    return action.name.partition(":")[2]

@@ -1,4 +1,4 @@
-"""`doit plan`: what a run would do, in order, and how long it would take."""
+"""`doit plan`: what a run would do, in order, with an estimate of the time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.execution.planner import Intent, PlannedStep
 
 
@@ -21,18 +21,18 @@ class Plan(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "show what would run and what would be restored, without doing it"
     doc_usage = "[TASK ...]"
     doc_description = (
-        "The time is that of the last time, where the step has run here. A step 'depends' when "
-        "one before it would run: it may turn out to be the same. As JSON: version, steps "
+        "The time is that of the step's last run here. A step 'depends' if one that it needs would "
+        "run: the result may turn out to be the same. As JSON: version, steps "
         "(name, intent, reasons, seconds), and a count for each intent."
     )
     cmd_options = (JSON_OPTION,)
 
     def _execute(self, as_json: bool, pos_args: list[str]) -> int:
-        return run_command(lambda engine: _plan(engine, pos_args, as_json))
+        return run_command(self, lambda project: _plan(project, pos_args, as_json))
 
 
-def _plan(engine: Engine, names: list[str], as_json: bool) -> int:
-    plan = engine.plan(engine.selected(names))
+def _plan(project: ProjectContext, names: list[str], as_json: bool) -> int:
+    plan = project.plan(project.graph.selected(names))
     (_as_json if as_json else _as_text)(plan)
     return 0
 
@@ -68,7 +68,8 @@ def _as_text(plan: list[PlannedStep]) -> None:
     print(
         f"{_count(plan, Intent.RUN)} to run, {_count(plan, Intent.DEPENDS)} that depend on them, "
         f"{_count(plan, Intent.RESTORE)} to restore, {current} up to date; "
-        f"at most {total:.0f} s of work" + (f", and {unknown} of unknown length" if unknown else "")
+        f"at most {total:.0f} s of work"
+        + (f", and {unknown} of unknown duration" if unknown else "")
     )
 
 

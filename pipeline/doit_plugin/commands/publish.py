@@ -1,4 +1,4 @@
-"""`doit publish`: make what is built a version that others can fetch."""
+"""`doit publish`: publish the built fixtures as a version that others can fetch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, f
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import Destination, Published, publish_all
 from pipeline.publish.places.open_destination import open_destination
@@ -36,7 +36,7 @@ _AS = {
     "long": "as",
     "type": str,
     "default": "",
-    "help": "the version, such as 1.0; one that is published never changes",
+    "help": "the version, such as 1.0; a published version never changes",
 }
 _SIGN = {
     "name": "sign",
@@ -52,7 +52,7 @@ _DRY = {
     "long": "dry-run",
     "type": bool,
     "default": False,
-    "help": "look and say what would be published; change nothing",
+    "help": "print what would be published; change nothing",
 }
 
 
@@ -64,11 +64,11 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_purpose = "publish fixtures as an immutable version: to a folder, a registry or a bucket"
     doc_usage = "--to TARGET --as VERSION [FIXTURE ...]"
     doc_description = (
-        "Without a name: the fixtures of a plain run; '*' means all. They have to be built; one "
-        "whose last build failed is left out. A version is there whole or not at all; publishing "
-        "the same again moves nothing, and another content under a version that is there is an "
-        "error. What an interrupted run has moved is not moved again. Credentials are those of "
-        "the environment or of the usual files of docker and the buckets' libraries."
+        "Without a name: the fixtures of a plain run; '*' means all. They must be built; one whose "
+        "last build failed is left out. A version appears completely or not at all; publishing the "
+        "same content again uploads nothing, and other content under an existing version is an "
+        "error. An interrupted upload resumes. Credentials are those of the environment or of the "
+        "usual files of docker and the buckets' libraries."
     )
     cmd_options = (_TO, _AS, _SIGN, _DRY, STRICT_OPTION, JSON_OPTION)
 
@@ -82,13 +82,13 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         as_json: bool,
         pos_args: list[str],
     ) -> int:
-        def command(engine: Engine) -> int:
+        def command(project: ProjectContext) -> int:
             place = _destination(to, version)
-            fixtures = folders(built(engine, pos_args, strict=strict))
+            fixtures = folders(built(project, pos_args, strict=strict))
             key = Path(sign) if sign else None
             return _publish(place, fixtures, version, key, dry_run, as_json)
 
-        return run_command(command)
+        return run_command(self, command)
 
 
 def _destination(to: str, version: str) -> Destination:
@@ -125,12 +125,12 @@ def _publish(
 
 
 def _warn_of_licences(folder: Path) -> None:
-    """Say whose licence nobody knows: no one may use what depends on it."""
+    """Warn of sources without a known licence: nobody may use what depends on them."""
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     unknown = [name for name, each in manifest.sources.items() if each.license == UNKNOWN_LICENCE]
     if unknown:
         print(
-            f"warning: {folder.name}: the licence of {', '.join(unknown)} is unknown; state it in "
+            f"warning: {folder.name}: the licence of {', '.join(unknown)} is unknown; add it to "
             f"configs/fixtures/{folder.name}.toml before others rely on it.",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""The project built anew in an empty folder, and its bytes held against the lock."""
+"""The project rebuilt in an empty folder, and its bytes compared with the lock."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config.load_project import Configs, load_project
-from pipeline.doit_plugin.commands.built_fixtures import manifests
-from pipeline.doit_plugin.engine import Engine
-from pipeline.graph.layout import Layout
+from pipeline.config.load_project import Configs
+from pipeline.doit_plugin.project import ProjectContext
 
 _NEEDED = ("configs", "guests", "dodo.py", "pyproject.toml")
 _OWN = re.compile(r"^\s*(?:toolchains|cache)\s*=.*$", re.M)
 
 
-def rebuild(engine: Engine, names: list[str]) -> int:
+def rebuild(project: ProjectContext, names: list[str]) -> int:
     """Build fixtures, those of a plain run without a name, and return 0 if they are as locked.
 
-    Nothing that was built before takes part: only downloads, whose digests are checked again, and
+    Nothing that was built before is used, except downloads, whose digests are checked again, and
     the locked toolchains.
     """
-    root_here = manifests(engine.selected([]))[0].outputs["manifest"].parents[2]
-    configs = load_project(root_here)
-    layout = Layout(configs)
+    layout = project.graph.layout
+    fixtures = [each.name for each in project.graph.manifests(names)] if names else []
     with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
         root = Path(name) / "project"
         root.mkdir()
@@ -38,7 +35,7 @@ def rebuild(engine: Engine, names: list[str]) -> int:
                 shutil.copytree(source, root / part)
             elif source.exists():
                 shutil.copyfile(source, root / part)
-        for path in _local_sources(configs):
+        for path in _local_sources(layout.configs):
             if not (root / path).exists() and (layout.root / path).is_file():
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(layout.root / path, root / path)
@@ -49,9 +46,8 @@ def rebuild(engine: Engine, names: list[str]) -> int:
         if downloads.is_dir():
             shutil.copytree(downloads, cache / "downloads", copy_function=_link)
         _point_to_toolchains(root / "configs" / "project.toml", layout.toolchains)
-        fixtures = [f"manifest:{name}" for name in names]
         for arguments in (fixtures, ["lock", "--check", "--strict", *names]):
-            # A remote cache would hand over what others built.
+            # A remote cache would supply what others built; the copy has none.
             finished = subprocess.run(
                 [sys.executable, "-m", "doit", *arguments],
                 cwd=root,
@@ -64,7 +60,7 @@ def rebuild(engine: Engine, names: list[str]) -> int:
 
 
 def _local_sources(configs: Configs) -> Iterator[Path]:
-    """Yield the files of the project that sources name; those elsewhere are found as they are."""
+    """Yield the files inside the project that sources name."""
     for fixture in configs.fixtures.values():
         for source in fixture.source.values():
             for url in source.urls:

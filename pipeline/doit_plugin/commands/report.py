@@ -1,4 +1,4 @@
-"""`doit report`: the page for people, of what is there now."""
+"""`doit report`: the HTML report of what is there now."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
-from pipeline.doit_plugin.reporter import shown
+from pipeline.doit_plugin.project import ProjectContext
+from pipeline.doit_plugin.report_writer import short_path
 
 _OUTPUT = {
     "name": "output",
@@ -17,7 +17,7 @@ _OUTPUT = {
     "long": "output",
     "type": str,
     "default": "",
-    "help": "the file to write; artifacts/report.html if none is given",
+    "help": "the file to write (default: artifacts/report.html)",
 }
 
 
@@ -31,13 +31,15 @@ class ReportCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_description = (
         "One file that needs no network: each fixture with its pictures, checks, model, sources "
         "and digests, and the last run that did something, failures first. Every such run writes "
-        "it at its end; this writes it anew, and runs no step."
+        "it at its end; this command only writes the report and runs no step."
     )
     cmd_options = (_OUTPUT,)
 
     def _execute(self, output: str) -> int:
-        def command(engine: Engine) -> int:
-            print(shown(engine.report(Path(output) if output else None)))
+        def command(project: ProjectContext) -> int:
+            place = Path(output) if output else project.report
+            project.write_report(place)
+            print(short_path(place))
             return 0
 
-        return run_command(command)
+        return run_command(self, command)

@@ -1,10 +1,9 @@
-"""`doit run`, which can also be one shard of a run, or have a cluster do the work."""
+"""`doit run`, which can also run one shard of the fixtures, or run steps on a cluster."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from contextlib import suppress
 from typing import Any
 
 from doit.cmd_run import Run as DoitRun
@@ -12,23 +11,26 @@ from doit.cmd_run import opt_verbosity
 from doit.control import TaskControl
 
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
-from pipeline.doit_plugin.current_project import current_engine
+from pipeline.doit_plugin.commands.run_command import connect_state, step_tasks
+from pipeline.doit_plugin.loader import StepTasks
+from pipeline.doit_plugin.reporter import Reporter
+from pipeline.doit_plugin.step_faults import forked_error
 from pipeline.errors import Code, PipelineError
 from pipeline.graph.shard import Shard, chosen
 from pipeline.report.console.protocol import Verbosity
 
 # A thread of this process waits for each step that a cluster runs.
 _MOST_AT_ONCE = 64
-_VOLUMES = {0: Verbosity.QUIET, 2: Verbosity.VERBOSE}
+_VERBOSITIES = {0: Verbosity.QUIET, 2: Verbosity.VERBOSE}
 _SHARD = {
     "section": "spreading",
     "name": "shard",
     "long": "shard",
     "type": str,
     "default": "",
-    "help": "i/n: run the part i of n, counted from 1, of the fixtures of this run. Every machine "
-    "that has the same configs splits them in the same way; with a remote cache they share the "
-    "steps that several fixtures need.",
+    "help": "i/n: run the part i of n, counted from 1, of the fixtures of this run. Machines with "
+    "the same configs split them in the same way; with a remote cache they share the steps that "
+    "several fixtures need.",
 }
 _CLUSTER = {
     "section": "spreading",
@@ -37,8 +39,8 @@ _CLUSTER = {
     "type": str,
     "default": "",
     "help": "tcp://SCHEDULER:PORT: run conversions, tensors and verifications on the workers of a "
-    "Dask cluster. They need this pipeline and its packages, of the same versions, and no shared "
-    "folder: what they read and write is sent to them and back, unless they see the same files.",
+    "Dask cluster. They need the same versions of this pipeline and its packages, but no shared "
+    "folder: inputs and outputs are transferred, unless the workers see the same files.",
 }
 _THREADS = {
     "section": "spreading",
@@ -46,11 +48,8 @@ _THREADS = {
     "long": "threads",
     "type": bool,
     "default": False,
-    "help": "make the shards of datasets in threads of this process, as many as -n says: with "
-    "-n 1 one after the other. No limits of time and memory hold for them then.",
+    "help": "no effect; to be removed in version 0.3. Use -n to limit the steps at a time.",
 }
-
-
 _QUIET = {
     "section": "run",
     "name": "quiet",
@@ -85,15 +84,11 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
         try:
             self._shard = Shard.parse(params["shard"]) if params["shard"] else None
             self._cluster = params["cluster"]
-            self._threads = params["threads"]
-            if self._cluster and self._threads:
-                raise PipelineError(
-                    Code.USAGE,
-                    "The steps run on a cluster or in threads of this process, not both.",
-                )
+            if params["threads"]:
+                print("warning: --threads has no effect and will be removed.", file=sys.stderr)
             verbosity = 0 if params["quiet"] else params["verbosity"]
-            self._volume = _VOLUMES.get(verbosity, Verbosity.NORMAL)
-            # doit itself asks in this way whether an option was given.
+            self._verbosity = _VERBOSITIES.get(verbosity, Verbosity.NORMAL)
+            # doit itself checks in this way whether an option was given.
             self._counted = "num_process" in params._non_default_keys
             return int(super().execute(params, args))
         except PipelineError as error:
@@ -103,43 +98,47 @@ class Run(DoitRun):  # type: ignore[misc] # doit has no types
     # doit passes the options that the signature names, so it has to be that of its own method.
     @functools.wraps(DoitRun._execute)
     def _execute(self, **options: Any) -> int:
-        with suppress(IndexError):  # The tasks may be another's.
-            current_engine().verbosity = self._volume
-            current_engine().threads = self._threads
+        connect_state(self)
+        tasks = step_tasks(self)
+        if tasks is not None and options["num_process"] and options["par_type"] == "process":
+            raise forked_error()
+        if isinstance(options["reporter"], Reporter):
+            options["reporter"].verbosity = self._verbosity
         if self._shard is not None:
             self.sel_tasks = self._selected(self._shard)
             if not self.sel_tasks:
                 print(f"nothing to do: shard {self._shard} has none of the fixtures")
                 return 0
         if self._cluster:
-            at_once = self._connect_cluster(self._cluster)
+            at_once = _connect_cluster(tasks, self._cluster)
             if not self._counted:
                 options["num_process"] = max(options["num_process"], min(at_once, _MOST_AT_ONCE))
         return int(super()._execute(**options))
-
-    def _connect_cluster(self, address: str) -> int:
-        try:
-            engine = current_engine()
-        except IndexError:
-            raise PipelineError(
-                Code.USAGE, "The tasks of this dodo.py are none that a cluster could run."
-            ) from None
-        try:
-            return engine.connect_cluster(address)
-        except PipelineError:
-            engine.close()
-            raise
 
     def _selected(self, shard: Shard) -> list[str]:
         control = TaskControl(self.task_list)
         control.process(self.sel_tasks)
         named = [leaf for name in control.selected_tasks for leaf in _subtasks(control.tasks, name)]
         for task in control.tasks.values():
-            # Once these are set, doit takes nothing that is named after the task.
+            # Once these are set, doit ignores the names that follow the task.
             task.options = None
-        every = [task.name for task in self.task_list if not task.has_subtask]
-        default = self.loader.load_doit_config().get("default_tasks", every)
-        return chosen(shard, dict.fromkeys(named), every, default)
+        owners = {
+            task.name: (task.meta or {}).get("fixture") or task.name
+            for task in self.task_list
+            if not task.has_subtask
+        }
+        default = self.loader.load_doit_config().get("default_tasks", owners)
+        return chosen(shard, dict.fromkeys(named), owners, default)
+
+
+def _connect_cluster(tasks: StepTasks | None, address: str) -> int:
+    if tasks is None:
+        raise PipelineError(Code.USAGE, "A cluster cannot run the tasks of this dodo.py.")
+    try:
+        return tasks.project.connect_cluster(address)
+    except PipelineError:
+        tasks.close()
+        raise
 
 
 def _subtasks(tasks: dict[str, Any], name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`doit status`: each fixture and its steps, as they stand now."""
+"""`doit status`: the state of each fixture and its steps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.cache.history import failed_last_time
-from pipeline.doit_plugin.cleaning import Removed
+from pipeline.doit_plugin.cleaning import Removed, undeclared
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.execution.action import Action
 from pipeline.execution.planner import Intent, PlannedStep
 from pipeline.toolchain.environment import Environment
@@ -45,16 +45,16 @@ class Status(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = (JSON_OPTION,)
 
     def _execute(self, as_json: bool, pos_args: list[str]) -> int:
-        return run_command(lambda engine: _status(engine, pos_args, as_json))
+        return run_command(self, lambda project: _status(project, pos_args, as_json))
 
 
-def _status(engine: Engine, names: list[str], as_json: bool) -> int:
-    actions = engine.selected(names or ["*"])
+def _status(project: ProjectContext, names: list[str], as_json: bool) -> int:
+    actions = project.graph.selected(names or ["*"])
     steps = [
-        _step(engine, action, planned)
-        for action, planned in zip(actions, engine.plan(actions), strict=True)
+        _step(project, action, planned)
+        for action, planned in zip(actions, project.plan(actions), strict=True)
     ]
-    left = [] if names else engine.undeclared()
+    left = [] if names else undeclared(project.graph, project.history)
     if as_json:
         document = {"version": 1, "steps": steps, "left": [_left(each) for each in left]}
         text = msgspec.json.format(msgspec.json.encode(document))
@@ -64,7 +64,7 @@ def _status(engine: Engine, names: list[str], as_json: bool) -> int:
     for step in steps:
         size = f"{step.bytes / 2**20:.2f} MiB" if step.bytes else ""
         line = f"{step.state:<8} {step.name:<{width}} {size:>12}  {step.made or '':<20}"
-        failed = engine.history.last_failure(step.name) if step.error else None
+        failed = project.history.last_failure(step.name) if step.error else None
         print(f"{line} {failed_last_time(failed) if failed else ''}".rstrip())
     for each in left:
         size = f"{each.bytes / 2**20:.2f} MiB" if each.bytes else ""
@@ -77,9 +77,9 @@ def _left(removed: Removed) -> dict[str, object]:
     return {"name": removed.name, "files": removed.files, "bytes": removed.bytes}
 
 
-def _step(engine: Engine, action: Action, planned: PlannedStep) -> _StepStatus:
-    made = engine.history.last_build(action.name)
-    failed = engine.history.last_failure(action.name)
+def _step(project: ProjectContext, action: Action, planned: PlannedStep) -> _StepStatus:
+    made = project.history.last_build(action.name)
+    failed = project.history.last_failure(action.name)
     there = [path for path in action.outputs.values() if path.exists()]
     state = "stale" if len(there) == len(action.outputs) else "missing"
     if planned.intent is Intent.CURRENT:
@@ -104,7 +104,7 @@ def _step(engine: Engine, action: Action, planned: PlannedStep) -> _StepStatus:
 
 
 def _environment_size(action: Action) -> int:
-    """Return the bytes of a toolchain's environment, whose target is but a stamp."""
+    """Return the bytes of a toolchain's environment; its target is only a stamp."""
     environment = action.unkeyed.get("environment")
     return folder_size(environment.folder) if isinstance(environment, Environment) else 0
 

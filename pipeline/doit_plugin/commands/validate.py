@@ -1,4 +1,4 @@
-"""`doit validate`: whether what lies in artifacts/ is what it says, or can be built again."""
+"""`doit validate`: check the built fixtures, or whether they can be rebuilt."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from pipeline.cli.validate import report
 from pipeline.doit_plugin.commands.built_fixtures import (
     STRICT_OPTION,
     first_failed,
-    fixtures_meant,
     leave_out,
-    manifests,
 )
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 from pipeline.doit_plugin.commands.rebuild import rebuild
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action
 from pipeline.execution.planner import Intent
@@ -35,7 +33,7 @@ _REBUILD = {
     "long": "rebuild",
     "type": bool,
     "default": False,
-    "help": "build everything anew in an empty folder, and compare the bytes with the lock",
+    "help": "rebuild everything in an empty folder, and compare the bytes with the lock",
 }
 _NO_RUN = {
     "name": "no_run",
@@ -43,7 +41,7 @@ _NO_RUN = {
     "long": "no-run",
     "type": bool,
     "default": False,
-    "help": "look at the files alone; do not infer",
+    "help": "check only the files; run no inference",
 }
 _GITHUB = {
     "name": "github",
@@ -73,9 +71,9 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     doc_description = (
         "Without a name: the fixtures of a plain run. Exit code 0: valid; 1: invalid; 2: could "
         "not be checked. A fixture that has no manifest since its last build failed is left out, "
-        "unless it is named or --strict is given. With --rebuild nothing of artifacts/ is looked "
-        "at: the configs are built in an empty folder, with the downloads and toolchains that are "
-        "here, and the bytes that come out are compared with artifacts/lock.json."
+        "unless it is named or --strict is given. With --rebuild, artifacts/ is not checked: the "
+        "configs are built in an empty folder, with the downloads and toolchains of this project, "
+        "and the resulting bytes are compared with artifacts/lock.json."
     )
     cmd_options = (_REBUILD, _NO_RUN, STRICT_OPTION, JSON_OPTION, _GITHUB, _JUNIT)
 
@@ -89,30 +87,29 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         junit: str,
         pos_args: list[str],
     ) -> int:
-        def command(engine: Engine) -> int:
+        def command(project: ProjectContext) -> int:
             if again:
-                return rebuild(engine, pos_args)
-            chosen = _chosen(engine, pos_args, strict)
+                return rebuild(project, pos_args)
+            chosen = _chosen(project, pos_args, strict)
             if not chosen:
                 return _UNCHECKED
             return _validate(chosen, not no_run, as_json, github, Path(junit) if junit else None)
 
-        return run_command(command)
+        return run_command(self, command)
 
 
-def _chosen(engine: Engine, names: Sequence[str], strict: bool) -> list[Action]:
+def _chosen(project: ProjectContext, names: Sequence[str], strict: bool) -> list[Action]:
     """Return the steps of the manifests that are meant, without those whose last build failed.
 
-    One that was built before, and has a manifest, can be checked all the same.
+    One that was built before and has a manifest can still be checked.
     """
-    selected = fixtures_meant(engine, names)
-    chosen = []
-    for action in manifests(engine.selected(list(selected))):
-        fixture = selected[action.name]
+    graph, chosen = project.graph, []
+    for action in graph.manifests(names):
+        fixture = action.fixture
         if not (strict or fixture in names or action.outputs["manifest"].exists()):
-            planned = {each.name: each for each in engine.plan(engine.selected([action.name]))}
-            stale = [each.name for each in planned.values() if each.intent is not Intent.CURRENT]
-            if failed := first_failed(engine, planned, stale):
+            planned = project.plan(graph.with_needed([action.name]))
+            stale = [each.name for each in planned if each.intent is not Intent.CURRENT]
+            if failed := first_failed(project, stale):
                 leave_out(fixture, *failed)
                 continue
         chosen.append(action)

@@ -1,4 +1,4 @@
-"""`doit why TASK`: what would make a step run, or that nothing would."""
+"""`doit why TASK`: why a step would run."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.run_command import run_command
-from pipeline.doit_plugin.engine import Engine
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.planner import Intent
 
 _INTENTS = {
     Intent.CURRENT: "is up to date",
-    Intent.RESTORE: "would be restored from the store",
+    Intent.RESTORE: "would be restored from the cache",
     Intent.RUN: "would run",
-    Intent.DEPENDS: "depends on what comes before it",
+    Intent.DEPENDS: "depends on a step that would run",
 }
 
 
@@ -31,14 +31,16 @@ class Why(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = ()
 
     def _execute(self, pos_args: list[str]) -> int:
-        return run_command(lambda engine: _why(engine, pos_args))
+        return run_command(self, lambda project: _why(project, pos_args))
 
 
-def _why(engine: Engine, names: list[str]) -> int:
+def _why(project: ProjectContext, names: list[str]) -> int:
     if not names:
-        raise PipelineError(Code.USAGE, "Which step?", hint="For example: doit why ir:squeezenet")
-    plan = {planned.name: planned for planned in engine.plan(engine.selected(names))}
-    for name in engine.named(names):
+        raise PipelineError(
+            Code.USAGE, "Missing argument: TASK.", hint="For example: doit why ir:squeezenet"
+        )
+    plan = {planned.name: planned for planned in project.plan(project.graph.selected(names))}
+    for name in project.graph.named(names):
         print(f"{name} {_INTENTS[plan[name].intent]}")
         for reason in plan[name].reasons:
             print(f"  {reason}")

@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.cache.digest import Digest, key_of
 from pipeline.execution.action import Job
-from pipeline.execution.builder import key_parts
+from pipeline.execution.key_parts import key_parts
 from pipeline.model.convert.request import Interface
 from pipeline.model.ir.canonical_digest import canonical_digest
 from pipeline.publish.release.derived_files import FOUND, derived_files

@@ -88,7 +88,7 @@ def _findings(
     }
     for error in unmet_expectations(manifest.expected(case), outputs, (), file):
         yield Finding.of("expect", file, error)
-    kept_golden = _kept_golden(folder / file / "report.json")
+    kept_golden = _kept_golden(folder / file / evidence.REPORT)
     for port, name in zip(interface.outputs, files, strict=True):
         kept = folder / file / name
         if not kept.is_file():

@@ -51,6 +51,9 @@ class LiveConsole:
         self._run: TaskID | None = None
         self._guard = threading.Lock()
 
+    def expect(self, total: int) -> None:
+        """Do nothing: the bar appears with the first step."""
+
     def started(self, name: str, title: str, total: int) -> None:
         """Show a line for the step."""
         with self._guard:

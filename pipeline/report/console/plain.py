@@ -33,6 +33,10 @@ class PlainConsole:
         self._done = 0
         self._last_shown: dict[str, float] = {}
 
+    def expect(self, total: int) -> None:
+        """Show the total in each line."""
+        self._total = total
+
     def started(self, name: str, title: str, total: int) -> None:
         """Record when the step started."""
         self._total = total

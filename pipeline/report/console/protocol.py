@@ -1,4 +1,4 @@
-"""The console's interface, and the choice of a console for a stream."""
+"""The interface of a console."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class IncompleteSteps:
 
 class Console(Protocol):
     """Where a run is shown. All methods are thread-safe."""
+
+    def expect(self, total: int) -> None:
+        """The run has ``total`` steps."""
+        ...
 
     def started(self, name: str, title: str, total: int) -> None:
         """A step has started, of ``total`` in the run."""

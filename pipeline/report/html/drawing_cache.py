@@ -82,7 +82,7 @@ def _inputs(subject: Subject) -> Mapping[str, Path]:
             image = subject.config.tensor[case][name].image
             if image is not None and image in subject.sources:
                 inputs[f"source.{case}.{name}"] = subject.sources[image]
-        if f"verify:{subject.name}.{case}" in subject.current:
+        if subject.verify_steps[case] in subject.current:
             for port, path in subject.outputs(case).items():
                 inputs[f"output.{case}.{port}"] = path
     if not subject.xml.is_file() or not subject.weights.is_file():

@@ -82,7 +82,7 @@ def gather_guest(subject: GuestSubject) -> facts.GuestFacts:
 def _state(subject: Subject, whole: bool) -> facts.State:
     if subject.failed:
         return facts.State.FAILED
-    if whole and f"manifest:{subject.name}" in subject.current:
+    if whole and subject.complete:
         return facts.State.VERIFIED
     if subject.blocked:
         return facts.State.BLOCKED
@@ -95,7 +95,7 @@ def _state(subject: Subject, whole: bool) -> facts.State:
 
 
 def _case(subject: Subject, case: str, drawn: Drawings | None) -> facts.CaseFacts:
-    step = f"verify:{subject.name}.{case}"
+    step = subject.verify_steps[case]
     shown = (drawn.cases.get(case) if drawn else None) or DrawnCase()
     evidence = _read(subject.evidence[case], Evidence) if step in subject.current else None
     problem = ""

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
+from pipeline.execution.step_name import StepName
 from pipeline.report.html import formatting
 from pipeline.report.html.drawings import Plot, Thumbnail
 from pipeline.report.html.facts import CaseFacts, Report, State
@@ -123,9 +124,8 @@ def _outcomes(report: Report) -> list[tuple[str, int]]:
 
 def _by_kind(steps: tuple[str, ...]) -> dict[str, list[str]]:
     kinds: dict[str, list[str]] = {}
-    for step in sorted(steps):
-        kind, _, rest = step.partition(":")
-        kinds.setdefault(kind, []).append(rest)
+    for kind, label in sorted(map(StepName.parse, steps)):
+        kinds.setdefault(kind, []).append(label)
     return kinds
 
 

@@ -13,6 +13,7 @@ from pipeline.report.events import (
     StepBlocked,
     StepFailed,
     StepFinished,
+    StepSkipped,
     StepStarted,
     read_events,
 )
@@ -132,9 +133,9 @@ def run_of(events: Iterable[Event], idle: int = 0) -> RunLog | None:
             case StepFailed():
                 ended(event.step, "failed", event.time)
                 failures.append(_failure(event))
-            case StepBlocked() if event.step in began:
+            case StepSkipped():
                 ended(event.step, "skipped", event.time)
-                skipped.append(BlockedStep(step=event.step, reason=event.reason))
+                skipped.append(BlockedStep(step=event.step, reason=event.message))
             case StepBlocked():
                 blocked.append(BlockedStep(step=event.step, reason=event.reason))
     for name in list(began):

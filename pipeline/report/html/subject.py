@@ -21,9 +21,11 @@ class Subject:
     """A fixture; any of its files may be missing.
 
     ``sources`` are the fetched files by name, ``tensors`` and ``evidence`` by case;
-    ``accuracy`` the reports of its datasets, ``drawn`` the cache of its renderings. ``current`` are
-    the names of its up-to-date steps; ``failed`` maps failed steps to their messages, ``blocked``
-    those that did not run to what they need; ``failures`` maps failed cases to their comparison.
+    ``accuracy`` the reports of its datasets, ``drawn`` the cache of its renderings.
+    ``verify_steps`` maps each case to the name of its step; ``current`` are those of them that are
+    up to date, ``complete`` tells whether the manifest is. ``failed`` maps failed steps to their
+    messages, ``blocked`` those that did not run to what they need; ``failures`` maps failed cases
+    to their comparison.
     """
 
     name: str
@@ -37,7 +39,9 @@ class Subject:
     evidence: Mapping[str, Path]
     accuracy: Mapping[str, Path]
     drawn: Path
+    verify_steps: Mapping[str, str]
     current: Collection[str]
+    complete: bool
     failed: Mapping[str, str]
     blocked: Mapping[str, str]
     failures: Mapping[str, FailedCase]
