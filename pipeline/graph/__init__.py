@@ -1,1 +1,1 @@
-"""From the configs to the actions of every step; doit is not known here."""
+"""From the configs to the actions of every step, without doit."""

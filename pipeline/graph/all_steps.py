@@ -1,4 +1,4 @@
-"""The steps that the configs ask for, as actions in the order in which data flows."""
+"""The steps that the configs declare, as actions in the order in which data flows."""
 
 from __future__ import annotations
 

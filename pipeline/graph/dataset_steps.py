@@ -1,4 +1,4 @@
-"""The steps of one dataset: its pictures, a shard for each share of them, and their index."""
+"""The steps of one dataset: the list of its pictures, its shards, and their index."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class DatasetSteps:
             place = dataset.folder or dataset.glob
             names = {"names": sorted(listing.files), "faults": dict(listing.faults)}
             return Action(
-                title=f"which pictures {place} has",
+                title=f"the list of pictures in {place}",
                 recipe=list_pictures,
                 outputs=outputs,
                 parameters={**parameters, **names, "where": f"{self._where}: {place}"},
@@ -108,7 +108,7 @@ class DatasetSteps:
         outputs |= {f"pack.{number}": self._pack(number) for number in self._numbers}
         if dataset.archive is not None:
             return Action(
-                title=f"the pictures of {dataset.archive}, shared out among the shards",
+                title=f"the pictures of {dataset.archive}, distributed among the shards",
                 recipe=pack_archive,
                 inputs={"archive": self._sources[dataset.archive]},
                 outputs=outputs,
@@ -116,7 +116,7 @@ class DatasetSteps:
                 **common,
             )
         return Action(
-            title=f"the pictures of {dataset.bucket}, shared out among the shards",
+            title=f"the pictures of {dataset.bucket}, distributed among the shards",
             recipe=pack_bucket,
             outputs=outputs,
             parameters={**parameters, "bucket": dataset.bucket},

@@ -34,13 +34,13 @@ _VERIFY_SLACK_SECONDS = 300.0
 
 
 class FixtureSteps:
-    """The steps of one fixture, or of one variant: that has no sources of its own."""
+    """The steps of one fixture, or of one variant, which has no sources of its own."""
 
     def __init__(
         self, layout: Layout, configs: Configs, codes: RecipeCodes, name: str, guest: Action
     ) -> None:
         fixture = configs.fixtures[name]
-        # Whose sources a variant shares.
+        # A variant uses its sources.
         whole = configs.variant_of.get(name, name)
         self._layout = layout
         self._configs = configs
@@ -118,7 +118,7 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name, "source", label),
             title=f"{urls[0]}",
             recipe=fetch_source,
-            # A file of the project without a digest is its own truth: its content is the key.
+            # The content of a project file without a digest is part of the key.
             inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
             outputs={"file": self._sources[label]},
             parameters={
@@ -161,7 +161,7 @@ class FixtureSteps:
                 "dims": list(self._fixture.model.inputs[given].shape),
                 "tensor": _plain(tensor),
             },
-            # Not of the key: two fixtures that give the same tensor make it once.
+            # Not part of the key: two fixtures with the same tensor make it once.
             unkeyed={"name": f"{self._name}: tensor.{case}.{given}"},
             tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
             isolation=Isolation.WORKER,
@@ -222,7 +222,7 @@ class FixtureSteps:
             case=case,
             declared=fixture_table(self._configs, self._name, "expect", case),
             evidence=evidence,
-            title="sandbox = native, agrees with the source framework, gives what is expected",
+            title="sandbox = native, agrees with the source framework, meets the expectation",
             recipe=verify,
             inputs=inputs,
             outputs={"evidence/": evidence.parent},
@@ -336,7 +336,7 @@ class FixtureSteps:
 
 
 def _step_facts(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:
-    """Return what a manifest tells of a step, and what it needs to find its key."""
+    """Return what a manifest states of a step, with the parts of its key."""
     made = sorted(path.name for path in step.outputs.values() if path.parent == folder)
     return {**static_parts(step, codes), "inputs": list(step.inputs), "files": made}
 

@@ -1,4 +1,4 @@
-"""Where the project keeps what."""
+"""The paths of a project."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Layout:
         )
 
     def stamp(self, toolchain: str) -> Path:
-        """Return the file that tells which environment a toolchain runs in."""
+        """Return the file that states which environment a toolchain runs in."""
         return self.step("toolchains", f"{toolchain}.json")
 
     def step(self, fixture: str, name: str) -> Path:
-        """Return where a file lies that passes from step to step, but is not published."""
+        """Return the path of a file that other steps read, and that is not published."""
         return self.local / fixture / name

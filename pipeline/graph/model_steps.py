@@ -22,7 +22,7 @@ _SECONDS = 900.0
 
 
 class ModelSteps:
-    """What becomes of a fixture's model.
+    """The steps of a fixture's model.
 
     A variant shares the seeded weights of its fixture, and quantises the IR of that if it is of
     f32; else it has one of its own.
@@ -62,7 +62,7 @@ class ModelSteps:
 
     @property
     def evidence(self) -> Mapping[str, Path]:
-        """Return what was measured on the way, for the manifest."""
+        """Return the measurements of these steps, for the manifest."""
         if not self._quantised:
             return {}
         return {"quantisation": self._layout.step(self._name, "quantisation.json")}
@@ -131,7 +131,7 @@ class ModelSteps:
                 **self._converter.inputs(self._layout),
             },
             outputs=self._exact() if self._quantised else self._published(),
-            # What quantising may cost changes nothing here.
+            # The accepted loss of quantisation does not affect this step.
             parameters={
                 "name": self._name,
                 "model": to_parameters(structs.replace(model, precision=precision, loss=None)),

@@ -1,4 +1,4 @@
-"""The store that a project's settings ask for."""
+"""The cache that a project's settings declare."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.graph.layout import Layout
 
 
 def open_cache(layout: Layout, project: Project) -> Cache:
-    """Return the cache folder, with the remote cache behind it if there is one.
+    """Return the cache of the project, with its remote cache if there is one.
 
     Raises PipelineError (CONFIG) for a secret that the environment does not have.
     """
@@ -28,7 +28,7 @@ def open_cache(layout: Layout, project: Project) -> Cache:
 
 
 def check_environment(project: Project) -> None:
-    """Raise PipelineError (CONFIG) where the remote cache lacks a variable, before any work."""
+    """Raise PipelineError (CONFIG) if a variable of the remote cache is missing."""
     for name in variables(project):
         _variable(name)
 
@@ -53,6 +53,6 @@ def _variable(name: str) -> str:
             Code.CONFIG,
             f"The remote cache needs the environment variable {name}.",
             where="configs/project.toml",
-            hint="Set it, or take the key out of [remote].",
+            hint="Set it, or remove the key from [remote].",
         )
     return found

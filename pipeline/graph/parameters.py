@@ -1,4 +1,4 @@
-"""A config's table as a step's parameters hold it."""
+"""A config's table as parameters of a step."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import msgspec
 
 
 def to_parameters(value: msgspec.Struct) -> dict[str, Any]:
-    """Return a config's table as plain data, without what it leaves out."""
+    """Return a config's table as plain data, without empty values."""
     found: Mapping[str, Any] = msgspec.to_builtins(value)
     return {name: item for name, item in found.items() if item not in (None, (), [], {}, "")}

@@ -1,4 +1,4 @@
-"""Where a step's tool lives: beside us, or in a locked environment."""
+"""The tool of a step: installed packages, or a locked environment."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pipeline.toolchain.environment import TOOLCHAINS, installed
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool in a step's own words (``converter``): its packages here, or else its toolchain."""
+    """A tool by its label (``converter``): its installed packages, or else its toolchain."""
 
     label: str
     packages: tuple[str, ...]
     toolchain: str | None
 
     def inputs(self, layout: Layout) -> Mapping[str, Path]:
-        """Return what the step reads of it."""
+        """Return the inputs of the step that belong to it."""
         if self.toolchain is None:
             return {}
         return {f"{self.label}.stamp": layout.stamp(self.toolchain)}
 
     def unkeyed(self, layout: Layout) -> Mapping[str, object]:
-        """Return how the step reaches it."""
+        """Return the unkeyed inputs by which the step runs it."""
         if self.toolchain is None:
             return {}
         return {f"{self.label}.environment": layout.environment(self.toolchain)}
 
 
 def tool(label: str, toolchain: str | None, *packages: str) -> Tool:
-    """Return a tool that lives in ``toolchain``, or whose ``packages`` are installed here."""
+    """Return a tool in ``toolchain``, or one whose ``packages`` are installed here."""
     if toolchain is None:
         return Tool(label, packages, None)
     known = TOOLCHAINS[toolchain]

@@ -1,1 +1,1 @@
-"""Proof that model, tensors and guest fit together: run, compared, and kept as evidence."""
+"""The verification of a fixture: model, tensors and guest are run, compared and recorded."""

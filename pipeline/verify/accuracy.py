@@ -1,4 +1,4 @@
-"""The step ``accuracy``: which share of a dataset's pictures was classified right."""
+"""The step ``accuracy``: the share of a dataset's pictures that was classified right."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def measure_accuracy(job: Job) -> None:
                     where=f"{where}: {score.picture}",
                     expected=f"0 to {score.classes - 1}",
                     found=str(number),
-                    hint="Check the labels, the classes and which output is looked at.",
+                    hint="Check the labels, the classes and the name of the output.",
                 )
             native.add(number, score.native)
             guest.add(number, score.guest)

@@ -1,4 +1,4 @@
-"""How far two arrays are apart, and whether the source framework's own noise explains that."""
+"""The distance of two arrays, compared with the source framework's own noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _F16_PLACE = 2.0**-10
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """The distance of an output from the source framework's, and the bound it was held against."""
+    """The distance of an output from the source framework's, and its bound."""
 
     agrees: bool
     """Whether no element is farther than its bound."""
@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     top_five: int = 0
     """How many of the five largest elements are the same; of fewer elements, how many of all."""
     distance: float = 0.0
-    """The distance of the element that is nearest to its bound, or farthest beyond."""
+    """The distance of the element that is nearest to its bound, or farthest beyond it."""
     floor: float = 0.0
     """The noise floor of that element."""
     bound: float = 0.0
@@ -50,7 +50,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     ties: int = 0
     """How many whole numbers differ where two scores tie within the noise floor."""
     kernels: float | None = None
-    """What int8 kernels of this processor lose at most, where there are any."""
+    """The largest error of this processor's int8 kernels, if it has any."""
     note: str = ""
     """Why the outputs cannot be compared, or what else is wrong."""
 

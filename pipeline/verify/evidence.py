@@ -1,4 +1,4 @@
-"""What a verification found on this machine, in the form in which it is kept."""
+"""The results of a verification on this machine, as they are stored."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class GoldenResult(msgspec.Struct, frozen=True, kw_only=True):
     factor: float
     """How many times the noise floor an element may be off."""
     ulps: int
-    """How many units in the last place of the output's scale it may be off beside that."""
+    """How many units in the last place of the output's scale it may be off in addition."""
     draws: int
-    """How often the executor answered with its input moved."""
+    """How many times the executor ran with its input moved."""
     tolerance: Tolerance
     """What widens the measured bound."""
     outputs: dict[str, Difference]
@@ -72,7 +72,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     golden: GoldenResult
     """How the outputs agree with the source framework."""
     top: tuple[RankedValue, ...]
-    """The largest values of the output that is looked at, largest first."""
+    """The largest values of the compared output, largest first."""
     expected: str
     """What the config expects, in words."""
     outputs: dict[str, str]

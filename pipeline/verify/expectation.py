@@ -1,4 +1,4 @@
-"""What the config says must come out, held against what did."""
+"""Comparison of the outputs with the expectation of the config."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_labels(text: str) -> tuple[str, ...]:
 def unmet_expectations(
     expect: Expect, outputs: Mapping[str, Any], labels: Sequence[str], where: str
 ) -> list[PipelineError]:
-    """Return what the outputs owe to the expectation: nothing when all holds."""
+    """Return an error for each part of the expectation that the outputs do not meet."""
     name = expect.output or next(iter(outputs))
     if name not in outputs:
         hint = f"The outputs are {', '.join(outputs)}."
@@ -85,7 +85,7 @@ def unmet_expectations(
             missed.append(
                 PipelineError(
                     Code.VERIFY,
-                    f"The strongest of {name} are not those that the config expects.",
+                    f"The largest values of {name} are not those that the config expects.",
                     where=where,
                     expected=", ".join(map(str, sorted(expect.strongest))),
                     found=", ".join(map(str, strongest)),

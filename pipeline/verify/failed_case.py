@@ -1,4 +1,4 @@
-"""What a failed case gave, beside what it should have given: bounded, for the report."""
+"""The outputs of a failed case beside the expected ones, limited in size, for the report."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedCase(msgspec.Struct, frozen=True, kw_only=True):
-    """What came out of a case that failed: ``compared`` has at most 16 outputs.
+    """The outputs of a failed case: ``compared`` has at most 16.
 
     ``left_out`` counts those beyond. ``top`` are the five largest values of the judged output,
     ``expected`` what the config asks of them.
@@ -144,7 +144,7 @@ def beside(pair: Pair) -> Compared:
     with numpy.errstate(invalid="ignore", over="ignore"):
         distance = numpy.abs(a.astype(numpy.float64) - b.astype(numpy.float64))
     differs = a != b
-    # Of infinities that are equal the difference is no number.
+    # The difference of equal infinities is NaN.
     distance = numpy.where(differs, distance, 0.0)
     rank = numpy.where(numpy.isnan(distance), numpy.inf, distance)
     order = numpy.argsort(-rank, kind="stable")[:_FARTHEST]

@@ -1,4 +1,4 @@
-"""The third witness of a quantised network: OpenVINO on the same IR, with kernels of f32."""
+"""A third result of a quantised network: OpenVINO on the same IR, with f32 kernels."""
 
 from __future__ import annotations
 

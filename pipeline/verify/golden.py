@@ -158,7 +158,7 @@ def _typed(theirs: Any, output: ModelOutput | None, ours: Any) -> Any:
 
 
 def source_input(array: Any, given: ModelInput) -> Any:
-    """Return what the source model is to be fed for a tensor of the IR, in float32.
+    """Return the input of the source model for a tensor of the IR, in float32.
 
     Where the IR brings axes in order, reverses channels, subtracts and divides inside, the source
     model does not; the arithmetic is that of PrePostProcessor and of Model Optimizer.
@@ -258,7 +258,7 @@ def _hint(difference: Difference, golden: evidence.GoldenResult) -> str:
             "mean, scale, colour order and the precision."
         )
     if not difference.outside and difference.margin > 1:
-        return "The quantised network is another one: check inputs, mean, scale, colour order."
+        return "The quantised network differs: check inputs, mean, scale, colour order."
     if not difference.outside:
         return (
             "Every element is near, and the output as a whole is turned: take an input that the "

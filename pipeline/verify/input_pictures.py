@@ -1,4 +1,4 @@
-"""What went in, for people to look at: the source's picture, and the one that the tensor holds."""
+"""The input of a case as images: the source's picture, and the one that the tensor holds."""
 
 from __future__ import annotations
 

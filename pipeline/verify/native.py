@@ -1,4 +1,4 @@
-"""The native check: the same inference without a guest, in a process that knows nothing of us."""
+"""The native check: the same inference without a guest, in a process that imports only openvino."""
 
 from __future__ import annotations
 

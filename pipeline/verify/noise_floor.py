@@ -1,4 +1,4 @@
-"""How far a source model's own outputs move when nothing but rounding changes: its noise floor."""
+"""The noise floor: how far a source model's outputs move when only rounding changes."""
 
 from __future__ import annotations
 

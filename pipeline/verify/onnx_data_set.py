@@ -1,4 +1,4 @@
-"""A case as ONNX's own tests hold it: input_0.pb, output_0.pb… in a folder test_data_set_0."""
+"""A case in the form of ONNX's tests: input_0.pb, output_0.pb… in a folder test_data_set_0."""
 
 from __future__ import annotations
 

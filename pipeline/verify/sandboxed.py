@@ -1,4 +1,4 @@
-"""A case run in the sandbox: the guest gets what is declared, and must leave its outputs alone."""
+"""A case run in the sandbox: the guest sees only what is declared, and writes only its outputs."""
 
 from __future__ import annotations
 
@@ -85,16 +85,16 @@ def infer_in_sandbox(
                 f"The guest wrote outputs without a single {name}.",
                 where=where,
                 expected=f"what the host gave it, by {name}",
-                hint="It must infer, not copy what is expected.",
+                hint="The guest must run the inference, not copy the expected output.",
             )
     return out
 
 
 def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str) -> PipelineError:
-    hint = "See the guest's own lines, and the host's, below."
+    hint = "See the output of the guest and of the host below."
     if outcome.memory > 0.9 * byte_count(run.memory):
         used = f"{outcome.memory // 2**20} of the {run.memory} of memory"
-        hint = f"The guest had taken {used} that the config allows it."
+        hint = f"The guest used {used} that its config allows."
     with stderr.open("rb") as stream:
         stream.seek(max(0, stderr.stat().st_size - _TAIL_BYTES))
         printed = stream.read(_TAIL_BYTES).decode(errors="replace").splitlines()
@@ -126,7 +126,7 @@ def _check_left(out: Path, outputs: Mapping[str, int], where: str) -> None:
         named = ", ".join(ascii(name) for name in others[:_NAMES])
         raise PipelineError(
             Code.VERIFY,
-            "The guest wrote more than its outputs.",
+            "The guest wrote other files than its outputs.",
             where=where,
             expected=", ".join(outputs),
             found=f"also {named}" + (f" and {len(others) - _NAMES} more" * (len(others) > _NAMES)),

@@ -1,4 +1,4 @@
-"""The step ``score``: a shard's tensors classified natively and by the guest, bytes held equal."""
+"""The step ``score``: a shard's tensors classified natively and by the guest, with equal bytes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _scores(task: _Task, pictures: Sequence[str]) -> Iterator[Score]:
                         Code.VERIFY,
                         "The guest's output for a picture differs from the native inference.",
                         where=f"{task.where}: {picture}",
-                        hint="The guest must write just what get_output gave it, for this input.",
+                        hint="The guest must write exactly what get_output returned for this input.",
                     )
                 values = _values(expected[task.judged], specs[task.judged].type)
                 yield Score(
@@ -119,7 +119,7 @@ def _in_guest(
     given = scratch / "given"
     given.mkdir(parents=True)
     size = output_spec(port).size
-    # A picture's own name may be none that a guest can read.
+    # A guest may be unable to read a picture's own name.
     names = {f"p{number}": f"p{number}.raw" for number in range(len(pictures))}
     for name in names.values():
         (given / name).write_bytes(tensors.read(size))
@@ -153,7 +153,7 @@ def _judged(interface: Interface, name: object, where: str) -> int:
     if name is None:
         return 0
     if name not in names:
-        message = f"The output {name!r}, which the accuracy is taken from, does not exist."
+        message = f"The output {name!r} for the accuracy does not exist."
         hint = f"The outputs are {', '.join(names)}."
         raise PipelineError(Code.VERIFY, message, where=where, hint=hint)
     return names.index(str(name))

@@ -53,7 +53,7 @@ INT8 = _OF_PRECISION["int8"]
 
 
 def tolerance(golden: Golden, precision: str) -> Tolerance:
-    """Return what the precision of the weights allows, and what the config allows beyond.
+    """Return what the precision of the weights allows, plus what the config allows.
 
     >>> allowed = tolerance(Golden(executor="onnxruntime", relative=0.5, reason="a sum"), "f16")
     >>> allowed.share, allowed.relative, allowed.reason
@@ -70,7 +70,7 @@ def tolerance(golden: Golden, precision: str) -> Tolerance:
 
 
 def ulps_of(terms: int) -> int:
-    """Return how many units in the last place an output may be off beside its noise.
+    """Return how many units in the last place an output may be off in addition to its noise.
 
     ``terms`` are those of the network's longest average.
 

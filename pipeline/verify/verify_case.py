@@ -1,4 +1,4 @@
-"""The step ``verify``: a case run in the sandbox, and its outputs held against three others."""
+"""The step ``verify``: a case run in the sandbox, and its outputs compared with three others."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _unequal(ours: Path, native: Path, files: Sequence[str], where: str) -> list
             where=where,
             expected=f"sha256 {Digest.of_file(native / file).sha256}",
             found=f"sha256 {Digest.of_file(ours / file).sha256}",
-            hint="The guest must write just what get_output gave it, for just this input.",
+            hint="The guest must write exactly what get_output returned for this input.",
         )
         for file in files
         if (ours / file).read_bytes() != (native / file).read_bytes()

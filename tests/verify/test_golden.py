@@ -66,7 +66,7 @@ def test_many_small_steps_of_a_quantised_network_are_said() -> None:
     found = compare(theirs + numpy.uint8(1), theirs, Tolerance(), quantum=1.0)
     [error] = disagreements(golden(found, Tolerance()), "here")
     assert error.found.startswith("no element beyond, and all together 125 × what rounding")
-    assert error.hint.startswith("The quantised network is another one: check inputs")
+    assert error.hint.startswith("The quantised network differs: check inputs")
 
 
 def test_the_error_names_floor_factor_distance_and_margin() -> None:

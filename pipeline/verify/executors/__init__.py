@@ -1,4 +1,4 @@
-"""Independent executors of source models: no line of OpenVINO takes part in their answers."""
+"""Independent executors of source models, which use no code of OpenVINO."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # What it would print, it raises too.
+    # It also raises what it would print.
     options.log_severity_level = 4
     # Threads that wait without sleeping take the processor from other steps.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

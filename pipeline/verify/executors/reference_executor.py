@@ -1,4 +1,4 @@
-"""What an executor of a source model is asked, what it answers, and where it lives."""
+"""The interface of executors of source models: request, result, and required packages."""
 
 from __future__ import annotations
 
