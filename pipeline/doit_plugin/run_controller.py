@@ -33,7 +33,6 @@ from pipeline.report.events import (
     StepSkipped,
     StepStarted,
     Subscriber,
-    error_fields,
 )
 from pipeline.report.run_tally import RunTally
 
@@ -118,7 +117,7 @@ class RunController:
             place = source_location(self.project.root, action.declared)
             error.where = f"{error.where}; declared in {place}" if error.where else place
             if error.code is Code.TOOLCHAIN and name in self._skippable:
-                self._emit(StepSkipped(step=name, **error_fields(error)))
+                self._emit(StepSkipped.of(name, error))
                 return {"outcome": "skipped"}
             return self._failed(name, error)
         except Exception as error:
@@ -153,7 +152,7 @@ class RunController:
     def _failed(self, name: str, error: PipelineError) -> TaskFailed:
         from pipeline.cache.history import FailureRecord
 
-        self._emit(StepFailed(step=name, **error_fields(error)))
+        self._emit(StepFailed.of(name, error))
         failed = FailureRecord(
             code=error.code.value,
             message=error.message,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Self
 
 import msgspec
 
@@ -22,7 +22,6 @@ from pipeline.execution.progress import Progress
 
 _KEPT_RUNS = 50
 _PROGRESS_SECONDS = 1.0
-_ERROR_FIELDS = ("where", "expected", "found", "hint", "detail")
 VERSION = 1
 # The end of year 9999, the last date that datetime can format.
 _LAST_MOMENT = 253402300799
@@ -88,10 +87,31 @@ class _StepError(_Event, frozen=True):
     hint: str = ""
     detail: str = ""
 
+    @classmethod
+    def of(cls, step: str, error: PipelineError) -> Self:
+        """Return the event of a step's error."""
+        return cls(
+            step=step,
+            code=error.code.value,
+            message=error.message,
+            where=error.where,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+            detail=error.detail,
+        )
+
     def render(self) -> str:
         """Return the error as text for the terminal."""
-        fields = {name: getattr(self, name) for name in _ERROR_FIELDS}
-        return PipelineError(Code(self.code), self.message, **fields).render()
+        return PipelineError(
+            Code(self.code),
+            self.message,
+            where=self.where,
+            expected=self.expected,
+            found=self.found,
+            hint=self.hint,
+            detail=self.detail,
+        ).render()
 
 
 class StepFailed(_StepError, frozen=True, tag="step-failed"):
@@ -142,12 +162,6 @@ Event = (
     | RunFinished
 )
 Subscriber = Callable[[Event], None]
-
-
-def error_fields(error: PipelineError) -> dict[str, str]:
-    """Return the fields that an event has of an error."""
-    fields = {name: getattr(error, name) for name in _ERROR_FIELDS}
-    return {"code": error.code.value, "message": error.message, **fields}
 
 
 class EventLog:

@@ -99,7 +99,7 @@ def _scores(task: _Task, pictures: Sequence[str]) -> Iterator[Score]:
                         Code.VERIFY,
                         "The guest's output for a picture differs from the native inference.",
                         where=f"{task.where}: {picture}",
-                        hint="The guest must write exactly what get_output returned for this input.",
+                        hint="The guest must write what get_output returned for this input.",
                     )
                 values = _values(expected[task.judged], specs[task.judged].type)
                 yield Score(

@@ -26,7 +26,7 @@ def test_an_option_that_a_command_lacks_is_one_clear_error(project: Project, com
     assert run.output == (
         f"error[usage]: Invalid arguments to `doit {command}`.\n"
         "  found:    option --nope not recognized\n"
-        f"  hint:     `doit help {command}` lists what it takes.\n"
+        f"  hint:     `doit help {command}` lists its options.\n"
     )
 
 

@@ -48,7 +48,7 @@ def test_why_names_the_input_that_changed(project: Project) -> None:
     write_picture(project.root / "red.png", (240, 10, 10))
     said = project.doit("why", "source:tiny.red", "tensor:tiny.red").output
     assert "source:tiny.red would run\n  input file: sha256 " in said
-    assert "tensor:tiny.red depends on what comes before it" in said
+    assert "tensor:tiny.red depends on a step that would run" in said
     assert "depends on source:tiny.red, which would run" in said
 
 
@@ -56,7 +56,7 @@ def test_why_names_the_target_that_changed(project: Project) -> None:
     (project.folder / "tiny.bin").write_bytes(b"edited")
     (project.folder / "tiny.xml").unlink()
     said = project.doit("why", "ir:tiny").output
-    assert said.startswith("ir:tiny would be restored from the store\n")
+    assert said.startswith("ir:tiny would be restored from the cache\n")
     assert "target tiny.xml is missing" in said
     assert "target tiny.bin was changed: sha256" in said
 
@@ -121,7 +121,7 @@ def test_plan_gives_the_time_of_the_last_time(project: Project) -> None:
     said = project.doit("plan").output
     assert "1 to run, 4 that depend on them, 0 to restore, 6 up to date; at most " in said
     project.config.with_name("other.toml").write_text(project.config.read_text())
-    assert "of unknown length" in project.doit("plan", "manifest:other").output
+    assert "of unknown duration" in project.doit("plan", "manifest:other").output
 
 
 def test_plan_of_some_steps_has_what_they_need(project: Project) -> None:

@@ -29,7 +29,6 @@ from pipeline.report.events import (
     StepProgress,
     StepSkipped,
     StepStarted,
-    error_fields,
 )
 from pipeline.report.run_tally import RunTally
 from tests.tiny import Project
@@ -162,9 +161,9 @@ def test_what_failed_was_skipped_and_did_not_run_is_shown() -> None:
         StepStarted(step="ir:x"),
         StepProgress(step="ir:x", text="half"),
         StepCurrent(step="source:x.a"),
-        StepFailed(step="ir:x", **error_fields(ERROR)),
+        StepFailed.of("ir:x", ERROR),
         StepStarted(step="guest:r"),
-        StepSkipped(step="guest:r", **error_fields(ERROR)),
+        StepSkipped.of("guest:r", ERROR),
         StepStarted(step="tensor:x.a"),
         finished("tensor:x.a"),
         StepBlocked(step="verify:x.a", reason="ir:x"),
@@ -188,7 +187,7 @@ def test_after_an_interrupt_no_step_is_shown(capsys: pytest.CaptureFixture[str])
     display = RunDisplay(stream, Verbosity.NORMAL, lambda names: [])
     for event in (started(1), StepStarted(step="ir:x"), RunInterrupted()):
         display(event)
-    display(StepFailed(step="ir:x", **error_fields(ERROR)))
+    display(StepFailed.of("ir:x", ERROR))
     display(RunTally().finished(130))
     assert stream.getvalue() == ""
     assert capsys.readouterr().err.startswith("interrupted; finished steps are kept")

@@ -64,7 +64,7 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
 
 
 def _lock(project: ProjectContext, actions: Sequence[Action]) -> int:
-    path = _lock_path(actions)
+    path = _lock_path(project)
     was = read_lock(path)
     declared = project.graph.configs.fixtures.keys()
     kept = {name: each for name, each in was.fixtures.items() if name in declared}
@@ -78,8 +78,8 @@ def _lock(project: ProjectContext, actions: Sequence[Action]) -> int:
     return 0
 
 
-def _check(_: ProjectContext, actions: Sequence[Action]) -> int:
-    path = _lock_path(actions)
+def _check(project: ProjectContext, actions: Sequence[Action]) -> int:
+    path = _lock_path(project)
     was = read_lock(path)
     faults = 0
     for name, manifest, now in _present(actions):
@@ -147,5 +147,5 @@ def _tools(action: Action, makers: Mapping[Path, Action]) -> dict[str, str]:
     return found
 
 
-def _lock_path(actions: Sequence[Action]) -> Path:
-    return manifests(actions)[0].outputs["manifest"].parents[1] / "lock.json"
+def _lock_path(project: ProjectContext) -> Path:
+    return project.graph.layout.artifacts / "lock.json"
