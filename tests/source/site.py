@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
-from pipeline.http.client import RetryPolicy
+from pipeline.http.retry import RetryPolicy
 
 # Short enough for a test, long enough for a busy machine.
 HASTY = RetryPolicy(
