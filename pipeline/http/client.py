@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from pipeline.http.retry import (
@@ -42,6 +42,18 @@ _NETWORK = "Check the network and proxy settings, or add a mirror."
 _HARMLESS = frozenset({"accept", "accept-encoding", "range", "if-range"})
 
 
+class SizedPieces(Protocol):
+    """A body of a known length in bytes, in pieces."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+Body = bytes | Path | SizedPieces
+"""A request's body; a file is read anew for each attempt."""
+
+
 @dataclass(frozen=True)
 class HttpResponse:
     """An HTTP response: ``pieces`` is the streamed body, not decoded, ``url`` the final URL."""
@@ -60,13 +72,21 @@ class HttpResponse:
 
     def check(self, hints: Mapping[int, str], otherwise: str = "") -> None:
         """Raise RetryableError or PermanentError unless the status is a success."""
-        status = f"status {self.status} {self.reason}".strip()
+        self.check_transient()
+        if not 200 <= self.status < 300:
+            hint = hints.get(self.status, otherwise)
+            raise PermanentError(self._status_line, hint, self.status)
+
+    def check_transient(self) -> None:
+        """Raise RetryableError if the status is worth a retry."""
         if self.status in TRANSIENT:
             wait = retry_after(self.headers.get("Retry-After", ""))
             hint = "Retry later, or add a mirror."
-            raise RetryableError(status, wait=wait, hint=hint, status=self.status)
-        if not 200 <= self.status < 300:
-            raise PermanentError(status, hints.get(self.status, otherwise), self.status)
+            raise RetryableError(self._status_line, wait=wait, hint=hint, status=self.status)
+
+    @property
+    def _status_line(self) -> str:
+        return f"status {self.status} {self.reason}".strip()
 
     def read(self, limit: int) -> bytes:
         """Return a body of at most ``limit`` bytes, which is not compressed.
@@ -111,7 +131,7 @@ class HttpClient:
         headers: Mapping[str, str],
         deadline: Deadline,
         *,
-        body: bytes | Path = b"",
+        body: Body = b"",
         redirects: int = _MOST_HOPS,
     ) -> Iterator[HttpResponse]:
         """Yield the response, of any status; GET and HEAD follow up to ``redirects`` redirects.
@@ -267,7 +287,7 @@ class _Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes | Path
+    body: Body
     redirects: int
 
 
@@ -326,10 +346,10 @@ class _Channel:
 
 
 @contextmanager
-def _opened_body(body: bytes | Path) -> Iterator[Any]:
+def _opened_body(body: Body) -> Iterator[Any]:
     # An empty file would be sent in chunks, which some servers do not accept.
-    if isinstance(body, bytes) or not body.stat().st_size:
-        yield body if isinstance(body, bytes) else b""
+    if not isinstance(body, Path) or not body.stat().st_size:
+        yield b"" if isinstance(body, Path) else body
         return
     with body.open("rb") as stream:
         yield stream
