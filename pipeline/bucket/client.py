@@ -117,9 +117,13 @@ class BucketClient:
 
         self._call(upload, source.stat().st_size)
 
-    def remove(self, path: str, *, recursive: bool = False) -> None:
-        """Remove an object or a folder; raises BucketError."""
-        self._call(lambda: self._filesystem.rm(self._full(path), recursive=recursive))
+    def remove(self, path: str) -> None:
+        """Remove an object; raises BucketError."""
+        self._call(lambda: self._filesystem.rm_file(self._full(path)))
+
+    def remove_folder(self, path: str) -> None:
+        """Remove all objects below a path; raises BucketError."""
+        self._call(lambda: self._filesystem.rm(self._full(path), recursive=True))
 
     def find(self) -> dict[str, int]:
         """Return the size of every object by sorted paths, 0 if unknown; raises BucketError."""

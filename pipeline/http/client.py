@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import queue
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from pipeline.http.network_error import NETWORK_HINT, network_error
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
     TRANSIENT,
@@ -24,7 +22,14 @@ from pipeline.http.retry import (
     RetryPolicy,
     retry_after,
 )
-from pipeline.http.urls import http_fault, is_loopback, printable_line, redacted_url, same_origin
+from pipeline.http.urls import (
+    http_fault,
+    is_loopback,
+    join_url,
+    printable_line,
+    redacted_url,
+    same_origin,
+)
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -37,7 +42,6 @@ _MOST_HOPS = 10
 _MOST_HEADER_BYTES = 1 << 16
 # The unread rest of a shorter body is read, to reuse the connection.
 _SHORT = 1 << 16
-_NETWORK = "Check the network and proxy settings, or add a mirror."
 # All others may be credentials, and are not sent to another origin.
 _HARMLESS = frozenset({"accept", "accept-encoding", "range", "if-range"})
 
@@ -185,7 +189,7 @@ class HttpClient:
                 raise RetryableError("the connection was dropped")
             channel.put(None)
         except Exception as error:
-            channel.put(_network_error(error))
+            channel.put(network_error(error))
         finally:
             channel.abort.connection = None
 
@@ -253,13 +257,10 @@ class HttpClient:
         return settings | {"auth": auth}
 
     def _redirect(self, response: Response, url: str) -> str | None:
-        try:
-            target = self._sessions.get_redirect_target(response)
-            following = None if target is None else urljoin(url, target)
-        except ValueError:
-            raise PermanentError("redirect to an invalid URL") from None
-        if following is None:
+        target = self._sessions.get_redirect_target(response)
+        if target is None:
             return None
+        following = join_url(url, target)
         downward = urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https"
         if downward or http_fault(following, plain=self._plain_http):
             raise PermanentError(
@@ -342,7 +343,7 @@ class _Channel:
             self.abort()
 
     def _late(self) -> PermanentError:
-        return PermanentError(f"timed out after {self._deadline.seconds:g} s", _NETWORK)
+        return PermanentError(f"timed out after {self._deadline.seconds:g} s", NETWORK_HINT)
 
 
 @contextmanager
@@ -357,48 +358,3 @@ def _opened_body(body: Body) -> Iterator[Any]:
 
 def _unchanged(request: Any) -> Any:
     return request
-
-
-def _network_error(error: Exception) -> Exception:
-    """Return a network error as RetryableError or PermanentError, and any other unchanged."""
-    import requests
-    import urllib3.exceptions
-
-    causes = _causes(error)
-
-    def any_is(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    if isinstance(error, requests.exceptions.ProxyError):
-        return RetryableError("the proxy refused the connection", hint=_NETWORK)
-    if any_is(socket.gaierror):
-        return RetryableError("could not resolve the host name", hint=_NETWORK)
-    if any_is(ssl.SSLCertVerificationError):
-        return PermanentError(
-            "could not verify the server's certificate",
-            "For a proxy with its own certificate, set REQUESTS_CA_BUNDLE.",
-        )
-    if any_is(ConnectionRefusedError):
-        return RetryableError("the connection was refused", hint=_NETWORK)
-    if any_is(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        return RetryableError("timed out waiting for data", hint=_NETWORK)
-    if any_is(http.client.BadStatusLine, http.client.LineTooLong) and not any_is(ConnectionError):
-        return RetryableError("the response is not valid HTTP", hint=_NETWORK)
-    dropped = (requests.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
-    if isinstance(error, dropped):
-        return RetryableError("the connection was dropped", hint=_NETWORK)
-    if isinstance(error, requests.RequestException):
-        return PermanentError(f"invalid request ({type(error).__name__})")
-    # The file of the body cannot be read.
-    if isinstance(error, OSError) and error.filename is None:
-        return PermanentError(printable_line(error.strerror or str(error)))
-    return error
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return causes

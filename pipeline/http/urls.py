@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 _HTTP = "https://HOST/PATH"
 _LONGEST = 200
@@ -37,6 +37,14 @@ def http_fault(url: str, *, plain: bool = False) -> str:
 def is_loopback(url: str) -> bool:
     """Return whether a valid URL's host is this machine by its name or address."""
     return _is_this_machine(urlsplit(url).hostname or "")
+
+
+def join_url(base: str, link: str) -> str:
+    """Return the URL that a link of a document refers to, or '' if it is invalid."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return ""
 
 
 def same_origin(url: str, other: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,6 +145,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "HOME": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
+    # The pauses between attempts are not what is tried here.
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     seen: list[object] = []
     monkeypatch.setattr(threading, "excepthook", seen.append)
     yield
@@ -215,7 +218,8 @@ def test_what_is_written(
     found, paths = ask(WRITES[write], answer, DATA, policy, tmp_path)
     check(found, capsys.readouterr().err)
     assert len(paths) < 40
-    if way in ENDLESS and not write.startswith("remote"):
+    # The status alone may say that there is such a blob already, or that it was taken.
+    if way in ENDLESS and "body" not in way and not write.startswith("remote"):
         assert isinstance(found, PipelineError)
 
 

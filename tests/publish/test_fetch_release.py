@@ -153,9 +153,9 @@ def test_dead_and_malformed_mirrors_are_asked_once_and_left_alone(
         monkeypatch.setattr("pipeline.publish.fetch_release._AT_A_TIME", 1)
         assert fetch("tiny", version="1.0", sources=[url]).is_dir()
         assert sum(path.startswith("/dead/") for path, _ in server.asked) == 1
-        for path in list(server.answers):
-            if path.startswith("/mirror/"):
-                del server.answers[path]
+        for address in list(server.answers):
+            if address.startswith("/mirror/"):
+                del server.answers[address]
         server.asked.clear()
         with pytest.raises(PipelineError):
             fetch("tiny", version="1.0", sources=[url], cache=tmp_path / "other")
@@ -172,9 +172,9 @@ def test_an_index_sends_no_requests_to_services_of_this_machine(
     published: Path, tmp_path: Path, suffix: str, where: str
 ) -> None:
     with serving() as victim, serving() as server:
-        (published / "tiny/1.0/tiny.bin").unlink()
-        for name in (victim.address, server.address):
-            with_mirrors(published, f"{name}{suffix}", f"{name}{suffix}".replace("http:", "https:"))
+        (published / "tiny/1.0/tiny.xml").unlink()
+        mirrors = [f"{each.address}{suffix}" for each in (victim, server)]
+        with_mirrors(published, *mirrors, *(each.replace("http:", "https:") for each in mirrors))
         for path in published.rglob("*"):
             if path.is_file():
                 server.put(f"/first/{path.relative_to(published).as_posix()}", path.read_bytes())

@@ -28,8 +28,13 @@ class HttpStore:
 
     def __init__(self, url: str, *, token: str | None, seconds: float) -> None:
         self._url = url.rstrip("/")
+        # A cache is not worth a longer wait.
         self._policy = RetryPolicy(
-            connect=min(_CONNECT_SECONDS, seconds), read=seconds, attempts=3, first_wait=0.2
+            connect=min(_CONNECT_SECONDS, seconds),
+            read=seconds,
+            attempts=3,
+            first_wait=0.2,
+            longest_wait=2.0,
         )
         # The config refuses a token for a server that is asked by plain http, except on loopback.
         self._http = HttpClient(self._policy, plain_http=True)

@@ -112,7 +112,7 @@ class Bucket:
         if root not in (None, release.digest):
             # Files of a dead publisher may have the same size but different content.
             with self._faults():
-                self._bucket.remove(base, recursive=True)
+                self._bucket.remove_folder(base)
         claim = json.dumps({"root": release.digest, "since": time.time()}).encode()
         with self._faults():
             self._bucket.write(f"{base}/{_CLAIM}", claim)

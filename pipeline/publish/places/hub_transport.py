@@ -11,7 +11,7 @@ import httpx2
 import huggingface_hub
 
 from pipeline.execution.once import Once
-from pipeline.http.client import HttpClient
+from pipeline.http.client import Body, HttpClient
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
     Deadline,
@@ -54,15 +54,18 @@ class _Transport(httpx2.BaseTransport):
             if not url.startswith("https:"):
                 raise PermanentError(f"{redacted_url(url)} is not an https: URL")
             headers.pop("authorization", None)
-        length = int(headers.pop("content-length", "0"))
-        body = _Body(request, length) if length else b""
+        pieces = _Body(request, int(headers.pop("content-length", "0")))
+        # A commit comes in chunks: small files, and the ids of large ones.
+        chunked = headers.pop("transfer-encoding", "")
+        body: Body = b"".join(pieces) if chunked or not pieces.length else pieces
         http = HttpClient(limits.policy)
+        repeatable = request.method in ("GET", "HEAD")
 
         def attempt(deadline: Deadline) -> httpx2.Response:
             with http.request(
                 request.method, url, headers, deadline, body=body, redirects=0
             ) as response:
-                if request.method in ("GET", "HEAD") and response.status not in (404, 416):
+                if repeatable:
                     response.check_transient()
                 kept = [
                     (name, value)
@@ -72,7 +75,7 @@ class _Transport(httpx2.BaseTransport):
                 data = response.read(_MOST_BYTES)
                 return httpx2.Response(response.status, headers=kept, content=data, request=request)
 
-        if request.method in ("GET", "HEAD"):
+        if repeatable:
             return with_retries(attempt, limits.policy, deadline=limits.deadline)
         try:
             return attempt(limits.deadline)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,7 +23,7 @@ from pipeline.http.retry import (
     RetryPolicy,
     with_retries,
 )
-from pipeline.http.urls import http_fault, is_loopback, redacted_url, same_origin
+from pipeline.http.urls import http_fault, is_loopback, join_url, redacted_url, same_origin
 from pipeline.publish.places.oci_artifact import MANIFEST_TYPE, MOST_MANIFEST_BYTES
 from pipeline.publish.places.oci_auth import Login, authorization, find_login
 
@@ -126,7 +126,7 @@ class OciClient:
             started = self._send("POST", f"{self._base}{name}/blobs/uploads/", name, {}, deadline)
             with started as response:
                 response.check({})
-                url = urljoin(response.url, response.headers.get("Location", ""))
+                url = join_url(response.url, response.headers.get("Location", ""))
             if http_fault(url) or (is_loopback(url) and not same_origin(url, self._base)):
                 raise PermanentError(f"upload to an invalid URL, {redacted_url(url)}")
             url += f"{'&' if '?' in url else '?'}digest=sha256:{digest.sha256}"
