@@ -12,12 +12,13 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from pipeline.http.abort import Abort
 from pipeline.http.network_error import NETWORK_HINT, network_error
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
     TRANSIENT,
-    Deadline,
     PermanentError,
+    RequestDeadline,
     RetryableError,
     RetryPolicy,
     retry_after,
@@ -34,8 +35,7 @@ from pipeline.http.urls import (
 if TYPE_CHECKING:
     from requests import Response, Session
 
-    from pipeline.http.connections import Abort
-
+THREAD_NAME = "http request"
 _PIECE = 1 << 18
 _AHEAD = 16
 _MOST_HOPS = 10
@@ -43,7 +43,8 @@ _MOST_HEADER_BYTES = 1 << 16
 # The unread rest of a shorter body is read, to reuse the connection.
 _SHORT = 1 << 16
 # All others may be credentials, and are not sent to another origin.
-_HARMLESS = frozenset({"accept", "accept-encoding", "range", "if-range"})
+_HARMLESS = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
+_AGENT = "wasi-nn-pipeline"
 
 
 class SizedPieces(Protocol):
@@ -133,7 +134,7 @@ class HttpClient:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        deadline: Deadline,
+        deadline: RequestDeadline,
         *,
         body: Body = b"",
         redirects: int = _MOST_HOPS,
@@ -150,7 +151,7 @@ class HttpClient:
         asked = _Request(method, url, headers, body, redirects)
         # Socket timeouts cover neither name resolution nor a server that sends byte by byte: past
         # the deadline the thread is abandoned, and its connection shut down.
-        Thread(target=self._run, args=(asked, channel), daemon=True).start()
+        Thread(target=self._run, args=(asked, channel), name=THREAD_NAME, daemon=True).start()
         try:
             response = channel.take()
             if not isinstance(response, HttpResponse):
@@ -163,9 +164,7 @@ class HttpClient:
             channel.leave()
 
     def _run(self, asked: _Request, channel: _Channel) -> None:
-        from pipeline.http.connections import Abort
-
-        channel.abort = Abort()
+        channel.abort.bind()
         try:
             with self._opened(asked, channel) as response:
                 head = HttpResponse(
@@ -191,13 +190,13 @@ class HttpClient:
         except Exception as error:
             channel.put(network_error(error))
         finally:
-            channel.abort.connection = None
+            channel.abort.release()
 
     @contextmanager
     def _opened(self, asked: _Request, channel: _Channel) -> Iterator[Response]:
         import requests
 
-        url, headers = asked.url, dict(asked.headers)
+        url, headers = asked.url, {"User-Agent": _AGENT, **asked.headers}
         for _ in range(asked.redirects + 1):
             settings = self._settings(url, headers)
             request = requests.Request(asked.method, url, headers, auth=settings.pop("auth"))
@@ -271,13 +270,13 @@ class HttpClient:
 
 
 HttpGet = Callable[
-    [str, Mapping[str, str], RetryPolicy, Deadline], AbstractContextManager[HttpResponse]
+    [str, Mapping[str, str], RetryPolicy, RequestDeadline], AbstractContextManager[HttpResponse]
 ]
 """A function that sends a GET request, such as :func:`http_get`."""
 
 
 def http_get(
-    url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: Deadline
+    url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: RequestDeadline
 ) -> AbstractContextManager[HttpResponse]:
     """Return the response to GET ``url``, of any status, as HttpClient.request does."""
     return HttpClient(policy, netrc=True).request("GET", url, headers, deadline)
@@ -295,12 +294,12 @@ class _Request:
 class _Channel:
     """A bounded queue from the request's thread to the reader."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: RequestDeadline) -> None:
         self._items: queue.Queue[HttpResponse | bytes | Exception | None] = queue.Queue(_AHEAD)
         self._deadline = deadline
         self._gone = Event()
         self._ended = False
-        self.abort: Abort | None = None
+        self.abort = Abort()
 
     @property
     def left(self) -> float:
@@ -339,7 +338,7 @@ class _Channel:
     def leave(self) -> None:
         """End the request if it is not over."""
         self._gone.set()
-        if not self._ended and self.abort is not None:
+        if not self._ended:
             self.abort()
 
     def _late(self) -> PermanentError:

@@ -2,58 +2,39 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from contextlib import suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-_of_this_thread = threading.local()
-
-
-class Abort:
-    """Ends the request of the thread that made it, from any thread.
-
-    Socket timeouts cover neither a server that sends byte by byte nor endless interim responses:
-    an abandoned thread would read them for ever.
-    """
-
-    def __init__(self) -> None:
-        self.connection: HTTPConnection | None = None
-        _of_this_thread.abort = self
-
-    def __call__(self) -> None:
-        """Shut the connection down: blocked reads and writes fail at once."""
-        opened = getattr(self.connection, "sock", None)
-        if opened is not None:
-            with suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-
-
-def _register(connection: HTTPConnection) -> None:
-    abort = getattr(_of_this_thread, "abort", None)
-    if abort is not None:
-        abort.connection = connection
+from pipeline.http.abort import watch
 
 
 class _Http(HTTPConnection):
     def putrequest(self, *arguments: Any, **options: Any) -> None:
-        _register(self)
+        watch(self)
         super().putrequest(*arguments, **options)
+
+    def getresponse(self) -> Any:
+        # It connects only when it sends the request.
+        watch(self)
+        return super().getresponse()
 
 
 class _Https(HTTPSConnection):
     def connect(self) -> None:
         # The TLS handshake comes before the request.
-        _register(self)
+        watch(self)
         super().connect()
 
     def putrequest(self, *arguments: Any, **options: Any) -> None:
-        _register(self)
+        watch(self)
         super().putrequest(*arguments, **options)
+
+    def getresponse(self) -> Any:
+        watch(self)
+        return super().getresponse()
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -68,7 +49,7 @@ _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class AbortableAdapter(HTTPAdapter):
-    """An adapter whose connections register with the Abort of their thread."""
+    """An adapter whose connections the Abort of their thread watches."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Create the pool manager."""

@@ -37,14 +37,14 @@ DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
+class RequestDeadline:
     """A point in time, ``seconds`` after it was set."""
 
     seconds: float
     until: float
 
     @classmethod
-    def after(cls, seconds: float) -> Deadline:
+    def after(cls, seconds: float) -> RequestDeadline:
         """Return the deadline in so many seconds from now."""
         return cls(seconds, time.monotonic() + seconds)
 
@@ -77,10 +77,10 @@ class PermanentError(Exception):
 
 
 def with_retries(
-    attempt: Callable[[Deadline], T],
+    attempt: Callable[[RequestDeadline], T],
     policy: RetryPolicy,
     *,
-    deadline: Deadline | None = None,
+    deadline: RequestDeadline | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> T:
     """Return the result of ``attempt``, repeated with a backoff after each RetryableError.
@@ -88,7 +88,7 @@ def with_retries(
     All attempts share a deadline, by default ``policy.total`` seconds from now. Raises
     PermanentError.
     """
-    deadline = deadline or Deadline.after(policy.total)
+    deadline = deadline or RequestDeadline.after(policy.total)
     failures = times = 0
     while True:
         times += 1

@@ -13,8 +13,8 @@ from pipeline.execution.progress import Progress, ProgressCallback
 from pipeline.http.client import HttpGet, HttpResponse, http_get
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
-    Deadline,
     PermanentError,
+    RequestDeadline,
     RetryableError,
     RetryPolicy,
     with_retries,
@@ -89,7 +89,7 @@ def read_page(
     Raises PipelineError (SOURCE_UNREACHABLE).
     """
 
-    def attempt(deadline: Deadline) -> Page | None:
+    def attempt(deadline: RequestDeadline) -> Page | None:
         with get(url, {**_IDENTITY, "Accept": accept}, policy, deadline) as response:
             if response.status == 404:
                 return None
@@ -107,7 +107,10 @@ def discard(part: Path) -> None:
 
 
 def _retry(
-    url: str, attempt: Callable[[Deadline], T], policy: RetryPolicy, progress: ProgressCallback
+    url: str,
+    attempt: Callable[[RequestDeadline], T],
+    policy: RetryPolicy,
+    progress: ProgressCallback,
 ) -> T:
     try:
         return with_retries(attempt, policy, progress=progress)
@@ -126,7 +129,7 @@ def _attempt(
     part: Path,
     expected: ExpectedFile,
     policy: RetryPolicy,
-    deadline: Deadline,
+    deadline: RequestDeadline,
     progress: ProgressCallback,
     get: HttpGet,
 ) -> None:

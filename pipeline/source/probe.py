@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.http.client import http_get
-from pipeline.http.retry import Deadline, PermanentError, RetryableError
+from pipeline.http.retry import PermanentError, RequestDeadline, RetryableError
 from pipeline.http.urls import http_fault
 from pipeline.source.addresses import FileUrl, HttpUrl, NpmUrl, PypiUrl, Url
 from pipeline.source.download_cache import DownloadCache
@@ -59,7 +59,7 @@ def _probe_http(address: str, downloads: DownloadCache) -> str:
     if fault := http_fault(address):
         return f"not {fault}"
     policy = downloads.policy
-    deadline = Deadline.after(policy.total)
+    deadline = RequestDeadline.after(policy.total)
     try:
         with http_get(address, _FIRST_BYTE, policy, deadline) as response:
             if response.status in (200, 206):

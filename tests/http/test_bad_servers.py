@@ -20,6 +20,7 @@ from pipeline.cache.remote.remote_cache import RemoteCache
 from pipeline.cache.remote.remote_store import RemoteError
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import no_progress
+from pipeline.http.client import THREAD_NAME
 from pipeline.http.retry import RetryPolicy
 from pipeline.publish.places.hub_client import HubClient
 from pipeline.publish.places.oci_artifact import artifact
@@ -221,6 +222,17 @@ def test_what_is_written(
     # The status alone may say that there is such a blob already, or that it was taken.
     if way in ENDLESS and "body" not in way and not write.startswith("remote"):
         assert isinstance(found, PipelineError)
+
+
+@pytest.mark.parametrize("way", ENDLESS)
+def test_nothing_goes_on_after_a_request_was_given_up(way: str, tmp_path: Path) -> None:
+    with speaking(ENDLESS[way], DATA) as server:
+        found = outcome(Client.source, Client(server.address, HASTY, tmp_path))
+        assert isinstance(found, PipelineError)
+        for thread in threading.enumerate():
+            if thread.name == THREAD_NAME:
+                thread.join(GUARD_SECONDS)
+                assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("read", READS)

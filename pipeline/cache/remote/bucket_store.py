@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.bucket.client import BucketClient, BucketError
+from pipeline.bucket.bucket_client import BucketClient, BucketError
 from pipeline.cache.digest import Digest
 from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteError
 from pipeline.errors import Code

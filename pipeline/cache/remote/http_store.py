@@ -13,7 +13,7 @@ from typing import TypeVar
 from pipeline.cache.digest import Digest
 from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteError
 from pipeline.http.client import HttpClient, HttpResponse
-from pipeline.http.retry import Deadline, PermanentError, RetryPolicy, with_retries
+from pipeline.http.retry import PermanentError, RequestDeadline, RetryPolicy, with_retries
 from pipeline.http.urls import redacted_url
 
 _CONNECT_SECONDS = 5.0
@@ -94,7 +94,7 @@ class HttpStore:
         ``size`` bytes may take longer. Raises RemoteError.
         """
 
-        def attempt(deadline: Deadline) -> T:
+        def attempt(deadline: RequestDeadline) -> T:
             url = f"{self._url}/{path}"
             with self._http.request(
                 method, url, self._headers, deadline, body=body, redirects=0
@@ -105,7 +105,7 @@ class HttpStore:
 
         seconds = self._policy.read + size / _BYTES_PER_SECOND
         try:
-            return with_retries(attempt, self._policy, deadline=Deadline.after(seconds))
+            return with_retries(attempt, self._policy, deadline=RequestDeadline.after(seconds))
         except PermanentError as error:
             if error.status in (401, 403):
                 raise RemoteError(f"access denied (HTTP {error.status})", final=True) from None

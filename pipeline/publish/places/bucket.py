@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.bucket.client import BucketClient, BucketError
+from pipeline.bucket.bucket_client import BucketClient, BucketError
 from pipeline.cache.atomic import atomic_write
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code

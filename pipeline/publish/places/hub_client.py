@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.http.client import HttpClient, HttpResponse
-from pipeline.http.retry import DEFAULT_RETRY_POLICY, Deadline, PermanentError, RetryPolicy
+from pipeline.http.retry import DEFAULT_RETRY_POLICY, PermanentError, RequestDeadline, RetryPolicy
 
 POLICY = replace(DEFAULT_RETRY_POLICY, read=60.0, attempts=3)
 _OWNER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,95}")
@@ -73,7 +73,7 @@ class HubClient:
         return hf_hub_url(self._repository(name), path, revision=tag, endpoint=endpoint)
 
     def get(
-        self, url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: Deadline
+        self, url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: RequestDeadline
     ) -> AbstractContextManager[HttpResponse]:
         """Return the response to GET a file's URL, with the login; an HttpGet."""
         from huggingface_hub import constants, get_token
@@ -138,11 +138,11 @@ class HubClient:
         """Yield the library's client for calls that take so long; raises PipelineError."""
         from huggingface_hub import HfApi
 
-        from pipeline.publish.places.hub_transport import LIMITS, Limits, bound
+        from pipeline.publish.places.hub_transport import LIMITS, CallLimits, bound
 
         bound.get()
         seconds = min(seconds, self._policy.total)
-        limits = LIMITS.set(Limits(self._policy, Deadline.after(seconds)))
+        limits = LIMITS.set(CallLimits(self._policy, RequestDeadline.after(seconds)))
         try:
             yield HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
         except PipelineError:

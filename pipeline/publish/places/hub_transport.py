@@ -14,8 +14,8 @@ from pipeline.execution.once import Once
 from pipeline.http.client import Body, HttpClient
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
-    Deadline,
     PermanentError,
+    RequestDeadline,
     RetryableError,
     RetryPolicy,
     with_retries,
@@ -30,14 +30,14 @@ _FRAMING = frozenset({"transfer-encoding", "content-length", "connection"})
 
 
 @dataclass(frozen=True)
-class Limits:
+class CallLimits:
     """The policy of a call of the library, and the deadline of all of its requests."""
 
     policy: RetryPolicy
-    deadline: Deadline
+    deadline: RequestDeadline
 
 
-LIMITS: ContextVar[Limits | None] = ContextVar("limits", default=None)
+LIMITS: ContextVar[CallLimits | None] = ContextVar("limits", default=None)
 """The limits of the present call. The library's own threads do not see them."""
 
 
@@ -46,7 +46,7 @@ class _Transport(httpx2.BaseTransport):
         if huggingface_hub.is_offline_mode():
             raise PermanentError("huggingface_hub is offline (HF_HUB_OFFLINE)")
         policy = DEFAULT_RETRY_POLICY
-        limits = LIMITS.get() or Limits(policy, Deadline.after(policy.total))
+        limits = LIMITS.get() or CallLimits(policy, RequestDeadline.after(policy.total))
         url, headers = str(request.url), dict(request.headers.items())
         headers["accept-encoding"] = "identity"
         endpoint = huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT")).endpoint
@@ -61,7 +61,7 @@ class _Transport(httpx2.BaseTransport):
         http = HttpClient(limits.policy)
         repeatable = request.method in ("GET", "HEAD")
 
-        def attempt(deadline: Deadline) -> httpx2.Response:
+        def attempt(deadline: RequestDeadline) -> httpx2.Response:
             with http.request(
                 request.method, url, headers, deadline, body=body, redirects=0
             ) as response:

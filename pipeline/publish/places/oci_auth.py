@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pipeline.cache.json_decoding import decode_json
 from pipeline.http.client import HttpClient
-from pipeline.http.retry import Deadline, PermanentError
+from pipeline.http.retry import PermanentError, RequestDeadline
 from pipeline.http.urls import http_fault, is_loopback
 
 # The registry that docker's configuration has under another name.
@@ -68,7 +68,7 @@ def find_login(host: str) -> Login | None:
 
 
 def authorization(
-    challenge: str, url: str, login: Login | None, http: HttpClient, deadline: Deadline
+    challenge: str, url: str, login: Login | None, http: HttpClient, deadline: RequestDeadline
 ) -> str | None:
     """Return the header Authorization that answers the challenge of ``url``, or None.
 

@@ -18,8 +18,8 @@ from pipeline.errors import Code, PipelineError, printable
 from pipeline.http.client import HttpClient, HttpResponse
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
-    Deadline,
     PermanentError,
+    RequestDeadline,
     RetryPolicy,
     with_retries,
 )
@@ -122,7 +122,7 @@ class OciClient:
     def put_blob(self, name: str, digest: Digest, source: Path | bytes) -> None:
         """Upload a blob from a file or from bytes; raises PipelineError and OSError."""
 
-        def attempt(deadline: Deadline) -> None:
+        def attempt(deadline: RequestDeadline) -> None:
             started = self._send("POST", f"{self._base}{name}/blobs/uploads/", name, {}, deadline)
             with started as response:
                 response.check({})
@@ -147,7 +147,7 @@ class OciClient:
 
     @contextmanager
     def get(
-        self, url: str, headers: Mapping[str, str], _: RetryPolicy, deadline: Deadline
+        self, url: str, headers: Mapping[str, str], _: RetryPolicy, deadline: RequestDeadline
     ) -> Iterator[HttpResponse]:
         """Yield the response to GET a blob's URL, with the login; an HttpGet."""
         name = url.removeprefix(self._base).rpartition("/blobs/")[0]
@@ -165,7 +165,7 @@ class OciClient:
     ) -> _Answer:
         """Return a success, or a response with a status of ``but``; raises PipelineError."""
 
-        def attempt(deadline: Deadline) -> _Answer:
+        def attempt(deadline: RequestDeadline) -> _Answer:
             with self._send(method, url, name, headers, deadline, body) as response:
                 if response.status not in but:
                     response.check({})
@@ -174,9 +174,9 @@ class OciClient:
 
         return self._retry(attempt, min(self._policy.total, _SHORT_SECONDS))
 
-    def _retry(self, attempt: Callable[[Deadline], T], seconds: float) -> T:
+    def _retry(self, attempt: Callable[[RequestDeadline], T], seconds: float) -> T:
         try:
-            return with_retries(attempt, self._policy, deadline=Deadline.after(seconds))
+            return with_retries(attempt, self._policy, deadline=RequestDeadline.after(seconds))
         except PermanentError as error:
             hint = self._hint(error.status) or error.hint
             raise _failed(self.describe(), str(error), hint) from None
@@ -188,7 +188,7 @@ class OciClient:
         url: str,
         name: str,
         headers: Mapping[str, str],
-        deadline: Deadline,
+        deadline: RequestDeadline,
         body: bytes | Path = b"",
     ) -> Iterator[HttpResponse]:
         """Yield the response to a request with the login, once the registry asks for it."""

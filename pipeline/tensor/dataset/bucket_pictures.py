@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.bucket.client import BucketClient, BucketError
+from pipeline.bucket.bucket_client import BucketClient, BucketError
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import Progress
 from pipeline.tensor.dataset.pictures import (
