@@ -34,8 +34,9 @@ class Talk:
             self.closing.wait(pause)
         self.flood(text[-1:], pause)
 
-    def flood(self, piece: bytes, pause: float = 0.0) -> None:
-        """Send the same for ever."""
+    def flood(self, piece: bytes, pause: float = 0.0, *, head: bytes = b"") -> None:
+        """Send the same for ever, after ``head``."""
+        self.send(head)
         while not self.closing.wait(pause):
             self.send(piece)
 
@@ -76,15 +77,15 @@ ENDLESS: dict[str, Way] = {
     "a body that stalls": lambda talk: (talk.send(OK + b"\r\n{"), talk.closing.wait()),
 }
 ENDING: dict[str, Way] = {
-    "headers for ever": lambda talk: (talk.send(OK), talk.flood(b"X-More: y\r\n")),
-    "one header for ever": lambda talk: (talk.send(OK + b"X: "), talk.flood(b"y" * 4096)),
+    "headers for ever": lambda talk: talk.flood(b"X-More: y\r\n", head=OK),
+    "one header for ever": lambda talk: talk.flood(b"y" * 4096, head=OK + b"X: "),
     "large headers": lambda talk: talk.say(
         talk.good, *[f"X-{number}: {'y' * 8000}" for number in range(50)]
     ),
-    "a body for ever": lambda talk: (talk.send(OK + b"\r\n"), talk.flood(b" " * 65536)),
-    "chunks for ever": lambda talk: (
-        talk.send(OK + b"Transfer-Encoding: chunked\r\n\r\n"),
-        talk.flood(b"10000\r\n" + b" " * 65536 + b"\r\n"),
+    "a body for ever": lambda talk: talk.flood(b" " * 65536, head=OK + b"\r\n"),
+    "chunks for ever": lambda talk: talk.flood(
+        b"10000\r\n" + b" " * 65536 + b"\r\n",
+        head=OK + b"Transfer-Encoding: chunked\r\n\r\n",
     ),
     "a redirect to itself": lambda talk: talk.say(
         b"", f"Location: {talk.path}", status="302 Found"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.bucket.bucket_client import BucketClient, BucketError
 from pipeline.cache.atomic import atomic_write
 from pipeline.cache.digest import Digest
-from pipeline.errors import Code
+from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
 from pipeline.publish.places.folder import changed
 from pipeline.publish.places.indexed import expected_file
@@ -98,9 +98,7 @@ class Bucket:
 
     def _claim(self, base: str, release: Release) -> bool:
         """Claim the version for this release; return whether an earlier run of it already had."""
-        published = self.digest_of(release.name, release.version)
-        if published not in (None, release.digest):
-            raise version_conflict(release, str(published), self.describe())
+        self._check_free(release)
         data = self.read(f"{base}/{_CLAIM}", MOST_BYTES)
         root, since = _parsed(data)
         if root not in (None, release.digest) and time.time() - since < _STALE_SECONDS:
@@ -118,7 +116,19 @@ class Bucket:
             self._bucket.write(f"{base}/{_CLAIM}", claim)
         if self._claimed(base) != release.digest:
             raise publish_error(f"{self.describe()}/{base}", "another publisher claimed it first")
+        # Another publisher may have finished, and removed its claim, before this one was written.
+        try:
+            self._check_free(release)
+        except PipelineError:
+            with self._faults():
+                self._bucket.remove(f"{base}/{_CLAIM}")
+            raise
         return root == release.digest
+
+    def _check_free(self, release: Release) -> None:
+        published = self.digest_of(release.name, release.version)
+        if published not in (None, release.digest):
+            raise version_conflict(release, str(published), self.describe())
 
     def _claimed(self, base: str) -> str | None:
         return _parsed(self.read(f"{base}/{_CLAIM}", MOST_BYTES))[0]
