@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import Release, release_of
 from tests.publish.places import registry
 

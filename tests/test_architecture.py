@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LEVELS = (
     ("errors", "telemetry"),
-    ("http",),
+    ("bucket", "http"),
     ("cache", "host"),
     ("config", "execution"),
     ("source", "toolchain"),

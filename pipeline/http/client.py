@@ -1,65 +1,62 @@
-"""One HTTP request and its response: allowed schemes, redirects and deadlines."""
+"""The HTTP client: allowed schemes, redirects, sizes and deadlines of every request."""
 
 from __future__ import annotations
 
 import queue
-import socket
-import ssl
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
-from pipeline.http.urls import http_fault, printable_line, redacted_url
+from pipeline.http.abort import Abort
+from pipeline.http.network_error import NETWORK_HINT, network_error
+from pipeline.http.retry import (
+    DEFAULT_RETRY_POLICY,
+    TRANSIENT,
+    PermanentError,
+    RequestDeadline,
+    RetryableError,
+    RetryPolicy,
+    retry_after,
+)
+from pipeline.http.urls import (
+    http_fault,
+    is_loopback,
+    join_url,
+    printable_line,
+    redacted_url,
+    same_origin,
+)
 
 if TYPE_CHECKING:
     from requests import Response, Session
 
-_PIECE = 1 << 16
-_MOST_HOPS = 10
+THREAD_NAME = "http request"
+_PIECE = 1 << 18
 _AHEAD = 16
-_NETWORK = "Check the network and proxy settings, or add a mirror."
+_MOST_HOPS = 10
+_MOST_HEADER_BYTES = 1 << 16
+# The unread rest of a shorter body is read, to reuse the connection.
+_SHORT = 1 << 16
+# All others may be credentials, and are not sent to another origin.
+_HARMLESS = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
+_AGENT = "wasi-nn-pipeline"
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Timeouts in seconds and retry limits.
+class SizedPieces(Protocol):
+    """A body of a known length in bytes, in pieces."""
 
-    ``connect`` is the connect timeout, ``read`` the read timeout, ``total`` the deadline of the
-    file with all attempts; ``attempts`` the number of consecutive attempts without progress;
-    ``first_wait`` the backoff, which doubles up to ``longest_wait``.
-    """
+    def __len__(self) -> int: ...
 
-    connect: float = 10.0
-    read: float = 30.0
-    total: float = 3600.0
-    attempts: int = 5
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
-DEFAULT_RETRY_POLICY = RetryPolicy()
-
-
-class RetryableError(Exception):
-    """A failure worth a retry; the server requested a wait of ``wait`` seconds."""
-
-    def __init__(self, reason: str, *, wait: float = 0.0, hint: str = "") -> None:
-        super().__init__(reason)
-        self.wait = wait
-        self.hint = hint
-        self.progressed = False
-
-
-class PermanentError(Exception):
-    """A permanent failure."""
-
-    def __init__(self, reason: str, hint: str = "") -> None:
-        super().__init__(reason)
-        self.hint = hint
+Body = bytes | Path | SizedPieces
+"""A request's body; a file is read anew for each attempt."""
 
 
 @dataclass(frozen=True)
@@ -78,41 +75,240 @@ class HttpResponse:
         text = self.headers.get("Content-Length", "")
         return int(text) if text.isdecimal() and len(text) < 19 else None
 
+    def check(self, hints: Mapping[int, str], otherwise: str = "") -> None:
+        """Raise RetryableError or PermanentError unless the status is a success."""
+        self.check_transient()
+        if not 200 <= self.status < 300:
+            hint = hints.get(self.status, otherwise)
+            raise PermanentError(self._status_line, hint, self.status)
 
-@contextmanager
-def http_get(
-    url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: float
-) -> Iterator[HttpResponse]:
-    """Yield the response to GET ``url``, of any status; follows redirects.
+    def check_transient(self) -> None:
+        """Raise RetryableError if the status is worth a retry."""
+        if self.status in TRANSIENT:
+            wait = retry_after(self.headers.get("Retry-After", ""))
+            hint = "Retry later, or add a mirror."
+            raise RetryableError(self._status_line, wait=wait, hint=hint, status=self.status)
 
-    Allows https, and http on loopback; https redirects to https only. Raises RetryableError and
-    PermanentError, here and while the body is read, no later than ``deadline`` (of time.monotonic).
+    @property
+    def _status_line(self) -> str:
+        return f"status {self.status} {self.reason}".strip()
+
+    def read(self, limit: int) -> bytes:
+        """Return a body of at most ``limit`` bytes, which is not compressed.
+
+        Raises RetryableError and PermanentError.
+        """
+        encoding = self.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise PermanentError(f"unexpected Content-Encoding {printable_line(encoding)}")
+        body = bytearray()
+        for piece in self.pieces:
+            body += piece
+            if len(body) > limit:
+                raise PermanentError(f"more than {limit} bytes")
+        return bytes(body)
+
+
+class HttpClient:
+    """Sends requests with one policy; connections are reused, also by other threads.
+
+    Allows https, and http on loopback or, with ``plain_http``, everywhere. ``netrc`` allows the
+    credentials that the user's netrc has for a host.
     """
-    channel = _Channel(deadline, policy)
-    # Socket timeouts cover neither name resolution nor a server that sends byte by byte: past
-    # the deadline the thread is abandoned.
-    Thread(target=_send, args=(url, headers, policy, channel), daemon=True).start()
-    try:
-        response = channel.take()
-        if not isinstance(response, HttpResponse):
-            raise TypeError(response)
-        yield response
-    finally:
-        channel.gone.set()
+
+    def __init__(
+        self,
+        policy: RetryPolicy = DEFAULT_RETRY_POLICY,
+        *,
+        netrc: bool = False,
+        plain_http: bool = False,
+    ) -> None:
+        self.policy = policy
+        self._netrc = netrc
+        self._plain_http = plain_http
+        self._session: Session | None = None
+
+    @contextmanager
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: RequestDeadline,
+        *,
+        body: Body = b"",
+        redirects: int = _MOST_HOPS,
+    ) -> Iterator[HttpResponse]:
+        """Yield the response, of any status; GET and HEAD follow up to ``redirects`` redirects.
+
+        https redirects to https only, and credentials are not sent to another origin. Raises
+        RetryableError and PermanentError, here and while the body is read, no later than
+        ``deadline``; OSError if ``body`` cannot be read.
+        """
+        if fault := http_fault(url, plain=self._plain_http):
+            raise PermanentError(f"{redacted_url(url)} is not {fault}")
+        channel = _Channel(deadline)
+        asked = _Request(method, url, headers, body, redirects)
+        # Socket timeouts cover neither name resolution nor a server that sends byte by byte: past
+        # the deadline the thread is abandoned, and its connection shut down.
+        Thread(target=self._run, args=(asked, channel), name=THREAD_NAME, daemon=True).start()
+        try:
+            response = channel.take()
+            if not isinstance(response, HttpResponse):
+                raise TypeError(response)
+            yield response
+            if method == "HEAD" or (response.length is not None and response.length <= _SHORT):
+                for _ in response.pieces:
+                    pass
+        finally:
+            channel.leave()
+
+    def _run(self, asked: _Request, channel: _Channel) -> None:
+        channel.abort.bind()
+        try:
+            with self._opened(asked, channel) as response:
+                head = HttpResponse(
+                    status=response.status_code,
+                    reason=printable_line(response.reason or ""),
+                    headers=response.headers,
+                    url=response.url,
+                    pieces=channel.pieces(),
+                )
+                if sum(map(len, (*head.headers, *head.headers.values()))) > _MOST_HEADER_BYTES:
+                    raise PermanentError(f"headers of more than {_MOST_HEADER_BYTES} bytes")
+                if not channel.put(head):
+                    return
+                got = 0
+                # Not decoded: a .tar.gz served as Content-Encoding gzip must stay compressed.
+                while piece := response.raw.read1(_PIECE, decode_content=False):
+                    got += len(piece)
+                    if not channel.put(piece):
+                        return
+            if asked.method != "HEAD" and got < (head.length or 0) and head.status != 304:
+                raise RetryableError("the connection was dropped")
+            channel.put(None)
+        except Exception as error:
+            channel.put(network_error(error))
+        finally:
+            channel.abort.release()
+
+    @contextmanager
+    def _opened(self, asked: _Request, channel: _Channel) -> Iterator[Response]:
+        import requests
+
+        url, headers = asked.url, {"User-Agent": _AGENT, **asked.headers}
+        for _ in range(asked.redirects + 1):
+            settings = self._settings(url, headers)
+            request = requests.Request(asked.method, url, headers, auth=settings.pop("auth"))
+            with _opened_body(asked.body) as request.data:
+                # Session.send reads the whole body of a redirect, of any size.
+                response = self._sessions.get_adapter(url).send(
+                    request.prepare(),
+                    stream=True,
+                    timeout=(min(self.policy.connect, channel.left), self.policy.read),
+                    **settings,
+                )
+            with response:
+                following = None
+                if asked.redirects and asked.method in ("GET", "HEAD"):
+                    following = self._redirect(response, url)
+                if following is None:
+                    yield response
+                    return
+            if not same_origin(url, following):
+                headers = {k: v for k, v in headers.items() if k.lower() in _HARMLESS}
+            url = following
+        raise PermanentError(f"more than {asked.redirects} redirects")
+
+    @property
+    def _sessions(self) -> Session:
+        from requests import Session
+
+        from pipeline.http.connections import AbortableAdapter
+
+        if self._session is None:
+            session = Session()
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, AbortableAdapter())
+            # Of two threads that come here first, one drops its own.
+            self._session = session
+        return self._session
+
+    def _settings(self, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        """Return the proxies, certificates and login for a URL."""
+        from requests.utils import get_netrc_auth
+
+        if is_loopback(url):
+            settings: dict[str, Any] = {"proxies": {}, "verify": True, "cert": None}
+        else:
+            found = self._sessions.merge_environment_settings(url, {}, True, None, None)
+            settings = {
+                "proxies": found["proxies"],
+                "verify": found["verify"] or True,
+                "cert": found["cert"],
+            }
+        auth: Any = None
+        if any(name.lower() == "authorization" for name in headers):
+            # A login in the URL would replace the header.
+            auth = _unchanged
+        elif self._netrc and urlsplit(url).scheme == "https":
+            auth = get_netrc_auth(url)
+        return settings | {"auth": auth}
+
+    def _redirect(self, response: Response, url: str) -> str | None:
+        target = self._sessions.get_redirect_target(response)
+        if target is None:
+            return None
+        following = join_url(url, target)
+        downward = urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https"
+        if downward or http_fault(following, plain=self._plain_http):
+            raise PermanentError(
+                f"redirect to {redacted_url(following)}, which is not https",
+                "Use another mirror: plain http can be read and changed in transit.",
+            )
+        return following
+
+
+HttpGet = Callable[
+    [str, Mapping[str, str], RetryPolicy, RequestDeadline], AbstractContextManager[HttpResponse]
+]
+"""A function that sends a GET request, such as :func:`http_get`."""
+
+
+def http_get(
+    url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: RequestDeadline
+) -> AbstractContextManager[HttpResponse]:
+    """Return the response to GET ``url``, of any status, as HttpClient.request does."""
+    return HttpClient(policy, netrc=True).request("GET", url, headers, deadline)
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Body
+    redirects: int
 
 
 class _Channel:
     """A bounded queue from the request's thread to the reader."""
 
-    def __init__(self, deadline: float, policy: RetryPolicy) -> None:
+    def __init__(self, deadline: RequestDeadline) -> None:
         self._items: queue.Queue[HttpResponse | bytes | Exception | None] = queue.Queue(_AHEAD)
         self._deadline = deadline
-        self._whole = policy.total
-        self.gone = Event()
+        self._gone = Event()
+        self._ended = False
+        self.abort = Abort()
+
+    @property
+    def left(self) -> float:
+        """The remaining seconds, above zero."""
+        return self._deadline.left or 0.001
 
     def put(self, item: HttpResponse | bytes | Exception | None) -> bool:
         """Wait for room and add the item; False when the reader is gone."""
-        while not self.gone.is_set():
+        while not self._gone.is_set():
             try:
                 self._items.put(item, timeout=0.2)
             except queue.Full:
@@ -123,12 +319,13 @@ class _Channel:
     def take(self) -> HttpResponse | bytes | None:
         """Return the next item; raise it if it is an exception."""
         try:
-            item = self._items.get(timeout=max(0.0, self._deadline - time.monotonic()))
+            item = self._items.get(timeout=self._deadline.left)
         except queue.Empty:
             raise self._late() from None
         # A get from a queue that is never empty does not time out.
-        if time.monotonic() > self._deadline:
+        if time.monotonic() > self._deadline.until:
             raise self._late()
+        self._ended = item is None or isinstance(item, Exception)
         if isinstance(item, Exception):
             raise item
         return item
@@ -138,113 +335,25 @@ class _Channel:
         while isinstance(piece := self.take(), bytes):
             yield piece
 
+    def leave(self) -> None:
+        """End the request if it is not over."""
+        self._gone.set()
+        if not self._ended:
+            self.abort()
+
     def _late(self) -> PermanentError:
-        return PermanentError(f"timed out after {self._whole:g} s", _NETWORK)
-
-
-def _send(url: str, headers: Mapping[str, str], policy: RetryPolicy, channel: _Channel) -> None:
-    try:
-        with _opened(url, headers, policy) as response:
-            head = HttpResponse(
-                status=response.status_code,
-                reason=printable_line(response.reason or ""),
-                headers=response.headers,
-                url=response.url,
-                pieces=channel.pieces(),
-            )
-            if not channel.put(head):
-                return
-            # Not decoded: a .tar.gz served as Content-Encoding gzip must stay compressed.
-            for piece in response.raw.stream(_PIECE, decode_content=False):
-                if not channel.put(piece):
-                    return
-        channel.put(None)
-    except Exception as error:
-        channel.put(_network_error(error))
+        return PermanentError(f"timed out after {self._deadline.seconds:g} s", NETWORK_HINT)
 
 
 @contextmanager
-def _opened(url: str, headers: Mapping[str, str], policy: RetryPolicy) -> Iterator[Response]:
-    import requests
-
-    with requests.Session() as session:
-        for _ in range(_MOST_HOPS):
-            # Plain http is for loopback, which needs no proxy.
-            session.trust_env = urlsplit(url).scheme == "https"
-            prepared = session.prepare_request(requests.Request("GET", url, headers=headers))
-            settings = session.merge_environment_settings(url, {}, True, None, None)
-            # Session.send reads the whole body of a redirect, of any size.
-            response = session.get_adapter(url).send(
-                prepared,
-                stream=True,
-                timeout=(policy.connect, policy.read),
-                verify=settings["verify"] or True,
-                cert=settings["cert"],
-                proxies=settings["proxies"],
-            )
-            with response:
-                following = _redirect(session, response, url)
-                if following is None:
-                    yield response
-                    return
-            url = following
-    raise PermanentError(f"more than {_MOST_HOPS} redirects")
+def _opened_body(body: Body) -> Iterator[Any]:
+    # An empty file would be sent in chunks, which some servers do not accept.
+    if not isinstance(body, Path) or not body.stat().st_size:
+        yield b"" if isinstance(body, Path) else body
+        return
+    with body.open("rb") as stream:
+        yield stream
 
 
-def _redirect(session: Session, response: Response, url: str) -> str | None:
-    try:
-        target = session.get_redirect_target(response)
-        following = None if target is None else urljoin(url, target)
-    except ValueError:
-        raise PermanentError("redirect to an invalid URL") from None
-    if following is None:
-        return None
-    downward = urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https"
-    if downward or http_fault(following):
-        raise PermanentError(
-            f"redirect to {redacted_url(following)}, which is not https",
-            "Use another mirror: plain http can be read and changed in transit.",
-        )
-    return following
-
-
-def _network_error(error: Exception) -> Exception:
-    """Return a network error as Broken or Refused, and any other exception unchanged."""
-    import requests
-    import urllib3.exceptions
-
-    causes = _causes(error)
-
-    def any_is(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    if isinstance(error, requests.exceptions.ProxyError):
-        return RetryableError("the proxy refused the connection", hint=_NETWORK)
-    if any_is(socket.gaierror):
-        return RetryableError("could not resolve the host name", hint=_NETWORK)
-    if any_is(ssl.SSLCertVerificationError):
-        return PermanentError(
-            "could not verify the server's certificate",
-            "For a proxy with its own certificate, set REQUESTS_CA_BUNDLE.",
-        )
-    if any_is(ConnectionRefusedError):
-        return RetryableError("the connection was refused", hint=_NETWORK)
-    if any_is(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        return RetryableError("timed out waiting for data", hint=_NETWORK)
-    dropped = (requests.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
-    if isinstance(error, dropped):
-        return RetryableError("the connection was dropped", hint=_NETWORK)
-    if isinstance(error, requests.RequestException):
-        return PermanentError(f"invalid request ({type(error).__name__})")
-    if isinstance(error, OSError):
-        return PermanentError(printable_line(error.strerror or str(error)))
-    return error
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return causes
+def _unchanged(request: Any) -> Any:
+    return request

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 _HTTP = "https://HOST/PATH"
 _LONGEST = 200
+_PORTS = {"http": 80, "https": 443}
 
 
-def http_fault(url: str) -> str:
+def http_fault(url: str, *, plain: bool = False) -> str:
     """Return what a valid HTTP URL looks like, or '' if this one is allowed.
+
+    ``plain`` allows http on every host.
 
     >>> http_fault("http://mirror.example/a.bin")
     'https:; http: is allowed on loopback only'
@@ -26,9 +29,38 @@ def http_fault(url: str) -> str:
         return _HTTP
     if parts.scheme not in ("https", "http") or not host:
         return _HTTP
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not plain and not _is_this_machine(host):
         return "https:; http: is allowed on loopback only"
     return ""
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a valid URL's host is this machine by its name or address."""
+    return _is_this_machine(urlsplit(url).hostname or "")
+
+
+def join_url(base: str, link: str) -> str:
+    """Return the URL that a link of a document refers to, or '' if it is invalid."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return ""
+
+
+def same_origin(url: str, other: str) -> bool:
+    """Return whether two valid HTTP URLs have the same scheme, host and port.
+
+    >>> same_origin("https://a.example/x", "https://a.example:443/y")
+    True
+    >>> same_origin("https://a.example/x", "http://a.example/x")
+    False
+    """
+    return _origin(url) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def redacted_url(url: str) -> str:

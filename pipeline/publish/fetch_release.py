@@ -18,9 +18,10 @@ from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest, key_of
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import Progress, ProgressCallback, no_progress
+from pipeline.http.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from pipeline.publish.places.indexed import IndexedOrigin
-from pipeline.publish.places.mirror import Mirror
-from pipeline.publish.places.open_origin import open_origin
+from pipeline.publish.places.mirror import Mirror, is_allowed
+from pipeline.publish.places.open_place import open_origin
 from pipeline.publish.places.origin import Origin
 from pipeline.publish.release.release import (
     MOST_BYTES,
@@ -50,6 +51,7 @@ def fetch(
     offline: bool = False,
     cache: Path | None = None,
     progress: ProgressCallback = no_progress,
+    policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> Path:
     """Return the folder of a published fixture, which is fetched if it is not cached.
 
@@ -58,7 +60,7 @@ def fetch(
     is ``out/<fixture>``, or a folder in the cache, which must not be changed. ``expect`` is the
     required root digest (``sha256:…``), ``key`` a public key that must have signed the release.
     ``evidence`` also fetches the evidence of the machine that built it. A version that was fetched
-    before needs no network.
+    before needs no network. ``policy`` has the timeouts and retry limits of each request.
 
     Raises PipelineError: USAGE, SOURCE_UNREACHABLE, SOURCE_MISMATCH, PUBLISH, STORAGE.
     """
@@ -70,7 +72,7 @@ def fetch(
 
         check_public(key)
     cache = cache or cache_folder()
-    downloads = DownloadCache(cache / "downloads", offline, progress)
+    downloads = DownloadCache(cache / "downloads", offline, progress, policy)
     try:
         release, places, source = _found(fixture, version, sources, offline, cache, downloads)
         if expect and release.digest != expect:
@@ -169,7 +171,7 @@ def _found(
                 )
             chosen = choose(version, versions, f"{place.describe()}: {fixture}")
             release = place.release(fixture, chosen)
-            return release, [*places, *_mirrors(place, sources, downloads)], source
+            return release, [*places, *_mirrors(place, source, sources, downloads)], source
         except PipelineError as error:
             faults.append(error)
     raise _worst_error(faults)
@@ -180,12 +182,13 @@ def _worst_error(faults: Sequence[PipelineError]) -> PipelineError:
     return next((each for each in faults if each.code is Code.SOURCE_MISMATCH), faults[0])
 
 
-def _mirrors(place: Origin, sources: Sequence[str], downloads: DownloadCache) -> Iterator[Origin]:
+def _mirrors(
+    place: Origin, source: str, sources: Sequence[str], downloads: DownloadCache
+) -> Iterator[Origin]:
     if isinstance(place, IndexedOrigin):
         impatient = replace(downloads, policy=replace(downloads.policy, attempts=2))
         for text in place.mirrors[:MOST_MIRRORS]:
-            # An index from a remote site may not name local folders.
-            if text not in sources and text.startswith(("https://", "http://127.0.0.1:")):
+            if text not in sources and is_allowed(text, source):
                 with suppress(PipelineError):
                     yield Mirror(open_origin(text, impatient))
 

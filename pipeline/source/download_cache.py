@@ -11,7 +11,8 @@ from pipeline.cache.atomic import replace
 from pipeline.cache.digest import key_of
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import ProgressCallback
-from pipeline.http.client import DEFAULT_RETRY_POLICY, RetryPolicy
+from pipeline.http.client import HttpGet, http_get
+from pipeline.http.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from pipeline.http.urls import redacted_url
 from pipeline.source.download import discard, download
 from pipeline.source.expected_file import ExpectedFile
@@ -38,11 +39,11 @@ class DownloadCache:
             return None
         return path
 
-    def fetch(self, url: str, expected: ExpectedFile, what: str) -> Path:
+    def fetch(self, url: str, expected: ExpectedFile, what: str, get: HttpGet = http_get) -> Path:
         """Return the file, downloaded from ``url`` if it is missing; ``what`` names it in messages.
 
-        Of concurrent callers one downloads, the others wait. Raises PipelineError
-        (SOURCE_UNREACHABLE, SOURCE_MISMATCH) and OSError.
+        ``get`` sends the requests, such as with a login. Of concurrent callers one downloads, the
+        others wait. Raises PipelineError (SOURCE_UNREACHABLE, SOURCE_MISMATCH) and OSError.
         """
         if path := self.get(expected):
             return path
@@ -56,12 +57,12 @@ class DownloadCache:
             part = path.with_name(f"{path.name}.{key_of({'url': url})[:16]}.part")
             resumed = part.exists()
             try:
-                self._fill(part, url, expected)
+                self._fill(part, url, expected, get)
             except PipelineError as error:
                 if not resumed or error.code is not Code.SOURCE_MISMATCH:
                     raise
                 self.progress("the partial download is stale; restarting")
-                self._fill(part, url, expected)
+                self._fill(part, url, expected, get)
             replace(part, path)
             for other in self.folder.glob(f"{path.name}.*.part*"):
                 other.unlink(missing_ok=True)
@@ -96,8 +97,8 @@ class DownloadCache:
             hint="Set offline = false in configs/project.toml, or run once online.",
         )
 
-    def _fill(self, part: Path, url: str, expected: ExpectedFile) -> None:
-        download(url, part, expected, progress=self.progress, policy=self.policy)
+    def _fill(self, part: Path, url: str, expected: ExpectedFile, get: HttpGet) -> None:
+        download(url, part, expected, progress=self.progress, policy=self.policy, get=get)
         try:
             expected.check(part, redacted_url(url))
         except PipelineError:

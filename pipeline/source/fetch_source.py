@@ -9,7 +9,7 @@ from typing import cast
 from pipeline.cache.atomic import atomic_write
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
-from pipeline.http.client import DEFAULT_RETRY_POLICY, RetryPolicy
+from pipeline.http.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from pipeline.http.urls import redacted_url
 from pipeline.source.addresses import FileUrl, HttpUrl, NpmUrl, PypiUrl, Url, parse_url
 from pipeline.source.download_cache import DownloadCache

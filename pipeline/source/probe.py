@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.http.client import PermanentError, RetryableError, http_get
+from pipeline.http.client import http_get
+from pipeline.http.retry import PermanentError, RequestDeadline, RetryableError
 from pipeline.http.urls import http_fault
 from pipeline.source.addresses import FileUrl, HttpUrl, NpmUrl, PypiUrl, Url
 from pipeline.source.download_cache import DownloadCache
@@ -22,7 +22,7 @@ def probe(url: Url, root: Path, downloads: DownloadCache) -> str:
     """Return why a URL cannot be fetched now, or ''; requests at most the file's first byte.
 
     For an archive's member, queries the index and the archive. Waits at most as long as
-    ``downloads.patience`` allows.
+    ``downloads.policy`` allows.
     """
     try:
         match url:
@@ -59,7 +59,7 @@ def _probe_http(address: str, downloads: DownloadCache) -> str:
     if fault := http_fault(address):
         return f"not {fault}"
     policy = downloads.policy
-    deadline = time.monotonic() + policy.total
+    deadline = RequestDeadline.after(policy.total)
     try:
         with http_get(address, _FIRST_BYTE, policy, deadline) as response:
             if response.status in (200, 206):

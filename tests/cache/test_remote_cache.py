@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from pipeline.cache.action_records import Record
 from pipeline.cache.digest import Digest
@@ -61,8 +62,8 @@ def remote(request: pytest.FixtureRequest, token: str, tmp_path: Path) -> Remote
         return HttpStore(f"{url}/{tmp_path.name}", token=token, seconds=20)
     if request.param == "bucket":
         url = request.getfixturevalue("bucket")
-        return BucketStore(f"{url}/{tmp_path.name}")
-    return BucketStore(f"file://{tmp_path}/remote")
+        return BucketStore(f"{url}/{tmp_path.name}", seconds=20)
+    return BucketStore(f"file://{tmp_path}/remote", seconds=20)
 
 
 def objects(folder: Path, *data: bytes) -> Objects:
@@ -173,21 +174,24 @@ def hanging(handler: BaseHTTPRequestHandler) -> None:
     time.sleep(5)
 
 
-def record_of(path: str) -> bytes:
-    outputs = {"evidence/": {path: {"sha256": DIGEST.sha256, "size": DIGEST.size}}}
-    record = {"action": "a", "outputs": outputs, "seconds": 1}
-    return json.dumps({"key": KEY, "mac": "", "record": record}).encode()
+def record_of(*paths: str, mac: str = "", seconds: float = 1, size: int = DIGEST.size) -> bytes:
+    outputs = {"evidence/": {path: {"sha256": DIGEST.sha256, "size": size} for path in paths}}
+    record = {"action": "a", "outputs": outputs, "seconds": seconds}
+    return json.dumps({"key": KEY, "mac": mac, "record": record}).encode()
 
 
 LIES = {
     "other bytes of the same size": (reply(200, DATA[::-1]), "does not match its digest"),
     "fewer bytes": (reply(200, DATA[:-1]), "does not match its digest"),
-    "more bytes": (reply(200, DATA + b"x"), "response is too large"),
-    "bytes without end": (endless, "response is too large"),
-    "bytes that stop in the middle": (reply(200, DATA[:100], length=len(DATA)), "truncated"),
-    "one byte now and then": (dripping, "too slow"),
+    "more bytes": (reply(200, DATA + b"x"), f"more than {len(DATA)} bytes"),
+    "bytes without end": (endless, f"more than {len(DATA)} bytes"),
+    "bytes that stop in the middle": (
+        reply(200, DATA[:100], length=len(DATA)),
+        "connection was dropped",
+    ),
+    "one byte now and then": (dripping, "timed out after"),
     "nothing at all": (hanging, "timed out"),
-    "an error": (reply(500, b"oops"), "HTTP status 500"),
+    "an error": (reply(500, b"oops"), "status 500"),
     "a refusal": (reply(403, b"no"), "access denied"),
     "another address": (reply(302, b"", Location="file:///etc/hostname"), "redirects"),
     "a page": (reply(200, b"<html>please log in</html>"), "does not match its digest"),
@@ -221,15 +225,59 @@ BAD_RECORDS = {
     "one with a path upwards": record_of("../../../.bashrc"),
     "one with an absolute path": record_of("/etc/passwd"),
     "one with a drive": record_of("c:evil"),
+    "one with a long name": record_of("a" * 256),
+    "one with a long path": record_of("/".join(["a" * 200] * 30)),
+    "one with a file in a file": record_of("a", "a/b"),
+    "one with a file in a file further down": record_of("a/b", "x", "a/b/c/d"),
+    "one with a file beside itself": record_of("", "a"),
+    "one of negative time": record_of("a", seconds=-1),
+    "one with an endless object": record_of("a", size=1 << 60),
+    "one with half a letter": record_of("a").replace(b'"a"', b'"\\ud800"'),
     "one with a wrong digest": record_of("a").replace(DIGEST.sha256.encode(), b"../../x"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD_RECORDS)
-def test_a_record_that_cannot_be_used(kind: str) -> None:
+def test_a_record_that_cannot_be_used(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     with lying(reply(200, BAD_RECORDS[kind])) as url:
         remote = HttpStore(url, token=None, seconds=5)
         assert RemoteCache(remote, write=False).record(KEY) is None
+    assert capsys.readouterr().err.count("warning: the remote cache") == 1
+
+
+@pytest.mark.parametrize("mac", ["é", "0" * 64, "\U0001f600", ""])
+def test_a_signature_that_is_none(mac: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with lying(reply(200, record_of("a", mac=mac))) as url:
+        remote = HttpStore(url, token=None, seconds=5)
+        assert RemoteCache(remote, write=False, secret=b"ours").record(KEY) is None
+    assert "a record's signature is invalid" in capsys.readouterr().err
+
+
+def test_files_in_folders_are_taken() -> None:
+    with lying(reply(200, record_of("a/b", "a/c", "ab"))) as url:
+        remote = HttpStore(url, token=None, seconds=5)
+        record = RemoteCache(remote, write=False).record(KEY)
+    assert record is not None
+    assert set(record.outputs["evidence/"]) == {"a/b", "a/c", "ab"}
+
+
+def test_connections_are_reused(http: str, token: str, tmp_path: Path) -> None:
+    remote = HttpStore(f"{http}/{tmp_path.name}", token=token, seconds=20)
+    giver = objects(tmp_path / "one", DATA)
+    opened: list[HTTPConnection] = []
+    connect = HTTPConnection.connect
+
+    def counted(connection: HTTPConnection) -> None:
+        opened.append(connection)
+        connect(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPConnection, "connect", counted)
+        assert remote.get_record(KEY) is None
+        RemoteCache(remote, write=True).upload(KEY, RECORD, giver)
+        assert remote.get_record(KEY)
+        assert remote.get_object(DIGEST, tmp_path / "object")
+    assert len(opened) == 1
 
 
 def test_a_dead_server_is_given_up_soon(capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,5 +307,5 @@ def test_a_password_in_the_address_is_not_shown() -> None:
 
 def test_a_place_that_fsspec_does_not_know() -> None:
     with pytest.raises(PipelineError) as caught:
-        BucketStore("nowhere://bucket/folder")
+        BucketStore("nowhere://bucket/folder", seconds=20)
     assert caught.value.code is Code.CONFIG

@@ -24,7 +24,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import no_progress
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import Release, release_of
 from tests.cache.servers import lying
 from tests.publish.places import registry, site
@@ -116,45 +116,95 @@ def test_two_sources_may_use_one_name(
         fetch("tiny", version="1.0")
 
 
+def with_mirrors(published: Path, *mirrors: str) -> None:
+    index = json.loads((published / "index.json").read_bytes())
+    (published / "index.json").write_text(json.dumps(index | {"mirrors": mirrors}))
+
+
 def test_a_mirror_gives_what_the_first_does_not(published: Path, tmp_path: Path) -> None:
-    with site(tmp_path / "mirror") as mirror:
-        shutil.copytree(published, mirror.to, dirs_exist_ok=True)
-        (published / "tiny/1.0/tiny.bin").write_bytes(b"damaged")
-        (published / "tiny/1.0/classify.wasm").unlink()
+    with site(tmp_path / "site") as place:
+        first = shutil.copytree(published, Path(place.to) / "first")
+        shutil.copytree(published, first / "mirror")
+        (first / "tiny/1.0/tiny.bin").write_bytes(b"damaged")
+        (first / "tiny/1.0/classify.wasm").unlink()
+        source = f"{place.sources}/first"
         with pytest.raises(PipelineError) as caught:
-            fetch("tiny", version="1.0", sources=[str(published)])
+            fetch("tiny", version="1.0", sources=[source])
         assert caught.value.code in (Code.SOURCE_MISMATCH, Code.SOURCE_UNREACHABLE)
-        index = json.loads((published / "index.json").read_bytes())
-        index["mirrors"] = ["file:///etc", mirror.sources]
-        (published / "index.json").write_text(json.dumps(index))
-        assert fetch("tiny", version="1.0", sources=[str(published)]).is_dir()
+        with_mirrors(first, "file:///etc", f"{source}/mirror")
+        assert fetch("tiny", version="1.0", sources=[source]).is_dir()
 
 
 def test_dead_and_malformed_mirrors_are_asked_once_and_left_alone(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-
-    def dead(request: BaseHTTPRequestHandler) -> None:
-        asked.append(request.path)
-        request.send_error(404)
-
-    with lying(dead) as url, site(tmp_path / "mirror") as mirror:
-        shutil.copytree(published, mirror.to, dirs_exist_ok=True)
-        for name in ("tiny.bin", "tiny.xml", "classify.wasm", "test_data_set_0/input_0.pb"):
-            (published / "tiny/1.0" / name).unlink()
+    with serving() as server:
+        for path in published.rglob("*"):
+            if path.is_file():
+                name = path.relative_to(published).as_posix()
+                server.put(f"/mirror/{name}", path.read_bytes())
+                if name.endswith((".json", "SHA256SUMS")):
+                    server.put(f"/{name}", path.read_bytes())
+        url = server.address
+        with_mirrors(published, "http://127.0.0.1:notaport/", f"{url}/dead", f"{url}/mirror")
         index = json.loads((published / "index.json").read_bytes())
-        index["mirrors"] = ["http://127.0.0.1:notaport/", url, mirror.sources]
         index["mirrors"] += [f"{url}/{number}" for number in range(5000)]
-        (published / "index.json").write_text(json.dumps(index))
+        server.put("/index.json", json.dumps(index).encode())
         monkeypatch.setattr("pipeline.publish.fetch_release._AT_A_TIME", 1)
-        assert fetch("tiny", version="1.0", sources=[str(published)]).is_dir()
-        assert len(asked) == 1
-        shutil.rmtree(mirror.to)
-        asked.clear()
+        assert fetch("tiny", version="1.0", sources=[url]).is_dir()
+        assert sum(path.startswith("/dead/") for path, _ in server.asked) == 1
+        for address in list(server.answers):
+            if address.startswith("/mirror/"):
+                del server.answers[address]
+        server.asked.clear()
         with pytest.raises(PipelineError):
-            fetch("tiny", version="1.0", sources=[str(published)], cache=tmp_path / "other")
-    assert len(asked) < 16
+            fetch("tiny", version="1.0", sources=[url], cache=tmp_path / "other")
+        mirrors = {path.split("/")[1] for path, _ in server.asked}
+        assert 1 < len(mirrors) <= 18
+
+
+@pytest.mark.parametrize("where", ["folder", "site"])
+@pytest.mark.parametrize(
+    "suffix",
+    ["", "/", "/admin?delete=all", "/a/../../x", "/first/%2e%2e/x", "/firstly", "/first?a"],
+)
+def test_an_index_sends_no_requests_to_services_of_this_machine(
+    published: Path, tmp_path: Path, suffix: str, where: str
+) -> None:
+    with serving() as victim, serving() as server:
+        (published / "tiny/1.0/tiny.xml").unlink()
+        mirrors = [f"{each.address}{suffix}" for each in (victim, server)]
+        with_mirrors(published, *mirrors, *(each.replace("http:", "https:") for each in mirrors))
+        for path in published.rglob("*"):
+            if path.is_file():
+                server.put(f"/first/{path.relative_to(published).as_posix()}", path.read_bytes())
+        source = str(published) if where == "folder" else f"{server.address}/first"
+        with pytest.raises(PipelineError):
+            fetch("tiny", version="1.0", sources=[source])
+        assert victim.asked == []
+        assert {path.split("/")[1] for path, _ in server.asked} <= {"first"}
+        assert not [path for path, _ in server.asked if ".." in path or "%" in path]
+
+
+@pytest.mark.parametrize("path", ["index.json", "tiny/1.0/release.json", "tiny/1.0/tiny.bin"])
+def test_a_pipe_in_place_of_a_file_is_refused(
+    published: Path, fixture_folder: Path, path: str
+) -> None:
+    (published / path).unlink()
+    os.mkfifo(published / path)
+    with pytest.raises(PipelineError) as caught:
+        fetch("tiny", version="1.0", sources=[str(published)])
+    assert caught.value.code in (Code.SOURCE_MISMATCH, Code.SOURCE_UNREACHABLE)
+    if path != "tiny/1.0/tiny.bin":
+        release = release_of(fixture_folder, "1.0")
+        with pytest.raises(PipelineError, match="It is not a file"):
+            open_destination(str(published)).publish(release, fixture_folder, lambda _: None)
+
+
+def test_a_pipe_in_place_of_a_layouts_index_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "index.json")
+    with pytest.raises(PipelineError, match="not an OCI image layout"):
+        open_destination(f"oci-layout:{tmp_path}").digest_of("tiny", "1.0")
 
 
 def test_an_index_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +216,7 @@ def test_an_index_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
                 request.wfile.write(b" ")
                 time.sleep(0.1)
 
-    monkeypatch.setattr("pipeline.publish.places.index_readers._SHORT_SECONDS", 1.0)
+    monkeypatch.setattr("pipeline.publish.places.site._SHORT_SECONDS", 1.0)
     with lying(drip) as url, pytest.raises(PipelineError) as caught:
         fetch("tiny", sources=[url])
     assert "timed out after 1 s" in caught.value.found

@@ -21,7 +21,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import release_of
 from tests.cache.servers import lying
 from tests.publish.places import Place, registry, site
@@ -82,7 +82,7 @@ def test_a_registry_that_dies_midway_has_nothing_and_the_next_run_goes_on(
 def begun(downloads: Path) -> bool:
     """Return whether bytes of a layer have come; a finished one is renamed while one looks."""
     with suppress(FileNotFoundError):
-        return any(path.stat().st_size for path in downloads.glob("*.oci.part"))
+        return any(path.stat().st_size for path in downloads.glob("*.part"))
     return False
 
 

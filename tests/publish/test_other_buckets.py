@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import release_of
 from tests.cache.servers import free_port, process
 from tests.programs import require_program

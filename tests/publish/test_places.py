@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import Published, publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import release_of
 from tests.publish.places import Place, registry, registry_with_login
 

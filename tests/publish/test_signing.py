@@ -16,7 +16,7 @@ from pipeline.cli.main import main
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import release_of
 from pipeline.publish.validation.finding import Validation, ValidationVerdict
 from pipeline.publish.validation.validate_fixture import validate

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
-from pipeline.http.client import RetryPolicy
+from pipeline.http.retry import RetryPolicy
 
 # Short enough for a test, long enough for a busy machine.
 HASTY = RetryPolicy(
@@ -33,6 +33,8 @@ class Handler(BaseHTTPRequestHandler):
             self.say(404, b"nothing here")
         else:
             answer(self)
+
+    do_HEAD = do_PUT = do_POST = do_GET  # noqa: N815
 
     def say(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send a whole answer; a header that is given wins over the true length."""

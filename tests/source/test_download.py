@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import Progress, no_progress
-from pipeline.http.client import RetryPolicy
+from pipeline.http.retry import RetryPolicy
 from pipeline.source.download import download, read_page
 from pipeline.source.expected_file import ExpectedFile
 from tests.source.site import (

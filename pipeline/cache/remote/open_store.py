@@ -16,4 +16,4 @@ def open_remote_store(url: str, *, token: str | None, seconds: float) -> RemoteS
         return HttpStore(url, token=token, seconds=seconds)
     from pipeline.cache.remote.bucket_store import BucketStore
 
-    return BucketStore(url)
+    return BucketStore(url, seconds=seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import sys
 import threading
-from pathlib import PurePosixPath
+from collections.abc import Iterator
 
 import msgspec
 
@@ -17,6 +17,8 @@ from pipeline.cache.remote.remote_store import RemoteError, RemoteStore
 from pipeline.errors import printable
 
 _MOST_FAULTS = 3
+MOST_OBJECT_BYTES = 64 << 30
+_LONGEST_NAME, _LONGEST_PATH = 255, 1024
 
 
 class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,13 +96,19 @@ class RemoteCache:
     def _check(self, key: str, envelope: _Envelope) -> None:
         if envelope.key != key:
             raise RemoteError("a record belongs to another key")
-        if self._secret and not hmac.compare_digest(envelope.mac, self._mac(key, envelope.record)):
+        # A comparison of str raises TypeError for other letters than ASCII.
+        mac = self._mac(key, envelope.record).encode()
+        if self._secret and not hmac.compare_digest(envelope.mac.encode(), mac):
             raise RemoteError("a record's signature is invalid")
+        if envelope.record.seconds < 0:
+            raise RemoteError("a record is malformed")
         for members in envelope.record.outputs.values():
-            for name in members:
-                parts = PurePosixPath(name).parts
-                if name and (not is_confined(name) or not parts):
-                    raise RemoteError("a record has a path outside of its output")
+            if any(digest.size > MOST_OBJECT_BYTES for digest in members.values()):
+                raise RemoteError("a record has an object that is too large")
+            if not all(name == "" or is_confined(name) for name in members):
+                raise RemoteError("a record has a path outside of its output")
+            if any(parent in members for name in members for parent in _parents(name)):
+                raise RemoteError("a record has a path that is both a file and a folder")
 
     def _mac(self, key: str, record: Record) -> str:
         if not self._secret:
@@ -131,8 +139,24 @@ class _NotFound(Exception):
 def is_confined(name: str) -> bool:
     r"""Return whether a relative path stays inside its folder on every operating system.
 
+    Longer paths than file systems take are not.
+
     >>> [is_confined(each) for each in ("a/b", "../a", "/a", "a/../b", "c:a", "a\\b", "")]
     [True, False, False, False, False, False, False]
+    >>> is_confined("a" * 256)
+    False
     """
     parts = name.split("/")
+    if len(name.encode()) > _LONGEST_PATH or any(len(p.encode()) > _LONGEST_NAME for p in parts):
+        return False
     return all(part not in ("", ".", "..") for part in parts) and not set(name) & set("\\:\0")
+
+
+def _parents(name: str) -> Iterator[str]:
+    """Yield the folders of a path; of a file's own name, the file.
+
+    >>> list(_parents("a/b/c"))
+    ['', 'a', 'a/b']
+    """
+    parts = name.split("/") if name else []
+    return ("/".join(parts[:count]) for count in range(len(parts)))

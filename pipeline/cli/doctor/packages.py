@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NAME = "wasi-nn-pipeline"
 _INSTALL = "pip install -e ."
 # pyproject.toml says what each is for; the other extras are for our own tests.
-_EXTRAS = ("buckets", "oci", "dask", "peers")
+_EXTRAS = ("buckets", "dask", "peers")
 # Packages with compiled code, which may be installed and still fail to load.
 _MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",

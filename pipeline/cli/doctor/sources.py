@@ -39,7 +39,7 @@ def sources(configs: Configs) -> list[CheckResult]:
     its URLs responds. In an offline project only local files are probed.
     """
     from pipeline.execution.progress import no_progress
-    from pipeline.http.client import RetryPolicy
+    from pipeline.http.retry import RetryPolicy
     from pipeline.source.addresses import parse_url
     from pipeline.source.download_cache import DownloadCache
     from pipeline.source.expected_file import ExpectedFile

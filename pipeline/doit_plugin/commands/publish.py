@@ -18,7 +18,7 @@ from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import Destination, Published, publish_all
-from pipeline.publish.places.open_destination import open_destination
+from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.release.release import check_version, release_of
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from pathlib import Path
 
-from pipeline.cache.atomic import write_bytes
+from pipeline.cache.atomic import atomic_write, write_bytes
 from pipeline.cache.digest import Digest
-from pipeline.errors import PipelineError
+from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
+from pipeline.publish.places.indexed import expected_file
+from pipeline.publish.release.release import MOST_BYTES as MOST_RELEASE_BYTES
 from pipeline.publish.release.release import SUMS, Release, ReleasedFile
 from pipeline.publish.release.release import decode as decode_release
 from pipeline.publish.release.release_index import (
@@ -19,6 +23,7 @@ from pipeline.publish.release.release_index import (
     encode,
     index_of,
 )
+from pipeline.source.download_cache import DownloadCache
 
 
 class Folder:
@@ -66,19 +71,75 @@ class Folder:
     def _write_index(self) -> None:
         found = [self._read(path) for path in sorted(self._root.glob(f"[!.]*/[!.]*/{RELEASE}"))]
         path = self._root / INDEX
-        mirrors: tuple[str, ...] = ()
-        if path.exists():
-            mirrors = decode(path.read_bytes()[: MOST_BYTES + 1], str(path)).mirrors
+        data = read_file(path, MOST_BYTES)
+        mirrors = () if data is None else decode(data, str(path)).mirrors
         write_bytes(path, encode(index_of([each for each in found if each], mirrors)))
 
     def _read(self, path: Path) -> Release | None:
         try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            data = read_file(path, MOST_RELEASE_BYTES)
         except OSError as error:
             raise publish_error(str(path), error.strerror or str(error)) from None
-        return decode_release(data, str(path))
+        return None if data is None else decode_release(data, str(path))
+
+
+class FolderReader:
+    """A local folder."""
+
+    def __init__(self, root: Path, downloads: DownloadCache) -> None:
+        self._root = root
+        self._downloads = downloads
+
+    def describe(self) -> str:
+        """Return the path."""
+        return str(self._root)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return the bytes of a small file, or None; raises PipelineError."""
+        return read_file(self._root / path, limit)
+
+    def obtain(self, path: str, digest: Digest) -> Path:
+        """Return a verified copy of the file in the cache; raises PipelineError."""
+        expected = expected_file(digest)
+        source = self._root / path
+        if kept := self._downloads.get(expected):
+            return kept
+        target = self._downloads.folder / expected.name
+        if not source.is_file():
+            raise PipelineError(
+                Code.SOURCE_UNREACHABLE, "A file of the release is missing.", where=str(source)
+            )
+        with atomic_write(target) as part, source.open("rb") as stream:
+            expected.write(iter(lambda: stream.read(1 << 20), b""), part, str(source))
+        return target
+
+
+def read_file(path: Path, limit: int) -> bytes | None:
+    """Return the bytes of a small file, or None if there is none.
+
+    Raises OSError, and PipelineError (SOURCE_MISMATCH) for a file that is too large or no file.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            regular = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            data = stream.read(limit + 1) if regular else b""
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IsADirectoryError:
+        regular, data = False, b""
+    if not regular or len(data) > limit:
+        raise PipelineError(
+            Code.SOURCE_MISMATCH,
+            "The file is too large." if regular else "It is not a file.",
+            where=str(path),
+            expected=f"a file of at most {limit} bytes",
+        )
+    return data
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    # Opening a pipe waits for its writer.
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _bring(folder: Path, part: Path, file: ReleasedFile, progress: TextProgress) -> int:

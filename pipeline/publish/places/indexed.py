@@ -12,6 +12,7 @@ from pipeline.publish.release.release import MOST_BYTES as MOST_RELEASE_BYTES
 from pipeline.publish.release.release import Release, ReleasedFile
 from pipeline.publish.release.release import decode as decode_release
 from pipeline.publish.release.release_index import INDEX, MOST_BYTES, RELEASE, Index, decode
+from pipeline.source.expected_file import ExpectedFile
 
 
 class Reader(Protocol):
@@ -97,3 +98,8 @@ class IndexedOrigin:
                 )
             self._known = decode(data, f"{self.describe()}/{INDEX}")
         return self._known
+
+
+def expected_file(digest: Digest) -> ExpectedFile:
+    """Return a file of a release as the download folder expects it."""
+    return ExpectedFile(digest.size, {"sha256": digest.sha256})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import Code, PipelineError
+from pipeline.http.urls import http_fault, is_loopback, same_origin
 from pipeline.publish.places.origin import Origin
 from pipeline.publish.release.release import Release, ReleasedFile
 
@@ -43,3 +45,28 @@ class Mirror:
             if error.code is Code.SOURCE_UNREACHABLE:
                 self._gone = error
             raise
+
+
+def is_allowed(mirror: str, source: str) -> bool:
+    """Return whether the index of ``source`` may name a mirror: https:, or a folder below its own.
+
+    Whoever wrote the index may not send requests of their choice to services of this machine.
+
+    >>> is_allowed("https://b.example/fixtures", "/srv/fixtures")
+    True
+    >>> is_allowed("http://127.0.0.1:8080/a/b", "http://127.0.0.1:8080/a/index.json")
+    True
+    >>> is_allowed("http://127.0.0.1:8080/other", "http://127.0.0.1:8080/a")
+    False
+    """
+    if http_fault(mirror):
+        return False
+    parts = urlsplit(mirror)
+    if parts.query or parts.fragment or "@" in parts.netloc or "?" in mirror or "#" in mirror:
+        return False
+    if parts.scheme == "https" and not is_loopback(mirror):
+        return True
+    folder = urlsplit(source.rstrip("/").removesuffix("/index.json")).path.rstrip("/")
+    path = unquote(parts.path)
+    below = path.startswith(f"{folder}/") and ".." not in path.split("/")
+    return not http_fault(source) and same_origin(mirror, source) and below

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.cache.digest import Digest
+from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
 from pipeline.publish.places.folder import changed
+from pipeline.publish.places.indexed import expected_file
 from pipeline.publish.places.oci_artifact import (
     Artifact,
     artifact,
     digest_in,
     evidence_artifact,
     evidence_tag,
+    parse,
+    parse_evidence,
     tag_of,
 )
 from pipeline.publish.places.oci_client import OciClient
 from pipeline.publish.release.release import Release, ReleasedFile
+from pipeline.source.download_cache import DownloadCache
 
 _AT_A_TIME = 4
 
 
-class OciRegistry:
-    """A tag is pushed after all blobs, so a version appears atomically."""
+class OciDestination:
+    """Publish to a registry: a tag is pushed after all blobs, so a version appears atomically."""
 
     def __init__(self, place: str) -> None:
         self._registry = OciClient(place)
@@ -94,3 +100,41 @@ class OciRegistry:
             self._registry.put_blob(release.name, config, made.config)
         self._registry.put_manifest(release.name, tag, made.manifest)
         return moved
+
+
+class OciOrigin:
+    """Fetch from a registry and a namespace in it."""
+
+    def __init__(self, place: str, downloads: DownloadCache) -> None:
+        self._registry = OciClient(place, downloads.policy)
+        self._downloads = downloads
+
+    def describe(self) -> str:
+        """Return the URL."""
+        return self._registry.describe()
+
+    def versions(self, name: str) -> Mapping[str, object]:
+        """Return the tags of a fixture, except those of evidence; raises PipelineError."""
+        tags = self._registry.tags(name)
+        return {tag: None for tag in tags if not tag.endswith(".evidence")}
+
+    def release(self, name: str, version: str) -> Release:
+        """Return a version; raises PipelineError."""
+        where = f"{self.describe()}/{name}:{version}"
+        data = self._registry.manifest(name, version)
+        if data is None:
+            raise PipelineError(Code.USAGE, "No such version.", where=where)
+        return parse(data, name, version, where)
+
+    def evidence(self, release: Release) -> tuple[ReleasedFile, ...]:
+        """Return the files of the evidence's artifact, or none if there is no such artifact."""
+        tag = evidence_tag(release)
+        data = self._registry.manifest(release.name, tag)
+        where = f"{self.describe()}/{release.name}:{tag}"
+        return () if data is None else parse_evidence(data, release, where)
+
+    def obtain(self, release: Release, file: ReleasedFile) -> Path:
+        """Return the verified blob in the cache; raises PipelineError."""
+        url = self._registry.blob_url(release.name, Digest(file.sha256, file.size))
+        expected = expected_file(Digest(file.sha256, file.size))
+        return self._downloads.fetch(url, expected, file.path, self._registry.get)

@@ -11,7 +11,7 @@ from pipeline.cache.atomic import atomic_write, write_bytes
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.places.destination import TextProgress, publish_error, version_conflict
-from pipeline.publish.places.folder import changed
+from pipeline.publish.places.folder import changed, read_file
 from pipeline.publish.places.oci_artifact import (
     MANIFEST_TYPE,
     MOST_MANIFEST_BYTES,
@@ -20,6 +20,7 @@ from pipeline.publish.places.oci_artifact import (
     evidence_artifact,
 )
 from pipeline.publish.release.release import Release
+from pipeline.publish.release.release_index import MOST_BYTES
 
 _REFERENCE = "org.opencontainers.image.ref.name"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -41,8 +42,8 @@ class OciLayout:
             if (entry.get("annotations") or {}).get(_REFERENCE) == f"{name}:{version}":
                 path = self._blob(str(entry["digest"]).removeprefix("sha256:"))
                 try:
-                    return digest_in(json.loads(path.read_bytes()[:MOST_MANIFEST_BYTES]))
-                except (OSError, ValueError, AttributeError, RecursionError):
+                    return digest_in(json.loads(read_file(path, MOST_MANIFEST_BYTES) or b""))
+                except (OSError, ValueError, AttributeError, RecursionError, PipelineError):
                     return ""
         return None
 
@@ -99,12 +100,13 @@ class OciLayout:
     def _index(self) -> dict[str, Any]:
         path = self._root / "index.json"
         try:
-            index = json.loads(path.read_bytes())
-            if isinstance(index["manifests"], list):
+            data = read_file(path, MOST_BYTES)
+            if data is None:
+                return {"schemaVersion": 2, "manifests": []}
+            index = json.loads(data)
+            if all(isinstance(entry, dict) for entry in index["manifests"]):
                 return dict(index)
-        except FileNotFoundError:
-            return {"schemaVersion": 2, "manifests": []}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, PipelineError):
             pass
         raise PipelineError(
             Code.USAGE,

@@ -101,12 +101,12 @@ def test_packages_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
 
 
 def test_a_package_that_is_missing_is_wrong_and_an_extra_only_a_note(tmp_path: Path) -> None:
-    needs = ("no-such-thing>=2", 'nor-this>=1; extra == "oci"')
+    needs = ("no-such-thing>=2", 'nor-this>=1; extra == "dask"')
     package(tmp_path / "before", "wasi-nn-pipeline", "0.1.0", *needs)
     thing, extra = told(tmp_path, "packages", "packages")
     assert (thing.status, thing.found) == (CheckStatus.FAIL, "not installed")
     assert thing.fix == "pip install 'no-such-thing>=2'"
-    assert (extra.status, extra.fix) == (CheckStatus.WARN, "pip install -e '.[oci]'")
+    assert (extra.status, extra.fix) == (CheckStatus.WARN, "pip install -e '.[dask]'")
 
 
 def test_the_plug_in_is_registered_here() -> None:
