@@ -14,8 +14,6 @@ from pipeline.errors import Code, PipelineError
 
 # They have no folders.
 _OBJECT_STORES = frozenset({"s3", "gs", "gcs", "az", "abfs"})
-# A slower transfer is given up.
-_BYTES_PER_SECOND = 1 << 18
 
 T = TypeVar("T")
 
@@ -35,13 +33,16 @@ class BucketError(Exception):
 class BucketClient:
     """A folder in a bucket; paths are relative to it. Credentials are those of the library.
 
-    Each call ends after ``seconds``, and those that transfer a file a little later, by its size.
+    Each call ends after ``seconds``, and one that transfers a file later, at ``bytes_per_second``.
     Raises PipelineError with ``code`` for an unsupported URL or a package that is not installed.
     """
 
-    def __init__(self, url: str, *, seconds: float, code: Code) -> None:
+    def __init__(
+        self, url: str, *, seconds: float, code: Code, bytes_per_second: int = 1 << 16
+    ) -> None:
         self._url = url.rstrip("/")
         self._seconds = seconds
+        self._rate = bytes_per_second
         try:
             from fsspec.core import url_to_fs
 
@@ -182,7 +183,7 @@ class BucketClient:
                 results.put(BucketError(redact(f"{type(error).__name__}: {error}")))
 
         # The libraries' timeouts do not cover a server that sends byte by byte.
-        seconds = self._seconds + size / _BYTES_PER_SECOND
+        seconds = self._seconds + size / self._rate
         Thread(target=run, daemon=True).start()
         try:
             result = results.get(timeout=seconds)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol
@@ -279,7 +281,17 @@ def http_get(
     url: str, headers: Mapping[str, str], policy: RetryPolicy, deadline: RequestDeadline
 ) -> AbstractContextManager[HttpResponse]:
     """Return the response to GET ``url``, of any status, as HttpClient.request does."""
-    return HttpClient(policy, netrc=True).request("GET", url, headers, deadline)
+    return shared_client(policy, netrc=True).request("GET", url, headers, deadline)
+
+
+def shared_client(policy: RetryPolicy, *, netrc: bool = False) -> HttpClient:
+    """Return the client of this process with a policy, whose connections are reused."""
+    return _client(policy, netrc, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _client(policy: RetryPolicy, netrc: bool, _: int) -> HttpClient:
+    return HttpClient(policy, netrc=netrc)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from socket import SO_LINGER, SOL_SOCKET
 from threading import Event, Thread
 
@@ -56,6 +57,7 @@ def partly_then_reset(talk: Talk) -> None:
     talk.reset()
 
 
+@cache
 def bomb() -> bytes:
     return gzip.compress(bytes(50 << 20))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.bucket.bucket_client import BucketClient, BucketError
 from pipeline.cache.digest import Digest
-from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteError
+from pipeline.cache.remote.remote_store import BYTES_PER_SECOND, MOST_RECORD_BYTES, RemoteError
 from pipeline.errors import Code
 
 
@@ -16,7 +16,9 @@ class BucketStore:
     """A remote cache in a folder of an fsspec file system, with the library's own credentials."""
 
     def __init__(self, url: str, *, seconds: float) -> None:
-        self._bucket = BucketClient(url, seconds=seconds, code=Code.CONFIG)
+        self._bucket = BucketClient(
+            url, seconds=seconds, code=Code.CONFIG, bytes_per_second=BYTES_PER_SECOND
+        )
 
     def describe(self) -> str:
         """Return the URL."""

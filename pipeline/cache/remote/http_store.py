@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.cache.digest import Digest
-from pipeline.cache.remote.remote_store import MOST_RECORD_BYTES, RemoteError
+from pipeline.cache.remote.remote_store import BYTES_PER_SECOND, MOST_RECORD_BYTES, RemoteError
 from pipeline.http.client import HttpClient, HttpResponse
 from pipeline.http.retry import PermanentError, RequestDeadline, RetryPolicy, with_retries
 from pipeline.http.urls import redacted_url
 
 _CONNECT_SECONDS = 5.0
-# Minimum transfer rate, after the first `seconds`.
-_BYTES_PER_SECOND = 1 << 20
 
 T = TypeVar("T")
 
@@ -103,7 +101,7 @@ class HttpStore:
                     response.check({})
                 return read(response)
 
-        seconds = self._policy.read + size / _BYTES_PER_SECOND
+        seconds = self._policy.read + size / BYTES_PER_SECOND
         try:
             return with_retries(attempt, self._policy, deadline=RequestDeadline.after(seconds))
         except PermanentError as error:

@@ -8,6 +8,8 @@ from typing import Protocol
 from pipeline.cache.digest import Digest
 
 MOST_RECORD_BYTES = 2**20
+# Minimum transfer rate, after the first `seconds`.
+BYTES_PER_SECOND = 2**20
 
 
 class RemoteError(Exception):

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError, printable
-from pipeline.http.client import HttpClient, HttpResponse
+from pipeline.http.client import HttpResponse, shared_client
 from pipeline.http.retry import DEFAULT_RETRY_POLICY, PermanentError, RequestDeadline, RetryPolicy
 
 POLICY = replace(DEFAULT_RETRY_POLICY, read=60.0, attempts=3)
@@ -22,6 +22,7 @@ _OWNER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,95}")
 # Files that the hub creates.
 _OF_THE_HUB = (".gitattributes",)
 _PIECE = 1 << 20
+_BYTES_PER_SECOND = 1 << 16
 # The total is for uploads; a slow server should not use it up for a question.
 SHORT_SECONDS = 120.0
 
@@ -80,7 +81,7 @@ class HubClient:
 
         token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
         login = {"Authorization": f"Bearer {token}"} if token else {}
-        return HttpClient(policy).request("GET", url, {**login, **headers}, deadline)
+        return shared_client(policy).request("GET", url, {**login, **headers}, deadline)
 
     def commit(
         self, name: str, files: Mapping[str, Path], message: str, progress: Callable[[str], None]
@@ -109,11 +110,12 @@ class HubClient:
             if not present & set(names):
                 progress(f"uploading {path}")
                 missing[names] = file.stat().st_size
-                with self._api(self._policy.total) as api:
+                with self._api(self._policy.total, missing[names]) as api:
                     api.preupload_lfs_files(repository, [operation], free_memory=False)
         gone = there.keys() - files.keys() - set(_OF_THE_HUB)
         deletions = [CommitOperationDelete(path_in_repo=path) for path in sorted(gone)]
-        with self._api(self._policy.total) as api:
+        size = sum(file.stat().st_size for file in files.values())
+        with self._api(self._policy.total, size) as api:
             made = api.create_commit(repository, [*operations, *deletions], commit_message=message)
             return str(made.oid), sum(missing.values())
 
@@ -134,14 +136,17 @@ class HubClient:
         return f"{self._owner}/{name}"
 
     @contextmanager
-    def _api(self, seconds: float) -> Iterator[Any]:
-        """Yield the library's client for calls that take so long; raises PipelineError."""
+    def _api(self, seconds: float, size: int = 0) -> Iterator[Any]:
+        """Yield the library's client for calls that take so long, or longer to send ``size`` bytes.
+
+        Raises PipelineError.
+        """
         from huggingface_hub import HfApi
 
         from pipeline.publish.places.hub_transport import LIMITS, CallLimits, bound
 
         bound.get()
-        seconds = min(seconds, self._policy.total)
+        seconds = min(seconds, self._policy.total) + size / _BYTES_PER_SECOND
         limits = LIMITS.set(CallLimits(self._policy, RequestDeadline.after(seconds)))
         try:
             yield HfApi(endpoint=os.environ.get("HF_ENDPOINT"))

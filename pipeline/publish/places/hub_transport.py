@@ -11,7 +11,7 @@ import httpx2
 import huggingface_hub
 
 from pipeline.execution.once import Once
-from pipeline.http.client import Body, HttpClient
+from pipeline.http.client import Body, shared_client
 from pipeline.http.retry import (
     DEFAULT_RETRY_POLICY,
     PermanentError,
@@ -58,7 +58,7 @@ class _Transport(httpx2.BaseTransport):
         # A commit comes in chunks: small files, and the ids of large ones.
         chunked = headers.pop("transfer-encoding", "")
         body: Body = b"".join(pieces) if chunked or not pieces.length else pieces
-        http = HttpClient(limits.policy)
+        http = shared_client(limits.policy)
         repeatable = request.method in ("GET", "HEAD")
 
         def attempt(deadline: RequestDeadline) -> httpx2.Response:

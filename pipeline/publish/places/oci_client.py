@@ -31,6 +31,7 @@ from pipeline.publish.places.oci_auth import Login, authorization, find_login
 POLICY = replace(DEFAULT_RETRY_POLICY, read=60.0, attempts=3)
 # The total is for large files; a slow server should not use it up for a small one.
 _SHORT_SECONDS = 120.0
+_BYTES_PER_SECOND = 1 << 16
 _MOST_PAGES = 1000
 
 T = TypeVar("T")
@@ -135,7 +136,7 @@ class OciClient:
                 response.check({})
 
         try:
-            self._retry(attempt, self._policy.total)
+            self._retry(attempt, self._policy.total + digest.size / _BYTES_PER_SECOND)
         except PipelineError:
             # Another publisher may have uploaded the same blob meanwhile.
             if not self.has_blob(name, digest):
