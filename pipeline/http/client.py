@@ -240,7 +240,7 @@ class HttpClient:
         """Return the proxies, certificates and login for a URL."""
         from requests.utils import get_netrc_auth
 
-        if is_loopback(url):
+        if urlsplit(url).scheme == "http" and is_loopback(url):
             settings: dict[str, Any] = {"proxies": {}, "verify": True, "cert": None}
         else:
             found = self._sessions.merge_environment_settings(url, {}, True, None, None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import socketserver
+import ssl
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 from socket import SO_LINGER, SOL_SOCKET
 from threading import Event, Thread
 
@@ -23,6 +25,7 @@ class Talk:
     send: Callable[[bytes], object]
     reset: Callable[[], None]
     path: str
+    head: bytes
     count: int
     address: str
     good: bytes
@@ -162,24 +165,30 @@ class BadServer:
 
 
 @contextmanager
-def speaking(way: Way, good: bytes) -> Iterator[BadServer]:
+def speaking(way: Way, good: bytes, tls: ssl.SSLContext | None = None) -> Iterator[BadServer]:
     """Yield a server that answers each request so; ``good`` is what the client hopes for."""
     closing = Event()
 
     class Handler(socketserver.StreamRequestHandler):
         wbufsize = 0
 
+        def setup(self) -> None:
+            if tls is not None:
+                self.request = tls.wrap_socket(self.request, server_side=True)
+            super().setup()
+
         def handle(self) -> None:
             with suppress(OSError, ValueError):
                 self.connection.settimeout(20)
                 path = self.rfile.readline(65536).split(b" ")[1].decode()
-                while len(self.rfile.readline(65536)) > 2:
-                    pass
+                received = iter(self.rfile.readline, b"")
+                lines = list(takewhile(lambda line: line != b"\r\n", received))
                 found.paths.append(path)
                 talk = Talk(
                     self.connection.sendall,
                     self.reset,
                     path,
+                    b"".join(lines),
                     len(found.paths),
                     found.address,
                     good,
@@ -200,7 +209,8 @@ def speaking(way: Way, good: bytes) -> Iterator[BadServer]:
             """A client that hangs up is what this is about."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        found = BadServer(f"http://127.0.0.1:{server.server_address[1]}")
+        scheme = "http" if tls is None else "https"
+        found = BadServer(f"{scheme}://127.0.0.1:{server.server_address[1]}")
         thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
