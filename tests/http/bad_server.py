@@ -129,6 +129,7 @@ ENDING: dict[str, Way] = {
         b"", 'WWW-Authenticate: Bearer realm=",=="x', status="401 Unauthorized"
     ),
     "a reset": partly_then_reset,
+    "other bytes": lambda talk: talk.say(talk.good[::-1]),
     "a number": lambda talk: talk.say(b"5"),
     "JSON of another shape": lambda talk: talk.say(b'{"tags": {"a": 1}, "fixtures": [7]}'),
     "deep JSON": lambda talk: talk.say(b'{"tags":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
