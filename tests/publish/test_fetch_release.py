@@ -197,7 +197,7 @@ def test_a_pipe_in_place_of_a_file_is_refused(
     assert caught.value.code in (Code.SOURCE_MISMATCH, Code.SOURCE_UNREACHABLE)
     if path != "tiny/1.0/tiny.bin":
         release = release_of(fixture_folder, "1.0")
-        with pytest.raises(PipelineError, match="It is not a file"):
+        with pytest.raises(PipelineError, match="Not a regular file"):
             open_destination(str(published)).publish(release, fixture_folder, lambda _: None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -90,6 +91,45 @@ def test_pages_for_ever_are_an_error(server: Site, monkeypatch: pytest.MonkeyPat
         client(server).tags("tiny")
     assert "more than 7 pages" in caught.value.found
     assert server.times(LIST) == 7
+
+
+def test_tags_without_number_are_an_error(server: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.publish.places.oci_client._MOST_TAGS", 15)
+    paginate(server, LIST)
+    with pytest.raises(PipelineError) as caught:
+        client(server).tags("tiny")
+    assert "more than 15 tags" in caught.value.found
+
+
+def test_all_pages_have_one_deadline(server: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on by a minute with each page."""
+    minutes = [0.0]
+    monkeypatch.setattr("pipeline.http.retry.time", Clock(minutes))
+    monkeypatch.setattr("pipeline.http.client.time", Clock(minutes))
+
+    def answer(handler: Handler) -> None:
+        minutes[0] += 1
+        link = {"Link": f'<{LIST}?n=1&last=1.0>; rel="next"'}
+        handler.say(200, b'{"tags": ["1.0"]}', link)
+
+    server.put(LIST, answer)
+    with pytest.raises(PipelineError) as caught:
+        OciClient(f"{server.address.removeprefix('http://')}/nn").tags("tiny")
+    assert caught.value.found == "timed out after 120 s"
+    assert server.times(LIST) <= 3
+
+
+class Clock:
+    """A clock that is some minutes ahead."""
+
+    def __init__(self, minutes: list[float]) -> None:
+        self._minutes = minutes
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._minutes[0] * 60
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def read_file(path: Path, limit: int) -> bytes | None:
     if not regular or len(data) > limit:
         raise PipelineError(
             Code.SOURCE_MISMATCH,
-            "The file is too large." if regular else "It is not a file.",
+            "The file is too large." if regular else "Not a regular file.",
             where=str(path),
             expected=f"a file of at most {limit} bytes",
         )

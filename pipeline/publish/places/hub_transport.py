@@ -22,19 +22,20 @@ from pipeline.http.retry import (
 )
 from pipeline.http.urls import redacted_url, same_origin
 
-_MOST_BYTES = 32 << 20
+_MOST_BYTES = 64 << 20
 # The library waits as long as these say.
 _WAITS = frozenset({"retry-after", "ratelimit", "ratelimit-policy"})
 # Of the connection, or of a body that is not passed on as it came.
 _FRAMING = frozenset({"transfer-encoding", "content-length", "connection"})
 
 
-@dataclass(frozen=True)
+@dataclass
 class CallLimits:
-    """The policy of a call of the library, and the deadline of all of its requests."""
+    """The policy of a call of the library; deadline and bytes are for all of its responses."""
 
     policy: RetryPolicy
     deadline: RequestDeadline
+    bytes_left: int = _MOST_BYTES
 
 
 LIMITS: ContextVar[CallLimits | None] = ContextVar("limits", default=None)
@@ -72,7 +73,8 @@ class _Transport(httpx2.BaseTransport):
                     for name, value in response.headers.items()
                     if name.lower() not in _WAITS | _FRAMING
                 ]
-                data = response.read(_MOST_BYTES)
+                data = response.read(limits.bytes_left)
+                limits.bytes_left -= len(data)
                 return httpx2.Response(response.status, headers=kept, content=data, request=request)
 
         if repeatable:

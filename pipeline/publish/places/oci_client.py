@@ -32,7 +32,7 @@ POLICY = replace(DEFAULT_RETRY_POLICY, read=60.0, attempts=3)
 # The total is for large files; a slow server should not use it up for a small one.
 _SHORT_SECONDS = 120.0
 _BYTES_PER_SECOND = 1 << 16
-_MOST_PAGES = 1000
+_MOST_PAGES, _MOST_TAGS = 1000, 100_000
 
 T = TypeVar("T")
 
@@ -87,14 +87,17 @@ class OciClient:
 
         found: list[str] = []
         url = first = f"{self._base}{name}/tags/list"
+        deadline = self._short_deadline()
         for _ in range(_MOST_PAGES):
-            answer = self._ask("GET", url, name, but=(404,))
+            answer = self._ask("GET", url, name, but=(404,), deadline=deadline)
             if answer.status == 404:
                 return found
             try:
                 found += decode_json(answer.body, _Tags).tags or []
             except msgspec.DecodeError:
                 raise _failed(self.describe(), "the list of tags is invalid") from None
+            if len(found) > _MOST_TAGS:
+                raise _failed(self.describe(), f"a list of more than {_MOST_TAGS} tags")
             links = parse_header_links(answer.headers.get("Link", ""))
             following = [link["url"] for link in links if link.get("rel") == "next"]
             if not following:
@@ -136,7 +139,8 @@ class OciClient:
                 response.check({})
 
         try:
-            self._retry(attempt, self._policy.total + digest.size / _BYTES_PER_SECOND)
+            seconds = self._policy.total + digest.size / _BYTES_PER_SECOND
+            self._retry(attempt, RequestDeadline.after(seconds))
         except PipelineError:
             # Another publisher may have uploaded the same blob meanwhile.
             if not self.has_blob(name, digest):
@@ -163,6 +167,7 @@ class OciClient:
         headers: Mapping[str, str] = {},
         body: bytes = b"",
         but: Collection[int] = (),
+        deadline: RequestDeadline | None = None,
     ) -> _Answer:
         """Return a success, or a response with a status of ``but``; raises PipelineError."""
 
@@ -173,11 +178,14 @@ class OciClient:
                 data = response.read(MOST_MANIFEST_BYTES)
                 return _Answer(response.status, response.headers, response.url, data)
 
-        return self._retry(attempt, min(self._policy.total, _SHORT_SECONDS))
+        return self._retry(attempt, deadline or self._short_deadline())
 
-    def _retry(self, attempt: Callable[[RequestDeadline], T], seconds: float) -> T:
+    def _short_deadline(self) -> RequestDeadline:
+        return RequestDeadline.after(min(self._policy.total, _SHORT_SECONDS))
+
+    def _retry(self, attempt: Callable[[RequestDeadline], T], deadline: RequestDeadline) -> T:
         try:
-            return with_retries(attempt, self._policy, deadline=RequestDeadline.after(seconds))
+            return with_retries(attempt, self._policy, deadline=deadline)
         except PermanentError as error:
             hint = self._hint(error.status) or error.hint
             raise _failed(self.describe(), str(error), hint) from None
