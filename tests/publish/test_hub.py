@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event
 
+import huggingface_hub
 import pytest
 
 from pipeline.errors import PipelineError
@@ -17,7 +19,7 @@ from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import release_of
 from tests.cache.servers import lying
 from tests.publish.hub import TOKEN, State, stand_in
-from tests.source.site import HASTY
+from tests.source.site import HASTY, plainly, serving, status
 
 
 @pytest.fixture
@@ -144,3 +146,15 @@ def test_a_hub_that_falls_silent_is_given_up(hub: State, monkeypatch: pytest.Mon
             fetch("tiny", version="1.0", sources=["hf://someone"], policy=policy)
         done.set()
     assert "timed out" in caught.value.found
+
+
+def test_others_in_this_process_use_the_library_without_our_limits(
+    hub: State, fixture_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(fixture_folder, "1.0")
+    monkeypatch.setattr("pipeline.publish.places.hub_transport.shared_client", None)
+    with serving() as site:
+        site.put("/moved", status(302, {"Location": "/file"}))
+        site.put("/file", plainly(gzip.compress(b"text"), {"Content-Encoding": "gzip"}))
+        with huggingface_hub.get_session().stream("GET", f"{site.address}/moved") as response:
+            assert b"".join(response.iter_bytes()) == b"text"

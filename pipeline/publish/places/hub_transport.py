@@ -13,7 +13,6 @@ import huggingface_hub
 from pipeline.execution.once import Once
 from pipeline.http.client import Body, shared_client
 from pipeline.http.retry import (
-    DEFAULT_RETRY_POLICY,
     PermanentError,
     RequestDeadline,
     RetryableError,
@@ -23,6 +22,7 @@ from pipeline.http.retry import (
 from pipeline.http.urls import redacted_url, same_origin
 
 _MOST_BYTES = 64 << 20
+_SILENT_SECONDS = 60.0
 # The library waits as long as these say.
 _WAITS = frozenset({"retry-after", "ratelimit", "ratelimit-policy"})
 # Of the connection, or of a body that is not passed on as it came.
@@ -43,11 +43,20 @@ LIMITS: ContextVar[CallLimits | None] = ContextVar("limits", default=None)
 
 
 class _Transport(httpx2.BaseTransport):
+    def __init__(self) -> None:
+        # With the proxies of the environment.
+        self._others = httpx2.Client()
+
+    def close(self) -> None:
+        self._others.close()
+
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if huggingface_hub.is_offline_mode():
             raise PermanentError("huggingface_hub is offline (HF_HUB_OFFLINE)")
-        policy = DEFAULT_RETRY_POLICY
-        limits = LIMITS.get() or CallLimits(policy, RequestDeadline.after(policy.total))
+        limits = LIMITS.get()
+        if limits is None:
+            # The library is also used by others in this process.
+            return self._others.send(request, stream=True)
         url, headers = str(request.url), dict(request.headers.items())
         headers["accept-encoding"] = "identity"
         endpoint = huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT")).endpoint
@@ -104,7 +113,9 @@ class _Body:
 
 def _bind() -> None:
     huggingface_hub.set_client_factory(
-        lambda: httpx2.Client(transport=_Transport(), follow_redirects=True, timeout=None)
+        lambda: httpx2.Client(
+            transport=_Transport(), follow_redirects=True, timeout=_SILENT_SECONDS
+        )
     )
 
 
