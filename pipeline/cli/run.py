@@ -23,6 +23,15 @@ _STACK = 16 << 20
 _MOST_EXIT_CODE = 255
 _INTERRUPTED = 130
 
+# The library's parameters, as its messages name them.
+_FLAGS = {
+    "backends": "--backend",
+    "encoding_numbers": "--encoding-numbers",
+    "graphs": "--graph",
+    "model_cache": "--model-cache",
+    "tensor_type_abi": "--tensor-type-abi",
+}
+
 _EPILOG = """\
 example:
   wasi-nn run --dir artifacts/squeezenet::fixture artifacts/squeezenet/classify.wasm -- cat
@@ -176,6 +185,8 @@ def execute(args: argparse.Namespace) -> int:
         print(_hangs(args).render(), file=sys.stderr)
         _leave(1)
     outcome = ended[0]
+    if isinstance(outcome, PipelineError):
+        outcome.where, outcome.detail = map(_with_flags, (outcome.where, outcome.detail))
     if isinstance(outcome, BaseException):
         raise outcome
     return min(outcome.exit_code, _MOST_EXIT_CODE)
@@ -184,10 +195,6 @@ def execute(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> Outcome:
     from pipeline.host.backend_registry import parse_choice
     from pipeline.host.host import Host, NamedGraph
-
-    # Importing OpenVINO's converter would double the start-up time, and this process converts
-    # nothing. None in sys.modules makes the import fail.
-    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # None is allowed
 
     with Host(
         on_message=_print_message,
@@ -212,7 +219,18 @@ def _run(args: argparse.Namespace) -> Outcome:
 
 
 def _print_message(text: str) -> None:
-    print(f"wasi-nn: {text}", file=sys.stderr, flush=True)
+    print(f"wasi-nn: {_with_flags(text)}", file=sys.stderr, flush=True)
+
+
+def _with_flags(text: str) -> str:
+    """Return a message of the library with this command's flags for the library's parameters.
+
+    >>> _with_flags("try `tensor_type_abi` 2022")
+    'try --tensor-type-abi 2022'
+    """
+    for parameter, flag in _FLAGS.items():
+        text = text.replace(f"`{parameter}`", flag)
+    return text
 
 
 def _leave(code: int) -> NoReturn:

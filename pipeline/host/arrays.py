@@ -58,27 +58,13 @@ def output_bytes(array: Any) -> memoryview:
     return bytes_of(numpy.ascontiguousarray(array))
 
 
-_NOWHERE: tuple[str, tuple[int, ...], memoryview] = ("", (), memoryview(b""))
-
-
 class Arrays:
-    """The inputs of a context, in arrays that are reused while type and shape stay the same."""
+    """The inputs of a context as arrays, by index."""
 
     def __init__(self) -> None:
         self.by_index: dict[int, Any] = {}
-        self._places: dict[int, tuple[str, tuple[int, ...], memoryview]] = {}
 
-    def set(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> bool:
-        """Copy the data of an input; return whether that allocated a new array."""
-        element_now, dims_now, place = self._places.get(index, _NOWHERE)
-        new = element_now != element or dims_now != tuple(dims)
-        if new:
-            array = self.by_index[index] = zeros(element, dims)
-            place = bytes_of(array)
-            self._places[index] = (element, tuple(dims), place)
-        place[:] = data
-        return new
-
-    def forget(self, index: int) -> None:
-        """Make the next ``set`` of an input allocate a new array."""
-        del self.by_index[index], self._places[index]
+    def memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the bytes of a new array for an input, to be written before each inference."""
+        array = self.by_index[index] = zeros(element, dims)
+        return bytes_of(array)

@@ -10,8 +10,8 @@ from importlib import import_module
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host import backends
-from pipeline.host.abi.enums import Encoding
 from pipeline.host.backend import Backend, BackendUnavailable, Framework, Tuning
+from pipeline.host.model_types import Encoding
 
 # Preferred if several frameworks read an encoding.
 _FIRST = "openvino"
@@ -50,7 +50,7 @@ class Backends:
                 raise PipelineError(
                     Code.USAGE,
                     f"No framework named {name} reads {encoding.value}.",
-                    where=f"--backend {encoding.value}={name}",
+                    where=f"`backends` {encoding.value}={name}",
                     expected=", ".join(reading) or "none",
                     found=name,
                 )
@@ -64,8 +64,8 @@ class Backends:
         if framework.runs_models_code and encoding not in self._chosen:
             raise BackendUnavailable(
                 f"a {encoding.value} model is a program, which {framework.name} would run outside "
-                f"the sandbox; name it with --graph {encoding.value}::FOLDER and load it by "
-                f"name, or trust this guest with --backend {encoding.value}={framework.name}"
+                f"the sandbox; name it with `graphs` {encoding.value}::FOLDER and load it by "
+                f"name, or trust this guest with `backends` {encoding.value}={framework.name}"
             )
         return self._start(framework)
 

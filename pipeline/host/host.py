@@ -9,17 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from pipeline.errors import Code, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.host.abi import enums
-from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Limits, WasiNn
-from pipeline.host.backend import Hint, Tuning
-from pipeline.host.backend_registry import Backends
-from pipeline.host.graph_registry import GraphRegistry, NamedGraph
+from pipeline.host.backend import Hint
+from pipeline.host.graph_registry import NamedGraph
+from pipeline.host.model_types import Encoding
 from pipeline.host.sandbox.guest_command import Command, Preopen
-from pipeline.host.sandbox.run_guest import HostFunction, run_command
-from pipeline.host.tensor_recorder import RecordedTensor, TensorRecorder
+from pipeline.host.sandbox.run_guest import run_command
+from pipeline.host.session.session import Limits
+from pipeline.host.session.tensor_recorder import RecordedTensor, TensorRecorder
+from pipeline.host.wasi_nn import Calls, WasiNn
+
+if TYPE_CHECKING:
+    import wasmtime
 
 __all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen", "RecordedTensor"]
 
@@ -88,19 +92,21 @@ class Host:
         tensor_type_abi: enums.TensorTypeAbi = 2023,
         encoding_numbers: enums.EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
-        backends: Mapping[enums.Encoding, str] | None = None,
+        backends: Mapping[Encoding, str] | None = None,
         hint: Hint | None = None,
         threads: int | None = None,
         model_cache: Path | None = None,
     ) -> None:
         self._on_message = on_message
-        self._tensor_type_abi: enums.TensorTypeAbi = tensor_type_abi
-        self._encoding_numbers: enums.EncodingNumbers = encoding_numbers
-        self._limits = limits or Limits()
-        self._backends = Backends(
-            backends or {}, Tuning(hint=hint, threads=threads, cache=_made(model_cache))
+        self._wasi_nn = WasiNn(
+            backends=backends,
+            limits=limits,
+            hint=hint,
+            threads=threads,
+            model_cache=model_cache,
+            tensor_type_abi=tensor_type_abi,
+            encoding_numbers=encoding_numbers,
         )
-        self._registry = GraphRegistry(self._backends)
 
     def __enter__(self) -> Host:
         return self
@@ -115,7 +121,7 @@ class Host:
 
     def close(self) -> None:
         """Drop the compiled graphs."""
-        self._registry = GraphRegistry(self._backends)
+        self._wasi_nn.close()
 
     def run(
         self,
@@ -160,24 +166,22 @@ class Host:
                 disk=_MOST_CAPTURED if disk is None and capture is not None else disk,
             )
             command.check()
-            graph_names = self._registry.named(graphs)
-            wasi_nn = WasiNn(
-                graph_names,
-                self._backends,
-                on_message=messages.add,
-                trace=messages.add if trace else None,
-                tensor_type_abi=self._tensor_type_abi,
-                encoding_numbers=self._encoding_numbers,
-                limits=self._limits,
-                recorder=recorder,
-            )
-            offered = {
-                name: (len(parameters), _host_function(wasi_nn, name))
-                for name, parameters in enums.FUNCTIONS.items()
-            }
+            graph_names = self._wasi_nn.named(graphs)
+
+            def serve(linker: wasmtime.Linker, store: wasmtime.Store) -> Calls:
+                return self._wasi_nn.add_to_linker(
+                    linker,
+                    store,
+                    graph_names=graph_names,
+                    on_message=messages.add,
+                    trace=messages.add if trace else None,
+                    recorder=recorder,
+                    one_instance=True,
+                )
+
             started = time.perf_counter()
             try:
-                ended = run_command(command, enums.MODULE, offered, wasi_nn.cancel)
+                ended = run_command(command, enums.MODULE, serve)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise
@@ -186,7 +190,7 @@ class Host:
                 seconds=time.perf_counter() - started,
                 memory=ended.memory,
                 messages=messages.last(_KEPT_MESSAGES),
-                succeeded=dict(wasi_nn.succeeded),
+                succeeded=dict(ended.calls.succeeded),
                 stdout=streams.first_bytes(streams.stdout),
                 stderr=streams.first_bytes(streams.stderr),
                 tensors=recorder.kept if recorder else (),
@@ -244,24 +248,3 @@ class _Messages:
 
     def last(self, count: int) -> tuple[str, ...]:
         return tuple(self._kept)[-count:]
-
-
-def _made(folder: Path | None) -> Path | None:
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PipelineError(
-                Code.USAGE,
-                "Cannot create the folder for compiled models.",
-                where=f"--model-cache {folder}",
-                found=error.strerror or str(error),
-            ) from None
-    return folder
-
-
-def _host_function(wasi_nn: WasiNn, name: str) -> HostFunction:
-    def serve(memory: Memory | None, arguments: Sequence[int]) -> int:
-        return wasi_nn.call(name, memory, arguments)
-
-    return serve

@@ -278,9 +278,9 @@ def test_the_older_numbers_of_the_types(models: Models, tmp_path: Path) -> None:
     script.call("set_input", 0, 0, script.tensor(4, [2], bytes(8)))
     new, old = script.run(tmp_path), script.run(tmp_path, tensor_type_abi=2022)
     assert new.errnos[2:] == [1, 0]
-    assert "--tensor-type-abi 2022" in new.messages
+    assert "`tensor_type_abi` 2022" in new.messages
     assert old.errnos[2:] == [0, 1]
-    assert "--tensor-type-abi 2023" in old.messages
+    assert "`tensor_type_abi` 2023" in old.messages
 
 
 def test_a_trace_shows_each_call(models: Models, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendError, BackendUnavailable, Framework, GraphPort, Tuning
 from pipeline.host.clean_text import clean_text
+from pipeline.host.model_types import Encoding, Target
 
 _TENSOR, _TUPLE, _LIST = "Tensor", "Tuple[", "List[Tensor]"
 
@@ -97,9 +97,9 @@ class TorchContext:
         self._inputs = Arrays()
         self._outputs: list[Any] = []
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the data into the input's array."""
-        self._inputs.set(index, element, dims, data)
+    def input_memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the bytes of the input's array."""
+        return self._inputs.memory(index, element, dims)
 
     def compute(self) -> None:
         """Run inference; raises BackendError."""

@@ -10,14 +10,13 @@ than 128 MiB in one call (errno ENOMEM for the guest); see transfers.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pipeline.errors import PipelineError
-from pipeline.host.abi.memory import Memory
 from pipeline.host.sandbox import large_io
 from pipeline.host.sandbox.deadline import Deadline
 from pipeline.host.sandbox.disk_limit import DiskLimit
@@ -30,37 +29,54 @@ if TYPE_CHECKING:
     import wasmtime
 
 
+class Served(Protocol):
+    """The host functions that a guest got."""
+
+    def cancel(self) -> None:
+        """Interrupt a running one; called from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Release what they hold for the guest."""
+        ...
+
+
+_Served = TypeVar("_Served", bound=Served)
+
+
 @dataclass(frozen=True, kw_only=True)
-class CommandResult:
-    """Result of a guest that exited by itself: exit code (u32), and memory size in bytes."""
+class CommandResult(Generic[_Served]):
+    """Result of a guest that exited by itself: exit code (u32), and memory size in bytes.
+
+    ``calls`` are the host functions that it got.
+    """
 
     exit_code: int
     memory: int
-
-
-# A host function: takes the guest's memory and u32s, returns an i32.
-HostFunction = Callable[[Memory | None, Sequence[int]], int]
+    calls: _Served
 
 
 def run_command(
     command: Command,
     module_name: str,
-    functions: Mapping[str, tuple[int, HostFunction]],
-    interrupt: Callable[[], None],
-) -> CommandResult:
-    """Run a guest that imports ``functions``, each with its number of i32 parameters.
+    serve: Callable[[wasmtime.Linker, wasmtime.Store], _Served],
+) -> CommandResult[_Served]:
+    """Run a guest, for which ``serve`` defines the functions of a module in its linker.
 
-    ``interrupt`` is called from another thread at the time limit. Raises PipelineError: USAGE,
-    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (disk
-    limit) and GUEST_FAILED (a trap) if it does not exit by itself.
+    They are cancelled at the time limit. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS
+    before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (disk limit) and GUEST_FAILED (a trap)
+    if it does not exit by itself.
     """
     import wasmtime
 
     engine = start_engine(command)
 
+    served: list[_Served] = []
+
     def stop() -> None:
         engine.increment_epoch()
-        interrupt()
+        for each in served:
+            each.cancel()
 
     store = wasmtime.Store(engine)
     store.set_epoch_deadline(1)
@@ -71,13 +87,15 @@ def run_command(
         DiskLimit(places, command.disk, stop) as quota,
     ):
         try:
-            ended = _run(command, engine, store, module_name, functions, deadline)
+            ended = _run(command, engine, store, module_name, serve, served, deadline)
         except PipelineError:
             if quota.exceeded:
                 raise too_large(command) from None
             raise
         finally:
             store.close()
+            for each in served:
+                each.close()
         if quota.check():
             raise too_large(command)
         return ended
@@ -88,9 +106,10 @@ def _run(
     engine: wasmtime.Engine,
     store: wasmtime.Store,
     module_name: str,
-    functions: Mapping[str, tuple[int, HostFunction]],
+    serve: Callable[[wasmtime.Linker, wasmtime.Store], _Served],
+    served: list[_Served],
     deadline: Deadline,
-) -> CommandResult:
+) -> CommandResult[_Served]:
     import wasmtime
 
     from pipeline.host.sandbox.host_callbacks import HostCallbacks
@@ -112,9 +131,8 @@ def _run(
     exits: list[int] = []
     callbacks = HostCallbacks()
     define_exit(callbacks, linker, exits)
-    for name, (count, function) in functions.items():
-        callbacks.define(linker, module_name, name, count, function)
-    _check_linkable(linker, store, module, command.wasm, module_name, functions)
+    served.append(serve(linker, store))
+    _check_linkable(linker, store, module, command.wasm, module_name)
     gate = large_io.wrap(linker, store, module)
     memory: wasmtime.Memory | None = None
     try:
@@ -126,8 +144,6 @@ def _run(
         gate.open(memory)
         start(store)
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-        if callbacks.failure is not None and not exits:
-            raise callbacks.failure from None
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
             raise failure(error, command, used, deadline) from None
@@ -135,7 +151,7 @@ def _run(
     if deadline.passed:
         raise too_late(command)
     used = memory.data_len(store) if memory is not None else 0
-    return CommandResult(exit_code=exits[0] if exits else 0, memory=used)
+    return CommandResult(exit_code=exits[0] if exits else 0, memory=used, calls=served[0])
 
 
 def start_engine(command: Command) -> wasmtime.Engine:
@@ -162,16 +178,15 @@ def _check_linkable(
     module: wasmtime.Module,
     path: Path,
     module_name: str,
-    functions: Mapping[str, object],
 ) -> None:
     import wasmtime
 
-    offered = {(module_name, name) for name in functions}
+    offered = set()
     for each in module.imports:
-        if each.module == MODULE and each.name is not None:
+        if each.module in (module_name, MODULE) and each.name is not None:
             try:
-                linker.get(store, MODULE, each.name)
+                linker.get(store, each.module, each.name)
             except wasmtime.WasmtimeError:
                 continue
-            offered.add((MODULE, each.name))
+            offered.add((each.module, each.name))
     check_imports(module, path, offered, (module_name, MODULE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from pipeline.host.abi.enums import Errno, WasiNnError, refuse_argument
+from pipeline.host.session.error import Cause, WasiNnError, refuse_argument
 
 _Held = TypeVar("_Held")
 
@@ -20,15 +20,15 @@ class Handles(Generic[_Held]):
         self._values: dict[int, _Held] = {}
 
     def check_room(self) -> None:
-        """Raise WasiNnError (errno 7) if no more values may be added."""
+        """Raise WasiNnError (too large) if no more values may be added."""
         if len(self._values) >= self._most:
             raise WasiNnError(
-                Errno.TOO_LARGE,
+                Cause.TOO_LARGE,
                 f"the guest has reached the limit of {self._most} {self._kind}s",
             )
 
     def add(self, value: _Held) -> int:
-        """Add a value and return its handle; raises WasiNnError (errno 7)."""
+        """Add a value and return its handle; raises WasiNnError (too large)."""
         self.check_room()
         handle = self._next
         self._next += 1
@@ -36,14 +36,14 @@ class Handles(Generic[_Held]):
         return handle
 
     def get(self, handle: int) -> _Held:
-        """Return the value of a handle; raises WasiNnError (errno 1)."""
+        """Return the value of a handle; raises WasiNnError (invalid argument)."""
         try:
             return self._values[handle]
         except KeyError:
             raise self._unknown(handle) from None
 
     def remove(self, handle: int) -> _Held:
-        """Remove a handle and return its value; raises WasiNnError (errno 1)."""
+        """Remove a handle and return its value; raises WasiNnError (invalid argument)."""
         try:
             return self._values.pop(handle)
         except KeyError:
