@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pipeline.errors import Code, PipelineError
 from pipeline.host.abi import enums
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Witx, WitxFunction
+from pipeline.host.abi.shortcuts import WitxFunction
+from pipeline.host.abi.witx import Witx
 from pipeline.host.backend import Hint, Tuning
 from pipeline.host.backend_registry import Backends
 from pipeline.host.graph_registry import GraphNames, GraphRegistry, NamedGraph
@@ -127,7 +128,9 @@ class WasiNn:
         calls = Calls(new_face)
         callbacks = HostCallbacks(one_instance=one_instance, reraised=True)
         for name, parameters in enums.FUNCTIONS.items():
-            callbacks.define(linker, enums.MODULE, name, len(parameters), calls.function(name))
+            callbacks.define_for_each(
+                linker, enums.MODULE, name, len(parameters), calls.function_of(name)
+            )
         weakref.finalize(store, calls.close)
         return calls
 
@@ -138,21 +141,11 @@ class Calls:
     def __init__(self, new_face: Callable[[Calls], Witx]) -> None:
         self._new_face = new_face
         self._faces: dict[Memory | None, Witx] = {}
-        self._bound: list[dict[Memory | None, WitxFunction]] = []
         self.succeeded: Counter[str] = Counter()
 
-    def function(self, name: str) -> WitxFunction:
-        """Return the function of a name for all instances, told apart by their memories."""
-        bound: dict[Memory | None, WitxFunction] = {}
-        self._bound.append(bound)
-
-        def serve(memory: Memory | None, values: Sequence[int]) -> int:
-            function = bound.get(memory)
-            if function is None:
-                function = bound[memory] = self._face(memory).function(name)
-            return function(memory, values)
-
-        return serve
+    def function_of(self, name: str) -> Callable[[Memory | None], WitxFunction]:
+        """Return what returns a function of an instance, which is told by its memory."""
+        return lambda memory: self._face(memory).function(name)
 
     def cancel(self) -> None:
         """Ask a running inference to stop; called from another thread."""
@@ -161,9 +154,9 @@ class Calls:
 
     def close(self) -> None:
         """Release the instances' graphs and contexts."""
+        for face in self._faces.values():
+            face.close()
         self._faces.clear()
-        for each in self._bound:
-            each.clear()
 
     def _face(self, memory: Memory | None) -> Witx:
         face = self._faces.get(memory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ from pipeline.conformance.cases.all_cases import CASES
 from pipeline.conformance.runner.kit import guest_of, models_of, write_kit
 from pipeline.conformance.runner.verdict import judge
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Witx, WitxFunction
+from pipeline.host.abi.shortcuts import WitxFunction
+from pipeline.host.abi.witx import Witx
 from pipeline.host.host import Host, NamedGraph
 from pipeline.verify.peer_process import PeerRun
 from tests.conformance.broken import Fault, Served
@@ -52,9 +53,9 @@ def break_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fault], None]:
         kept: dict[str, object] = {}
 
         def function(self: Witx, name: str) -> WitxFunction:
-            def call(guest: Memory | None, values: Sequence[int]) -> int:
+            def call(guest: Memory | None, *values: int) -> int:
                 def answer(other: str, arguments: list[int]) -> int:
-                    return real(self, other)(guest, arguments)
+                    return real(self, other)(guest, *arguments)
 
                 errno = fault(Served(answer, guest, name, list(values), before, kept))
                 before.append((name, list(values), errno))

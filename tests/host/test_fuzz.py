@@ -57,8 +57,8 @@ def _unchecked(_real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _again(_real: Callable[..., Any]) -> Callable[..., Any]:
     def add(self: Any, value: object) -> int:
-        handle = len(self._values)
-        self._values[handle] = value
+        handle = len(self.by_handle)
+        self.by_handle[handle] = value
         self._next = handle + 1
         return handle
 
@@ -76,7 +76,7 @@ def _forgetful(real: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("where", "name", "broken"),
     [
-        ("session.session:Session", "output", _too_long),
+        ("backends.openvino:OpenVINOContext", "output", _too_long),
         ("abi.memory", "check", _unchecked),
         ("session.handles:Handles", "add", _again),
         ("session.session:Session", "output", _forgetful),

@@ -27,27 +27,19 @@ _PAIR = struct.Struct("<II")
 class TensorArgument:
     """A tensor in the guest's memory, in bounds and as its input takes it.
 
-    ``data`` and ``end`` are the addresses of its bytes; ``record`` and ``shape`` the bytes of the
-    struct and of the dims, with the addresses of their beginning and end.
+    ``record`` and ``shape`` are the bytes of the struct and of the dims; they and the data are at
+    the places ``record_at``, ``shape_at`` and ``data_at``. While the same bytes are at the same
+    places, the tensor need not be checked again: a guest's memory never shrinks.
     """
 
     element: str
     dims: tuple[int, ...]
-    data: int
-    end: int
-    record: tuple[int, int, bytes]
-    shape: tuple[int, int, bytes]
-
-    def still_at(self, whole: memoryview, pointer: int) -> bool:
-        """Return whether the same bytes describe the tensor at the same pointer.
-
-        Then all earlier checks still hold: a guest's memory never shrinks.
-        """
-        at, end, record = self.record
-        if at != pointer or whole[at:end] != record:
-            return False
-        at, end, dims = self.shape
-        return whole[at:end] == dims
+    pointer: int
+    record: bytes
+    record_at: slice
+    shape: bytes
+    shape_at: slice
+    data_at: slice
 
 
 def read_tensor(
@@ -79,10 +71,12 @@ def read_tensor(
     return TensorArgument(
         element,
         dims,
-        data,
-        data + length,
-        (pointer, pointer + TENSOR_SIZE, record),
-        (dims_pointer, dims_pointer + 4 * rank, shape),
+        pointer,
+        record,
+        slice(pointer, pointer + TENSOR_SIZE),
+        shape,
+        slice(dims_pointer, dims_pointer + 4 * rank),
+        slice(data, data + length),
     )
 
 

@@ -1,14 +1,13 @@
 """The wasi-nn functions of a core module: pointers and numbers over a session.
 
-Arguments are validated before any work. set_input, compute and get_output are called once an
-inference, so they look up nothing that was found before.
+Arguments are validated before any work.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from pipeline.host.abi import memory
 from pipeline.host.abi.enums import (
@@ -21,14 +20,12 @@ from pipeline.host.abi.enums import (
     TensorTypeAbi,
 )
 from pipeline.host.abi.memory import Memory
+from pipeline.host.abi.shortcuts import SHORTCUTS, WitxFunction
 from pipeline.host.abi.tensor_record import read_tensor
 from pipeline.host.model_types import Encoding
 from pipeline.host.session.error import Cause, WasiNnError, cause_of, refuse_argument
 from pipeline.host.session.session import Session
 from pipeline.host.session.tensor_check import shape_text
-
-# Takes the instance's memory, None if it exports none, and u32s; returns an errno, raises nothing.
-WitxFunction = Callable[[Memory | None, Sequence[int]], int]
 
 _LONGEST_NAME = 4096
 
@@ -78,22 +75,33 @@ class Witx:
         """Return the function of a name."""
         implementation, succeeded = self._functions[name], self._succeeded
 
-        def serve(guest: Memory | None, values: Sequence[int]) -> int:
+        def failed(error: Exception) -> int:
+            cause, message = cause_of(error)
+            return self._failed(name, ERRNOS[cause], message)
+
+        def serve(guest: Memory | None, *values: int) -> int:
             if guest is None:
                 return self._failed(name, Errno.MISSING_MEMORY, "the guest exports no memory")
             try:
                 implementation(guest, *values)
             except Exception as error:
-                cause, message = cause_of(error)
-                return self._failed(name, ERRNOS[cause], message)
+                return failed(error)
             succeeded[name] += 1
             return 0
 
-        return serve if self._trace is None else self._traced(name, serve, self._trace)
+        if self._trace is not None:
+            return self._traced(name, serve, self._trace)
+        if name in SHORTCUTS:
+            return SHORTCUTS[name](self._session, succeeded, serve, failed)
+        return serve
 
     def cancel(self) -> None:
         """Ask a running inference to stop; called from another thread."""
         self._session.cancel()
+
+    def close(self) -> None:
+        """Release all graphs and contexts."""
+        self._session.close()
 
     def _failed(self, name: str, errno: Errno, message: str) -> int:
         self._on_message(f"{name}: {message} (errno {errno.value}, {errno.name.lower()})")
@@ -102,10 +110,10 @@ class Witx:
     def _traced(
         self, name: str, function: WitxFunction, trace: Callable[[str], None]
     ) -> WitxFunction:
-        def serve(guest: Memory | None, values: Sequence[int]) -> int:
+        def serve(guest: Memory | None, *values: int) -> int:
             self._about = ""
             started = time.perf_counter()
-            errno = Errno(function(guest, values))
+            errno = Errno(function(guest, *values))
             took = (time.perf_counter() - started) * 1000
             shown = ", ".join(
                 f"{parameter} {value:#x}" if parameter.endswith("*") else f"{parameter} {value}"
@@ -165,15 +173,11 @@ class Witx:
     def _set_input(self, guest: Memory, handle: int, index: int, pointer: int) -> None:
         context = self._contexts.get(handle)
         whole = guest.data()
-        known = context.inputs.get(index)
-        if known is not None and known.source.still_at(whole, pointer):
-            tensor = known.source
-            self._session.renew_input(context, index, known, whole[tensor.data : tensor.end])
-        else:
-            tensor = read_tensor(whole, pointer, context.input(index), index, self._tensor_type_abi)
-            data = whole[tensor.data : tensor.end]
-            known = self._session.set_input(context, index, tensor.element, tensor.dims, data)
-            known.source = tensor
+        tensor = read_tensor(whole, pointer, context.input(index), index, self._tensor_type_abi)
+        known = self._session.set_input(
+            context, index, tensor.element, tensor.dims, whole[tensor.data_at]
+        )
+        known.source = tensor
         if self._trace:
             name = context.input_ports[index].name
             self._about = f": {name}, {shape_text(tensor.dims)} {tensor.element}"

@@ -162,7 +162,7 @@ class OpenVINOContext:
 
     def __init__(self, request: InferRequest, outputs: Sequence[GraphPort]) -> None:
         self._request = request
-        self._run = request.run
+        self._infer = request.infer
         # Outputs of static shape have one place, which OpenVINO writes into.
         self._static = {
             index: self._place("output", index, str(port.element), [dim.least for dim in port.dims])
@@ -183,11 +183,11 @@ class OpenVINOContext:
 
     def compute(self) -> None:
         """Run inference; raises BackendError."""
-        self._dynamic.clear()
-        try:
-            self._run()
-        except _FAILURES as error:
-            raise BackendError(clean_text(error)) from None
+        if self._dynamic:
+            self._dynamic.clear()
+        status = self._infer()
+        if status:
+            raise BackendError(clean_text(self._request.failed(status)))
 
     def cancel(self) -> None:
         """Stop a running inference before its next node."""

@@ -85,7 +85,7 @@ _CHECKED: Mapping[str, tuple[Any, ...]] = {
     "ov_infer_request_cancel": (_POINTER,),
 }
 # Functions without a status: parameters, and the type of the result.
-_PLAIN: Mapping[str, tuple[tuple[Any, ...], Any]] = {
+_PLAIN: Mapping[str, tuple[tuple[Any, ...] | None, Any]] = {
     "ov_get_error_info": ((ctypes.c_int,), ctypes.c_char_p),
     "ov_get_last_err_msg": ((), _POINTER),
     "ov_free": ((_POINTER,), None),
@@ -101,8 +101,8 @@ _PLAIN: Mapping[str, tuple[tuple[Any, ...], Any]] = {
     "ov_output_const_port_free": ((_POINTER,), None),
     "ov_infer_request_free": ((_POINTER,), None),
     "ov_tensor_free": ((_POINTER,), None),
-    # Called once an inference: its status is looked at without a further call.
-    "ov_infer_request_infer": ((_POINTER,), ctypes.c_int),
+    # Called once an inference: its argument is converted once, its status looked at without a call.
+    "ov_infer_request_infer": (None, ctypes.c_int),
 }
 
 
@@ -166,9 +166,9 @@ class Library:
             function.argtypes, function.restype = parameters, ctypes.c_int
             function.errcheck = self._check
             self._functions[name] = function
-        for name, (parameters, result) in _PLAIN.items():
+        for name, (types, result) in _PLAIN.items():
             function = getattr(dll, name)
-            function.argtypes, function.restype = parameters, result
+            function.argtypes, function.restype = types, result
             self._functions[name] = function
 
     def __getitem__(self, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,10 @@ class NativeTensor:
 
 
 class InferRequest:
-    """An infer request; ``run`` infers, and ``cancel`` may be called from another thread."""
+    """An infer request; ``cancel`` may be called from another thread.
+
+    ``infer`` infers and returns a status, 0 for success.
+    """
 
     def __init__(self, bound: Library, compiled: Owned) -> None:
         self._bound = bound
@@ -175,15 +178,23 @@ class InferRequest:
             compiled.pointer,
             uses=(compiled,),
         )
-        self._infer, self._pointer = bound["ov_infer_request_infer"], self._request.pointer
+        self._pointer = self._request.pointer
+        # ctypes passes a reference as it is, so nothing is converted at each inference.
+        infer = bound["ov_infer_request_infer"]
+        reference = ctypes.byref(ctypes.c_char.from_address(self._pointer))
+        self.infer: Callable[[], int] = lambda: infer(reference)
         # Views of these are written to and read as long as the request exists.
         self._set: dict[tuple[str, int], NativeTensor] = {}
 
     def run(self) -> None:
         """Infer; raises CallFailed."""
-        status = self._infer(self._pointer)
+        status = self.infer()
         if status:
-            raise self._bound.failed(status)
+            raise self.failed(status)
+
+    def failed(self, status: int) -> CallFailed:
+        """Return the error of a status of ``infer``."""
+        return self._bound.failed(status)
 
     def cancel(self) -> None:
         """Stop a running inference before its next node."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import wasmtime
@@ -18,8 +18,8 @@ from wasmtime import _bindings as bindings
 from wasmtime import _func
 from wasmtime._ffi import dll
 
-# Arguments as u32s, and the memory of the calling instance, or None if it exports none.
-HostFunction = Callable[["InstanceMemory | None", Sequence[int]], int]
+# Takes the memory of the calling instance, or None if it exports none, and its arguments as u32s.
+HostFunction = Callable[..., int]
 
 _SLOT = 16
 _CALLBACK = ctypes.CFUNCTYPE(
@@ -30,10 +30,10 @@ _CALLER = ctypes.POINTER(bindings.wasmtime_caller_t)
 _MEMORY = 3
 # A wasmtime_extern_t with a memory: its kind, and the numbers that identify the memory.
 _FOUND = struct.Struct(f"<B{bindings.wasmtime_extern_t.of.offset - 1}xQI4xI")
-# ctypes' argument conversion in the bindings would take longer than the rest of a call.
-_data_size = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)(
-    ("wasmtime_memory_data_size", dll)
-)
+# ctypes' argument conversion in the bindings would take longer than the rest of a call: this has no
+# argtypes, and gets arguments that are converted once.
+_data_size = ctypes.PYFUNCTYPE(ctypes.c_size_t)(("wasmtime_memory_data_size", dll))
+_data_size.argtypes = None  # type: ignore[assignment] # undoes the prototype's
 _find_export = ctypes.PYFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p
 )(("wasmtime_caller_export_get", dll))
@@ -52,13 +52,15 @@ class InstanceMemory:
     def __init__(self, context: Any, memory: Any) -> None:
         self._context = context
         self._memory = memory
-        self._addresses = ctypes.cast(context, ctypes.c_void_p).value, ctypes.addressof(memory)
+        # References, which ctypes passes as they are.
+        self._context_at = ctypes.byref(context.contents)
+        self._memory_at = ctypes.byref(memory)
         self._size = 0
         self._data = memoryview(b"")
 
     def data(self) -> memoryview:
         """Return a view of all bytes, valid until the guest runs again."""
-        size = _data_size(*self._addresses)
+        size = _data_size(self._context_at, self._memory_at)
         # The view moves only if the memory grows.
         if size != self._size:
             pointer = bindings.wasmtime_memory_data(self._context, ctypes.byref(self._memory))
@@ -96,13 +98,30 @@ class HostCallbacks:
         results: int = 1,
     ) -> None:
         """Define a function of ``count`` i32s with one result or none; raises WasmtimeError."""
+        self.define_for_each(linker, module, name, count, lambda _memory: function, results)
+
+    def define_for_each(
+        self,
+        linker: wasmtime.Linker,
+        module: str,
+        name: str,
+        count: int,
+        function_of: Callable[[InstanceMemory | None], HostFunction],
+        results: int = 1,
+    ) -> None:
+        """Define a function that differs by instance; raises WasmtimeError.
+
+        ``function_of`` returns an instance's function, given its memory.
+        """
         slots = ctypes.c_uint8 * (_SLOT * max(count, 1))
         unpack = struct.Struct("<" + "12x".join("I" * count)).unpack_from
         pinned = self._one_instance
         last, raw = 0, memoryview(b"")
+        of: object = self  # of no memory yet
+        function: HostFunction
 
         def call(_env: int, caller: int, values: int, _count: int) -> int:
-            nonlocal last, raw
+            nonlocal last, raw, of, function
             try:
                 # Usually the same stack address as in the last call.
                 if values != last:
@@ -111,7 +130,9 @@ class HostCallbacks:
                 memory = self._memory
                 if memory is None or not pinned:
                     memory = self._find(caller)
-                raw[0] = function(memory, unpack(raw))
+                if memory is not of:
+                    function, of = function_of(memory), memory
+                raw[0] = function(memory, *unpack(raw))
             except BaseException as error:  # Exceptions cannot cross wasm: trap instead.
                 return self._trap(error)
             return 0

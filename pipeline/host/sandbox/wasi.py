@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,8 @@ def define_exit(callbacks: HostCallbacks, linker: wasmtime.Linker, exits: list[i
     """Define proc_exit, which appends the code to ``exits`` and traps the guest."""
 
     # Wasmtime's own proc_exit rejects codes from 126 on, and loses the number.
-    def proc_exit(_memory: object, arguments: Sequence[int]) -> int:
-        exits.append(arguments[0])
+    def proc_exit(_memory: object, code: int) -> int:
+        exits.append(code)
         raise ProcExit
 
     callbacks.define(linker, MODULE, "proc_exit", 1, proc_exit, results=0)

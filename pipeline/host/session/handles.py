@@ -17,11 +17,12 @@ class Handles(Generic[_Held]):
         self._kind = kind
         self._most = most
         self._next = 0
-        self._values: dict[int, _Held] = {}
+        # To be read by whoever cannot afford a call; ``get`` and the others change it.
+        self.by_handle: dict[int, _Held] = {}
 
     def check_room(self) -> None:
         """Raise WasiNnError (too large) if no more values may be added."""
-        if len(self._values) >= self._most:
+        if len(self.by_handle) >= self._most:
             raise WasiNnError(
                 Cause.TOO_LARGE,
                 f"the guest has reached the limit of {self._most} {self._kind}s",
@@ -32,28 +33,28 @@ class Handles(Generic[_Held]):
         self.check_room()
         handle = self._next
         self._next += 1
-        self._values[handle] = value
+        self.by_handle[handle] = value
         return handle
 
     def get(self, handle: int) -> _Held:
         """Return the value of a handle; raises WasiNnError (invalid argument)."""
         try:
-            return self._values[handle]
+            return self.by_handle[handle]
         except KeyError:
             raise self._unknown(handle) from None
 
     def remove(self, handle: int) -> _Held:
         """Remove a handle and return its value; raises WasiNnError (invalid argument)."""
         try:
-            return self._values.pop(handle)
+            return self.by_handle.pop(handle)
         except KeyError:
             raise self._unknown(handle) from None
 
     def items(self) -> Iterator[tuple[int, _Held]]:
         """Return a snapshot of handles and values."""
-        return iter(tuple(self._values.items()))
+        return iter(tuple(self.by_handle.items()))
 
     def _unknown(self, handle: int) -> WasiNnError:
-        known = ", ".join(map(str, sorted(self._values)[:8])) or "none"
+        known = ", ".join(map(str, sorted(self.by_handle)[:8])) or "none"
         state = "was released" if handle < self._next else "does not exist"
         return refuse_argument(f"{self._kind} {handle} {state}; handles in use: {known}")

@@ -104,7 +104,8 @@ class Session:
         self.recorder = recorder
         self.graphs: Handles[Loaded] = Handles("graph", limits.graphs)
         self.contexts: Handles[Context] = Handles("context", limits.contexts)
-        self._computing: ExecutionContext | None = None
+        # The context that infers, for ``cancel``.
+        self.computing: ExecutionContext | None = None
 
     def load(
         self,
@@ -190,11 +191,11 @@ class Session:
             ]
             raise refuse_argument(f"input {', '.join(missing)} was never set")
         context.computed = False
-        self._computing = context.execution
+        self.computing = context.execution
         try:
             context.execution.compute()
         finally:
-            self._computing = None
+            self.computing = None
         context.computed = True
 
     def output(self, context: Context, index: int) -> memoryview:
@@ -225,9 +226,14 @@ class Session:
         ended = self.contexts.remove(context)
         self._bytes -= sum(len(each.memory) for each in ended.inputs.values())
 
+    def close(self) -> None:
+        """Release all graphs and contexts."""
+        self.contexts.by_handle.clear()
+        self.graphs.by_handle.clear()
+
     def cancel(self) -> None:
         """Ask a running inference to stop; called from another thread."""
-        running = self._computing
+        running = self.computing
         if running is not None:
             running.cancel()
 

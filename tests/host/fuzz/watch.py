@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Witx, WitxFunction
+from pipeline.host.abi.shortcuts import WitxFunction
+from pipeline.host.abi.witx import Witx
 from tests.host.fuzz.memory import NAMES, expected
 
 _LOADS = {"load": 4, "load_by_name": 2, "load_by_name_with_config": 4}
@@ -37,14 +38,14 @@ class Watch:
     def function(self, name: str) -> WitxFunction:
         """Return a function that answers as the face's does, once what it did is looked at."""
         real = self._face.function(name)
-        return lambda memory, values: self._call(name, real, memory, values)
+        return lambda memory, *values: self._call(name, real, memory, values)
 
     def _call(
         self, name: str, real: WitxFunction, memory: Memory | None, values: Sequence[int]
     ) -> int:
         assert memory is not None
         before = bytes(memory.data())
-        errno = real(memory, values)
+        errno = real(memory, *values)
         after = bytes(memory.data())
         self.answers.append((name, errno))
         assert 0 <= errno <= 8, f"{name} returned {errno}"
