@@ -5,7 +5,7 @@ environment, the network or other files. The time limit interrupts the guest's c
 inference between two nodes; neither stops a call that hangs inside the host (a sleep, a read from a
 terminal, a compilation, one endless node), so run untrusted guests in a process that can be killed.
 The memory limit applies to the guest, not to the models that it loads. Wasmtime does not move more
-than 128 MiB in one call (errno ENOMEM for the guest); see transfers.py.
+than 128 MiB in one call (errno ENOMEM for the guest); see large_io.py.
 """
 
 from __future__ import annotations
