@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -24,11 +23,10 @@ def frameworks() -> Mapping[str, Framework]:
     >>> sorted(frameworks())
     ['litert', 'onnxruntime', 'openvino', 'torch']
     """
-    modules = [
-        import_module(f"{backends.__name__}.{each.name}")
-        for each in pkgutil.iter_modules(backends.__path__)
-    ]
-    found: list[Framework] = [module.FRAMEWORK for module in modules]
+    import pkgutil
+
+    names = [each.name for each in pkgutil.iter_modules(backends.__path__)]
+    found = map(_module_framework, names)
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
 
 
@@ -74,13 +72,15 @@ class Backends:
         return self._start(self._framework(encoding))
 
     def _framework(self, encoding: Encoding) -> Framework:
+        first = _module_framework(_FIRST)
+        if encoding not in self._chosen and encoding in first.encodings:
+            return first  # The others need not even be imported.
         reading = _reading(encoding)
         if not reading:
             raise BackendUnavailable(
                 f"no backend for {encoding.value}; convert the model to OpenVINO IR"
             )
-        name = self._chosen.get(encoding) or (_FIRST if _FIRST in reading else min(reading))
-        return reading[name]
+        return reading[self._chosen.get(encoding) or min(reading)]
 
     def _start(self, framework: Framework) -> Backend:
         with self._lock:
@@ -108,6 +108,11 @@ def parse_choice(text: str) -> tuple[Encoding, str]:
         expected="ENCODING=FRAMEWORK: "
         + ", ".join(f"{each.value}={name}" for each in Encoding for name in _reading(each)),
     )
+
+
+def _module_framework(name: str) -> Framework:
+    framework: Framework = import_module(f"{backends.__name__}.{name}").FRAMEWORK
+    return framework
 
 
 def _reading(encoding: Encoding) -> Mapping[str, Framework]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,8 @@ from pipeline.host.session.tensor_recorder import RecordedTensor, TensorRecorder
 from pipeline.host.wasi_nn import Calls, WasiNn
 
 if TYPE_CHECKING:
+    import tempfile
+
     import wasmtime
 
 __all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen", "RecordedTensor"]
@@ -208,6 +209,8 @@ class _Streams:
 
     def __enter__(self) -> _Streams:
         if self._capture is not None:
+            import tempfile
+
             self._folder = tempfile.TemporaryDirectory(prefix="wasi-nn-")
             self.stdout = self.stdout or Path(self._folder.name, "stdout")
             self.stderr = self.stderr or Path(self._folder.name, "stderr")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.host.backend import (
@@ -54,13 +53,7 @@ class OpenVINO:
 
     def targets(self) -> Mapping[Target, str]:
         """Return the devices; AUTO is always the CPU, so that outputs do not vary."""
-        devices = self._core().devices()
-        found = {Target.CPU: "CPU"}
-        for target, kind in _DEVICES.items():
-            of_kind = [each for each in devices if each.partition(".")[0] == kind]
-            if of_kind:
-                found[target] = of_kind[0]
-        return {**found, Target.AUTO: "CPU"}
+        return _Devices(self._core().devices)
 
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> OpenVINOGraph:
         """Compile a model from its bytes; raises BackendError and BackendUnavailable."""
@@ -76,6 +69,8 @@ class OpenVINO:
             check_parts(parts[0])
         # From memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX may name any file of the
         # host as its weights; in a temporary folder there is nothing but the model.
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
             path = Path(folder) / _NAMES[encoding]
             path.write_bytes(parts[0])
@@ -139,6 +134,31 @@ class OpenVINO:
         if cache:
             config["CACHE_DIR"] = str(cache)
         return config
+
+
+class _Devices(Mapping[Target, str]):
+    """The devices by target; any but the CPU are listed only when asked for, which loads them."""
+
+    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+        self._names = names
+
+    def __getitem__(self, target: Target) -> str:
+        return "CPU" if target in (Target.CPU, Target.AUTO) else self._all()[target]
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> dict[Target, str]:
+        found = {Target.CPU: "CPU"}
+        names = self._names()
+        for target, kind in _DEVICES.items():
+            of_kind = [each for each in names if each.partition(".")[0] == kind]
+            if of_kind:
+                found[target] = of_kind[0]
+        return {**found, Target.AUTO: "CPU"}
 
 
 class OpenVINOGraph:

@@ -21,6 +21,7 @@ from pipeline.host.session.tensor_check import check_tensor
 from pipeline.host.session.tensor_recorder import TensorRecorder
 
 _FIRST_BYTES = 16
+_TARGETS = frozenset(Target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,10 +266,9 @@ def _index(ports: Sequence[GraphPort], side: str, name: str) -> int:
 
 
 def _device(devices: Mapping[Target, str], target: int) -> str:
-    for each, device in devices.items():
-        if each.value == target:
-            return device
-    asked = f" ({Target(target).name.lower()})" if target in list(Target) else ""
+    if target in _TARGETS and (device := devices.get(Target(target))):
+        return device
+    asked = f" ({Target(target).name.lower()})" if target in _TARGETS else ""
     known = ", ".join(
         f"{each.value} {each.name.lower()} on {devices[each]}" for each in sorted(devices)
     )
