@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import PipelineError
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.openvino_c.library import LEAST, CallFailed, LibraryMissing, library, version
 from pipeline.host.openvino_c.runtime import ELEMENTS, Core
@@ -159,6 +158,29 @@ def test_a_guest_runs_without_numpy_and_the_python_api(
     assert done.stderr.decode().splitlines() == ["0 []"]
 
 
+def test_devices_are_listed_only_if_one_is_asked_for(
+    tmp_path: Path, models: dict[str, Ir], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing them loads what OpenVINO has for each kind of device."""
+    listed: list[Core] = []
+    real = Core.devices
+
+    def devices(core: Core) -> tuple[str, ...]:
+        listed.append(core)
+        return real(core)
+
+    monkeypatch.setattr(Core, "devices", devices)
+    script = Script()
+    script.ready(models["add"].xml, models["add"].bin)
+    script.call("load_by_name", script.put(b"add"), 3, script.room())
+    graph = NamedGraph("add", models["add"].folder)
+    assert script.run(tmp_path, graphs=[graph]).errnos == [0, 0, 0]
+    assert listed == []
+    script.call("load", script.builders(b"", b""), 2, 0, 1, script.room())
+    assert script.run(tmp_path, graphs=[graph]).errnos == [0, 0, 0, 1]
+    assert listed
+
+
 def test_several_threads_get_their_own_failures_told(models: dict[str, Ir]) -> None:
     """Their texts may be exchanged, but each call that fails raises, and no other."""
     from concurrent.futures import ThreadPoolExecutor
@@ -174,8 +196,3 @@ def test_several_threads_get_their_own_failures_told(models: dict[str, Ir]) -> N
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(read, range(64)))
     assert [each is None for each in found] == [number % 2 == 0 for number in range(64)]
-
-
-def test_a_folder_that_is_no_model_is_one_error(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError):
-        NamedGraph("x", tmp_path).files()
