@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pipeline.host.model_formats import FORMATS
 from pipeline.host.model_types import Encoding, Target
 
 _SAVED_MODEL = "saved_model.pb"
+# WasmEdge's --nn-preload has NAME:ENCODING:TARGET:FILE.
+_WASMEDGE = re.compile(r"([^:=]+):([A-Za-z]+):(?:CPU|GPU|TPU|AUTO):([^:].*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,13 @@ class NamedGraph:
         >>> NamedGraph.parse("models/mobilenet.tflite").encoding.value
         'tensorflowlite'
         """
+        if habit := _WASMEDGE.fullmatch(text):
+            raise PipelineError(
+                Code.USAGE,
+                "Invalid --graph: NAME:ENCODING:TARGET:FILE is WasmEdge's form.",
+                where=f"--graph {text}",
+                expected=f"{habit[1]}={habit[2].lower()}::{habit[3]}",
+            )
         prefix, colons, rest = text.partition("::")
         if not colons:
             prefix, rest = "", text

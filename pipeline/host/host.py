@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen", "RecordedTensor"]
 
 _KEPT_MESSAGES = 1000
-_SAID_MESSAGES = 10_000
+# Limits of what a guest's calls may print, in messages and in characters.
+_SAID_MESSAGES, _SAID_TEXT = 10_000, 4 << 20
+_LONGEST_MESSAGE = 2000
 _TAIL = 8
 _MOST_CAPTURED = 1 << 30
 
@@ -129,6 +131,7 @@ class Host:
         wasm: Path,
         args: Sequence[str] = (),
         *,
+        env: Mapping[str, str] | None = None,
         dirs: Sequence[Preopen] = (),
         graphs: Sequence[NamedGraph] = (),
         seconds: float = 60.0,
@@ -142,7 +145,7 @@ class Host:
         capture: int | None = None,
         tensors: int = 0,
     ) -> Outcome:
-        """Run a WASI command with these arguments, folders, named graphs and limits.
+        """Run a WASI command with these arguments, variables, folders, named graphs and limits.
 
         ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or None for this
         process's own; ``disk`` limits the bytes that it writes. ``capture`` is the number of bytes
@@ -157,6 +160,7 @@ class Host:
             command = Command(
                 wasm=wasm,
                 args=tuple(args),
+                env=tuple((env or {}).items()),
                 dirs=tuple(dirs),
                 seconds=seconds,
                 memory=memory,
@@ -238,15 +242,20 @@ class _Messages:
     def __init__(self, on_message: Callable[[str], None] | None) -> None:
         self._on_message = on_message
         self._kept: deque[str] = deque(maxlen=_KEPT_MESSAGES)
-        self._count = 0
+        self._count = self._text = 0
+        self._full = False
 
     def add(self, text: str) -> None:
+        if len(text) > _LONGEST_MESSAGE:
+            text = f"{text[:_LONGEST_MESSAGE]}… ({len(text)} characters)"
         self._kept.append(text)
-        self._count += 1
-        if self._on_message is None or self._count > _SAID_MESSAGES:
+        if self._on_message is None or self._full:
             return
         self._on_message(text)
-        if self._count == _SAID_MESSAGES:
+        self._count += 1
+        self._text += len(text)
+        if self._count == _SAID_MESSAGES or self._text > _SAID_TEXT:
+            self._full = True
             self._on_message("too many messages; further ones are not shown")
 
     def last(self, count: int) -> tuple[str, ...]:

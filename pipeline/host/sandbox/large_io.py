@@ -65,10 +65,7 @@ def wrap(linker: wasmtime.Linker, store: wasmtime.Store, module: wasmtime.Module
 
 
 class LargeIo:
-    """The gate of one guest, to be opened when the guest has its memory.
-
-    Until then, while a module's start function runs, its calls fail with errno 52.
-    """
+    """The gate of one guest, to be opened when the guest has its memory, before it runs."""
 
     def __init__(
         self, linker: wasmtime.Linker, store: wasmtime.Store, names: tuple[str, ...]

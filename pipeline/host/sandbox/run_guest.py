@@ -123,7 +123,8 @@ def _run(
     )
     if command.fuel is not None:
         store.set_fuel(command.fuel)
-    module = load_program(engine, command.wasm, command.memory)
+    program = load_program(engine, command.wasm, command.memory)
+    module = program.module
     store.set_wasi(configure(command))
     linker = wasmtime.Linker(engine)
     linker.allow_shadowing = True
@@ -137,12 +138,14 @@ def _run(
     memory: wasmtime.Memory | None = None
     try:
         exports = linker.instantiate(store, module).exports(store)
-        found, start = exports["memory"], exports["_start"]
+        found = exports["memory"]
         assert isinstance(found, wasmtime.Memory)
-        assert isinstance(start, wasmtime.Func)
         memory = found
         gate.open(memory)
-        start(store)
+        for name in program.functions:
+            start = exports[name]
+            assert isinstance(start, wasmtime.Func)
+            start(store)
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
