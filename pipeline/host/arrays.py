@@ -8,9 +8,12 @@ from typing import Any
 
 from pipeline.host.backend import BackendError
 
-# The types that wasi-nn has.
+# The types that wasi-nn has, and those whose inputs are given as u8.
 DTYPES: Mapping[str, str] = MappingProxyType(
-    {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
+    {
+        **{"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"},
+        **{"boolean": "?", "i8": "i1"},
+    }
 )
 
 
@@ -19,7 +22,7 @@ def element_of(dtype: Any) -> str:
 
     >>> import numpy
     >>> element_of(numpy.float32), element_of(numpy.dtype("int8"))
-    ('f32', 'int8')
+    ('f32', 'i8')
     """
     import numpy
 

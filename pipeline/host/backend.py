@@ -21,12 +21,12 @@ class Dim:
     most: int | None
 
     def holds(self, size: int) -> bool:
-        """Return whether the axis may have this size; 0 is never allowed.
+        """Return whether the axis may have this size; 0 is allowed if the axis is dynamic.
 
-        >>> Dim(1, 8).holds(9), Dim(0, None).holds(0), Dim(0, None).holds(7)
-        (False, False, True)
+        >>> Dim(1, 8).holds(9), Dim(4, 4).holds(0), Dim(0, None).holds(0), Dim(0, None).holds(7)
+        (False, False, True, True)
         """
-        return size >= max(self.least, 1) and (self.most is None or size <= self.most)
+        return size >= self.least and (self.most is None or size <= self.most)
 
     def __str__(self) -> str:
         if self.least == self.most:

@@ -30,7 +30,12 @@ class Target(IntEnum):
     AUTO = 3
 
 
+# Types without a number in wasi-nn: their values are given as u8, one byte each. An extension.
+GIVEN_AS_U8 = ("boolean", "i8")
 # Bytes of an element; bf16 is in the component interface alone.
 ELEMENT_SIZES: Mapping[str, int] = MappingProxyType(
-    {"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "u8": 1, "i32": 4, "i64": 8}
+    {
+        **{"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "u8": 1, "i32": 4, "i64": 8},
+        **dict.fromkeys(GIVEN_AS_U8, 1),
+    }
 )

@@ -130,7 +130,9 @@ def test_the_errors_are_those_of_every_backend(tmp_path: Path, way: Way) -> None
     script.call("unload", 0)
     script.call("compute", 0)
     ran = script.run(tmp_path, **way.options)
-    assert ran.errnos == [0, 0, 1, 1, 1, 1, 0, 5, 0, 1, 7, 0, 1], ran.messages
+    # A program that tells no shape may take an empty tensor.
+    empty = 1 if way.typed else 0
+    assert ran.errnos == [0, 0, 1, 1, 1, empty, 0, 5, 0, 1, 7, 0, 1], ran.messages
     assert ran.u32(needed) == 16
     assert ran.bytes_at(out, 16) == bytes([FILL]) * 16
 

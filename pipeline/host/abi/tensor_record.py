@@ -18,7 +18,13 @@ from pipeline.host.abi.enums import (
 from pipeline.host.backend import GraphPort
 from pipeline.host.model_types import ELEMENT_SIZES
 from pipeline.host.session.error import WasiNnError, refuse_argument
-from pipeline.host.session.tensor_check import check_rank, check_tensor, input_name
+from pipeline.host.session.tensor_check import (
+    as_taken,
+    check_rank,
+    check_tensor,
+    input_name,
+    wanted,
+)
 
 _PAIR = struct.Struct("<II")
 
@@ -62,7 +68,7 @@ def read_tensor(
     # Bytes 9 to 11 are padding, and not zero in existing guests.
     number = record[TENSOR_TYPE_OFFSET]
     try:
-        element = _element(number, port, index, abi)
+        element, dims = as_taken(port, _element(number, port, index, abi), dims)
         check_tensor(port, index, element, dims, length)
     except WasiNnError as error:
         hint = _other_numbering(number, port, dims, length, abi)
@@ -85,13 +91,13 @@ def _element(number: int, port: GraphPort, index: int, abi: TensorTypeAbi) -> st
     if number >= len(types):
         known = ", ".join(f"{at} {each}" for at, each in enumerate(types))
         raise refuse_argument(
-            f"{input_name(port, index)} is {port.element or 'any type'}, but the tensor has type "
+            f"{input_name(port, index)} is {wanted(port) or 'any type'}, but the tensor has type "
             f"{number}; known: {known}"
         )
     element = types[number]
-    if port.element is not None and element != port.element:
+    if port.element is not None and as_taken(port, element, ())[0] != port.element:
         raise refuse_argument(
-            f"{input_name(port, index)} is {port.element}, but the tensor is {element} "
+            f"{input_name(port, index)} is {wanted(port)}, but the tensor is {element} "
             f"(type {number})"
         )
     return element
@@ -108,7 +114,9 @@ def _other_numbering(
     same = number < len(here) and here[number] == element
     if same or length != math.prod(dims) * ELEMENT_SIZES[element]:
         return ""
-    fits = ", the input's type" if element == port.element else ""
+    if port.element not in (None, element):
+        return ""
+    fits = ", the input's type" if port.element else ""
     return (
         f"; in the numbering of {other} it is {element}, which its {length} bytes fit{fits}: "
         f"try `tensor_type_abi` {other}"

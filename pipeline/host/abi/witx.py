@@ -132,6 +132,8 @@ class Witx:
         whole = guest.data()
         memory.check(whole, "the pointer for the graph's handle", out, 4)
         encoding = self._encoding(number)
+        if encoding is Encoding.GGML:
+            raise WasiNnError(Cause.INVALID_ENCODING, _no_ggml(number))
         memory.check(whole, "the builder array", builders, BUILDER_SIZE * count)
 
         def parts(names: tuple[str, ...]) -> list[memoryview]:
@@ -224,6 +226,19 @@ class Witx:
             known = ", ".join(f"{at} {each.value}" for at, each in enumerate(self._encodings))
             raise WasiNnError(Cause.INVALID_ENCODING, f"no encoding {number}; known: {known}")
         return self._encodings[number]
+
+
+def _no_ggml(number: int) -> str:
+    """Return why ggml is refused, and in whose numbering the number means another encoding."""
+    others = [
+        numbers
+        for numbers, encodings in ENCODINGS.items()
+        if encodings[number] is Encoding.AUTODETECT
+    ]
+    return (
+        f"there is no backend for ggml, encoding {number}; it is autodetect with "
+        f"`encoding_numbers` {others[0]}"
+    )
 
 
 def _name(whole: memoryview, pointer: int, length: int) -> str:

@@ -27,6 +27,8 @@ _ELEMENTS = {
     "tensor(uint8)": "u8",
     "tensor(int32)": "i32",
     "tensor(int64)": "i64",
+    "tensor(bool)": "boolean",
+    "tensor(int8)": "i8",
 }
 
 

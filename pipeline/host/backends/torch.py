@@ -51,7 +51,9 @@ class Torch:
             torch.set_num_threads(self._tuning.threads)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is deprecated
+                # TorchScript is deprecated.
+                for category in (DeprecationWarning, FutureWarning):
+                    warnings.simplefilter("ignore", category)
                 # Never use torch.load: pickles can run any Python code.
                 module = torch.jit.load(program, map_location="cpu")
             return TorchGraph(module.eval())
@@ -65,7 +67,8 @@ class TorchGraph:
     def __init__(self, module: Any) -> None:
         self._module = module
         schema = module.forward.schema
-        given = [each for each in schema.arguments if each.name != "self"]
+        # The first is the module itself, whatever its name.
+        given = schema.arguments[1:]
         needed = [each for each in given if not each.has_default_value()]
         other = [each.name for each in needed if str(each.type) != _TENSOR]
         if other:

@@ -146,7 +146,7 @@ class NativeTensor:
         self.owned = owned
         size = bound.size("ov_tensor_get_byte_size", owned.pointer)
         self.address = bound.made("ov_tensor_data", owned.pointer) if size else 0
-        self.data = memoryview(b"")
+        self.data = memoryview(bytearray())
         if size:
             memory: Any = (ctypes.c_ubyte * size).from_address(self.address)
             memory.owned = owned

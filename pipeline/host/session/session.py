@@ -17,7 +17,7 @@ from pipeline.host.model_formats import FORMATS, detect
 from pipeline.host.model_types import Encoding, Target
 from pipeline.host.session.error import Cause, WasiNnError, refuse_argument
 from pipeline.host.session.handles import Handles
-from pipeline.host.session.tensor_check import check_tensor
+from pipeline.host.session.tensor_check import as_taken, check_tensor, check_values
 from pipeline.host.session.tensor_recorder import TensorRecorder
 
 _FIRST_BYTES = 16
@@ -161,7 +161,9 @@ class Session:
         self, context: Context, index: int, element: str, dims: tuple[int, ...], data: memoryview
     ) -> SetInput:
         """Copy an input; ``data`` is one-dimensional. Returns what is kept of it."""
-        check_tensor(context.input(index), index, element, dims, len(data))
+        port = context.input(index)
+        element, dims = as_taken(port, element, dims)
+        check_tensor(port, index, element, dims, len(data))
         known = context.inputs.get(index)
         if known is None or known.element != element or known.dims != dims:
             more = len(data) - (len(known.memory) if known else 0)
@@ -176,6 +178,7 @@ class Session:
 
     def renew_input(self, context: Context, index: int, known: SetInput, data: memoryview) -> None:
         """Copy the data of an input whose type and shape are those of last time."""
+        check_values(known.element, index, data)
         context.computed = False
         known.memory[:] = data
         if self.recorder:
