@@ -10,9 +10,9 @@ from typing import Any
 import numpy
 import pytest
 
-from pipeline.host.abi.enums import Encoding
 from pipeline.host.backend import BackendError
 from pipeline.host.backends.torch import TorchGraph
+from pipeline.host.model_types import Encoding
 from tests.host.script import Ran, Script
 
 ORT = {"backends": {Encoding.ONNX: "onnxruntime"}}

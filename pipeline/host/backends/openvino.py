@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.host.backend import (
 from pipeline.host.clean_text import clean_text
 from pipeline.host.model_check import check_model, check_model_file
 from pipeline.host.model_types import ELEMENT_SIZES, Encoding, Target
+from pipeline.host.node_check import safe_model
 from pipeline.host.onnx_external_data import check_file, check_parts
 from pipeline.host.openvino_c.library import LEAST, CallFailed, LibraryMissing, Owned
 from pipeline.host.openvino_c.runtime import (
@@ -28,12 +28,6 @@ from pipeline.host.openvino_c.runtime import (
     NativeTensor,
 )
 
-# The file's name is what OpenVINO's detection looks at first.
-_NAMES = {
-    Encoding.ONNX: "model.onnx",
-    Encoding.TENSORFLOW: "model.pb",
-    Encoding.TENSORFLOWLITE: "model.tflite",
-}
 _SAVED_MODEL = "saved_model.pb"
 
 # The second is raised if a name is not UTF-8.
@@ -58,26 +52,16 @@ class OpenVINO:
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> OpenVINOGraph:
         """Compile a model from its bytes; raises BackendError and BackendUnavailable."""
         check_model(encoding, parts[0])
-        core = self._core()
-        if encoding is Encoding.OPENVINO:
-            xml, weights = parts
-            try:
-                return self._compile(core, core.read_memory(bytes(xml), weights), device)
-            except _FAILURES as error:
-                raise BackendError(clean_text(error)) from None
         if encoding is Encoding.ONNX:
             check_parts(parts[0])
-        # From memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX may name any file of the
-        # host as its weights; in a temporary folder there is nothing but the model.
-        import tempfile
-
-        with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
-            path = Path(folder) / _NAMES[encoding]
-            path.write_bytes(parts[0])
-            try:
-                return self._compile(core, core.read_file(path), device)
-            except _FAILURES as error:
-                raise BackendError(clean_text(error).replace(folder + os.sep, "")) from None
+        core = self._core()
+        # Other formats become IR: from memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX
+        # may name any file of the host as its weights.
+        _, (xml, weights) = safe_model(encoding, parts)
+        try:
+            return self._compile(core, core.read_memory(bytes(xml), weights), device)
+        except _FAILURES as error:
+            raise BackendError(clean_text(error)) from None
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
         """Compile a model from files; raises BackendError and BackendUnavailable.

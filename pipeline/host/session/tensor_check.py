@@ -25,9 +25,7 @@ def check_rank(port: GraphPort, index: int, rank: int) -> None:
         )
 
 
-def as_taken(
-    port: GraphPort, element: str, dims: tuple[int, ...]
-) -> tuple[str, tuple[int, ...]]:
+def as_taken(port: GraphPort, element: str, dims: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
     """Return type and dims as the input takes them: types given as u8, and scalars as ``[1]``.
 
     >>> as_taken(GraphPort("x", "boolean", ()), "u8", (1,))
