@@ -27,8 +27,10 @@ _INTERRUPTED = 130
 # The library's parameters, as its messages name them.
 _FLAGS = {
     "backends": "--backend",
+    "disk": "--disk",
     "encoding_numbers": "--encoding-numbers",
     "graphs": "--graph",
+    "memory": "--memory",
     "model_cache": "--model-cache",
     "tensor_type_abi": "--tensor-type-abi",
 }
@@ -209,7 +211,9 @@ def execute(args: argparse.Namespace) -> int:
         _leave(1)
     outcome = ended[0]
     if isinstance(outcome, PipelineError):
-        outcome.where, outcome.detail = map(_with_flags, (outcome.where, outcome.detail))
+        outcome.where, outcome.hint, outcome.detail = map(
+            _with_flags, (outcome.where, outcome.hint, outcome.detail)
+        )
     if isinstance(outcome, BaseException):
         raise outcome
     return min(outcome.exit_code, _MOST_EXIT_CODE)

@@ -12,7 +12,7 @@ from pipeline.host.sandbox.guest_command import Command
 if TYPE_CHECKING:
     import wasmtime
 
-_MORE_MEMORY = "Increase the memory limit (--memory) if an allocation failed."
+_MORE_MEMORY = "Increase `memory` if an allocation failed."
 
 TABLES = 100
 TABLE_ELEMENTS = 1_000_000
@@ -66,7 +66,7 @@ def failure(
             where=where,
             expected=f"at most {command.memory} bytes",
             found=f"{used} bytes in use",
-            hint="Increase the memory limit (--memory).",
+            hint="Increase `memory`.",
             detail=text,
         )
     trapped = isinstance(error, wasmtime.Trap) or "wasm backtrace" in text or "wasm trap" in text
@@ -107,7 +107,7 @@ def too_large(command: Command) -> PipelineError:
         where=str(command.wasm),
         expected=f"at most {command.disk} bytes in total in its folders and output streams, with "
         f"{ENTRY_BYTES} more for each file",
-        hint="Increase the disk limit (--disk) if it needs more.",
+        hint="Increase `disk` if it needs more.",
     )
 
 

@@ -168,7 +168,7 @@ def check_exports(module: wasmtime.Module, where: str, started: str | None = Non
             found=", ".join(sorted(_short(name) for name in types if name)[:_SHOWN])
             or "no exports",
             hint="Build it as a WASI command: a program with a main, not a library. AssemblyScript "
-            "has --exportStart _start (--explicitStart before 0.19).",
+            "has `--exportStart _start` for that (`--explicitStart` before 0.19).",
         )
 
 

@@ -98,6 +98,9 @@ def run_command(
                 each.close()
         if quota.check():
             raise too_large(command)
+        # Graphs and contexts were released meanwhile, which takes long if there are many.
+        if deadline.passed:
+            raise too_late(command)
         return ended
 
 

@@ -17,6 +17,7 @@ from pipeline.host.model_formats import FORMATS, detect
 from pipeline.host.model_types import Encoding, Target
 from pipeline.host.session.error import Cause, WasiNnError, refuse_argument
 from pipeline.host.session.handles import Handles
+from pipeline.host.session.resident_memory import resident_bytes
 from pipeline.host.session.tensor_check import as_taken, check_tensor, check_values
 from pipeline.host.session.tensor_recorder import TensorRecorder
 
@@ -26,10 +27,14 @@ _TARGETS = frozenset(Target)
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of one guest on graphs, contexts, and bytes of models and inputs."""
+    """Limits of one guest on graphs, contexts, and bytes of models and inputs.
+
+    By ``bytes`` the process may also grow until no more contexts are made, since the guests of most
+    bindings cannot release one.
+    """
 
     graphs: int = 4096
-    contexts: int = 4096
+    contexts: int = 1 << 20
     bytes: int = 8 << 30
 
 
@@ -102,6 +107,7 @@ class Session:
         self._backends = backends
         self._most_bytes = limits.bytes
         self._bytes = 0
+        self._resident = resident_bytes()
         self.recorder = recorder
         self.graphs: Handles[Loaded] = Handles("graph", limits.graphs)
         self.contexts: Handles[Context] = Handles("context", limits.contexts)
@@ -153,6 +159,13 @@ class Session:
         """Return the handle of a new context of a graph."""
         loaded = self.graphs.get(graph).graph
         self.contexts.check_room()
+        grown = resident_bytes() - self._resident
+        if grown > self._most_bytes:
+            raise WasiNnError(
+                Cause.TOO_LARGE,
+                f"the host has grown by {grown} bytes since the guest began, more than its limit "
+                f"of {self._most_bytes} bytes, so no more contexts are made",
+            )
         context = Context(-1, graph, loaded.context(), loaded.inputs, loaded.outputs)
         context.handle = self.contexts.add(context)
         return context.handle
