@@ -16,7 +16,7 @@ from pipeline.host.backend import Hint
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.model_types import Encoding
 from pipeline.host.sandbox.guest_command import Command, Preopen
-from pipeline.host.sandbox.run_guest import run_command
+from pipeline.host.sandbox.run_guest import REFUSED_WRITE, run_command
 from pipeline.host.session.session import Limits
 from pipeline.host.session.tensor_recorder import RecordedTensor, TensorRecorder
 from pipeline.host.wasi_nn import Calls, WasiNn
@@ -190,6 +190,8 @@ class Host:
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise
+            if ended.exit_code and ended.refused_write:
+                messages.add(REFUSED_WRITE)
             return Outcome(
                 exit_code=ended.exit_code,
                 seconds=time.perf_counter() - started,

@@ -270,3 +270,47 @@ def test_the_help_names_what_a_guest_is_given() -> None:
     done = wasi_nn("--help", cwd=ROOT)
     for each in ("--env", "--disk", "belongs to the guest"):
         assert each in done.stdout
+
+
+def tries_to_write(folder: Path, call: str, end: str) -> Path:
+    imports = EXIT + "".join(
+        f'(import "{WASI}" "{name}" (func ${name} (param {parameters}) (result i32)))'
+        for name, parameters in (
+            ("path_open", "i32 i32 i32 i32 i32 i64 i64 i32 i32"),
+            ("path_create_directory", "i32 i32 i32"),
+            ("path_unlink_file", "i32 i32 i32"),
+        )
+    )
+    return write_guest(
+        folder,
+        f'(module {imports} {MEMORY} (data (i32.const 64) "file")'
+        f'(func (export "_start") (local i32) (local.set 0 {call}) {end}))',
+    )
+
+
+PATH = "(i32.const 64) (i32.const 4)"
+CREATES = f"(call $path_open (i32.const 3) (i32.const 0) {PATH} (i32.const 1)"
+OPENS = f"(call $path_open (i32.const 3) (i32.const 0) {PATH} (i32.const 0)"
+REST = "(i64.const 0) (i32.const 0) (i32.const 8))"
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (f"{CREATES} (i64.const 2) {REST}", True),
+        (f"{OPENS} (i64.const 64) {REST}", True),
+        (f"{OPENS} (i64.const 2) {REST}", False),
+        (f"(call $path_create_directory (i32.const 3) {PATH})", True),
+        (f"(call $path_unlink_file (i32.const 3) {PATH})", True),
+    ],
+)
+@pytest.mark.parametrize("end", ["(call $proc_exit (i32.const 1))", "unreachable", ""])
+def test_a_refused_write_names_rw(tmp_path: Path, call: str, told: bool, end: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "file").touch()
+    wasm = tries_to_write(tmp_path, call, end.replace("$proc_exit", "$exit"))
+    done = wasi_nn("--dir", f"{folder}::in", wasm, cwd=tmp_path)
+    assert done.returncode == (1 if end else 0)
+    # A guest that goes on needs no advice.
+    assert ("::rw" in done.stderr) == (told and bool(end)), done.stderr

@@ -28,6 +28,10 @@ from pipeline.host.sandbox.wasi import MODULE, configure, define_exit
 if TYPE_CHECKING:
     import wasmtime
 
+REFUSED_WRITE = (
+    "a write to a folder was refused: folders are read-only unless preopened as HOST::GUEST::rw"
+)
+
 
 class Served(Protocol):
     """The host functions that a guest got."""
@@ -48,12 +52,14 @@ _Served = TypeVar("_Served", bound=Served)
 class CommandResult(Generic[_Served]):
     """Result of a guest that exited by itself: exit code (u32), and memory size in bytes.
 
-    ``calls`` are the host functions that it got.
+    ``calls`` are the host functions that it got. ``refused_write`` is whether it tried to write to
+    a read-only folder.
     """
 
     exit_code: int
     memory: int
     calls: _Served
+    refused_write: bool
 
 
 def run_command(
@@ -152,12 +158,20 @@ def _run(
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
-            raise failure(error, command, used, deadline) from None
+            problem = failure(error, command, used, deadline)
+            if gate.refused_write():
+                problem.detail = f"{problem.detail.rstrip()}\n{REFUSED_WRITE}"
+            raise problem from None
     # The last inference may have been cancelled, so its results do not count.
     if deadline.passed:
         raise too_late(command)
     used = memory.data_len(store) if memory is not None else 0
-    return CommandResult(exit_code=exits[0] if exits else 0, memory=used, calls=served[0])
+    return CommandResult(
+        exit_code=exits[0] if exits else 0,
+        memory=used,
+        calls=served[0],
+        refused_write=gate.refused_write(),
+    )
 
 
 def start_engine(command: Command) -> wasmtime.Engine:
