@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline.cli import completion
+from pipeline.cli.leave_environment import leave_environment
 from pipeline.errors import Code, PipelineError
 
 # Each is a module here with add_parser(subparsers) and execute(args) -> int.
@@ -43,6 +44,8 @@ def command_line(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         prog="wasi-nn",
         description="Runs wasi-nn guests in a sandbox; converts models; creates and inspects "
         "tensors.",
+        # It would look for abbreviations among a guest's arguments too.
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_VersionAction, help="print the version and exit")
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True)
@@ -57,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     if argv is None:
         signal.signal(signal.SIGTERM, _stop)
+        if given[:1] == ["run"]:
+            leave_environment(given)
     try:
         # Import only the named command: a guest should start at once, and the doctor must run with
         # packages missing.

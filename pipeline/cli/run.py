@@ -7,10 +7,11 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipeline.errors import Code, PipelineError
+from pipeline.errors import Code, PipelineError, printable
 from pipeline.execution.byte_count import byte_count
 
 if TYPE_CHECKING:
@@ -23,17 +24,33 @@ _STACK = 16 << 20
 _MOST_EXIT_CODE = 255
 _INTERRUPTED = 130
 
+# The library's parameters, as its messages name them.
+_FLAGS = {
+    "backends": "--backend",
+    "disk": "--disk",
+    "encoding_numbers": "--encoding-numbers",
+    "graphs": "--graph",
+    "memory": "--memory",
+    "model_cache": "--model-cache",
+    "tensor_type_abi": "--tensor-type-abi",
+}
+
 _EPILOG = """\
 example:
-  wasi-nn run --dir artifacts/squeezenet::fixture artifacts/squeezenet/classify.wasm -- cat
+  wasi-nn run --dir artifacts/squeezenet::fixture artifacts/squeezenet/classify.wasm cat
 
   runs the guest classify.wasm with the argument `cat`. The guest sees the folder
-  artifacts/squeezenet as `fixture`, and nothing else of this machine.
+  artifacts/squeezenet as `fixture`, and nothing else of this machine. All that follows GUEST.wasm
+  belongs to the guest, options too; a `--` right after GUEST.wasm is dropped.
 
   wasi-nn run --graph openvino::models/mobilenet --trace guest.wasm
 
   lets the guest load models/mobilenet/model.xml and model.bin by the name mobilenet,
   and prints each of its calls.
+
+environment:
+  the host starts itself again without the environment variables that it does not need, so that
+  its process holds no secrets while it runs a guest.
 
 exit code:
   the guest's own (255 for any above), 1 for an error, which is printed on stderr, or 2 for an
@@ -49,8 +66,10 @@ def add_parser(subparsers: Any) -> None:
         description=(
             "Runs a WebAssembly guest (a WASI preview 1 command) with wasi-nn on OpenVINO, or on "
             "the framework that --backend selects. The guest has no access to files other than "
-            "those of --dir and --graph, and to no environment variable."
+            "those of --dir and --graph, nor to environment variables other than those of --env."
         ),
+        # Options of the guest may begin like ours.
+        allow_abbrev=False,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -70,6 +89,13 @@ def add_parser(subparsers: Any) -> None:
         type=_guest_first,
         metavar="GUEST::HOST[::rw]",
         help="like --dir with the names swapped, as in older Wasmtime",
+    )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="an environment variable for the guest (default: with its value in this environment)",
     )
     parser.add_argument(
         "--graph",
@@ -131,10 +157,17 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--memory",
-        type=_memory,
+        type=_bytes,
         default=1 << 30,
-        metavar="'1 GiB'",
-        help="memory limit of the guest in KiB, MiB or GiB (default: 1 GiB)",
+        metavar="SIZE",
+        help="memory limit of the guest in KiB, MiB or GiB (default: 1GiB)",
+    )
+    parser.add_argument(
+        "--disk",
+        type=_bytes,
+        default=1 << 30,
+        metavar="SIZE",
+        help="limit of what the guest may write into its folders (default: 1GiB)",
     )
     parser.add_argument(
         "--fuel", type=_count, metavar="N", help="instruction limit of the guest, approximate"
@@ -142,7 +175,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--trace", action="store_true", help="print each wasi-nn call on stderr")
     parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="WebAssembly module to run")
     parser.add_argument(
-        "args", nargs="*", metavar="ARGS", help="arguments for the guest, after `--`"
+        "args", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments for the guest"
     )
     parser.set_defaults(execute=execute)
 
@@ -153,11 +186,12 @@ def execute(args: argparse.Namespace) -> int:
     The guest runs in a thread: Ctrl-C works meanwhile, and exiting the process ends a call that
     hangs in the host, which cannot be interrupted.
     """
+    variables = dict(map(_variable, args.env))
     ended: list[Outcome | BaseException] = []
 
     def guest() -> None:
         try:
-            ended.append(_run(args))
+            ended.append(_run(args, variables))
         except BaseException as error:
             ended.append(error)
 
@@ -176,18 +210,18 @@ def execute(args: argparse.Namespace) -> int:
         print(_hangs(args).render(), file=sys.stderr)
         _leave(1)
     outcome = ended[0]
+    if isinstance(outcome, PipelineError):
+        outcome.where, outcome.hint, outcome.detail = map(
+            _with_flags, (outcome.where, outcome.hint, outcome.detail)
+        )
     if isinstance(outcome, BaseException):
         raise outcome
     return min(outcome.exit_code, _MOST_EXIT_CODE)
 
 
-def _run(args: argparse.Namespace) -> Outcome:
+def _run(args: argparse.Namespace, variables: Mapping[str, str]) -> Outcome:
     from pipeline.host.backend_registry import parse_choice
     from pipeline.host.host import Host, NamedGraph
-
-    # Importing OpenVINO's converter would double the start-up time, and this process converts
-    # nothing. None in sys.modules makes the import fail.
-    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # None is allowed
 
     with Host(
         on_message=_print_message,
@@ -200,11 +234,13 @@ def _run(args: argparse.Namespace) -> Outcome:
     ) as host:
         return host.run(
             args.guest,
-            args.args,
+            args.args[1:] if args.args[:1] == ["--"] else args.args,
+            env=variables,
             dirs=args.dirs,
             graphs=[NamedGraph.parse(text) for text in args.graphs],
             seconds=args.seconds,
             memory=args.memory,
+            disk=args.disk,
             fuel=args.fuel,
             inherit_stdin=True,
             trace=args.trace,
@@ -212,7 +248,20 @@ def _run(args: argparse.Namespace) -> Outcome:
 
 
 def _print_message(text: str) -> None:
-    print(f"wasi-nn: {text}", file=sys.stderr, flush=True)
+    # A message has one line, and names what a guest or a model chose.
+    shown = printable(_with_flags(text)).replace("\n", "\\n")
+    print(f"wasi-nn: {shown}", file=sys.stderr, flush=True)
+
+
+def _with_flags(text: str) -> str:
+    """Return a message of the library with this command's flags for the library's parameters.
+
+    >>> _with_flags("try `tensor_type_abi` 2022")
+    'try --tensor-type-abi 2022'
+    """
+    for parameter, flag in _FLAGS.items():
+        text = text.replace(f"`{parameter}`", flag)
+    return text
 
 
 def _leave(code: int) -> NoReturn:
@@ -275,7 +324,19 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _memory(text: str) -> int:
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals and name not in os.environ:
+        raise PipelineError(
+            Code.USAGE,
+            "The environment has no such variable to pass to the guest.",
+            where=f"--env {text}",
+            hint="Set it, or write --env NAME=VALUE.",
+        )
+    return name, value if equals else os.environ[name]
+
+
+def _bytes(text: str) -> int:
     try:
         return byte_count(text)
     except ValueError as error:

@@ -8,9 +8,12 @@ from typing import Any
 
 from pipeline.host.backend import BackendError
 
-# The types that wasi-nn has.
+# The types that wasi-nn has, and those whose inputs are given as u8.
 DTYPES: Mapping[str, str] = MappingProxyType(
-    {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
+    {
+        **{"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"},
+        **{"boolean": "?", "i8": "i1"},
+    }
 )
 
 
@@ -19,7 +22,7 @@ def element_of(dtype: Any) -> str:
 
     >>> import numpy
     >>> element_of(numpy.float32), element_of(numpy.dtype("int8"))
-    ('f32', 'int8')
+    ('f32', 'i8')
     """
     import numpy
 
@@ -58,27 +61,13 @@ def output_bytes(array: Any) -> memoryview:
     return bytes_of(numpy.ascontiguousarray(array))
 
 
-_NOWHERE: tuple[str, tuple[int, ...], memoryview] = ("", (), memoryview(b""))
-
-
 class Arrays:
-    """The inputs of a context, in arrays that are reused while type and shape stay the same."""
+    """The inputs of a context as arrays, by index."""
 
     def __init__(self) -> None:
         self.by_index: dict[int, Any] = {}
-        self._places: dict[int, tuple[str, tuple[int, ...], memoryview]] = {}
 
-    def set(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> bool:
-        """Copy the data of an input; return whether that allocated a new array."""
-        element_now, dims_now, place = self._places.get(index, _NOWHERE)
-        new = element_now != element or dims_now != tuple(dims)
-        if new:
-            array = self.by_index[index] = zeros(element, dims)
-            place = bytes_of(array)
-            self._places[index] = (element, tuple(dims), place)
-        place[:] = data
-        return new
-
-    def forget(self, index: int) -> None:
-        """Make the next ``set`` of an input allocate a new array."""
-        del self.by_index[index], self._places[index]
+    def memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the bytes of a new array for an input, to be written before each inference."""
+        array = self.by_index[index] = zeros(element, dims)
+        return bytes_of(array)

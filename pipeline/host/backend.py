@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pipeline.host.abi.enums import Encoding, Target
+from pipeline.host.model_types import Encoding, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Dim:
     most: int | None
 
     def holds(self, size: int) -> bool:
-        """Return whether the axis may have this size; 0 is never allowed.
+        """Return whether the axis may have this size; 0 is allowed if the axis is dynamic.
 
-        >>> Dim(1, 8).holds(9), Dim(0, None).holds(0), Dim(0, None).holds(7)
-        (False, False, True)
+        >>> Dim(1, 8).holds(9), Dim(4, 4).holds(0), Dim(0, None).holds(0), Dim(0, None).holds(7)
+        (False, False, True, True)
         """
-        return size >= max(self.least, 1) and (self.most is None or size <= self.most)
+        return size >= self.least and (self.most is None or size <= self.most)
 
     def __str__(self) -> str:
         if self.least == self.most:
@@ -70,10 +70,11 @@ class BackendUnavailable(Exception):
 class ExecutionContext(Protocol):
     """Runs one inference at a time on a graph, with its own inputs and outputs."""
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy a validated input; raises BackendError.
+    def input_memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the memory of an input of this type and shape, as one-dimensional bytes.
 
-        ``data`` is a one-dimensional view of the guest's memory, of exactly the tensor's size.
+        The host copies the tensor there before an inference, and asks again only for another type
+        or shape. Raises BackendError; then the input's earlier memory stays in use.
         """
         ...
 
@@ -153,7 +154,7 @@ class Tuning:
 
 @dataclass(frozen=True, kw_only=True)
 class Framework:
-    """A framework: its name for ``--backend``, and the encodings that it reads.
+    """A framework: its name, and the encodings that it reads.
 
     ``runs_models_code`` marks models that are programs with full access to this process: then a
     guest's bytes are loaded only if the owner selected the framework explicitly.

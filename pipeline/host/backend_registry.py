@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -10,8 +9,8 @@ from importlib import import_module
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host import backends
-from pipeline.host.abi.enums import Encoding
 from pipeline.host.backend import Backend, BackendUnavailable, Framework, Tuning
+from pipeline.host.model_types import Encoding
 
 # Preferred if several frameworks read an encoding.
 _FIRST = "openvino"
@@ -24,11 +23,10 @@ def frameworks() -> Mapping[str, Framework]:
     >>> sorted(frameworks())
     ['litert', 'onnxruntime', 'openvino', 'torch']
     """
-    modules = [
-        import_module(f"{backends.__name__}.{each.name}")
-        for each in pkgutil.iter_modules(backends.__path__)
-    ]
-    found: list[Framework] = [module.FRAMEWORK for module in modules]
+    import pkgutil
+
+    names = [each.name for each in pkgutil.iter_modules(backends.__path__)]
+    found = map(_module_framework, names)
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
 
 
@@ -50,7 +48,7 @@ class Backends:
                 raise PipelineError(
                     Code.USAGE,
                     f"No framework named {name} reads {encoding.value}.",
-                    where=f"--backend {encoding.value}={name}",
+                    where=f"`backends` {encoding.value}={name}",
                     expected=", ".join(reading) or "none",
                     found=name,
                 )
@@ -64,8 +62,8 @@ class Backends:
         if framework.runs_models_code and encoding not in self._chosen:
             raise BackendUnavailable(
                 f"a {encoding.value} model is a program, which {framework.name} would run outside "
-                f"the sandbox; name it with --graph {encoding.value}::FOLDER and load it by "
-                f"name, or trust this guest with --backend {encoding.value}={framework.name}"
+                f"the sandbox; name it with `graphs` {encoding.value}::FOLDER and load it by "
+                f"name, or trust this guest with `backends` {encoding.value}={framework.name}"
             )
         return self._start(framework)
 
@@ -74,13 +72,15 @@ class Backends:
         return self._start(self._framework(encoding))
 
     def _framework(self, encoding: Encoding) -> Framework:
+        first = _module_framework(_FIRST)
+        if encoding not in self._chosen and encoding in first.encodings:
+            return first  # The others need not even be imported.
         reading = _reading(encoding)
         if not reading:
             raise BackendUnavailable(
                 f"no backend for {encoding.value}; convert the model to OpenVINO IR"
             )
-        name = self._chosen.get(encoding) or (_FIRST if _FIRST in reading else min(reading))
-        return reading[name]
+        return reading[self._chosen.get(encoding) or min(reading)]
 
     def _start(self, framework: Framework) -> Backend:
         with self._lock:
@@ -108,6 +108,11 @@ def parse_choice(text: str) -> tuple[Encoding, str]:
         expected="ENCODING=FRAMEWORK: "
         + ", ".join(f"{each.value}={name}" for each in Encoding for name in _reading(each)),
     )
+
+
+def _module_framework(name: str) -> Framework:
+    framework: Framework = import_module(f"{backends.__name__}.{name}").FRAMEWORK
+    return framework
 
 
 def _reading(encoding: Encoding) -> Mapping[str, Framework]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.backend import BackendError, Graph
 from pipeline.host.backend_registry import Backends
 from pipeline.host.model_formats import FORMATS
+from pipeline.host.model_types import Encoding, Target
 
 _SAVED_MODEL = "saved_model.pb"
+# WasmEdge's --nn-preload has NAME:ENCODING:TARGET:FILE.
+_WASMEDGE = re.compile(r"([^:=]+):([A-Za-z]+):(?:CPU|GPU|TPU|AUTO):([^:].*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,13 @@ class NamedGraph:
         >>> NamedGraph.parse("models/mobilenet.tflite").encoding.value
         'tensorflowlite'
         """
+        if habit := _WASMEDGE.fullmatch(text):
+            raise PipelineError(
+                Code.USAGE,
+                "Invalid --graph: NAME:ENCODING:TARGET:FILE is WasmEdge's form.",
+                where=f"--graph {text}",
+                expected=f"{habit[1]}={habit[2].lower()}::{habit[3]}",
+            )
         prefix, colons, rest = text.partition("::")
         if not colons:
             prefix, rest = "", text
@@ -97,13 +107,18 @@ class GraphRegistry:
         self._compiled: dict[object, Graph] = {}
         self._lock = threading.Lock()
 
+    def clear(self) -> None:
+        """Forget the compiled graphs."""
+        with self._lock:
+            self._compiled = {}
+
     def named(self, graphs: Sequence[NamedGraph]) -> GraphNames:
         """Return the graphs of one guest; raises PipelineError (USAGE) if a file is missing."""
         files: dict[str, tuple[Encoding, tuple[Path, ...]]] = {}
         for graph in graphs:
             if graph.name in files:
                 raise PipelineError(
-                    Code.USAGE, "Two graphs have the same name.", where=f"--graph {graph.name}"
+                    Code.USAGE, "Two graphs have the same name.", where=f"`graphs` {graph.name}"
                 )
             files[graph.name] = (graph.encoding, graph.files())
         return GraphNames(self, files)

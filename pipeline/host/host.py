@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from pipeline.errors import Code, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.host.abi import enums
-from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import Limits, WasiNn
-from pipeline.host.backend import Hint, Tuning
-from pipeline.host.backend_registry import Backends
-from pipeline.host.graph_registry import GraphRegistry, NamedGraph
+from pipeline.host.backend import Hint
+from pipeline.host.graph_registry import NamedGraph
+from pipeline.host.model_types import Encoding
 from pipeline.host.sandbox.guest_command import Command, Preopen
-from pipeline.host.sandbox.run_guest import HostFunction, run_command
-from pipeline.host.tensor_recorder import RecordedTensor, TensorRecorder
+from pipeline.host.sandbox.run_guest import REFUSED_WRITE, run_command
+from pipeline.host.session.session import Limits
+from pipeline.host.session.tensor_recorder import RecordedTensor, TensorRecorder
+from pipeline.host.wasi_nn import Calls, WasiNn
+
+if TYPE_CHECKING:
+    import tempfile
+
+    import wasmtime
 
 __all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen", "RecordedTensor"]
 
 _KEPT_MESSAGES = 1000
-_SAID_MESSAGES = 10_000
+# Limits of what a guest's calls may print, in messages and in characters.
+_SAID_MESSAGES, _SAID_TEXT = 10_000, 4 << 20
+_LONGEST_MESSAGE = 2000
 _TAIL = 8
 _MOST_CAPTURED = 1 << 30
 
@@ -88,19 +95,21 @@ class Host:
         tensor_type_abi: enums.TensorTypeAbi = 2023,
         encoding_numbers: enums.EncodingNumbers = "wasmedge",
         limits: Limits | None = None,
-        backends: Mapping[enums.Encoding, str] | None = None,
+        backends: Mapping[Encoding, str] | None = None,
         hint: Hint | None = None,
         threads: int | None = None,
         model_cache: Path | None = None,
     ) -> None:
         self._on_message = on_message
-        self._tensor_type_abi: enums.TensorTypeAbi = tensor_type_abi
-        self._encoding_numbers: enums.EncodingNumbers = encoding_numbers
-        self._limits = limits or Limits()
-        self._backends = Backends(
-            backends or {}, Tuning(hint=hint, threads=threads, cache=_made(model_cache))
+        self._wasi_nn = WasiNn(
+            backends=backends,
+            limits=limits,
+            hint=hint,
+            threads=threads,
+            model_cache=model_cache,
+            tensor_type_abi=tensor_type_abi,
+            encoding_numbers=encoding_numbers,
         )
-        self._registry = GraphRegistry(self._backends)
 
     def __enter__(self) -> Host:
         return self
@@ -115,13 +124,14 @@ class Host:
 
     def close(self) -> None:
         """Drop the compiled graphs."""
-        self._registry = GraphRegistry(self._backends)
+        self._wasi_nn.close()
 
     def run(
         self,
         wasm: Path,
         args: Sequence[str] = (),
         *,
+        env: Mapping[str, str] | None = None,
         dirs: Sequence[Preopen] = (),
         graphs: Sequence[NamedGraph] = (),
         seconds: float = 60.0,
@@ -135,7 +145,7 @@ class Host:
         capture: int | None = None,
         tensors: int = 0,
     ) -> Outcome:
-        """Run a WASI command with these arguments, folders, named graphs and limits.
+        """Run a WASI command with these arguments, variables, folders, named graphs and limits.
 
         ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or None for this
         process's own; ``disk`` limits the bytes that it writes. ``capture`` is the number of bytes
@@ -150,6 +160,7 @@ class Host:
             command = Command(
                 wasm=wasm,
                 args=tuple(args),
+                env=tuple((env or {}).items()),
                 dirs=tuple(dirs),
                 seconds=seconds,
                 memory=memory,
@@ -160,33 +171,33 @@ class Host:
                 disk=_MOST_CAPTURED if disk is None and capture is not None else disk,
             )
             command.check()
-            graph_names = self._registry.named(graphs)
-            wasi_nn = WasiNn(
-                graph_names,
-                self._backends,
-                on_message=messages.add,
-                trace=messages.add if trace else None,
-                tensor_type_abi=self._tensor_type_abi,
-                encoding_numbers=self._encoding_numbers,
-                limits=self._limits,
-                recorder=recorder,
-            )
-            offered = {
-                name: (len(parameters), _host_function(wasi_nn, name))
-                for name, parameters in enums.FUNCTIONS.items()
-            }
+            graph_names = self._wasi_nn.named(graphs)
+
+            def serve(linker: wasmtime.Linker, store: wasmtime.Store) -> Calls:
+                return self._wasi_nn.add_to_linker(
+                    linker,
+                    store,
+                    graph_names=graph_names,
+                    on_message=messages.add,
+                    trace=messages.add if trace else None,
+                    recorder=recorder,
+                    one_instance=True,
+                )
+
             started = time.perf_counter()
             try:
-                ended = run_command(command, enums.MODULE, offered, wasi_nn.cancel)
+                ended = run_command(command, enums.MODULE, serve)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise
+            if ended.exit_code and ended.refused_write:
+                messages.add(REFUSED_WRITE)
             return Outcome(
                 exit_code=ended.exit_code,
                 seconds=time.perf_counter() - started,
                 memory=ended.memory,
                 messages=messages.last(_KEPT_MESSAGES),
-                succeeded=dict(wasi_nn.succeeded),
+                succeeded=dict(ended.calls.succeeded),
                 stdout=streams.first_bytes(streams.stdout),
                 stderr=streams.first_bytes(streams.stderr),
                 tensors=recorder.kept if recorder else (),
@@ -204,6 +215,8 @@ class _Streams:
 
     def __enter__(self) -> _Streams:
         if self._capture is not None:
+            import tempfile
+
             self._folder = tempfile.TemporaryDirectory(prefix="wasi-nn-")
             self.stdout = self.stdout or Path(self._folder.name, "stdout")
             self.stderr = self.stderr or Path(self._folder.name, "stderr")
@@ -231,37 +244,21 @@ class _Messages:
     def __init__(self, on_message: Callable[[str], None] | None) -> None:
         self._on_message = on_message
         self._kept: deque[str] = deque(maxlen=_KEPT_MESSAGES)
-        self._count = 0
+        self._count = self._text = 0
+        self._full = False
 
     def add(self, text: str) -> None:
+        if len(text) > _LONGEST_MESSAGE:
+            text = f"{text[:_LONGEST_MESSAGE]}… ({len(text)} characters)"
         self._kept.append(text)
-        self._count += 1
-        if self._on_message is None or self._count > _SAID_MESSAGES:
+        if self._on_message is None or self._full:
             return
         self._on_message(text)
-        if self._count == _SAID_MESSAGES:
+        self._count += 1
+        self._text += len(text)
+        if self._count == _SAID_MESSAGES or self._text > _SAID_TEXT:
+            self._full = True
             self._on_message("too many messages; further ones are not shown")
 
     def last(self, count: int) -> tuple[str, ...]:
         return tuple(self._kept)[-count:]
-
-
-def _made(folder: Path | None) -> Path | None:
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PipelineError(
-                Code.USAGE,
-                "Cannot create the folder for compiled models.",
-                where=f"--model-cache {folder}",
-                found=error.strerror or str(error),
-            ) from None
-    return folder
-
-
-def _host_function(wasi_nn: WasiNn, name: str) -> HostFunction:
-    def serve(memory: Memory | None, arguments: Sequence[int]) -> int:
-        return wasi_nn.call(name, memory, arguments)
-
-    return serve

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pipeline.host.abi.enums import Encoding
+from pipeline.host.model_types import Encoding
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,13 @@ class Served:
         return sum(1 for each, _, errno in self.before if each == name and errno == 0)
 
     def u32(self, at: int) -> int:
-        return memory.read_u32s(self.guest, "a word", at, 1)[0]
+        return memory.read_u32s(self.guest.data(), "a word", at, 1)[0]
 
     def poke(self, at: int, data: bytes) -> None:
-        memory.write(self.guest, "a fault", at, data)
+        memory.write(self.guest.data(), "a fault", at, data)
 
     def peek(self, at: int, size: int) -> bytes:
-        return bytes(memory.read(self.guest, "a look", at, size))
+        return memory.read(self.guest.data(), "a look", at, size)
 
 
 Fault = Callable[[Served], int]

@@ -11,7 +11,9 @@ from pipeline.conformance.case import Case, Verdict
 from pipeline.conformance.cases.all_cases import CASES
 from pipeline.conformance.runner.kit import guest_of, models_of, write_kit
 from pipeline.conformance.runner.verdict import judge
-from pipeline.host.abi.witx import WasiNn
+from pipeline.host.abi.memory import Memory
+from pipeline.host.abi.shortcuts import WitxFunction
+from pipeline.host.abi.witx import Witx
 from pipeline.host.host import Host, NamedGraph
 from pipeline.verify.peer_process import PeerRun
 from tests.conformance.broken import Fault, Served
@@ -44,20 +46,23 @@ def ask(kit: Path, tmp_path: Path) -> Ask:
 
 @pytest.fixture
 def break_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fault], None]:
-    real = WasiNn.call
+    real = Witx.function
 
     def breaking(fault: Fault) -> None:
         before: list[tuple[str, list[int], int]] = []
         kept: dict[str, object] = {}
 
-        def call(self: WasiNn, name: str, guest: object, values: list[int]) -> int:
-            def answer(function: str, arguments: list[int]) -> int:
-                return int(real(self, function, guest, arguments))  # type: ignore[arg-type]
+        def function(self: Witx, name: str) -> WitxFunction:
+            def call(guest: Memory | None, *values: int) -> int:
+                def answer(other: str, arguments: list[int]) -> int:
+                    return real(self, other)(guest, *arguments)
 
-            errno = fault(Served(answer, guest, name, list(values), before, kept))
-            before.append((name, list(values), errno))
-            return errno
+                errno = fault(Served(answer, guest, name, list(values), before, kept))
+                before.append((name, list(values), errno))
+                return errno
 
-        monkeypatch.setattr(WasiNn, "call", call)
+            return call
+
+        monkeypatch.setattr(Witx, "function", function)
 
     return breaking

@@ -12,10 +12,10 @@ import numpy
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi.enums import Encoding
 from pipeline.host.backend_registry import frameworks
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.host import Host
+from pipeline.host.model_types import Encoding
 from tests.host.conftest import Ir
 from tests.host.made_models import paddle_model, saved_model, tensorflow_graph, tflite_model
 from tests.host.script import FILL, Script
@@ -130,7 +130,9 @@ def test_the_errors_are_those_of_every_backend(tmp_path: Path, way: Way) -> None
     script.call("unload", 0)
     script.call("compute", 0)
     ran = script.run(tmp_path, **way.options)
-    assert ran.errnos == [0, 0, 1, 1, 1, 1, 0, 5, 0, 1, 7, 0, 1], ran.messages
+    # A program that tells no shape may take an empty tensor.
+    empty = 1 if way.typed else 0
+    assert ran.errnos == [0, 0, 1, 1, 1, empty, 0, 5, 0, 1, 7, 0, 1], ran.messages
     assert ran.u32(needed) == 16
     assert ran.bytes_at(out, 16) == bytes([FILL]) * 16
 
@@ -187,12 +189,13 @@ def test_a_target_that_is_not_here_names_those_that_are(
 def test_targets_are_the_devices_that_openvino_reports(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pipeline.host.abi.enums import Target
     from pipeline.host.backend import Tuning
     from pipeline.host.backends.openvino import OpenVINO
+    from pipeline.host.model_types import Target
 
     class Core:
-        available_devices = ("CPU", "GPU.0", "GPU.1", "NPU")
+        def devices(self) -> tuple[str, ...]:
+            return "CPU", "GPU.0", "GPU.1", "NPU"
 
     backend = OpenVINO(Tuning())
     monkeypatch.setattr(backend, "_core", Core)
@@ -317,7 +320,7 @@ def test_torchscript_of_a_guest_is_refused_until_its_owner_trusts_it(tmp_path: P
     script.call("load", script.builders(b"PK\3\4anything"), 1, 5, 0, script.room())
     ran = script.run(tmp_path)
     assert ran.errnos == [2, 2]
-    assert "--graph pytorch::FOLDER" in ran.messages
+    assert "`graphs` pytorch::FOLDER" in ran.messages
 
 
 def test_torchscript_by_name(tmp_path: Path) -> None:
@@ -380,7 +383,7 @@ def test_a_framework_is_a_module_that_no_list_names(
     from pipeline.host import backends
 
     (tmp_path / "fake.py").write_text(
-        "from pipeline.host.abi.enums import Encoding\n"
+        "from pipeline.host.model_types import Encoding\n"
         "from pipeline.host.backend import Framework\n"
         "FRAMEWORK = Framework(name='fake', encodings=(Encoding.GGML,), start=None)\n"
     )
@@ -410,8 +413,8 @@ def test_a_hint_and_threads_reach_openvino(models: dict[str, Ir], hint: Any) -> 
     add = models["add"].folder
     graph = backend.load_files(Encoding.OPENVINO, [add / "model.xml", add / "model.bin"], "CPU")
     compiled = graph._compiled
-    assert str(compiled.get_property("PERFORMANCE_HINT")).rpartition(".")[2] == hint.upper()
-    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    assert compiled.property("PERFORMANCE_HINT") == hint.upper()
+    assert compiled.property("INFERENCE_NUM_THREADS") == "1"
 
 
 def test_compiled_models_are_kept_for_the_next_host_and_a_guests_own_are_not(

@@ -45,10 +45,10 @@ def test_random_sequences_of_calls_are_safe(tmp_path: Path) -> None:
 
 
 def _too_long(real: Callable[..., Any]) -> Callable[..., Any]:
-    def write(memory: Any, what: str, pointer: int, data: Any) -> None:
-        real(memory, what, pointer, bytes(data) + b"!")
+    def output(self: Any, *arguments: Any) -> memoryview:
+        return memoryview(bytes(real(self, *arguments)) + b"!")
 
-    return write
+    return output
 
 
 def _unchecked(_real: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,8 +57,8 @@ def _unchecked(_real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _again(_real: Callable[..., Any]) -> Callable[..., Any]:
     def add(self: Any, value: object) -> int:
-        handle = len(self._values)
-        self._values[handle] = value
+        handle = len(self.by_handle)
+        self.by_handle[handle] = value
         self._next = handle + 1
         return handle
 
@@ -66,20 +66,20 @@ def _again(_real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _forgetful(real: Callable[..., Any]) -> Callable[..., Any]:
-    def check_written(self: Any, *arguments: Any) -> None:
-        self._contexts.get(arguments[1]).computed = True
-        real(self, *arguments)
+    def output(self: Any, context: Any, index: int) -> Any:
+        context.computed = True
+        return real(self, context, index)
 
-    return check_written
+    return output
 
 
 @pytest.mark.parametrize(
     ("where", "name", "broken"),
     [
-        ("abi.memory", "write", _too_long),
+        ("backends.openvino:OpenVINOContext", "output", _too_long),
         ("abi.memory", "check", _unchecked),
-        ("abi.handles:Handles", "add", _again),
-        ("abi.witx:WasiNn", "_get_output", _forgetful),
+        ("session.handles:Handles", "add", _again),
+        ("session.session:Session", "output", _forgetful),
     ],
 )
 def test_a_broken_host_is_noticed(
@@ -103,19 +103,24 @@ def test_inputs_that_are_read_late_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.host.backends.openvino import OpenVINOContext
+    from pipeline.host.session.session import Context, Session, SetInput
 
-    real_set, real_compute = OpenVINOContext.set_input, OpenVINOContext.compute
+    real = Session.renew_input
+    real_compute = OpenVINOContext.compute
 
-    def set_input(self: Any, index: int, element: str, dims: Any, data: memoryview) -> None:
-        self._lent = {**getattr(self, "_lent", {}), index: (element, dims, data)}
-        real_set(self, index, element, dims, data)
+    def renew_input(
+        self: Session, context: Context, index: int, known: SetInput, data: memoryview
+    ) -> None:
+        execution: Any = context.execution
+        execution.lent = {**getattr(execution, "lent", {}), index: (known, data)}
+        real(self, context, index, known, data)
 
     def compute(self: Any) -> None:
-        for index, lent in self._lent.items():
-            real_set(self, index, *lent)
+        for known, data in self.lent.values():
+            known.memory[:] = data
         real_compute(self)
 
-    monkeypatch.setattr(OpenVINOContext, "set_input", set_input)
+    monkeypatch.setattr(Session, "renew_input", renew_input)
     monkeypatch.setattr(OpenVINOContext, "compute", compute)
     fuzzer = Fuzzer(tmp_path)
     with pytest.raises(AssertionError, match="made another output"):

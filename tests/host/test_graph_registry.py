@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi.enums import Encoding
 from pipeline.host.graph_registry import NamedGraph
+from pipeline.host.model_types import Encoding
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import numpy
 import pytest
 
 from pipeline.errors import Code, PipelineError
-from pipeline.host.abi.enums import Encoding
 from pipeline.host.host import Host, NamedGraph
+from pipeline.host.model_types import Encoding
 from tests.host.conftest import Ir
 from tests.host.made_models import tflite_model
 from tests.host.script import END, Script, write_guest

@@ -172,16 +172,16 @@ def test_names_load_and_nothing_else_does(models: Models, tmp_path: Path) -> Non
 def test_a_named_graph_is_compiled_once(
     models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import openvino
+    from pipeline.host.openvino_c.runtime import Core
 
     compiled: list[object] = []
-    real = openvino.Core.compile_model
+    real = Core.compile
 
-    def compile_model(core: Any, *arguments: Any) -> Any:
+    def compile_model(core: Core, *arguments: Any) -> Any:
         compiled.append(arguments)
         return real(core, *arguments)
 
-    monkeypatch.setattr(openvino.Core, "compile_model", compile_model)
+    monkeypatch.setattr(Core, "compile", compile_model)
     script = Script()
     name = script.put(b"add")
     for _ in range(3):
@@ -262,7 +262,7 @@ def test_the_single_calls_are_unsupported(tmp_path: Path) -> None:
 
 
 def test_limits_give_7(models: Models, tmp_path: Path) -> None:
-    from pipeline.host.abi.witx import Limits
+    from pipeline.host.session.session import Limits
 
     size = len(models["add"].xml) + len(models["add"].bin)
     script = Script()

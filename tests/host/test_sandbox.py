@@ -302,12 +302,12 @@ def test_a_guest_runs_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_a_function_of_the_host_raises_is_raised_where_the_guest_was_started(
     models: dict[str, Ir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.host.abi.witx import WasiNn
+    from pipeline.host.abi.witx import Witx
 
     def call(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(WasiNn, "call", call)
+    monkeypatch.setattr(Witx, "function", lambda *_: call)
     script = Script()
     script.call("compute", 0)
     with pytest.raises(KeyboardInterrupt):

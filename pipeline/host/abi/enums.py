@@ -7,10 +7,12 @@ WasmEdge and WAMR as noted at each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Literal
+
+from pipeline.host.model_types import Encoding
+from pipeline.host.session.error import Cause
 
 MODULE = "wasi_ephemeral_nn"
 
@@ -29,19 +31,8 @@ class Errno(IntEnum):
     NOT_FOUND = 8
 
 
-class Encoding(Enum):
-    """Format of a model's bytes."""
-
-    OPENVINO = "openvino"
-    ONNX = "onnx"
-    TENSORFLOW = "tensorflow"
-    PYTORCH = "pytorch"
-    TENSORFLOWLITE = "tensorflowlite"
-    GGML = "ggml"
-    AUTODETECT = "autodetect"
-    # Without a number: such a model can only be loaded by name.
-    PADDLE = "paddle"
-
+# The errno of each cause.
+ERRNOS: Mapping[Cause, Errno] = MappingProxyType({each: Errno[each.name] for each in Cause})
 
 EncodingNumbers = Literal["wasmedge", "wit"]
 
@@ -62,36 +53,12 @@ ENCODINGS: Mapping[EncodingNumbers, tuple[Encoding, ...]] = MappingProxyType(
 )
 
 
-class Target(IntEnum):
-    """Device of a graph; 3 is an extension of WasmEdge and the newer Rust bindings."""
-
-    CPU = 0
-    GPU = 1
-    TPU = 2
-    AUTO = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ElementType:
-    """An element type: its name for guests and OpenVINO, and its size in bytes."""
-
-    name: str
-    size: int
-
-
-_F16 = ElementType("f16", 2)
-_F32 = ElementType("f32", 4)
-_F64 = ElementType("f64", 8)
-_U8 = ElementType("u8", 1)
-_I32 = ElementType("i32", 4)
-_I64 = ElementType("i64", 8)
-
 TensorTypeAbi = Literal[2022, 2023]
 
 # The number of a type is its index. The Rust bindings up to 0.4 and the AssemblyScript bindings
 # still use those of 2022.
-TENSOR_TYPES: Mapping[TensorTypeAbi, tuple[ElementType, ...]] = MappingProxyType(
-    {2022: (_F16, _F32, _U8, _I32), 2023: (_F16, _F32, _F64, _U8, _I32, _I64)}
+TENSOR_TYPES: Mapping[TensorTypeAbi, tuple[str, ...]] = MappingProxyType(
+    {2022: ("f16", "f32", "u8", "i32"), 2023: ("f16", "f32", "f64", "u8", "i32", "i64")}
 )
 
 # A builder is {pointer u32, length u32}.
@@ -120,17 +87,3 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "fini_single": ("context",),
     }
 )
-
-
-class WasiNnError(Exception):
-    """A call failed: the errno, and the reason in one sentence."""
-
-    def __init__(self, errno: Errno, message: str) -> None:
-        super().__init__(message)
-        self.errno = errno
-        self.message = message
-
-
-def refuse_argument(message: str) -> WasiNnError:
-    """Return the WasiNnError for an invalid argument, errno 1."""
-    return WasiNnError(Errno.INVALID_ARGUMENT, message)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import (
     BackendError,
@@ -17,6 +16,7 @@ from pipeline.host.backend import (
     Tuning,
 )
 from pipeline.host.clean_text import clean_text
+from pipeline.host.model_types import Encoding, Target
 
 # LiteRT raises ValueError for a model, RuntimeError for an inference.
 _FAILURES = (ValueError, RuntimeError, MemoryError, TypeError)
@@ -71,9 +71,9 @@ class LiteContext:
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._outputs: dict[int, Any] = {}
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the data into the input's array."""
-        self._inputs.set(index, element, dims, data)
+    def input_memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the bytes of the input's array."""
+        return self._inputs.memory(index, element, dims)
 
     def compute(self) -> None:
         """Run inference; raises BackendError."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import (
     BackendError,
@@ -17,6 +16,7 @@ from pipeline.host.backend import (
     Tuning,
 )
 from pipeline.host.clean_text import clean_text
+from pipeline.host.model_types import Encoding, Target
 from pipeline.host.onnx_external_data import check_file, check_parts
 
 _FATAL = 4
@@ -27,6 +27,8 @@ _ELEMENTS = {
     "tensor(uint8)": "u8",
     "tensor(int32)": "i32",
     "tensor(int64)": "i64",
+    "tensor(bool)": "boolean",
+    "tensor(int8)": "i8",
 }
 
 
@@ -91,9 +93,9 @@ class OrtContext:
         self._outputs: list[Any] = []
         self._run: Any = None
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the data into the input's array."""
-        self._inputs.set(index, element, dims, data)
+    def input_memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the bytes of the input's array."""
+        return self._inputs.memory(index, element, dims)
 
     def compute(self) -> None:
         """Run inference; raises BackendError."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from pipeline.host.abi.enums import Encoding, Target
-from pipeline.host.arrays import DTYPES, Arrays, bytes_of, output_bytes, zeros
 from pipeline.host.backend import (
     BackendError,
     BackendUnavailable,
@@ -19,21 +15,23 @@ from pipeline.host.backend import (
     Tuning,
 )
 from pipeline.host.clean_text import clean_text
+from pipeline.host.model_check import check_model, check_model_file
+from pipeline.host.model_types import ELEMENT_SIZES, Encoding, Target
+from pipeline.host.node_check import safe_model
 from pipeline.host.onnx_external_data import check_file, check_parts
+from pipeline.host.openvino_c.library import LEAST, CallFailed, LibraryMissing, Owned
+from pipeline.host.openvino_c.runtime import (
+    CompiledModel,
+    CompiledPort,
+    Core,
+    InferRequest,
+    NativeTensor,
+)
 
-if TYPE_CHECKING:
-    from openvino import Model
+_SAVED_MODEL = "saved_model.pb"
 
-# OpenVINO's frontend, and a file name of the format.
-_READERS = {
-    Encoding.ONNX: ("onnx", "model.onnx"),
-    Encoding.TENSORFLOW: ("tf", "model.pb"),
-    Encoding.TENSORFLOWLITE: ("tflite", "model.tflite"),
-    Encoding.PADDLE: ("paddle", "model.pdmodel"),
-}
-
-# The second is raised if a name, or an error with one, is not UTF-8.
-_FAILURES = (RuntimeError, UnicodeDecodeError)
+# The second is raised if a name is not UTF-8.
+_FAILURES = (CallFailed, UnicodeDecodeError)
 
 # The device of each target; a machine may have several of a kind (GPU.0, GPU.1).
 _DEVICES = {Target.CPU: "CPU", Target.GPU: "GPU", Target.TPU: "NPU"}
@@ -45,108 +43,67 @@ class OpenVINO:
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
         self._lock = threading.Lock()
-        self._started: Any = None
+        self._started: Core | None = None
 
     def targets(self) -> Mapping[Target, str]:
         """Return the devices; AUTO is always the CPU, so that outputs do not vary."""
-        devices = self._core().available_devices
-        found = {Target.CPU: "CPU"}
-        for target, kind in _DEVICES.items():
-            of_kind = [each for each in devices if each.partition(".")[0] == kind]
-            if of_kind:
-                found[target] = of_kind[0]
-        return {**found, Target.AUTO: "CPU"}
+        return _Devices(self._core().devices)
 
     def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> OpenVINOGraph:
         """Compile a model from its bytes; raises BackendError and BackendUnavailable."""
-        if encoding is Encoding.OPENVINO:
-            xml, weights = parts
-            return self._compile(self._read_ir(xml, weights), device, weights)
+        check_model(encoding, parts[0])
         if encoding is Encoding.ONNX:
             check_parts(parts[0])
-        # From memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX may name any file of the
-        # host as its weights; in a temporary folder there is nothing but the model.
-        with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
-            path = Path(folder) / _READERS[encoding][1]
-            path.write_bytes(parts[0])
-            return self._compile(self._read_file(encoding, path), device, None)
+        core = self._core()
+        # Other formats become IR: from memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX
+        # may name any file of the host as its weights.
+        _, (xml, weights) = safe_model(encoding, parts)
+        try:
+            return self._compile(core, core.read_memory(bytes(xml), weights), device)
+        except _FAILURES as error:
+            raise BackendError(clean_text(error)) from None
 
     def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> OpenVINOGraph:
         """Compile a model from files; raises BackendError and BackendUnavailable.
 
         An IR's weights are memory-mapped and used in place.
         """
-        cache = self._tuning.cache
+        model, weights = files[0], None
         if encoding is Encoding.OPENVINO:
-            return self._compile(self._map_ir(*files), device, None, cache)
+            weights = files[1]
+        if model.name == _SAVED_MODEL:
+            model = model.parent  # OpenVINO reads a SavedModel from its folder.
+        else:
+            check_model_file(encoding, model)
         if encoding is Encoding.ONNX:
-            check_file(files[0])
-        # OpenVINO reads a SavedModel from its folder.
-        saved = files[0].name == "saved_model.pb"
-        model = self._read_file(encoding, files[0].parent if saved else files[0])
-        return self._compile(model, device, None, cache)
+            check_file(model)
+        core = self._core()
+        try:
+            read = core.read_file(model, weights)
+            return self._compile(core, read, device, self._tuning.cache)
+        except _FAILURES as error:
+            raise BackendError(clean_text(error)) from None
 
-    def _core(self) -> Any:
+    def _core(self) -> Core:
         with self._lock:
             if self._started is None:
                 try:
-                    import openvino
-                except ImportError as error:
+                    self._started = Core()
+                    self._started.set_property("ENABLE_MMAP", "YES")
+                except LibraryMissing as error:
                     raise BackendUnavailable(
-                        f"cannot import OpenVINO ({error}); run `pip install openvino`"
+                        f"{error}; run `pip install 'openvino>={LEAST}'`"
                     ) from None
-                self._started = openvino.Core()
             return self._started
 
-    def _read_ir(self, xml: bytearray, weights: bytearray) -> Model:
-        core = self._core()
-        import numpy
-        import openvino
-
-        array = numpy.frombuffer(weights, numpy.uint8) if weights else numpy.empty(0, numpy.uint8)
-        try:
-            model: Model = core.read_model(bytes(xml), openvino.Tensor(array, shared_memory=True))
-        except _FAILURES as error:
-            raise BackendError(clean_text(error)) from None
-        return model
-
-    def _map_ir(self, xml: Path, weights: Path) -> Model:
-        core = self._core()
-        core.set_property({"ENABLE_MMAP": True})
-        try:
-            model: Model = core.read_model(str(xml), str(weights))
-        except _FAILURES as error:
-            raise BackendError(clean_text(error)) from None
-        return model
-
-    def _read_file(self, encoding: Encoding, path: Path) -> Model:
-        self._core()
-        from openvino.frontend import FrontEndManager
-
-        name = _READERS[encoding][0]
-        manager = FrontEndManager()
-        if name not in manager.get_available_front_ends():
-            raise BackendUnavailable(
-                f"this OpenVINO has no {name} frontend; run `pip install openvino`"
-            )
-        # Load by name: with automatic detection a guest could pass one format off as another.
-        try:
-            reader = manager.load_by_framework(name)
-            model: Model = reader.convert(reader.load(str(path)))
-        except Exception as error:  # each frontend has its own exceptions
-            raise BackendError(clean_text(error).replace(str(path.parent), "")) from None
-        if not model.inputs and not model.outputs:
-            raise BackendError(f"not a {encoding.value} model: no inputs and no outputs")
-        return model
-
     def _compile(
-        self, model: Model, device: str, weights: bytearray | None, cache: Path | None = None
+        self,
+        core: Core,
+        model: Owned,
+        device: str,
+        cache: Path | None = None,
     ) -> OpenVINOGraph:
-        try:
-            compiled = self._core().compile_model(model, device, self._config(device, cache))
-            return OpenVINOGraph(compiled, weights)
-        except _FAILURES as error:
-            raise BackendError(clean_text(error)) from None
+        return OpenVINOGraph(core.compile(model, device, self._config(device, cache)))
 
     def _config(self, device: str, cache: Path | None) -> dict[str, str]:
         config = {}
@@ -163,19 +120,43 @@ class OpenVINO:
         return config
 
 
-class OpenVINOGraph:
-    """A compiled model, and the weights that it uses in place."""
+class _Devices(Mapping[Target, str]):
+    """The devices by target; any but the CPU are listed only when asked for, which loads them."""
 
-    def __init__(self, compiled: Any, weights: bytearray | None) -> None:
+    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+        self._names = names
+
+    def __getitem__(self, target: Target) -> str:
+        return "CPU" if target in (Target.CPU, Target.AUTO) else self._all()[target]
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> dict[Target, str]:
+        found = {Target.CPU: "CPU"}
+        names = self._names()
+        for target, kind in _DEVICES.items():
+            of_kind = [each for each in names if each.partition(".")[0] == kind]
+            if of_kind:
+                found[target] = of_kind[0]
+        return {**found, Target.AUTO: "CPU"}
+
+
+class OpenVINOGraph:
+    """A compiled model."""
+
+    def __init__(self, compiled: CompiledModel) -> None:
         self._compiled = compiled
-        self._weights = weights
-        self.inputs = tuple(_port(port) for port in compiled.inputs)
-        self.outputs = tuple(_port(port) for port in compiled.outputs)
+        self.inputs = _ports(compiled.ports("input"))
+        self.outputs = _ports(compiled.ports("output"))
 
     def context(self) -> OpenVINOContext:
         """Return a new context; raises BackendError."""
         try:
-            return OpenVINOContext(self._compiled.create_infer_request(), self.outputs)
+            return OpenVINOContext(self._compiled.request(), self.outputs)
         except _FAILURES as error:
             raise BackendError(clean_text(error)) from None
 
@@ -183,47 +164,34 @@ class OpenVINOGraph:
 class OpenVINOContext:
     """One infer request."""
 
-    def __init__(self, request: Any, outputs: Sequence[GraphPort]) -> None:
+    def __init__(self, request: InferRequest, outputs: Sequence[GraphPort]) -> None:
         self._request = request
-        # Arrays for outputs of static shape; OpenVINO writes directly into them.
-        self._outputs = {
-            index: self._output_place(index, port)
+        self._infer = request.infer
+        # Outputs of static shape have one place, which OpenVINO writes into.
+        self._static = {
+            index: self._place("output", index, str(port.element), [dim.least for dim in port.dims])
             for index, port in enumerate(outputs)
-            if port.element in DTYPES
+            if port.element in ELEMENT_SIZES
             and port.dims
             and all(0 < dim.least == dim.most for dim in port.dims)
         }
-        self._inputs = Arrays()
-        self._held: dict[int, Any] = {}
+        self._dynamic: dict[int, NativeTensor] = {}
+        self._ports = outputs
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the data into the input's tensor; raises BackendError."""
-        # Reuse the tensor: a new one makes OpenVINO prepare the next inference again.
-        if self._inputs.set(index, element, dims, data):
-            import openvino
-
-            array = self._inputs.by_index[index]
-            try:
-                self._request.set_input_tensor(index, openvino.Tensor(array, shared_memory=True))
-            except _FAILURES as error:
-                self._inputs.forget(index)
-                raise BackendError(clean_text(error)) from None
-            # A tensor that shares an array's memory does not keep the array alive.
-            self._held[index] = array
-
-    def _output_place(self, index: int, port: GraphPort) -> memoryview:
-        import openvino
-
-        array = zeros(str(port.element), [dim.least for dim in port.dims or ()])
-        self._request.set_output_tensor(index, openvino.Tensor(array, shared_memory=True))
-        return bytes_of(array)
+    def input_memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the memory of the input's tensor; raises BackendError."""
+        try:
+            return self._place("input", index, element, dims)
+        except _FAILURES as error:
+            raise BackendError(clean_text(error)) from None
 
     def compute(self) -> None:
         """Run inference; raises BackendError."""
-        try:
-            self._request.infer(share_outputs=True)
-        except _FAILURES as error:
-            raise BackendError(clean_text(error)) from None
+        if self._dynamic:
+            self._dynamic.clear()
+        status = self._infer()
+        if status:
+            raise BackendError(clean_text(self._request.failed(status)))
 
     def cancel(self) -> None:
         """Stop a running inference before its next node."""
@@ -231,31 +199,41 @@ class OpenVINOContext:
 
     def output(self, index: int) -> memoryview:
         """Return the bytes of an output, valid until the next call; raises BackendError."""
-        if index in self._outputs:
-            return self._outputs[index]
-        try:
-            array = self._request.get_output_tensor(index).data
-        except _FAILURES as error:
-            raise BackendError(clean_text(error)) from None
-        return output_bytes(array)
+        place = self._static.get(index)
+        return self._output(index).data if place is None else place
 
     def output_type(self, index: int) -> tuple[str, tuple[int, ...]]:
         """Return the element type and shape of an output of the last inference."""
-        tensor = self._request.get_output_tensor(index)
-        return tensor.element_type.get_type_name(), tuple(tensor.shape)
+        return self._output(index).kind()
+
+    def _place(self, side: str, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        tensor = self._request.new_tensor(element, dims)
+        self._request.set(side, index, tensor)
+        return tensor.data
+
+    def _output(self, index: int) -> NativeTensor:
+        tensor = self._dynamic.get(index)
+        if tensor is None:
+            try:
+                tensor = self._dynamic[index] = self._request.output(index)
+            except _FAILURES as error:
+                raise BackendError(clean_text(error)) from None
+            if self._ports[index].element not in ELEMENT_SIZES and tensor.kind()[0] == "string":
+                raise BackendError("wasi-nn has no string tensors")
+        return tensor
 
 
-def _port(port: Any) -> GraphPort:
-    names = sorted(port.names)
-    shape = port.partial_shape
-    dims = None
-    if not shape.rank.is_dynamic:
-        dims = tuple(
-            Dim(dim.get_min_length(), None if dim.get_max_length() < 0 else dim.get_max_length())
-            for dim in shape
+def _ports(ports: Sequence[CompiledPort]) -> tuple[GraphPort, ...]:
+    return tuple(
+        GraphPort(
+            str(index) if port.name is None else port.name,
+            port.element,
+            None
+            if port.dims is None
+            else tuple(Dim(least, None if most < 0 else most) for least, most in port.dims),
         )
-    name = names[0] if names else port.node.friendly_name
-    return GraphPort(name, port.element_type.get_type_name(), dims)
+        for index, port in enumerate(ports)
+    )
 
 
 FRAMEWORK = Framework(

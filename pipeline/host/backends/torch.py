@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.host.abi.enums import Encoding, Target
 from pipeline.host.arrays import Arrays, element_of, output_bytes
 from pipeline.host.backend import BackendError, BackendUnavailable, Framework, GraphPort, Tuning
 from pipeline.host.clean_text import clean_text
+from pipeline.host.model_types import Encoding, Target
 
 _TENSOR, _TUPLE, _LIST = "Tensor", "Tuple[", "List[Tensor]"
 
@@ -51,7 +51,9 @@ class Torch:
             torch.set_num_threads(self._tuning.threads)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is deprecated
+                # TorchScript is deprecated.
+                for category in (DeprecationWarning, FutureWarning):
+                    warnings.simplefilter("ignore", category)
                 # Never use torch.load: pickles can run any Python code.
                 module = torch.jit.load(program, map_location="cpu")
             return TorchGraph(module.eval())
@@ -65,7 +67,8 @@ class TorchGraph:
     def __init__(self, module: Any) -> None:
         self._module = module
         schema = module.forward.schema
-        given = [each for each in schema.arguments if each.name != "self"]
+        # The first is the module itself, whatever its name.
+        given = schema.arguments[1:]
         needed = [each for each in given if not each.has_default_value()]
         other = [each.name for each in needed if str(each.type) != _TENSOR]
         if other:
@@ -97,9 +100,9 @@ class TorchContext:
         self._inputs = Arrays()
         self._outputs: list[Any] = []
 
-    def set_input(self, index: int, element: str, dims: Sequence[int], data: memoryview) -> None:
-        """Copy the data into the input's array."""
-        self._inputs.set(index, element, dims, data)
+    def input_memory(self, index: int, element: str, dims: Sequence[int]) -> memoryview:
+        """Return the bytes of the input's array."""
+        return self._inputs.memory(index, element, dims)
 
     def compute(self) -> None:
         """Run inference; raises BackendError."""

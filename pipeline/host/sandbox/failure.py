@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host.sandbox.deadline import Deadline
+from pipeline.host.sandbox.disk_limit import ENTRY_BYTES
 from pipeline.host.sandbox.guest_command import Command
 
 if TYPE_CHECKING:
     import wasmtime
+
+_MORE_MEMORY = "Increase `memory` if an allocation failed."
 
 TABLES = 100
 TABLE_ELEMENTS = 1_000_000
@@ -63,7 +66,7 @@ def failure(
             where=where,
             expected=f"at most {command.memory} bytes",
             found=f"{used} bytes in use",
-            hint="Increase the memory limit.",
+            hint="Increase `memory`.",
             detail=text,
         )
     trapped = isinstance(error, wasmtime.Trap) or "wasm backtrace" in text or "wasm trap" in text
@@ -73,9 +76,16 @@ def failure(
         "The guest trapped." if trapped else "Cannot start the guest.",
         where=where,
         found=lines[-1].removeprefix("wasm trap: ") if lines else type(error).__name__,
-        hint=f"It used {used} of at most {command.memory} bytes of memory." if used else "",
+        hint=_memory_hint(used, command.memory, code) if used else "",
         detail=text,
     )
+
+
+def _memory_hint(used: int, allowed: int, code: wasmtime.TrapCode | None) -> str:
+    import wasmtime
+
+    hint = f"It used {used} of at most {allowed} bytes of memory."
+    return f"{hint} {_MORE_MEMORY}" if code is wasmtime.TrapCode.UNREACHABLE else hint
 
 
 def too_late(command: Command) -> PipelineError:
@@ -95,7 +105,9 @@ def too_large(command: Command) -> PipelineError:
         Code.STORAGE,
         "The guest exceeded its disk limit.",
         where=str(command.wasm),
-        expected=f"at most {command.disk} bytes in total in its folders and output streams",
+        expected=f"at most {command.disk} bytes in total in its folders and output streams, with "
+        f"{ENTRY_BYTES} more for each file",
+        hint="Increase `disk` if it needs more.",
     )
 
 

@@ -26,12 +26,14 @@ class Command:
 
     ``seconds`` is wall time, including compilation; ``memory`` is in bytes. ``stdout`` and
     ``stderr`` are files to overwrite, or None for this process's own; stdin is empty unless
-    ``inherit_stdin``. ``fuel`` limits the number of instructions, and ``disk`` the bytes by which
-    writable folders, stdout and stderr may grow; None is no limit.
+    ``inherit_stdin``. ``env`` are its environment variables, and it sees no others. ``fuel`` limits
+    the number of instructions, and ``disk`` the bytes by which writable folders, stdout and stderr
+    may grow; None is no limit.
     """
 
     wasm: Path
     args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
     dirs: tuple[Preopen, ...] = ()
     seconds: float = 60.0
     memory: int = 1 << 30

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
+from pipeline.host.sandbox.start_section import export_start, has_start_section
 
 if TYPE_CHECKING:
     import wasmtime
 
 _LARGEST = 256 << 20
 _PAGE = 65536
+_START = "_start"
 # Limits for showing names that a guest chose.
 _SHOWN, _LONGEST_NAME = 20, 120
 # Bytes 0 to 8 of a core module, and of a component.
@@ -20,7 +23,28 @@ _CORE = b"\0asm\x01\0\0\0"
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 
 
-def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.Module:
+# What imports belong to that guests are found with: the module, or the module and the name.
+_OTHERS = {
+    "wasi_nn": "wasi_nn is WAMR's own module of older bindings; wasi-nn's is wasi_ephemeral_nn.",
+    "bench": "bench belongs to the Sightglass benchmarks and is not part of wasi-nn.",
+    "wasi.thread-spawn": "thread-spawn belongs to wasi-threads and is not part of wasi-nn; build "
+    "the guest without threads.",
+    "wasi_snapshot_preview1.sock_open": "sock_open belongs to WasmEdge's sockets and is not part "
+    "of wasi-nn; a guest has no network.",
+    "wasi_unstable": "wasi_unstable is WASI preview 0; build the guest for preview 1.",
+}
+_PREVIEW_1 = "Build the guest for wasm32-wasi (preview 1)."
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled guest, and the functions to call in order: its start section's, and _start."""
+
+    module: wasmtime.Module
+    functions: tuple[str, ...]
+
+
+def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> Program:
     """Return the compiled module of a WASI command.
 
     Raises PipelineError: USAGE if the file cannot be read, GUEST_BUILD if it is not a core module
@@ -29,7 +53,11 @@ def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.M
     import wasmtime
 
     wasm = _read(path)
+    start = None
     try:
+        if has_start_section(wasm):
+            wasmtime.Module.validate(engine, wasm)
+            wasm, start = export_start(wasm)
         module = wasmtime.Module(engine, wasm)
     except wasmtime.WasmtimeError as error:
         raise PipelineError(
@@ -38,9 +66,11 @@ def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.M
             where=str(path),
             detail=str(error),
         ) from None
-    _check_exports(module, path)
+    check_exports(module, str(path), start)
     _check_memory(module, path, memory)
-    return module
+    command = any(each.name == _START for each in module.exports)
+    functions = [start] if start is not None else []
+    return Program(module, (*functions, *([_START] if command else [])))
 
 
 def check_imports(
@@ -63,8 +93,18 @@ def check_imports(
             where=str(path),
             expected=f"functions of {' and '.join(modules)}",
             found=", ".join(missing[:_SHOWN]) + (f" and {more} more" if more > 0 else ""),
-            hint="Build the guest for wasm32-wasi (preview 1).",
+            hint=_owner(module, offered),
         )
+
+
+def _owner(module: wasmtime.Module, offered: Collection[tuple[str, str]]) -> str:
+    """Return what the missing imports belong to."""
+    for each in module.imports:
+        if (each.module, each.name or "") not in offered:
+            for name in (each.module, f"{each.module}.{each.name}"):
+                if name in _OTHERS:
+                    return _OTHERS[name]
+    return _PREVIEW_1
 
 
 def _short(name: str) -> str:
@@ -105,24 +145,30 @@ def _read(path: Path) -> bytes:
     return wasm
 
 
-def _check_exports(module: wasmtime.Module, path: Path) -> None:
+def check_exports(module: wasmtime.Module, where: str, started: str | None = None) -> None:
+    """Raise PipelineError (GUEST_BUILD) unless a module has the exports of a WASI command.
+
+    A module that is ``started`` by its start section needs no function _start.
+    """
     import wasmtime
 
     types = {export.name: export.type for export in module.exports}
     missing = []
     if not isinstance(types.get("memory"), wasmtime.MemoryType):
         missing.append("a memory named memory")
-    start = types.get("_start")
-    if not isinstance(start, wasmtime.FuncType) or start.params or start.results:
+    start = types.get(_START)
+    found = isinstance(start, wasmtime.FuncType) and not (start.params or start.results)
+    if not found and (start is not None or started is None):
         missing.append("a function _start without parameters and results")
     if missing:
         raise PipelineError(
             Code.GUEST_BUILD,
             f"The guest does not export {' and '.join(missing)}.",
-            where=str(path),
+            where=where,
             found=", ".join(sorted(_short(name) for name in types if name)[:_SHOWN])
             or "no exports",
-            hint="Build it as a WASI command: a program with a main, not a library.",
+            hint="Build it as a WASI command: a program with a main, not a library. AssemblyScript "
+            "has `--exportStart _start` for that (`--explicitStart` before 0.19).",
         )
 
 

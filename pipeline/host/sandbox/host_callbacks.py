@@ -8,65 +8,85 @@ the first four (wasmtime.h, `wasmtime_val_raw_t`).
 from __future__ import annotations
 
 import ctypes
+import itertools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import wasmtime
 from wasmtime import _bindings as bindings
+from wasmtime import _func
 from wasmtime._ffi import dll
 
-# Arguments as u32s, and the memory of the calling instance, or None if it exports none.
-HostFunction = Callable[["InstanceMemory | None", Sequence[int]], int]
+# Takes the memory of the calling instance, or None if it exports none, and its arguments as u32s.
+HostFunction = Callable[..., int]
 
 _SLOT = 16
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
 )
-_NOTHING = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
+_FINALIZER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _CALLER = ctypes.POINTER(bindings.wasmtime_caller_t)
 _MEMORY = 3
-# ctypes' argument conversion in the bindings would take longer than the rest of a call.
-_data_size = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)(
-    ("wasmtime_memory_data_size", dll)
-)
+# A wasmtime_extern_t with a memory: its kind, and the numbers that identify the memory.
+_FOUND = struct.Struct(f"<B{bindings.wasmtime_extern_t.of.offset - 1}xQI4xI")
+# ctypes' argument conversion in the bindings would take longer than the rest of a call: this has no
+# argtypes, and gets arguments that are converted once.
+_data_size = ctypes.PYFUNCTYPE(ctypes.c_size_t)(("wasmtime_memory_data_size", dll))
+_data_size.argtypes = None  # type: ignore[assignment] # undoes the prototype's
+_find_export = ctypes.PYFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p
+)(("wasmtime_caller_export_get", dll))
+
+# Functions that wasmtime may still call, by the number that it knows them by.
+_kept: dict[int, object] = {}
+_numbers = itertools.count(1)
+
+
+_release = _FINALIZER(lambda number: _kept.pop(number, None) and None)
 
 
 class InstanceMemory:
-    """The exported memory of an instance, as of its current call."""
+    """The exported memory of an instance; one object for each."""
 
     def __init__(self, context: Any, memory: Any) -> None:
         self._context = context
         self._memory = memory
-        self._addresses = ctypes.cast(context, ctypes.c_void_p).value, ctypes.addressof(memory)
+        # References, which ctypes passes as they are.
+        self._context_at = ctypes.byref(context.contents)
+        self._memory_at = ctypes.byref(memory)
         self._size = 0
         self._data = memoryview(b"")
 
-    def refresh(self) -> InstanceMemory:
-        """Refresh the view, which moves only if the memory grows; called once per call."""
-        size = _data_size(*self._addresses)
+    def data(self) -> memoryview:
+        """Return a view of all bytes, valid until the guest runs again."""
+        size = _data_size(self._context_at, self._memory_at)
+        # The view moves only if the memory grows.
         if size != self._size:
             pointer = bindings.wasmtime_memory_data(self._context, ctypes.byref(self._memory))
             address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
             self._data = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
             self._size = size
-        return self
-
-    def data(self) -> memoryview:
-        """Return a view of all bytes, valid until the guest runs again."""
         return self._data
 
 
 class HostCallbacks:
-    """The host functions of one instance; must outlive its store.
+    """Host functions for the instances of one linker and store.
 
-    ``failure`` is the exception of a function, which trapped the guest.
+    ``one_instance`` says that a single one calls them: then its memory is looked up once instead of
+    at each call. ``failure`` is the last exception of a function, which trapped the guest; with
+    ``reraised``, wasmtime raises it where the guest was called, as those of its own functions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_instance: bool = False, reraised: bool = False) -> None:
         self.failure: BaseException | None = None
-        self._kept: list[Any] = []
+        self._one_instance = one_instance
+        self._reraised = reraised
+        self._memories: dict[tuple[int, ...], InstanceMemory] = {}
         self._memory: InstanceMemory | None = None
+        self._found = bindings.wasmtime_extern_t()
+        self._found_at = ctypes.addressof(self._found)
+        self._last: tuple[int, ...] = ()
 
     def define(
         self,
@@ -78,23 +98,43 @@ class HostCallbacks:
         results: int = 1,
     ) -> None:
         """Define a function of ``count`` i32s with one result or none; raises WasmtimeError."""
+        self.define_for_each(linker, module, name, count, lambda _memory: function, results)
+
+    def define_for_each(
+        self,
+        linker: wasmtime.Linker,
+        module: str,
+        name: str,
+        count: int,
+        function_of: Callable[[InstanceMemory | None], HostFunction],
+        results: int = 1,
+    ) -> None:
+        """Define a function that differs by instance; raises WasmtimeError.
+
+        ``function_of`` returns an instance's function, given its memory.
+        """
         slots = ctypes.c_uint8 * (_SLOT * max(count, 1))
-        arguments = struct.Struct("<" + "12x".join("I" * count))
+        unpack = struct.Struct("<" + "12x".join("I" * count)).unpack_from
+        pinned = self._one_instance
         last, raw = 0, memoryview(b"")
+        of: object = self  # of no memory yet
+        function: HostFunction
 
         def call(_env: int, caller: int, values: int, _count: int) -> int:
-            nonlocal last, raw
+            nonlocal last, raw, of, function
             try:
                 # Usually the same stack address as in the last call.
                 if values != last:
                     raw = memoryview(slots.from_address(values)).cast("B").cast("I")
                     last = values
-                memory = self._memory.refresh() if self._memory else self._find(caller)
-                raw[0] = function(memory, arguments.unpack_from(raw))
+                memory = self._memory
+                if memory is None or not pinned:
+                    memory = self._find(caller)
+                if memory is not of:
+                    function, of = function_of(memory), memory
+                raw[0] = function(memory, *unpack(raw))
             except BaseException as error:  # Exceptions cannot cross wasm: trap instead.
-                self.failure = error
-                trap = wasmtime.Trap("a host function failed")._consume()
-                return ctypes.cast(trap, ctypes.c_void_p).value or 0
+                return self._trap(error)
             return 0
 
         callback = _CALLBACK(call)
@@ -103,26 +143,37 @@ class HostCallbacks:
         )
         parts = [ctypes.create_string_buffer(each.encode()) for each in (module, name)]
         lengths = [len(each) - 1 for each in parts]
-        self._kept += [callback, kind]
+        number = next(_numbers)
+        _kept[number] = callback
         error = bindings.wasmtime_linker_define_func_unchecked(
             linker.ptr(),
             *(parts[0], lengths[0], parts[1], lengths[1]),
             kind.ptr(),
             ctypes.cast(callback, bindings.wasmtime_func_unchecked_callback_t),
-            *(None, _NOTHING),
+            *(number, _release),
         )
         if error:
             raise wasmtime.WasmtimeError._from_ptr(error)
 
+    def _trap(self, error: BaseException) -> int:
+        self.failure = error
+        if self._reraised:
+            _func.LAST_EXCEPTION = error  # type: ignore[assignment] # of any kind, as its own
+        trap = wasmtime.Trap("a host function failed")._consume()
+        return ctypes.cast(trap, ctypes.c_void_p).value or 0
+
     def _find(self, caller: int) -> InstanceMemory | None:
-        """Return the instance's memory, which is known only from a caller."""
-        pointer = ctypes.cast(caller, _CALLER)
-        item = bindings.wasmtime_extern_t()
-        name = ctypes.create_string_buffer(b"memory")
-        there = bindings.wasmtime_caller_export_get(pointer, name, 6, ctypes.byref(item))
-        if not there or int(item.kind) != _MEMORY:
+        """Return the memory of the calling instance."""
+        if not _find_export(caller, b"memory", 6, self._found_at):
             return None
-        context = bindings.wasmtime_caller_context(pointer)
-        self._memory = InstanceMemory(context, item.of.memory)
-        self._kept.append(item)
-        return self._memory.refresh()
+        found: tuple[int, ...] = _FOUND.unpack_from(self._found)
+        if found[0] != _MEMORY:
+            return None
+        if found != self._last or self._memory is None:
+            memory = self._memories.get(found)
+            if memory is None:
+                context = bindings.wasmtime_caller_context(ctypes.cast(caller, _CALLER))
+                own = bindings.wasmtime_memory_t.from_buffer_copy(self._found.of.memory)
+                memory = self._memories[found] = InstanceMemory(context, own)
+            self._memory, self._last = memory, found
+        return self._memory

@@ -4,7 +4,8 @@ Wasmtime fails with an errno for a buffer of 128 MiB or more, but guests read a 
 one call. So WebAssembly code is placed in between: the functions that a guest imports jump through
 a table (the gate) to a second module (the porter), which lends the guest's memory to wasmtime's
 functions and temporarily shortens a buffer that is too long. POSIX allows partial reads and writes.
-No Python runs in these calls.
+No Python runs in these calls. The porter also notes whether a write to a folder was refused, since
+a guest is told no more than "operation not permitted".
 """
 
 from __future__ import annotations
@@ -24,7 +25,25 @@ INSTANCES, TABLES = 2, 1
 
 _PLAIN, _AT = "i32 i32 i32 i32", "i32 i32 i32 i64 i32"
 # The second and third parameter are the buffers, the last is the address of the count.
-_FUNCTIONS = {"fd_read": _PLAIN, "fd_write": _PLAIN, "fd_pread": _AT, "fd_pwrite": _AT}
+_MOVING = {"fd_read": _PLAIN, "fd_write": _PLAIN, "fd_pread": _AT, "fd_pwrite": _AT}
+# Those that write to a folder; path_open does by its flags (4) or rights (5).
+_WRITING = {
+    "path_create_directory": "i32 i32 i32",
+    "path_filestat_set_times": "i32 i32 i32 i32 i64 i64 i32",
+    "path_link": "i32 i32 i32 i32 i32 i32 i32",
+    "path_open": "i32 i32 i32 i32 i32 i64 i64 i32 i32",
+    "path_remove_directory": "i32 i32 i32",
+    "path_rename": "i32 i32 i32 i32 i32 i32",
+    "path_symlink": "i32 i32 i32 i32 i32",
+    "path_unlink_file": "i32 i32 i32",
+}
+_FUNCTIONS = _MOVING | _WRITING
+_OPENS_TO_WRITE = (
+    "(i32.or (i32.and (local.get 4) (i32.const 9))"
+    " (i64.ne (i64.and (local.get 5) (i64.const 64)) (i64.const 0)))"
+)
+# WASI's errnos acces, perm, rofs and notcapable.
+_REFUSALS = (2, 63, 69, 76)
 
 _LONG = f"""\
   ;; Returns the address of the first buffer's length if that is too long, else 0.
@@ -65,10 +84,7 @@ def wrap(linker: wasmtime.Linker, store: wasmtime.Store, module: wasmtime.Module
 
 
 class LargeIo:
-    """The gate of one guest, to be opened when the guest has its memory.
-
-    Until then, while a module's start function runs, its calls fail with errno 52.
-    """
+    """The gate of one guest, to be opened when the guest has its memory, before it runs."""
 
     def __init__(
         self, linker: wasmtime.Linker, store: wasmtime.Store, names: tuple[str, ...]
@@ -76,6 +92,7 @@ class LargeIo:
         import wasmtime
 
         self._names = names
+        self._refused: wasmtime.Global | None = None
         if not names:
             return
         self._store = store
@@ -93,7 +110,16 @@ class LargeIo:
             import wasmtime
 
             shortener = wasmtime.Module(self._engine, _shortener(self._names))
-            wasmtime.Instance(self._store, shortener, [memory, self._table, *self._functions])
+            porter = wasmtime.Instance(
+                self._store, shortener, [memory, self._table, *self._functions]
+            )
+            refused = porter.exports(self._store)["refused"]
+            assert isinstance(refused, wasmtime.Global)
+            self._refused = refused
+
+    def refused_write(self) -> bool:
+        """Return whether the guest tried to write to a folder and was refused."""
+        return self._refused is not None and bool(self._refused.value(self._store))
 
 
 @cache
@@ -119,12 +145,13 @@ def _shortener(names: tuple[str, ...]) -> bytes:
         f'(import "{MODULE}" "{name}" (func ${name} (param {_FUNCTIONS[name]}) (result i32)))'
         for name in names
     )
-    functions = "".join(map(_shortening, names))
+    functions = "".join(_shortening(name) if name in _MOVING else _noting(name) for name in names)
     elements = " ".join(f"$short_{name}" for name in names)
     return bytes(
         wasmtime.wat2wasm(
             '(module (import "guest" "memory" (memory 0))'
             f'(import "gate" "table" (table {len(names)} {len(names)} funcref)) {imports}'
+            '(global $refused (export "refused") (mut i32) (i32.const 0))'
             f'(export "memory" (memory 0)) (elem (i32.const 0) {elements}) {_LONG} {functions})'
         )
     )
@@ -145,6 +172,21 @@ def _shortening(name: str) -> str:
     (if (i32.gt_u (i32.add (i32.sub (local.get {last}) (local.get $at)) (i32.const 3))
           (i32.const 6))
       (then (i32.store (local.get $at) (local.get $length))))
+    (local.get $errno))
+"""
+
+
+def _noting(name: str) -> str:
+    refused = "(i32.const 0)"
+    for each in _REFUSALS:
+        refused = f"(i32.or {refused} (i32.eq (local.get $errno) (i32.const {each})))"
+    writes = _OPENS_TO_WRITE if name == "path_open" else "(i32.const 1)"
+    return f"""\
+  (func $short_{name} (param {_FUNCTIONS[name]}) (result i32)
+    (local $errno i32)
+    (local.set $errno (call ${name} {_arguments(name)}))
+    (if {writes} (then
+      (if {refused} (then (global.set $refused (i32.const 1))))))
     (local.get $errno))
 """
 

@@ -5,19 +5,18 @@ environment, the network or other files. The time limit interrupts the guest's c
 inference between two nodes; neither stops a call that hangs inside the host (a sleep, a read from a
 terminal, a compilation, one endless node), so run untrusted guests in a process that can be killed.
 The memory limit applies to the guest, not to the models that it loads. Wasmtime does not move more
-than 128 MiB in one call (errno ENOMEM for the guest); see transfers.py.
+than 128 MiB in one call (errno ENOMEM for the guest); see large_io.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pipeline.errors import PipelineError
-from pipeline.host.abi.memory import Memory
 from pipeline.host.sandbox import large_io
 from pipeline.host.sandbox.deadline import Deadline
 from pipeline.host.sandbox.disk_limit import DiskLimit
@@ -29,38 +28,61 @@ from pipeline.host.sandbox.wasi import MODULE, configure, define_exit
 if TYPE_CHECKING:
     import wasmtime
 
+REFUSED_WRITE = (
+    "a write to a folder was refused: folders are read-only unless preopened as HOST::GUEST::rw"
+)
+
+
+class Served(Protocol):
+    """The host functions that a guest got."""
+
+    def cancel(self) -> None:
+        """Interrupt a running one; called from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Release what they hold for the guest."""
+        ...
+
+
+_Served = TypeVar("_Served", bound=Served)
+
 
 @dataclass(frozen=True, kw_only=True)
-class CommandResult:
-    """Result of a guest that exited by itself: exit code (u32), and memory size in bytes."""
+class CommandResult(Generic[_Served]):
+    """Result of a guest that exited by itself: exit code (u32), and memory size in bytes.
+
+    ``calls`` are the host functions that it got. ``refused_write`` is whether it tried to write to
+    a read-only folder.
+    """
 
     exit_code: int
     memory: int
-
-
-# A host function: takes the guest's memory and u32s, returns an i32.
-HostFunction = Callable[[Memory | None, Sequence[int]], int]
+    calls: _Served
+    refused_write: bool
 
 
 def run_command(
     command: Command,
     module_name: str,
-    functions: Mapping[str, tuple[int, HostFunction]],
-    interrupt: Callable[[], None],
-) -> CommandResult:
-    """Run a guest that imports ``functions``, each with its number of i32 parameters.
+    serve: Callable[[wasmtime.Linker, wasmtime.Store], _Served],
+) -> CommandResult[_Served]:
+    """Run a guest, for which ``serve`` defines the functions of a module in its linker.
 
-    ``interrupt`` is called from another thread at the time limit. Raises PipelineError: USAGE,
-    GUEST_BUILD and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (disk
-    limit) and GUEST_FAILED (a trap) if it does not exit by itself.
+    They are cancelled at the time limit. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS
+    before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (disk limit) and GUEST_FAILED (a trap)
+    if it does not exit by itself.
     """
     import wasmtime
 
     engine = start_engine(command)
 
+    served: list[_Served] = []
+
     def stop() -> None:
         engine.increment_epoch()
-        interrupt()
+        for each in served:
+            each.cancel()
 
     store = wasmtime.Store(engine)
     store.set_epoch_deadline(1)
@@ -71,15 +93,20 @@ def run_command(
         DiskLimit(places, command.disk, stop) as quota,
     ):
         try:
-            ended = _run(command, engine, store, module_name, functions, deadline)
+            ended = _run(command, engine, store, module_name, serve, served, deadline)
         except PipelineError:
             if quota.exceeded:
                 raise too_large(command) from None
             raise
         finally:
             store.close()
+            for each in served:
+                each.close()
         if quota.check():
             raise too_large(command)
+        # Graphs and contexts were released meanwhile, which takes long if there are many.
+        if deadline.passed:
+            raise too_late(command)
         return ended
 
 
@@ -88,9 +115,10 @@ def _run(
     engine: wasmtime.Engine,
     store: wasmtime.Store,
     module_name: str,
-    functions: Mapping[str, tuple[int, HostFunction]],
+    serve: Callable[[wasmtime.Linker, wasmtime.Store], _Served],
+    served: list[_Served],
     deadline: Deadline,
-) -> CommandResult:
+) -> CommandResult[_Served]:
     import wasmtime
 
     from pipeline.host.sandbox.host_callbacks import HostCallbacks
@@ -104,7 +132,8 @@ def _run(
     )
     if command.fuel is not None:
         store.set_fuel(command.fuel)
-    module = load_program(engine, command.wasm, command.memory)
+    program = load_program(engine, command.wasm, command.memory)
+    module = program.module
     store.set_wasi(configure(command))
     linker = wasmtime.Linker(engine)
     linker.allow_shadowing = True
@@ -112,30 +141,37 @@ def _run(
     exits: list[int] = []
     callbacks = HostCallbacks()
     define_exit(callbacks, linker, exits)
-    for name, (count, function) in functions.items():
-        callbacks.define(linker, module_name, name, count, function)
-    _check_linkable(linker, store, module, command.wasm, module_name, functions)
+    served.append(serve(linker, store))
+    _check_linkable(linker, store, module, command.wasm, module_name)
     gate = large_io.wrap(linker, store, module)
     memory: wasmtime.Memory | None = None
     try:
         exports = linker.instantiate(store, module).exports(store)
-        found, start = exports["memory"], exports["_start"]
+        found = exports["memory"]
         assert isinstance(found, wasmtime.Memory)
-        assert isinstance(start, wasmtime.Func)
         memory = found
         gate.open(memory)
-        start(store)
+        for name in program.functions:
+            start = exports[name]
+            assert isinstance(start, wasmtime.Func)
+            start(store)
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-        if callbacks.failure is not None and not exits:
-            raise callbacks.failure from None
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
-            raise failure(error, command, used, deadline) from None
+            problem = failure(error, command, used, deadline)
+            if gate.refused_write():
+                problem.detail = f"{problem.detail.rstrip()}\n{REFUSED_WRITE}"
+            raise problem from None
     # The last inference may have been cancelled, so its results do not count.
     if deadline.passed:
         raise too_late(command)
     used = memory.data_len(store) if memory is not None else 0
-    return CommandResult(exit_code=exits[0] if exits else 0, memory=used)
+    return CommandResult(
+        exit_code=exits[0] if exits else 0,
+        memory=used,
+        calls=served[0],
+        refused_write=gate.refused_write(),
+    )
 
 
 def start_engine(command: Command) -> wasmtime.Engine:
@@ -162,16 +198,15 @@ def _check_linkable(
     module: wasmtime.Module,
     path: Path,
     module_name: str,
-    functions: Mapping[str, object],
 ) -> None:
     import wasmtime
 
-    offered = {(module_name, name) for name in functions}
+    offered = set()
     for each in module.imports:
-        if each.module == MODULE and each.name is not None:
+        if each.module in (module_name, MODULE) and each.name is not None:
             try:
-                linker.get(store, MODULE, each.name)
+                linker.get(store, each.module, each.name)
             except wasmtime.WasmtimeError:
                 continue
-            offered.add((MODULE, each.name))
+            offered.add((each.module, each.name))
     check_imports(module, path, offered, (module_name, MODULE))

@@ -1,13 +1,14 @@
-"""WASI preview 1 for a guest: folders, streams, arguments; no environment, no network."""
+"""WASI preview 1 for a guest: folders, streams, arguments, its own environment; no network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host.sandbox.guest_command import Command
+from pipeline.host.sandbox.terminal_output import TerminalOutput
 
 if TYPE_CHECKING:
     import wasmtime
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.host.sandbox.host_callbacks import HostCallbacks
 
 MODULE = "wasi_snapshot_preview1"
+
+_COLONS = "Two colons separate the folders, the host's first: HOST::GUEST (WasmEdge: GUEST:HOST)."
 
 
 class ProcExit(Exception):
@@ -25,8 +28,8 @@ def define_exit(callbacks: HostCallbacks, linker: wasmtime.Linker, exits: list[i
     """Define proc_exit, which appends the code to ``exits`` and traps the guest."""
 
     # Wasmtime's own proc_exit rejects codes from 126 on, and loses the number.
-    def proc_exit(_memory: object, arguments: Sequence[int]) -> int:
-        exits.append(arguments[0])
+    def proc_exit(_memory: object, code: int) -> int:
+        exits.append(code)
         raise ProcExit
 
     callbacks.define(linker, MODULE, "proc_exit", 1, proc_exit, results=0)
@@ -38,21 +41,27 @@ def configure(command: Command) -> wasmtime.WasiConfig:
 
     wasi = wasmtime.WasiConfig()
     wasi.argv = [_text(each, "argument") for each in (command.wasm.name, *command.args)]
+    wasi.env = [(_name(name), _text(value, "variable")) for name, value in command.env]
     if command.inherit_stdin:
         wasi.inherit_stdin()
     if command.stdout is None:
-        wasi.inherit_stdout()
+        _inherit(wasi, "stdout", 1)
     else:
         _redirect(wasi, "stdout_file", command.stdout)
     if command.stderr is None:
-        wasi.inherit_stderr()
+        _inherit(wasi, "stderr", 2)
     else:
         _redirect(wasi, "stderr_file", command.stderr)
     names = [each.guest for each in command.dirs]
     for each in command.dirs:
         where = f"{each.host}::{each.guest}"
         if not each.host.is_dir():
-            raise PipelineError(Code.USAGE, "No such folder to preopen.", where=where)
+            raise PipelineError(
+                Code.USAGE,
+                "No such folder to preopen.",
+                where=where,
+                hint=_COLONS if ":" in str(each.host) else "",
+            )
         if not each.guest or names.count(each.guest) > 1:
             raise PipelineError(
                 Code.USAGE, "Each preopened folder needs a unique name.", where=where
@@ -66,6 +75,13 @@ def configure(command: Command) -> wasmtime.WasiConfig:
     return wasi
 
 
+def _inherit(wasi: wasmtime.WasiConfig, stream: str, descriptor: int) -> None:
+    if os.isatty(descriptor):
+        setattr(wasi, f"{stream}_custom", TerminalOutput(descriptor).write)
+    else:
+        getattr(wasi, f"inherit_{stream}")()
+
+
 def _redirect(wasi: wasmtime.WasiConfig, stream: str, path: Path) -> None:
     import wasmtime
 
@@ -75,6 +91,14 @@ def _redirect(wasi: wasmtime.WasiConfig, stream: str, path: Path) -> None:
         raise PipelineError(
             Code.USAGE, "Cannot write the file for the guest's output.", where=str(path)
         ) from None
+
+
+def _name(name: str) -> str:
+    if not name or "=" in name:
+        raise PipelineError(
+            Code.USAGE, "Invalid name of an environment variable for a guest.", found=repr(name)
+        )
+    return _text(name, "variable")
 
 
 def _text(text: str, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
 from pipeline.execution.process import run_process
+from pipeline.host.sandbox.process_environment import without_secrets
 from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.validation.finding import Finding
 
@@ -36,6 +38,7 @@ def reverify(folder: Path, manifest: Manifest, scratch: Path) -> Iterator[Findin
                 [sys.executable, "-P", "-m", _PROGRAM, folder.absolute(), case, place.absolute()],
                 seconds=manifest.guest.seconds + _START_SECONDS,
                 cwd=place,
+                env=without_secrets(os.environ),
             )
         except PipelineError as error:
             if error.code is not Code.TIME_LIMIT:

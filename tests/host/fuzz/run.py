@@ -12,23 +12,27 @@ import random
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.host.abi import enums
-from pipeline.host.abi.enums import Encoding
-from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import WasiNn
+from pipeline.host.abi.witx import Witx
 from pipeline.host.backend import Tuning
 from pipeline.host.backend_registry import Backends
 from pipeline.host.graph_registry import GraphRegistry, NamedGraph
+from pipeline.host.model_types import Encoding
 from pipeline.host.sandbox.guest_command import Command, Preopen
 from pipeline.host.sandbox.run_guest import run_command
+from pipeline.host.session.session import Session
+from pipeline.host.wasi_nn import Calls
 from tests.host.fuzz.calls import sequence
 from tests.host.fuzz.guest import write_interpreter
 from tests.host.fuzz.memory import NAMES, save_models, spoilt, whole_image
 from tests.host.fuzz.watch import Watch
+
+if TYPE_CHECKING:
+    import wasmtime
 
 _SECONDS = 30.0
 _MEMORY = 1 << 20
@@ -58,32 +62,32 @@ class Fuzzer:
         (self._shared / "script").write_bytes(bytes(spoilt(self._image, chance)) + calls)
         backends, registry = chance.choice(self._hosts)
         said: list[str] = []
-        functions = WasiNn(
-            registry.named(self._graphs),
-            backends,
-            on_message=said.append,
-            trace=said.append if chance.random() < 0.1 else None,
-        )
-        watch = Watch(functions)
-        offered = {
-            name: (len(parameters), _bound(watch, name))
-            for name, parameters in enums.FUNCTIONS.items()
-        }
+        trace = said.append if chance.random() < 0.1 else None
+        watches: list[Watch] = []
+
+        def serve(linker: wasmtime.Linker, _store: wasmtime.Store) -> Calls:
+            from pipeline.host.sandbox.host_callbacks import HostCallbacks
+
+            session = Session(registry.named(self._graphs), backends)
+            face = Witx(session, on_message=said.append, succeeded=Counter(), trace=trace)
+            watches.append(Watch(face))
+            callbacks = HostCallbacks(one_instance=chance.random() < 0.5, reraised=True)
+            for name, parameters in enums.FUNCTIONS.items():
+                function = watches[0].function(name)
+                callbacks.define(linker, enums.MODULE, name, len(parameters), function)
+            return Calls(lambda _calls: face)
+
         command = Command(
             wasm=self._wasm,
             dirs=(Preopen(host=self._shared, guest="in"),),
             seconds=_SECONDS,
             memory=_MEMORY,
         )
-        ended = run_command(command, enums.MODULE, offered, functions.cancel)
-        self.answers.update(watch.answers)
+        ended = run_command(command, enums.MODULE, serve)
+        self.answers.update(watches[0].answers)
         assert ended.exit_code == 0
         failed = [text for text in said if "the host failed" in text or "Traceback" in text]
         assert not failed, failed[0]
-
-
-def _bound(watch: Watch, name: str) -> Callable[[Memory | None, Sequence[int]], int]:
-    return lambda memory, values: watch.call(name, memory, values)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.host.abi.memory import Memory
-from pipeline.host.abi.witx import WasiNn
+from pipeline.host.abi.shortcuts import WitxFunction
+from pipeline.host.abi.witx import Witx
 from tests.host.fuzz.memory import NAMES, expected
 
 _LOADS = {"load": 4, "load_by_name": 2, "load_by_name_with_config": 4}
@@ -27,18 +28,24 @@ class Watch:
     It keeps its own account of handles, inputs and outputs, of what the errnos say alone.
     """
 
-    def __init__(self, functions: WasiNn) -> None:
-        self._functions = functions
+    def __init__(self, face: Witx) -> None:
+        self._face = face
         self.answers: list[tuple[str, int]] = []
         self._graphs: dict[int, str] = {}
         self._contexts: dict[int, _Context] = {}
         self._given: dict[str, int] = {"graph": 0, "context": 0}
 
-    def call(self, name: str, memory: Memory | None, values: Sequence[int]) -> int:
-        """Answer a call as the functions do, once what they did is looked at."""
+    def function(self, name: str) -> WitxFunction:
+        """Return a function that answers as the face's does, once what it did is looked at."""
+        real = self._face.function(name)
+        return lambda memory, *values: self._call(name, real, memory, values)
+
+    def _call(
+        self, name: str, real: WitxFunction, memory: Memory | None, values: Sequence[int]
+    ) -> int:
         assert memory is not None
         before = bytes(memory.data())
-        errno = int(self._functions.call(name, memory, values))
+        errno = real(memory, *values)
         after = bytes(memory.data())
         self.answers.append((name, errno))
         assert 0 <= errno <= 8, f"{name} returned {errno}"

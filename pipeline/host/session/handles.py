@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from pipeline.host.abi.enums import Errno, WasiNnError, refuse_argument
+from pipeline.host.session.error import Cause, WasiNnError, refuse_argument
 
 _Held = TypeVar("_Held")
 
@@ -17,43 +17,44 @@ class Handles(Generic[_Held]):
         self._kind = kind
         self._most = most
         self._next = 0
-        self._values: dict[int, _Held] = {}
+        # To be read by whoever cannot afford a call; ``get`` and the others change it.
+        self.by_handle: dict[int, _Held] = {}
 
     def check_room(self) -> None:
-        """Raise WasiNnError (errno 7) if no more values may be added."""
-        if len(self._values) >= self._most:
+        """Raise WasiNnError (too large) if no more values may be added."""
+        if len(self.by_handle) >= self._most:
             raise WasiNnError(
-                Errno.TOO_LARGE,
+                Cause.TOO_LARGE,
                 f"the guest has reached the limit of {self._most} {self._kind}s",
             )
 
     def add(self, value: _Held) -> int:
-        """Add a value and return its handle; raises WasiNnError (errno 7)."""
+        """Add a value and return its handle; raises WasiNnError (too large)."""
         self.check_room()
         handle = self._next
         self._next += 1
-        self._values[handle] = value
+        self.by_handle[handle] = value
         return handle
 
     def get(self, handle: int) -> _Held:
-        """Return the value of a handle; raises WasiNnError (errno 1)."""
+        """Return the value of a handle; raises WasiNnError (invalid argument)."""
         try:
-            return self._values[handle]
+            return self.by_handle[handle]
         except KeyError:
             raise self._unknown(handle) from None
 
     def remove(self, handle: int) -> _Held:
-        """Remove a handle and return its value; raises WasiNnError (errno 1)."""
+        """Remove a handle and return its value; raises WasiNnError (invalid argument)."""
         try:
-            return self._values.pop(handle)
+            return self.by_handle.pop(handle)
         except KeyError:
             raise self._unknown(handle) from None
 
     def items(self) -> Iterator[tuple[int, _Held]]:
         """Return a snapshot of handles and values."""
-        return iter(tuple(self._values.items()))
+        return iter(tuple(self.by_handle.items()))
 
     def _unknown(self, handle: int) -> WasiNnError:
-        known = ", ".join(map(str, sorted(self._values)[:8])) or "none"
+        known = ", ".join(map(str, sorted(self.by_handle)[:8])) or "none"
         state = "was released" if handle < self._next else "does not exist"
         return refuse_argument(f"{self._kind} {handle} {state}; handles in use: {known}")

@@ -1,0 +1,1 @@
+"""OpenVINO's C API, as far as the host uses it."""

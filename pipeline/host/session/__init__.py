@@ -1,0 +1,1 @@
+"""wasi-nn without an ABI: graphs, contexts, inputs and outputs of one instance."""
