@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import IO
 
 from pipeline.conformance.kit.cases import Case, Host, command_of
 from pipeline.conformance.kit.judge import Ended, Result, judge
 
 _PRINTED = 1 << 20
+_LEFT_SECONDS = 5.0
 
 
 def run(host: Host, case: Case, seconds: float) -> Result:
@@ -30,28 +32,43 @@ def run(host: Host, case: Case, seconds: float) -> Result:
 def _ended(
     command: Sequence[str], environment: Mapping[str, str] | None, seconds: float, folder: str
 ) -> Ended | None:
-    # Files, since a pipe stays open while a process that the host has started lives.
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=folder or None,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _end(process)
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append(stream.read(_PRINTED).decode(errors="replace"))
-        return Ended(code, *texts)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=folder or None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    streams = (process.stdout, process.stderr)
+    texts = (bytearray(), bytearray())
+    readers = [
+        threading.Thread(target=_read_first, args=pair, daemon=True)
+        for pair in zip(streams, texts, strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _end(process)
+        for reader in readers:
+            # A process that left the session may keep the stream open.
+            reader.join(_LEFT_SECONDS)
+    stdout, stderr = (bytes(text).decode(errors="replace") for text in texts)
+    return Ended(code, stdout, stderr)
+
+
+def _read_first(stream: IO[bytes], text: bytearray) -> None:
+    """Keep the first bytes and drop the rest, so that the host never waits for a reader."""
+    with stream:
+        while chunk := stream.read1(65536):  # type: ignore[attr-defined]
+            text += chunk[: _PRINTED - len(text)]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
