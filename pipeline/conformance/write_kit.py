@@ -1,25 +1,27 @@
-"""Write the suite as files that need nothing of this project, and as an archive."""
+"""Write the suite as files that need nothing of this project."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
-import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pipeline.cache.atomic import write_bytes
 from pipeline.conformance.case import Call, Case, SkipUnlessSuccess
 from pipeline.conformance.guest_assembly import assemble, assemble_calls, stdout_of
 from pipeline.conformance.models.formats import FORMATS
 from pipeline.conformance.single_file import single_file
+from pipeline.errors import Code, PipelineError
 
 # Increased whenever a case changes, so that results can be compared.
 VERSION = 3
+# The name of the kit among releases, and of its folder.
+KIT = "conformance"
 
 _KIT = "pipeline.conformance.kit"
 _RUNNER = ("cases", "judge", "process", "report", "baseline", "explain", "main")
@@ -71,19 +73,32 @@ def write_kit(folder: Path, cases: Sequence[Case]) -> None:
         target.write_bytes(data)
 
 
-def archive(kit: Mapping[str, bytes], root: str) -> bytes:
-    """Return a .tar.gz of the kit below the folder ``root``, the same bytes on every machine."""
-    buffer = io.BytesIO()
-    with (
-        gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
-        for path, data in sorted(kit.items()):
-            entry = tarfile.TarInfo(f"{root}/{path}")
-            entry.size = len(data)
-            entry.mode = 0o644
-            tar.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+def update_kit(folder: Path, cases: Sequence[Case]) -> bool:
+    """Bring the kit in a folder up to date, file by file; return whether anything changed.
+
+    Raises PipelineError (STORAGE).
+    """
+    kit = kit_files(cases)
+    changed = False
+    try:
+        for path, data in kit.items():
+            target = folder / path
+            if not target.is_file() or target.read_bytes() != data:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(target, data)
+                changed = True
+        for left in sorted(folder.rglob("*"), reverse=True):
+            if left.is_dir() and not left.is_symlink():
+                if not any(left.iterdir()):
+                    left.rmdir()
+            elif left.relative_to(folder).as_posix() not in kit:
+                left.unlink()
+                changed = True
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE, "Cannot write the kit.", where=str(folder), found=str(error)
+        ) from None
+    return changed
 
 
 def _zipped(texts: Mapping[str, bytes]) -> bytes:
