@@ -133,7 +133,7 @@ class _Assembly:
             ),
             *self._wasi_imports(),
             f"  (memory{export} {pages} {most})",
-            *(f'  (data (i32.const {at}) "{_escaped(data)}")' for at, data in self._segments),
+            *self._data(),
         ]
         if not self._case.memory:
             lines += ['  (func (export "_start") (local $errno i32)', *_indented(body, 4), "  ))"]
@@ -151,6 +151,14 @@ class _Assembly:
                 "    (call $finish)))",
             ]
         return "\n".join(lines) + "\n"
+
+    def _data(self) -> list[str]:
+        """Return the data segments; without checks, each with the label of its place."""
+        labels = {} if self._checks else {at: f" ;; {label}" for label, at in self._places.items()}
+        return [
+            f'  (data (i32.const {at}) "{_escaped(data)}"){labels.get(at, "")}'
+            for at, data in self._segments
+        ]
 
     def _reads_arguments(self) -> bool:
         return any(isinstance(step, ReadArgument) for step in self._steps)
@@ -321,7 +329,9 @@ class _Assembly:
 
 
 def _errnos(errnos: Sequence[int]) -> str:
-    return "an error" if tuple(errnos) == ERRORS else " or ".join(map(str, errnos))
+    if set(errnos) >= set(ERRORS):
+        return "success or an error" if 0 in errnos else "an error"
+    return " or ".join(map(str, errnos))
 
 
 def _mask(errnos: Sequence[int]) -> int:
