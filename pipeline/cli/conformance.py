@@ -16,10 +16,10 @@ from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
     from pipeline.conformance.case import Case
-    from pipeline.conformance.kit.cases import Host
+    from pipeline.conformance.kit.cases import ConformanceHost
     from pipeline.conformance.kit.judge import Result
 
-Columns = list[tuple["Host", list["Result"]]]
+Columns = list[tuple["ConformanceHost", list["Result"]]]
 
 _EPILOG = """\
 examples:
@@ -198,8 +198,8 @@ def _run(
 ) -> Columns:
     from pipeline.conformance.kit.cases import read_cases
     from pipeline.conformance.kit.explain import explain
-    from pipeline.conformance.kit.process import run_all
     from pipeline.conformance.kit.report import line_of, summary
+    from pipeline.conformance.kit.run_cases import run_all
     from pipeline.conformance.write_kit import write_kit
 
     kit, tools = folder / "kit", folder / "tools"
@@ -235,7 +235,7 @@ def _run(
     return columns
 
 
-def _hosts(args: argparse.Namespace, tools: Path) -> list[Host]:
+def _hosts(args: argparse.Namespace, tools: Path) -> list[ConformanceHost]:
     from pipeline.conformance.hosts import named_host, this_host, words_of
 
     hosts = []
@@ -277,7 +277,7 @@ def _stored(path: Path) -> Any:
 
 
 def _compared(
-    args: argparse.Namespace, column: tuple[Host, list[Result]], levels: Sequence[str]
+    args: argparse.Namespace, column: tuple[ConformanceHost, list[Result]], levels: Sequence[str]
 ) -> list[Result]:
     """Record the baseline, or print what changed and return what fails."""
     from pipeline.cache.atomic import write_bytes

@@ -143,7 +143,7 @@ class Print:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportFailure:
     """A failure that is reported when the step is reached."""
 
     what: str
@@ -182,7 +182,7 @@ Step = (
     | Grow
     | ReadArgument
     | Print
-    | Report
+    | ReportFailure
     | Exit
     | SkipUnlessSuccess
     | OnSuccess

@@ -29,7 +29,7 @@ from pipeline.conformance.case import (
     OnSuccess,
     Print,
     ReadArgument,
-    Report,
+    ReportFailure,
     SkipUnlessSuccess,
     Step,
     Write,
@@ -209,7 +209,7 @@ class _Assembly:
             case Print(stream, text):
                 line = text.encode() + b"\n"
                 return [f"(call $say (i32.const {stream}) {self._print(line)})"]
-            case Report(what, unsafe):
+            case ReportFailure(what, unsafe):
                 return self._report(what, unsafe=unsafe)
             case Exit(code):
                 return [

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.conformance.kit.adapters import iwasm, wasmedge, wasmtime
-from pipeline.conformance.kit.cases import Host
+from pipeline.conformance.kit.cases import ConformanceHost
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.verify.peers import wasmtime_command, wasmtime_environment
@@ -21,11 +21,11 @@ KNOWN = ("wasmtime", "wasmedge", "iwasm")
 _VERSION_SECONDS = 30.0
 
 
-def this_host() -> Host:
+def this_host() -> ConformanceHost:
     """Return the embedded host, run by its command line."""
     from importlib.metadata import version
 
-    return Host(
+    return ConformanceHost(
         THIS,
         version("wasi-nn-pipeline"),
         (sys.executable, "-P", "-m", "pipeline.cli.main", "run", "{graph}", "{wasm}", "{args}"),
@@ -33,7 +33,7 @@ def this_host() -> Host:
     )
 
 
-def named_host(text: str, tools: Path) -> Host:
+def named_host(text: str, tools: Path) -> ConformanceHost:
     """Return a known host, or the host of a command that contains ``{wasm}``.
 
     ``tools`` is an existing folder where programs may be installed. Raises PipelineError (USAGE,
@@ -42,7 +42,7 @@ def named_host(text: str, tools: Path) -> Host:
     if text == "wasmtime":
         program = str(wasmtime_command(tools))
         command = [program, *wasmtime.COMMAND[len(wasmtime.PROGRAM) :]]
-        return Host(
+        return ConformanceHost(
             wasmtime.get_name(),
             _version(program, tools),
             command,
@@ -52,12 +52,14 @@ def named_host(text: str, tools: Path) -> Host:
     if text == "wasmedge":
         program = _program(wasmedge.get_name(), wasmedge.PROGRAM, text)
         command = [program, *wasmedge.COMMAND[len(wasmedge.PROGRAM) :]]
-        return Host(wasmedge.get_name(), _version(program, tools), command, wasmedge.GRAPH)
+        return ConformanceHost(
+            wasmedge.get_name(), _version(program, tools), command, wasmedge.GRAPH
+        )
     if text == "iwasm":
         program = _program(iwasm.get_name(), iwasm.PROGRAM, text)
         command = [program, *iwasm.COMMAND[len(iwasm.PROGRAM) :]]
         version = _version(program, tools)
-        return Host(iwasm.get_name(), version, command, iwasm.GRAPH, iwasm.FOLDER)
+        return ConformanceHost(iwasm.get_name(), version, command, iwasm.GRAPH, iwasm.FOLDER)
     return _commanded(text)
 
 
@@ -71,7 +73,7 @@ def words_of(text: str, option: str) -> list[str]:
         ) from None
 
 
-def _commanded(text: str) -> Host:
+def _commanded(text: str) -> ConformanceHost:
     parts = words_of(text, "--host")
     if not any("{wasm}" in part for part in parts):
         raise PipelineError(
@@ -81,7 +83,7 @@ def _commanded(text: str) -> Host:
             expected=f"this, {', '.join(KNOWN)}, or a command with {{wasm}}",
             found="no {wasm}",
         )
-    return Host(Path(parts[0]).name, "", parts)
+    return ConformanceHost(Path(parts[0]).name, "", parts)
 
 
 def _program(name: str, program: Sequence[str], host: str) -> str:

@@ -24,7 +24,7 @@ VERSION = 3
 KIT = "conformance"
 
 _KIT = "pipeline.conformance.kit"
-_RUNNER = ("cases", "judge", "process", "report", "baseline", "explain", "main")
+_RUNNER = ("cases", "judge", "run_cases", "report", "baseline", "explain", "main")
 _PUBLISHED = (1980, 1, 1, 0, 0, 0)
 
 

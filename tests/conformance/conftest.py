@@ -31,12 +31,12 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def described(kit: Path) -> dict[str, kit_cases.Case]:
+def described(kit: Path) -> dict[str, kit_cases.KitCase]:
     return {case.title: case for case in kit_cases.read_cases(kit, tuple(FORMATS))}
 
 
 @pytest.fixture
-def ask(kit: Path, described: dict[str, kit_cases.Case], tmp_path: Path) -> Ask:
+def ask(kit: Path, described: dict[str, kit_cases.KitCase], tmp_path: Path) -> Ask:
     def asked(case: Case) -> tuple[str, str, int]:
         out, err = tmp_path / "out", tmp_path / "err"
         models = kit / "models" / case.encoding

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.conformance.kit.cases import Case
+from pipeline.conformance.kit.cases import KitCase
 from pipeline.conformance.kit.judge import (
     ABSENT,
     CONFORMS,
@@ -22,8 +22,8 @@ from pipeline.conformance.kit.judge import (
 _TRAP = "Error: failed to run main module `a.wasm`\n  1: wasm trap: unreachable\n"
 
 
-def case(**changes: object) -> Case:
-    plain = Case(Path("openvino"), "a", "spec", "", "", "", True, 0, "ok\n", (), ())
+def case(**changes: object) -> KitCase:
+    plain = KitCase(Path("openvino"), "a", "spec", "", "", "", True, 0, "ok\n", (), ())
     return plain._replace(**changes)  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_the_end_of_a_guest(ended: Ended | None, verdict: str, found: str) -> No
         (EXTENSION, Ended(-6, "", ""), UNSAFE),
     ],
 )
-def test_what_is_judged_from_outside(asked: Case, ended: Ended, verdict: str) -> None:
+def test_what_is_judged_from_outside(asked: KitCase, ended: Ended, verdict: str) -> None:
     assert judge(asked, ended)[0] == verdict
 
 

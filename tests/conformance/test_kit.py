@@ -16,10 +16,10 @@ from pipeline.cli.main import main
 from pipeline.conformance.cases.all_cases import CASES
 from pipeline.conformance.hosts import named_host
 from pipeline.conformance.kit.cases import read_cases
-from pipeline.conformance.kit.process import run_all
+from pipeline.conformance.kit.run_cases import run_all
 from pipeline.conformance.models.formats import FORMATS
 from pipeline.conformance.single_file import single_file
-from pipeline.conformance.write_kit import kit_files, update_kit
+from pipeline.conformance.write_kit import VERSION, kit_files, update_kit
 
 FEW = ("load-infer", "name-*", "input-index", "input-data-short", "unload-twice", "streams")
 PICKED = [word for name in FEW for word in ("--case", name)]
@@ -248,3 +248,10 @@ def test_two_modules_with_one_name_are_not_joined(
     with pytest.raises(ValueError, match="PLACE is defined in one and in two"):
         single_file("twice", ["one", "two"])
     assert single_file("twice", ["one"]).count("import os") == 1
+
+
+def test_the_lock_has_the_kit_of_this_code() -> None:
+    lock = json.loads((Path(__file__).parents[2] / "artifacts" / "lock.json").read_bytes())
+    sums = kit_files(CASES)["SHA256SUMS"]
+    digest = f"sha256:{hashlib.sha256(sums).hexdigest()}"
+    assert lock["conformance"] == {"digest": digest, "suite": VERSION}, "doit kit writes it"

@@ -16,9 +16,9 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.conformance.cases.all_cases import CASES
 from pipeline.conformance.hosts import named_host
-from pipeline.conformance.kit.cases import Host, read_cases
+from pipeline.conformance.kit.cases import ConformanceHost, read_cases
 from pipeline.conformance.kit.judge import CONFORMS, OTHER, UNSAFE, Result
-from pipeline.conformance.kit.process import run, run_all
+from pipeline.conformance.kit.run_cases import run, run_all
 from pipeline.conformance.pages import as_list
 
 ROOT = Path(__file__).parents[2]
@@ -47,16 +47,18 @@ def test_every_case_conforms_in_a_process_of_its_own(
 
 
 @pytest.fixture(scope="session")
-def wasmtime(tmp_path_factory: pytest.TempPathFactory) -> Host:
+def wasmtime(tmp_path_factory: pytest.TempPathFactory) -> ConformanceHost:
     return named_host("wasmtime", tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="session")
-def on_wasmtime(kit: Path, wasmtime: Host) -> list[Result]:
+def on_wasmtime(kit: Path, wasmtime: ConformanceHost) -> list[Result]:
     return run_all(wasmtime, read_cases(kit), 60, os.cpu_count() or 1, lambda _: None)
 
 
-def test_what_wasmtime_is_known_to_do_is_found(wasmtime: Host, on_wasmtime: list[Result]) -> None:
+def test_what_wasmtime_is_known_to_do_is_found(
+    wasmtime: ConformanceHost, on_wasmtime: list[Result]
+) -> None:
     found = {result.case.name: result for result in on_wasmtime}
     assert found["load-infer"].verdict == CONFORMS
     if not wasmtime.version.startswith("49."):
@@ -70,7 +72,9 @@ def test_what_wasmtime_is_known_to_do_is_found(wasmtime: Host, on_wasmtime: list
     assert found["unload-twice"].verdict == "not offered"
 
 
-def test_the_matrix_that_is_shipped_is_true(wasmtime: Host, on_wasmtime: list[Result]) -> None:
+def test_the_matrix_that_is_shipped_is_true(
+    wasmtime: ConformanceHost, on_wasmtime: list[Result]
+) -> None:
     text = MATRIX.read_text(encoding="utf-8")
     version = re.search(r"Wasmtime ([\d.]+)", text)
     assert version
@@ -135,7 +139,7 @@ def test_a_host_on_the_path_is_run_with_its_own_options(
 
 def test_a_host_that_hangs_is_a_result(kit: Path) -> None:
     program = [sys.executable, "-c", "import time; time.sleep(60)", "{wasm}"]
-    result = run(Host("sleeper", "", program), read_cases(kit)[0], 1)
+    result = run(ConformanceHost("sleeper", "", program), read_cases(kit)[0], 1)
     assert (result.verdict, result.found) == (UNSAFE, "the host hangs")
 
 
@@ -146,7 +150,7 @@ def test_a_process_that_a_host_leaves_behind_is_ended(kit: Path, tmp_path: Path)
         f" time.sleep(600)']); open({str(note)!r}, 'w').write(str(p.pid)); print('ok')"
     )
     program = [sys.executable, "-c", code, "{wasm}"]
-    assert run(Host("leaver", "", program), read_cases(kit)[0], 60).verdict == CONFORMS
+    assert run(ConformanceHost("leaver", "", program), read_cases(kit)[0], 60).verdict == CONFORMS
     state = subprocess.run(
         ["ps", "-o", "stat=", "-p", note.read_text()], capture_output=True, text=True, check=False
     ).stdout.strip()

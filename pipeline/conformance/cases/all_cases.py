@@ -15,10 +15,10 @@ from pipeline.conformance.cases import (
     tensors,
 )
 from pipeline.conformance.models.formats import FORMATS
-from pipeline.conformance.models.model import Format
+from pipeline.conformance.models.model import ModelFormat
 
 
-def _of(form: Format) -> list[Case]:
+def _of(form: ModelFormat) -> list[Case]:
     """Return the cases of an encoding; OpenVINO has those that are asked once."""
     once = form.name == "openvino"
     found = [

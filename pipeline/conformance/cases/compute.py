@@ -13,7 +13,7 @@ from pipeline.conformance.case import (
     ExpectBytes,
     LoadU32,
     OnSuccess,
-    Report,
+    ReportFailure,
     Step,
 )
 from pipeline.conformance.cases import basis
@@ -34,12 +34,12 @@ from pipeline.conformance.cases.steps import (
     tensor,
     u32,
 )
-from pipeline.conformance.models.model import Format, SuiteModel, numbers
+from pipeline.conformance.models.model import ModelFormat, SuiteModel, numbers
 
 _UNKNOWN = 77
 
 
-def cases(form: Format) -> list[Case]:
+def cases(form: ModelFormat) -> list[Case]:
     """Return the cases."""
     add = form.add("f32")
     return [
@@ -116,7 +116,7 @@ def cases(form: Format) -> list[Case]:
                 OnSuccess(
                     [
                         ExpectBytes("y old", Y, "bytes that are not the old output are returned"),
-                        Report("the output of before is returned"),
+                        ReportFailure("the output of before is returned"),
                     ]
                 ),
             ],
@@ -202,7 +202,7 @@ def cases(form: Format) -> list[Case]:
     ]
 
 
-def _typed(form: Format, element: str) -> Case:
+def _typed(form: ModelFormat, element: str) -> Case:
     return Case(
         name=f"type-{element}",
         rule=f"inputs and outputs of {element} are exact",

@@ -32,12 +32,12 @@ from pipeline.conformance.cases.steps import (
     set_input,
     tensor,
 )
-from pipeline.conformance.models import openvino
+from pipeline.conformance.models import ir
 
 
 def cases() -> list[Case]:
     """Return the cases."""
-    add = openvino.add()
+    add = ir.add()
     return [
         Case(
             name="handles-fresh",
@@ -148,7 +148,7 @@ def cases() -> list[Case]:
 def _single() -> list[Step]:
     refusal = (UNSUPPORTED,)
     return [
-        *ready(openvino.add()),
+        *ready(ir.add()),
         *tensor(),
         set_input(),
         DataSegment("y", [UNTOUCHED * 32]),

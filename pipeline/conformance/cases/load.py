@@ -42,13 +42,13 @@ from pipeline.conformance.cases.steps import (
     tensor,
     u32,
 )
-from pipeline.conformance.models.model import TYPES, Format, SuiteModel, numbers
+from pipeline.conformance.models.model import TYPES, ModelFormat, SuiteModel, numbers
 
 _GPU, _TPU = 1, 2
 _MANY = 32
 
 
-def cases(form: Format) -> list[Case]:
+def cases(form: ModelFormat) -> list[Case]:
     """Return the cases, in the order of a host's work."""
     add = form.add("f32")
     count = len(add.parts)

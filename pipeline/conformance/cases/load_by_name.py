@@ -33,14 +33,14 @@ from pipeline.conformance.cases.steps import (
     set_input,
     tensor,
 )
-from pipeline.conformance.models.model import Format, numbers
+from pipeline.conformance.models.model import ModelFormat, numbers
 
 # The graph that the host must provide: the model `add`.
 NAME = "add"
 _HUGE = 1 << 14
 
 
-def cases(form: Format) -> list[Case]:
+def cases(form: ModelFormat) -> list[Case]:
     """Return the cases that every encoding has."""
     return [
         Case(

@@ -30,7 +30,7 @@ from pipeline.conformance.cases.steps import (
     refused,
     tensor,
 )
-from pipeline.conformance.models import onnx, openvino, tensorflow, tflite
+from pipeline.conformance.models import ir, onnx, tensorflow, tflite
 from pipeline.conformance.models.model import SuiteModel, numbers
 
 _SQUARES = numbers("f32", 100, 400, 900, 1600)
@@ -44,7 +44,7 @@ _AUTODETECT_BASIS = basis.choice(
 
 def cases() -> list[Case]:
     """Return the cases."""
-    add = openvino.add()
+    add = ir.add()
     return [
         *(
             _builders(count, spelling, title, stands_on)
@@ -150,13 +150,13 @@ def cases() -> list[Case]:
             name="load-tensor-name",
             rule="a model whose input has a name of other scripts computes",
             basis=basis.LOAD,
-            steps=[*ready(openvino.named("имя/名 é")), *tensor(), *inferred()],
+            steps=[*ready(ir.named("имя/名 é")), *tensor(), *inferred()],
         ),
     ]
 
 
 def _builders(count: int, spelling: str, title: str, stands_on: Basis) -> Case:
-    add = openvino.add()
+    add = ir.add()
     four = SuiteModel((*add.parts, add.parts[1], add.parts[1]))
     call = Call(
         "load",

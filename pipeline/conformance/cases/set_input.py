@@ -33,7 +33,7 @@ from pipeline.conformance.cases.steps import (
     u32,
     used_anyway,
 )
-from pipeline.conformance.models.model import TYPES, Format, numbers
+from pipeline.conformance.models.model import TYPES, ModelFormat, numbers
 
 _F32 = TYPES["f32"][0]
 _UNKNOWN = 77
@@ -41,7 +41,7 @@ _CONTEXTS = 8
 _END_4, _END_8 = At(END, -4), At(END, -8)
 
 
-def cases(form: Format) -> list[Case]:
+def cases(form: ModelFormat) -> list[Case]:
     """Return the cases."""
     add = form.add("f32")
     return [
@@ -258,7 +258,7 @@ def cases(form: Format) -> list[Case]:
     ]
 
 
-def _contexts(form: Format, count: int) -> list[Step]:
+def _contexts(form: ModelFormat, count: int) -> list[Step]:
     return [
         *loaded(form.add("f32")),
         *(
@@ -283,7 +283,7 @@ def _contexts(form: Format, count: int) -> list[Step]:
     ]
 
 
-def _two_inputs(form: Format, name: str, rule: str, first: int) -> Case:
+def _two_inputs(form: ModelFormat, name: str, rule: str, first: int) -> Case:
     inputs = ((0, "a"), (1, "b"))
     return Case(
         name=name,
@@ -302,7 +302,7 @@ def _two_inputs(form: Format, name: str, rule: str, first: int) -> Case:
 
 
 def _refused(
-    form: Format,
+    form: ModelFormat,
     name: str,
     what: str,
     steps: Sequence[Step],
@@ -330,7 +330,7 @@ def _refused(
 
 
 def _pointer(
-    form: Format,
+    form: ModelFormat,
     name: str,
     what: str,
     *,
@@ -342,7 +342,7 @@ def _pointer(
     return _refused(form, name, what, steps)
 
 
-def _number(form: Format, name: str, what: str, number: int) -> Case:
+def _number(form: ModelFormat, name: str, what: str, number: int) -> Case:
     steps = [*tensor()[:2], record("x", number, 2, 16)]
     return _refused(form, name, what, steps, stands_on=basis.ENUM)
 
@@ -356,7 +356,7 @@ def _sized(columns: int) -> list[Step]:
     ]
 
 
-def _short_at_end(form: Format) -> Case:
+def _short_at_end(form: ModelFormat) -> Case:
     """A case of data that is 4 MiB too short, at the end of memory: used, it is a read outside."""
     count = 1 << 20
     return Case(
@@ -373,7 +373,7 @@ def _short_at_end(form: Format) -> Case:
     )
 
 
-def _large_and_empty(form: Format) -> Case:
+def _large_and_empty(form: ModelFormat) -> Case:
     return Case(
         name="input-large-and-empty",
         rule="an axis of 2^30 without data is an error, also if it is computed",

@@ -36,7 +36,7 @@ from pipeline.conformance.cases.steps import (
     tensor,
     u32,
 )
-from pipeline.conformance.models import openvino
+from pipeline.conformance.models import ir
 from pipeline.conformance.models.model import TYPES, SuiteModel, numbers
 
 _F32, _U8 = TYPES["f32"][0], TYPES["u8"][0]
@@ -68,7 +68,7 @@ def cases() -> list[Case]:
                 basis.DYNAMIC.source,
             ),
             steps=[
-                *ready(openvino.dynamic()),
+                *ready(ir.dynamic()),
                 DataSegment("x dims", [u32(0)]),
                 DataSegment("x data", [X]),
                 record("x", _F32, 1, 0),
@@ -81,10 +81,10 @@ def cases() -> list[Case]:
         ),
         _large(),
         _numbered_2022(),
-        _typeless("bf16", openvino.add_bf16(), _F16, bytes(8)),
-        _typeless("i8", openvino.add_i8(), _F16, bytes(8)),
-        _as_bytes("i8", openvino.add_i8(), bytes([10, 20, 30, 40]), bytes([11, 22, 33, 44])),
-        _as_bytes("boolean", openvino.negate(), bytes([0, 1, 0, 1]), bytes([1, 0, 1, 0])),
+        _typeless("bf16", ir.add_bf16(), _F16, bytes(8)),
+        _typeless("i8", ir.add_i8(), _F16, bytes(8)),
+        _as_bytes("i8", ir.add_i8(), bytes([10, 20, 30, 40]), bytes([11, 22, 33, 44])),
+        _as_bytes("boolean", ir.negate(), bytes([0, 1, 0, 1]), bytes([1, 0, 1, 0])),
         Case(
             name="memory-grown-before",
             rule="tensor, dims, data and output in memory that has grown since load are used",
@@ -115,7 +115,7 @@ def _scalar(name: str, what: str, dims: Sequence[int], stands_on: Basis) -> Case
         rule=f"a scalar input takes a tensor with {what}",
         basis=stands_on,
         steps=[
-            *ready(openvino.scalar()),
+            *ready(ir.scalar()),
             DataSegment("x dims", [u32(*dims) or u32(0)]),
             DataSegment("x data", [numbers("f32", 41)]),
             record("x", _F32, len(dims), 4),
@@ -136,7 +136,7 @@ def _large() -> Case:
             "Images and audio reach such sizes; 32-bit sizes and fixed buffers of a host do not."
         ),
         steps=[
-            *ready(openvino.dynamic("u8")),
+            *ready(ir.dynamic("u8")),
             Grow(-(-2 * _LARGE // _PAGE) + 1),
             Write(END, b"\x07"),
             Write(END, b"\x09", _LARGE - 1),
@@ -165,7 +165,7 @@ def _numbered_2022() -> Case:
             "wasi-nn.witx before 2023-08: “(enum (@witx tag u8) $f16 $f32 $u8 $i32)”",
         ),
         steps=[
-            *ready(openvino.add("i32")),
+            *ready(ir.add("i32")),
             *tensor(data=numbers("i32", 10, 20, 30, 40), element="i32")[:2],
             record("x", 3, 2, 16),
             maybe("set_input", LoadU32("context"), 0, At("x")),
@@ -222,7 +222,7 @@ def _grown(*, after_input: bool) -> list[Step]:
     ]
     again: list[Step] = [Grow(64), Write(END, bytes(16), 32)] if after_input else []
     return [
-        *ready(openvino.add()),
+        *ready(ir.add()),
         Grow(1),
         *placed,
         *again,
@@ -247,7 +247,7 @@ def _gather() -> Case:
         rule="GatherND with indices out of range is an error, or gives elements or zeros",
         basis=basis.FOREIGN,
         steps=[
-            *ready(openvino.gather(count)),
+            *ready(ir.gather(count)),
             *tensor("x", numbers("i32", *near), element="i32", dims=(count, 1)),
             set_input(),
             compute(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.conformance.kit.cases import Host
+from pipeline.conformance.kit.cases import ConformanceHost
 from pipeline.conformance.kit.judge import CONFORMS, VERDICTS, Result
 
 
@@ -19,7 +19,7 @@ class Changes(NamedTuple):
     lines: list[str]
 
 
-def record(host: Host, results: Sequence[Result], suite: int) -> str:
+def record(host: ConformanceHost, results: Sequence[Result], suite: int) -> str:
     """Return a baseline as JSON: the verdict on each case, and what its guest reported.
 
     What the host prints is left out, since it changes with its version.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Case(NamedTuple):
+class KitCase(NamedTuple):
     """A case as its files describe it; the wasm is ``folder/name.wasm``."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Case(NamedTuple):
         return self.name if self.encoding == "openvino" else f"{self.encoding}/{self.name}"
 
 
-class Host(NamedTuple):
+class ConformanceHost(NamedTuple):
     """A host: the command that runs a guest, and what a named graph adds to it.
 
     In the command, {wasm}, {args}, {graph}, {models} and {dir} are replaced; in ``graph``, {name},
@@ -49,16 +49,16 @@ class Host(NamedTuple):
     environment: Mapping[str, str] | None = None
 
 
-def read_cases(kit: Path, encodings: Sequence[str] = ("openvino",)) -> list[Case]:
+def read_cases(kit: Path, encodings: Sequence[str] = ("openvino",)) -> list[KitCase]:
     """Return the cases of these suites, in order; raises OSError, ValueError and KeyError."""
     return [case for encoding in encodings for case in _suite(kit / encoding)]
 
 
-def _suite(folder: Path) -> Iterator[Case]:
+def _suite(folder: Path) -> Iterator[KitCase]:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name, about in manifest["cases"].items():
         expected = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        yield Case(
+        yield KitCase(
             folder,
             name,
             level=about["level"],
@@ -73,7 +73,7 @@ def _suite(folder: Path) -> Iterator[Case]:
         )
 
 
-def command_of(host: Host, case: Case) -> list[str]:
+def command_of(host: ConformanceHost, case: KitCase) -> list[str]:
     """Return the command that runs the guest of a case on a host."""
     models = case.folder.parent / "models" / case.encoding
 

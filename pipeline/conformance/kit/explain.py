@@ -6,7 +6,7 @@ import shlex
 import zipfile
 from pathlib import Path
 
-from pipeline.conformance.kit.cases import Case, Host, command_of
+from pipeline.conformance.kit.cases import ConformanceHost, KitCase, command_of
 from pipeline.conformance.kit.judge import CONFORMS, UNSAFE, Result
 
 _PRIVATE = (
@@ -15,7 +15,7 @@ _PRIVATE = (
 )
 
 
-def explain(kit: Path, host: Host, result: Result) -> str:
+def explain(kit: Path, host: ConformanceHost, result: Result) -> str:
     """Return Markdown: what should come out and why, what did, the command, and the calls as WAT.
 
     Raises OSError and KeyError if the kit lacks its texts.
@@ -50,7 +50,7 @@ def explain(kit: Path, host: Host, result: Result) -> str:
     )
 
 
-def wat_of(kit: Path, case: Case) -> str:
+def wat_of(kit: Path, case: KitCase) -> str:
     """Return the calls of a case as WebAssembly text; raises OSError and KeyError."""
     with zipfile.ZipFile(kit / "calls.zip") as archive:
         return archive.read(f"{case.encoding}/{case.name}.wat").decode()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.conformance.kit.cases import Case
+from pipeline.conformance.kit.cases import KitCase
 
 LEVELS = ("safety", "spec", "extension", "choice")
 CONFORMS, OTHER, ABSENT = "conforms", "another answer", "not offered"
@@ -40,7 +40,7 @@ class Ended(NamedTuple):
 class Result(NamedTuple):
     """The verdict on a case, and what was found; ``answer`` is the part that the guest reported."""
 
-    case: Case
+    case: KitCase
     verdict: str
     found: str = ""
     answer: str = ""
@@ -55,7 +55,7 @@ class Result(NamedTuple):
         return self.verdict == DIFFERS and self.case.level in levels
 
 
-def judge(case: Case, ended: Ended | None) -> tuple[str, str, str]:
+def judge(case: KitCase, ended: Ended | None) -> tuple[str, str, str]:
     """Return the verdict on how a host ended, what was found, and what the guest reported.
 
     ``ended`` is None for a host that ran longer than its time limit.
@@ -92,7 +92,7 @@ def judge(case: Case, ended: Ended | None) -> tuple[str, str, str]:
     return DIFFERS, f"the host ends the guest: {_reason(ended)}", ""
 
 
-def _advised(case: Case, ended: Ended) -> tuple[str, str, str]:
+def _advised(case: KitCase, ended: Ended) -> tuple[str, str, str]:
     lines = ended.stderr.splitlines()
     if case.exit_code and "to stderr" not in lines:
         return DIFFERS, "stderr lacks the guest's output", ""

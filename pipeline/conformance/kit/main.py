@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.conformance.kit.baseline import compare, read_baseline, record
-from pipeline.conformance.kit.cases import Case, Host, read_cases
+from pipeline.conformance.kit.cases import ConformanceHost, KitCase, read_cases
 from pipeline.conformance.kit.explain import explain
 from pipeline.conformance.kit.judge import LEVELS, OTHER, Result
-from pipeline.conformance.kit.process import run, run_all
 from pipeline.conformance.kit.report import as_github, as_json, as_junit, line_of, summary
+from pipeline.conformance.kit.run_cases import run, run_all
 
 _EPILOG = """\
 verdicts:
@@ -137,17 +137,19 @@ def _levels(text: str) -> list[str]:
     return words
 
 
-def _host(args: argparse.Namespace, kit: Path, parser: argparse.ArgumentParser) -> Host:
+def _host(args: argparse.Namespace, kit: Path, parser: argparse.ArgumentParser) -> ConformanceHost:
     if args.host and "{wasm}" in args.host:
         command = shlex.split(args.host)
         name = args.name or Path(command[0]).name
-        return Host(name, args.version or "", command, shlex.split(args.graph), args.folder)
+        return ConformanceHost(
+            name, args.version or "", command, shlex.split(args.graph), args.folder
+        )
     if not args.adapter:
         parser.error("give --adapter NAME, or --host with a command that contains {wasm}")
     return adapted(kit, args.adapter, args.name, args.version)
 
 
-def adapted(kit: Path, adapter: str, name: str | None, version: str | None) -> Host:
+def adapted(kit: Path, adapter: str, name: str | None, version: str | None) -> ConformanceHost:
     """Return the host of an adapter; raises OSError, also if the host's version is unknown."""
     path = Path(adapter) if adapter.endswith(".py") else kit / "adapters" / f"{adapter}.py"
     facts = runpy.run_path(str(path))
@@ -156,7 +158,7 @@ def adapted(kit: Path, adapter: str, name: str | None, version: str | None) -> H
             version = str(facts["get_version"]())
         except subprocess.CalledProcessError as error:
             raise OSError(f"{adapter} does not report its version: {error}") from None
-    return Host(
+    return ConformanceHost(
         name or facts["get_name"](),
         version,
         facts["COMMAND"],
@@ -165,7 +167,7 @@ def adapted(kit: Path, adapter: str, name: str | None, version: str | None) -> H
     )
 
 
-def select(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
+def select(cases: Sequence[KitCase], names: Sequence[str]) -> list[KitCase]:
     """Return the cases of these names or prefixes; raises ValueError if one has none."""
     chosen = set()
     for name in names:
@@ -180,7 +182,7 @@ def select(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
     return [case for case in cases if case.title in chosen or not names]
 
 
-def _one(host: Host, guest: Path, seconds: float) -> int:
+def _one(host: ConformanceHost, guest: Path, seconds: float) -> int:
     """Judge one case; print what its file expects and exit so if it conforms."""
     folder = guest.resolve().parent
     (case,) = (each for each in read_cases(folder.parent, [folder.name]) if each.name == guest.stem)
@@ -192,7 +194,9 @@ def _one(host: Host, guest: Path, seconds: float) -> int:
     return 1
 
 
-def _run(args: argparse.Namespace, host: Host, cases: Sequence[Case], suite: int) -> int:
+def _run(
+    args: argparse.Namespace, host: ConformanceHost, cases: Sequence[KitCase], suite: int
+) -> int:
     def each(result: Result) -> None:
         if not args.quiet or result.fails(args.level):
             print(line_of(result), flush=True)

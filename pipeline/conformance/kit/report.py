@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from pipeline.conformance.kit.cases import Host
+from pipeline.conformance.kit.cases import ConformanceHost
 from pipeline.conformance.kit.judge import ABSENT, DIFFERS, LEVELS, UNSAFE, VERDICTS, Result
 
 
@@ -18,7 +18,7 @@ def line_of(result: Result) -> str:
     return f"{result.verdict:<14}  {case.level:<9}  {case.title:<34}{found}".rstrip()
 
 
-def summary(host: Host, results: Sequence[Result]) -> str:
+def summary(host: ConformanceHost, results: Sequence[Result]) -> str:
     """Return the number of cases with each verdict, by level and in total."""
     lines = [f"{host.name} {host.version}".strip()]
     for level in (*LEVELS, "all"):
@@ -30,7 +30,7 @@ def summary(host: Host, results: Sequence[Result]) -> str:
 
 
 def as_json(
-    columns: Sequence[tuple[Host, Sequence[Result]]], suite: int, date: str
+    columns: Sequence[tuple[ConformanceHost, Sequence[Result]]], suite: int, date: str
 ) -> Mapping[str, Any]:
     """Return results as plain data; ``date`` is the day of the run."""
     hosts = [
@@ -54,7 +54,9 @@ def as_json(
     return {"suite": suite, "date": date, "hosts": hosts}
 
 
-def as_junit(columns: Sequence[tuple[Host, Sequence[Result]]], failed: Sequence[Result]) -> str:
+def as_junit(
+    columns: Sequence[tuple[ConformanceHost, Sequence[Result]]], failed: Sequence[Result]
+) -> str:
     """Return JUnit XML: a suite for each host, in which ``failed`` are failures."""
     root = ElementTree.Element("testsuites", name="wasi-nn conformance")
     for host, results in columns:

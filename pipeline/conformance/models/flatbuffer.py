@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Table:
+class FlatTable:
     """A table: a value by the slot of its field. A byte is given as bytes of length 1."""
 
-    fields: Mapping[int, int | bytes | Table | Vector | Text | Data]
+    fields: Mapping[int, int | bytes | FlatTable | Vector | Text | Data]
 
 
 @dataclass(frozen=True)
 class Vector:
     """A vector of i32, or of tables."""
 
-    items: Sequence[int | Table]
+    items: Sequence[int | FlatTable]
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Data:
     data: bytes
 
 
-def write(root: Table, identifier: bytes) -> bytes:
+def write(root: FlatTable, identifier: bytes) -> bytes:
     """Return a FlatBuffer with this root; ``identifier`` has four bytes."""
     buffer = bytearray(4) + identifier
-    waiting: deque[tuple[int, Table | Vector | Text | Data]] = deque([(0, root)])
+    waiting: deque[tuple[int, FlatTable | Vector | Text | Data]] = deque([(0, root)])
     while waiting:
         referrer, item = waiting.popleft()
         place, references = _append(buffer, item)
@@ -54,10 +54,10 @@ def write(root: Table, identifier: bytes) -> bytes:
 
 
 def _append(
-    buffer: bytearray, item: Table | Vector | Text | Data
-) -> tuple[int, list[tuple[int, Table | Vector | Text | Data]]]:
+    buffer: bytearray, item: FlatTable | Vector | Text | Data
+) -> tuple[int, list[tuple[int, FlatTable | Vector | Text | Data]]]:
     """Append an object; return its place, and the places that wait for the objects in it."""
-    if isinstance(item, Table):
+    if isinstance(item, FlatTable):
         return _append_table(buffer, item)
     _align(buffer, 4)
     if isinstance(item, Data):
@@ -72,7 +72,7 @@ def _append(
         buffer += struct.pack("<I", len(item.data)) + item.data
         return place, []
     buffer += struct.pack("<I", len(item.items))
-    references: list[tuple[int, Table | Vector | Text | Data]] = []
+    references: list[tuple[int, FlatTable | Vector | Text | Data]] = []
     for each in item.items:
         if isinstance(each, int):
             buffer += struct.pack("<i", each)
@@ -83,8 +83,8 @@ def _append(
 
 
 def _append_table(
-    buffer: bytearray, table: Table
-) -> tuple[int, list[tuple[int, Table | Vector | Text | Data]]]:
+    buffer: bytearray, table: FlatTable
+) -> tuple[int, list[tuple[int, FlatTable | Vector | Text | Data]]]:
     slots = max(table.fields, default=-1) + 1
     # Fields of four bytes first, so that each is aligned.
     ordered = sorted(table.fields, key=lambda slot: isinstance(table.fields[slot], bytes))
@@ -99,7 +99,7 @@ def _append_table(
     buffer += vtable
     place = len(buffer)
     buffer += struct.pack("<i", len(vtable))
-    references: list[tuple[int, Table | Vector | Text | Data]] = []
+    references: list[tuple[int, FlatTable | Vector | Text | Data]] = []
     for slot in ordered:
         value = table.fields[slot]
         if isinstance(value, bytes):

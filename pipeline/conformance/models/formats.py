@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pipeline.conformance.models.model import Format
+from pipeline.conformance.models.ir import OPENVINO
+from pipeline.conformance.models.model import ModelFormat
 from pipeline.conformance.models.onnx import ONNX
-from pipeline.conformance.models.openvino import OPENVINO
 from pipeline.conformance.models.tflite import TFLITE
 
-FORMATS: Mapping[str, Format] = MappingProxyType(
+FORMATS: Mapping[str, ModelFormat] = MappingProxyType(
     {form.name: form for form in (OPENVINO, ONNX, TFLITE)}
 )

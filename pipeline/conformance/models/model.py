@@ -31,7 +31,7 @@ class SuiteModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class ModelFormat:
     """An encoding, and the same models in it.
 
     ``add`` is y = x + [1, 2, 3, 4], both 1x4 of one type; ``subtract`` y = a - b of f32;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.conformance.models.model import ADDED, Format, SuiteModel, numbers
+from pipeline.conformance.models.model import ADDED, ModelFormat, SuiteModel, numbers
 from pipeline.conformance.models.protobuf import field
 
 _NUMBER = 1
@@ -89,7 +89,7 @@ def _value(name: str, element: str, dims: Sequence[int | str]) -> bytes:
     return field(1, name.encode()) + field(2, field(1, tensor))
 
 
-ONNX = Format(
+ONNX = ModelFormat(
     name="onnx",
     title="ONNX",
     number=_NUMBER,

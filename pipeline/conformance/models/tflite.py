@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.conformance.models.flatbuffer import Data, Table, Text, Vector, write
-from pipeline.conformance.models.model import ADDED, Format, SuiteModel, numbers
+from pipeline.conformance.models.flatbuffer import Data, FlatTable, Text, Vector, write
+from pipeline.conformance.models.model import ADDED, ModelFormat, SuiteModel, numbers
 
 _NUMBER = 4
 _VERSION = 3
@@ -65,7 +65,7 @@ def dynamic() -> SuiteModel:
 
 
 def _model(
-    tensors: Sequence[Table],
+    tensors: Sequence[FlatTable],
     operators: Sequence[tuple[str, Sequence[int], int]],
     *,
     inputs: Sequence[int],
@@ -74,22 +74,22 @@ def _model(
 ) -> SuiteModel:
     """Return a model; ``operators`` are a name, the indices of inputs, and that of the output."""
     codes = [
-        Table({0: bytes([_OPERATORS[name][0]]), 2: 1, 3: _OPERATORS[name][0]})
+        FlatTable({0: bytes([_OPERATORS[name][0]]), 2: 1, 3: _OPERATORS[name][0]})
         for name, _, _ in operators
     ]
     steps = [
-        Table(
+        FlatTable(
             {
                 0: at,
                 1: Vector(list(given)),
                 2: Vector([made]),
                 3: bytes([_OPERATORS[name][1]]),
-                4: Table({}),
+                4: FlatTable({}),
             }
         )
         for at, (name, given, made) in enumerate(operators)
     ]
-    graph = Table(
+    graph = FlatTable(
         {
             0: Vector(list(tensors)),
             1: Vector(list(inputs)),
@@ -98,13 +98,15 @@ def _model(
         }
     )
     # By convention the first buffer is empty; tensors without data refer to it.
-    buffers = [Table({})] if constant is None else [Table({}), Table({0: Data(constant)})]
-    model = Table({0: _VERSION, 1: Vector(codes), 2: Vector([graph]), 4: Vector(buffers)})
+    buffers = (
+        [FlatTable({})] if constant is None else [FlatTable({}), FlatTable({0: Data(constant)})]
+    )
+    model = FlatTable({0: _VERSION, 1: Vector(codes), 2: Vector([graph]), 4: Vector(buffers)})
     return SuiteModel((write(model, b"TFL3"),), _NUMBER)
 
 
-def _tensor(name: str, element: str, dims: Sequence[int] = _ROW, *, buffer: int = 0) -> Table:
-    fields: dict[int, int | bytes | Table | Vector | Text | Data] = {
+def _tensor(name: str, element: str, dims: Sequence[int] = _ROW, *, buffer: int = 0) -> FlatTable:
+    fields: dict[int, int | bytes | FlatTable | Vector | Text | Data] = {
         0: Vector([max(size, 1) for size in dims]),
         1: bytes([_ELEMENTS[element]]),
         2: buffer,
@@ -112,10 +114,10 @@ def _tensor(name: str, element: str, dims: Sequence[int] = _ROW, *, buffer: int 
     }
     if min(dims) < 0:
         fields[7] = Vector(list(dims))
-    return Table(fields)
+    return FlatTable(fields)
 
 
-TFLITE = Format(
+TFLITE = ModelFormat(
     name="tensorflowlite",
     title="TFLite",
     number=_NUMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.conformance.models.model import ADDED, TYPES, Format, SuiteModel, numbers
+from pipeline.conformance.models.model import ADDED, TYPES, ModelFormat, SuiteModel, numbers
 
 _ELEMENT = {
     "f16": "FP16",
@@ -210,7 +210,7 @@ def _port(number: int, element: str, dims: Sequence[int], name: str | None = Non
     return f'<port id="{number}" precision="{_ELEMENT[element]}"{names}>{sizes}</port>'
 
 
-OPENVINO = Format(
+OPENVINO = ModelFormat(
     name="openvino",
     title="OpenVINO",
     number=0,

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from pipeline.conformance.kit.cases import Case, Host, command_of
+from pipeline.conformance.kit.cases import ConformanceHost, KitCase, command_of
 from pipeline.conformance.kit.judge import Ended, Result, judge
 
 _PRINTED = 1 << 20
 _LEFT_SECONDS = 5.0
 
 
-def run(host: Host, case: Case, seconds: float) -> Result:
+def run(host: ConformanceHost, case: KitCase, seconds: float) -> Result:
     """Run a case in its own process and judge it; raises OSError if the host cannot start."""
     started = time.monotonic()
     models = str(case.folder.parent / "models" / case.encoding)
@@ -84,7 +84,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def run_all(
-    host: Host, cases: Sequence[Case], seconds: float, jobs: int, each: Callable[[Result], None]
+    host: ConformanceHost,
+    cases: Sequence[KitCase],
+    seconds: float,
+    jobs: int,
+    each: Callable[[Result], None],
 ) -> list[Result]:
     """Run cases in parallel; ``each`` receives the results in the order of the cases."""
     results = []
