@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -255,3 +256,20 @@ def test_the_lock_has_the_kit_of_this_code() -> None:
     sums = kit_files(CASES)["SHA256SUMS"]
     digest = f"sha256:{hashlib.sha256(sums).hexdigest()}"
     assert lock["conformance"] == {"digest": digest, "suite": VERSION}, "doit kit writes it"
+
+
+def test_the_workflow_s_command_runs(
+    alone: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    workflow = (alone / "workflows" / "wasmtime.yml").read_text()
+    (line,) = (each.strip() for each in workflow.splitlines() if "ci/conformance/conf" in each)
+    program, script, *options = shlex.split(line)
+    assert program == "python"
+    (tmp_path / "ci").mkdir()
+    shutil.copytree(alone, tmp_path / "ci" / "conformance")
+    done = python(tmp_path, environment, script, *options, "--case", "load-infer")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ci" / "wasi-nn-baseline.json").is_file()
+    assert "<testsuite" in (tmp_path / "conformance.xml").read_text()
+    for name in ("wasmedge", "iwasm"):
+        assert "Untested" in (alone / "workflows" / f"{name}.yml").read_text()

@@ -49,7 +49,7 @@ class Result(NamedTuple):
     def fails(self, levels: Sequence[str]) -> bool:
         """Whether it counts as a failure: what is unsafe is so on every level."""
         if self.verdict == UNSAFE:
-            return self.case.level in levels or "safety" in levels
+            return True
         if self.verdict == OTHER:
             return "choice" in levels
         return self.verdict == DIFFERS and self.case.level in levels
