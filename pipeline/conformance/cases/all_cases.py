@@ -11,6 +11,7 @@ from pipeline.conformance.cases import (
     load,
     load_by_name,
     load_formats,
+    onnx_files,
     set_input,
     tensors,
 )
@@ -24,6 +25,7 @@ def _of(form: ModelFormat) -> list[Case]:
     found = [
         *load.cases(form),
         *(load_formats.cases() if once else ()),
+        *(onnx_files.cases() if form.name == "onnx" else ()),
         *load_by_name.cases(form),
         *(load_by_name.further() if once else ()),
         *set_input.cases(form),

@@ -91,8 +91,8 @@ UNKNOWN_NAME = _safety(
     "returned is implementation-specific; not_found (8) says most."
 )
 HOST_FILE = _safety(
-    "A guest reaches files through preopened folders only. A name that opens any file of the host "
-    "is a way around them, whatever scheme of names the host has."
+    "A guest reaches files through preopened folders only. A name or a model that opens any file "
+    "of the host, or reads its memory, is a way around them."
 )
 UNKNOWN_HANDLE = _safety(
     "Success for a handle that was never given out cannot be right, and a host that dereferences "

@@ -13,6 +13,8 @@ _OPSET = 14
 _ELEMENTS = {"f32": 1, "u8": 2, "i32": 6, "i64": 7, "f16": 10, "f64": 11}
 _ROW = (1, 4)
 _INT_ATTRIBUTE = 2
+# Fields of TensorProto.
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 
 
 def add(element: str = "f32") -> SuiteModel:
@@ -55,6 +57,25 @@ def dynamic() -> SuiteModel:
     )
 
 
+def external(location: str, offset: int = 0, *, hidden: bool = False) -> SuiteModel:
+    """Return `add` whose constant is 16 bytes of a file, or of what else ``location`` means.
+
+    With ``hidden`` the tag of the reference has bits above 32, which protobuf ignores and a reader
+    of 64-bit tags takes for another field.
+    """
+    entries = (("location", location), ("offset", str(offset)), ("length", "16"))
+    references = [field(1, key.encode()) + field(2, value.encode()) for key, value in entries]
+    tag = _EXTERNAL_DATA + (1 << 32 - 3 if hidden else 0)
+    constant = _constant("w", "f32", _ROW, None)
+    constant += b"".join(field(tag, reference) for reference in references)
+    return _model(
+        [_node("Add", ("x", "w"), "y")],
+        constants=[constant + field(_DATA_LOCATION, 1)],
+        inputs=[_value("x", "f32", _ROW)],
+        outputs=[_value("y", "f32", _ROW)],
+    )
+
+
 def _model(
     nodes: Sequence[bytes],
     *,
@@ -75,9 +96,10 @@ def _node(operator: str, inputs: Sequence[str], output: str, attribute: bytes = 
     return names + field(4, operator.encode()) + attribute
 
 
-def _constant(name: str, element: str, dims: Sequence[int], data: bytes) -> bytes:
+def _constant(name: str, element: str, dims: Sequence[int], data: bytes | None) -> bytes:
     sizes = b"".join(field(1, size) for size in dims)
-    return sizes + field(2, _ELEMENTS[element]) + field(8, name.encode()) + field(9, data)
+    constant = sizes + field(2, _ELEMENTS[element]) + field(8, name.encode())
+    return constant if data is None else constant + field(9, data)
 
 
 def _value(name: str, element: str, dims: Sequence[int | str]) -> bytes:
