@@ -16,8 +16,6 @@ from pipeline.publish.release.lock_file import LOCK_VERSION, Lock, LockedKit, re
 from pipeline.publish.release.release import Release, release_of
 from pipeline.publish.release.write_bundle import write_bundle
 
-# doit runs in the project's folder.
-_ARTIFACTS = Path("artifacts")
 _OUT = {
     "name": "out",
     "short": "",
@@ -51,18 +49,18 @@ class KitCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = (_OUT, _CHECK)
 
     def _execute(self, out: str, check: bool, pos_args: list[str]) -> int:
-        if pos_args:
-            raise PipelineError(Code.USAGE, "`doit kit` takes no names.", found=" ".join(pos_args))
-        return run_command(lambda _: _write(Path(out), check))
+        return run_command(
+            self, lambda project: _write(project.root / "artifacts", Path(out), check, pos_args)
+        )
 
 
-def take_kit(names: Sequence[str]) -> tuple[list[str], list[Path]]:
+def take_kit(root: Path, names: Sequence[str]) -> tuple[list[str], list[Path]]:
     """Return names without the kit's, and the kit's folder if it is meant.
 
     Without names it is meant if it is there. Raises PipelineError (LOCK) if it is named and not
     written.
     """
-    folder = _ARTIFACTS / KIT
+    folder = root / "artifacts" / KIT
     there = (folder / "kit.json").is_file()
     if KIT in names and not there:
         raise PipelineError(
@@ -72,8 +70,10 @@ def take_kit(names: Sequence[str]) -> tuple[list[str], list[Path]]:
     return [name for name in names if name != KIT], [folder] if meant else []
 
 
-def _write(out: Path, check: bool) -> int:
-    folder, path = _ARTIFACTS / KIT, _ARTIFACTS / "lock.json"
+def _write(artifacts: Path, out: Path, check: bool, names: Sequence[str]) -> int:
+    if names:
+        raise PipelineError(Code.USAGE, "`doit kit` takes no names.", found=" ".join(names))
+    folder, path = artifacts / KIT, artifacts / "lock.json"
     changed = update_kit(folder, CASES)
     release = release_of(folder, str(VERSION))
     found = LockedKit(VERSION, release.digest)
@@ -85,7 +85,7 @@ def _write(out: Path, check: bool) -> int:
     for archive in _bundled(release, folder, out):
         print(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB")
     state = "written" if changed else "unchanged"
-    print(f"{folder}: {state}, {len(release.files)} files, {release.digest}")
+    print(f"{artifacts.name}/{KIT}: {state}, {len(release.files)} files, {release.digest}")
     return 0
 
 

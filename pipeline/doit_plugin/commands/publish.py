@@ -85,7 +85,7 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     ) -> int:
         def command(project: ProjectContext) -> int:
             place = _destination(to, version)
-            names, kit = take_kit(pos_args)
+            names, kit = take_kit(project.root, pos_args)
             only_kit = bool(pos_args) and not names
             fixtures = [] if only_kit else folders(built(project, names, strict=strict))
             key = Path(sign) if sign else None
