@@ -53,8 +53,8 @@ def kit_files(cases: Sequence[Case]) -> Mapping[str, bytes]:
             calls[f"{name}/{case.name}.wat"] = assemble_calls(case).encode()
             described[case.name] = _described(case, hashlib.sha256(wasm).hexdigest())
         title = f"wasi-nn conformance, {form.title}"
-        manifest = {"name": title, "version": str(VERSION), "cases": described}
-        kit[f"{name}/manifest.json"] = _json(manifest)
+        manifest = {"name": title, "version": str(VERSION), "wasi_version": "wasm32-wasip1"}
+        kit[f"{name}/manifest.json"] = _json({**manifest, "cases": described})
         for part, data in zip(form.files, form.add("f32").parts, strict=True):
             kit[f"models/{name}/add/{part}"] = data
             flat = "add.bin" if part.endswith(".bin") else "add"
