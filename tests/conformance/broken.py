@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.conformance.case import Call
 from pipeline.conformance.cases.all_cases import CASES
-from pipeline.host.abi import memory
 
 
 @dataclass
@@ -29,17 +28,17 @@ class Served:
         return sum(1 for each, _, errno in self.before if each == name and errno == 0)
 
     def u32(self, at: int) -> int:
-        return memory.read_u32s(self.guest, "a word", at, 1)[0]
+        return int.from_bytes(self.peek(at, 4), "little")
 
     def poke(self, at: int, data: bytes) -> None:
-        memory.write(self.guest, "a fault", at, data)
+        self.guest.data()[at : at + len(data)] = data
 
     def size(self) -> int:
         """The size of the guest's memory."""
         return len(self.guest.data())
 
     def peek(self, at: int, size: int) -> bytes:
-        return bytes(memory.read(self.guest, "a look", at, size))
+        return bytes(self.guest.data()[at : at + size])
 
 
 Fault = Callable[[Served], int]
