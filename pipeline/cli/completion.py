@@ -65,11 +65,11 @@ def _actions(parser: argparse.ArgumentParser) -> Iterable[argparse.Action]:
 def _cases(**_: object) -> Mapping[str, str]:
     from pipeline.conformance.cases.all_cases import CASES
 
-    return {case.name: case.rule for case in CASES}
+    return {case.title: case.rule for case in CASES}
 
 
 def _hosts(**_: object) -> Iterable[str]:
-    from pipeline.conformance.runner.hosts import KNOWN
+    from pipeline.conformance.hosts import KNOWN
 
     return KNOWN
 

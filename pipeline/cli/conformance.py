@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,28 +15,33 @@ from pipeline.cli.verbosity import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.conformance.case import Case, Verdict
-    from pipeline.conformance.runner.suite import HostResults
+    from pipeline.conformance.case import Case
+    from pipeline.conformance.kit.cases import ConformanceHost
+    from pipeline.conformance.kit.judge import Result
+
+Columns = list[tuple["ConformanceHost", list["Result"]]]
 
 _EPILOG = """\
 examples:
   wasi-nn conformance
-  run all cases on the embedded host
+  run the cases on the embedded host
 
-  wasi-nn conformance --host wasmtime --allow differs
-  run them on the Wasmtime CLI, and fail only for unsafe results
+  wasi-nn conformance --host wasmtime --baseline wasmtime.json
+  record what the Wasmtime CLI answers; the next time, fail only if an answer changed
 
-  wasi-nn conformance --host 'iwasm --dir={dir} {wasm}' --host this --matrix
-  compare another host with this one, as a Markdown table
+  wasi-nn conformance --host 'iwasm {wasm} {args}' --host this --matrix
+  compare another host with this one, as Markdown
 
 verdicts:
-  conforms; differs: another errno than expected, or the guest trapped, without risk; unsafe: the
-  host crashed or hung, returned bytes that are not the guest's, or reported success for an invalid
-  call.
+  conforms; another answer: conforms, but another errno is recommended; not offered: an extension
+  that the host lacks; differs: another result, or the guest trapped, without a safety risk; unsafe:
+  the host crashed or hung, returned bytes that are not the guest's, or reported success for what
+  cannot be right.
 
 exit code:
-  0 if every case conforms (or is allowed), 1 otherwise or on an error.
+  0 if no case of the levels fails, 1 otherwise or on an error. An unsafe result always fails.
 """
+_LEVELS = "safety,spec"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -57,7 +63,32 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         metavar="HOST",
         help="this (the default), wasmtime, wasmedge, iwasm, or a command line with {wasm} for the "
-        "guest and {dir} for the folder of the named graphs; repeatable",
+        "guest, {args} for its arguments, {graph} for the words of --graph, and {dir} for the "
+        "folder of the named graphs; repeatable",
+    )
+    parser.add_argument(
+        "--graph",
+        metavar="WORDS",
+        help="what {graph} stands for in such a command, for each named graph of a case: {name}, "
+        "{encoding}, {path} (its folder) and {files} (joined by colons) are replaced",
+    )
+    parser.add_argument(
+        "--folder", default="", metavar="PATH", help="where such a command runs; may have {dir}"
+    )
+    parser.add_argument("--name", metavar="NAME", help="the name of such a host in the results")
+    parser.add_argument("--version", metavar="VERSION", help="its version in the results")
+    parser.add_argument(
+        "--encodings",
+        default="openvino",
+        metavar="LIST",
+        help="the encodings of models that the hosts have: openvino (default), onnx, "
+        "tensorflowlite, joined by commas",
+    )
+    parser.add_argument(
+        "--level",
+        default=_LEVELS,
+        metavar="LIST",
+        help=f"the levels that fail: safety, spec, extension, choice (default: {_LEVELS})",
     )
     parser.add_argument(
         "--case",
@@ -82,85 +113,229 @@ def add_parser(subparsers: Any) -> None:
         choices=("differs",),
         help="accept this verdict without failing",
     )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="record the answers of a host in a file that does not exist; else fail only for "
+        "answers that are worse or other than recorded",
+    )
+    parser.add_argument(
+        "--update-baseline", action="store_true", help="record the answers of a baseline again"
+    )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
-    shape.add_argument("--matrix", action="store_true", help="print a Markdown table of all hosts")
-    shape.add_argument("--list", action="store_true", help="list the cases and exit")
-    add_quiet(parser, "show only cases that do not conform, and the summary")
+    shape.add_argument(
+        "--matrix", action="store_true", help="print Markdown tables of all hosts, or of --list"
+    )
+    shape.add_argument(
+        "--github", action="store_true", help="print annotations for GitHub Actions too"
+    )
+    parser.add_argument(
+        "--results",
+        dest="stored",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with --matrix, add the hosts of a JSON of results; repeatable",
+    )
+    parser.add_argument("--list", action="store_true", help="list the cases and exit")
+    parser.add_argument(
+        "--explain",
+        metavar="CASE",
+        help="print a page about a case on the host, which can be sent to its maintainers",
+    )
+    add_quiet(parser, "show only cases that fail, and the summary")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit XML report")
     parser.add_argument(
         "--kit",
         type=Path,
         metavar="FOLDER",
-        help="write the guests, models and expectations to a new folder and exit",
+        help="write the guests, models, expectations and runner to a new folder and exit",
     )
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the suite; returns 1 if a host does not conform. Raises PipelineError."""
+    """Run the suite; returns 1 if a host fails. Raises PipelineError."""
     from pipeline.conformance.cases.all_cases import CASES
 
-    cases = _chosen(CASES, args.names)
+    encodings = _encodings(args.encodings)
+    cases = _chosen([case for case in CASES if case.encoding in encodings], args.names)
     if args.list:
-        for case in cases:
-            print(f"{case.name:<30}  {case.rule}")
-        return 0
+        return _list(args, cases)
     if args.kit is not None:
-        return _write_kit(args.kit, cases)
+        return _write_kit(args.kit)
+    levels = _levels(args.level)
     if args.seconds <= 0 or (args.jobs is not None and args.jobs < 1):
         raise PipelineError(Code.USAGE, "--seconds and --jobs must be greater than 0.")
-    columns = _run(args, cases)
-    allowed = _allowed(args.allow)
+    if args.baseline and len(args.hosts) > 1:
+        raise PipelineError(Code.USAGE, "A baseline is of one host; give one --host.")
+    if args.explain:
+        cases = _chosen(cases, [args.explain])
+    with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as folder:
+        columns = _run(args, cases, Path(folder), levels)
+    failed = [each for _, results in columns for each in results if each.fails(levels)]
+    if args.allow == "differs":
+        failed = [each for each in failed if each.verdict == "unsafe"]
+    if args.baseline:
+        failed = _compared(args, columns[0], levels)
+    if args.github:
+        from pipeline.conformance.kit.report import as_github
+
+        print(as_github([each for _, results in columns for each in results], failed), end="")
     if args.junit is not None:
         from pipeline.cache.atomic import write_bytes
-        from pipeline.conformance.runner.results import as_junit
+        from pipeline.conformance.kit.report import as_junit
 
-        write_bytes(args.junit, as_junit(columns, allowed).encode())
-    ok = all(result.verdict in allowed for column in columns for result in column.results)
-    return 0 if ok else 1
+        write_bytes(args.junit, as_junit(columns, failed).encode())
+    return 1 if failed and not args.explain else 0
 
 
-def _run(args: argparse.Namespace, cases: Sequence[Case]) -> list[HostResults]:
-    from pipeline.conformance.case import Verdict
-    from pipeline.conformance.runner import results
-    from pipeline.conformance.runner.hosts import named_host, this_host
-    from pipeline.conformance.runner.kit import write_kit
-    from pipeline.conformance.runner.suite import Result, run_suite
+def _run(
+    args: argparse.Namespace, cases: Sequence[Case], folder: Path, levels: Sequence[str]
+) -> Columns:
+    from pipeline.conformance.kit.cases import read_cases
+    from pipeline.conformance.kit.explain import explain
+    from pipeline.conformance.kit.report import line_of, summary
+    from pipeline.conformance.kit.run_cases import run_all
+    from pipeline.conformance.write_kit import write_kit
 
-    plain = not (args.json or args.matrix)
+    kit, tools = folder / "kit", folder / "tools"
+    tools.mkdir()
+    hosts = _hosts(args, tools)
+    write_kit(kit, cases)
+    plain = not (args.json or args.matrix or args.explain)
 
     def each(result: Result) -> None:
-        if plain and not (args.quiet and result.verdict is Verdict.CONFORMS):
-            print(results.line(result), flush=True)
+        if plain and not (args.quiet and not result.fails(levels)):
+            print(line_of(result), flush=True)
 
-    columns = []
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as folder:
-        kit, tools = Path(folder) / "kit", Path(folder) / "tools"
-        tools.mkdir()
-        hosts = [
-            this_host() if text == "this" else named_host(text, tools)
-            for text in args.hosts or ["this"]
-        ]
-        write_kit(kit, cases)
-        for host in hosts:
-            column = run_suite(
-                host,
-                cases,
-                kit,
-                seconds=args.seconds,
-                jobs=args.jobs,
-                each=each,
-            )
-            columns.append(column)
-            if plain:
-                print(f"\n{results.summary(column)}")
-    date = datetime.now(UTC).date().isoformat()
-    if args.json:
-        print(json.dumps(results.as_json(columns, date), indent=2, ensure_ascii=False))
-    elif args.matrix:
-        print(results.as_matrix(columns, date), end="")
+    chosen = read_cases(kit, tuple(dict.fromkeys(case.encoding for case in cases)))
+    columns: Columns = []
+    for host in hosts:
+        try:
+            results = run_all(host, chosen, args.seconds, args.jobs or os.cpu_count() or 1, each)
+        except OSError as error:
+            raise PipelineError(
+                Code.TOOLCHAIN,
+                "The host cannot be started.",
+                where=host.command[0],
+                found=error.strerror or str(error),
+                hint="Install it, or name its program with its path.",
+            ) from None
+        columns.append((host, results))
+        if plain:
+            print(f"\n{summary(host, results)}")
+        elif args.explain:
+            print("\n".join(explain(kit, host, result) for result in results))
+    if args.json or args.matrix:
+        _print_results(args, cases, columns)
     return columns
+
+
+def _hosts(args: argparse.Namespace, tools: Path) -> list[ConformanceHost]:
+    from pipeline.conformance.hosts import named_host, this_host, words_of
+
+    hosts = []
+    for text in args.hosts or ["this"]:
+        host = this_host() if text == "this" else named_host(text, tools)
+        if "{wasm}" in text:
+            host = host._replace(graph=words_of(args.graph or "", "--graph"), folder=args.folder)
+        given = {"name": args.name, "version": args.version}
+        hosts.append(host._replace(**{key: value for key, value in given.items() if value}))
+    return hosts
+
+
+def _print_results(args: argparse.Namespace, cases: Sequence[Case], columns: Columns) -> None:
+    from pipeline.conformance.hosts import THIS
+    from pipeline.conformance.kit.report import as_json
+    from pipeline.conformance.pages import as_matrix, column_of
+    from pipeline.conformance.write_kit import VERSION
+
+    document = as_json(columns, VERSION, datetime.now(UTC).date().isoformat())
+    if args.json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    shown = []
+    for each in (document, *map(_stored, args.stored)):
+        try:
+            shown += [column_of(each, host, own=host["name"] == THIS) for host in each["hosts"]]
+        except (KeyError, TypeError):
+            raise PipelineError(Code.USAGE, "A file of --results is no result.") from None
+    print(as_matrix(cases, shown), end="")
+
+
+def _stored(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PipelineError(
+            Code.USAGE, "Cannot read a file of --results.", where=str(path), found=str(error)
+        ) from None
+
+
+def _compared(
+    args: argparse.Namespace, column: tuple[ConformanceHost, list[Result]], levels: Sequence[str]
+) -> list[Result]:
+    """Record the baseline, or print what changed and return what fails."""
+    from pipeline.cache.atomic import write_bytes
+    from pipeline.conformance.kit.baseline import compare, read_baseline, record
+    from pipeline.conformance.write_kit import VERSION
+
+    host, results = column
+    if args.update_baseline or not args.baseline.exists():
+        write_bytes(args.baseline, record(host, results, VERSION).encode())
+        return []
+    try:
+        known = read_baseline(args.baseline, VERSION)
+    except (OSError, ValueError) as error:
+        raise PipelineError(
+            Code.USAGE, "Cannot use the baseline.", where=str(args.baseline), found=str(error)
+        ) from None
+    changes = compare(results, known, levels)
+    if not (args.json or args.matrix or args.explain):
+        print("\n".join(changes.lines) or "as in the baseline")
+    return changes.failed
+
+
+def _list(args: argparse.Namespace, cases: Sequence[Case]) -> int:
+    if args.matrix:
+        from pipeline.conformance.cases.all_cases import CASES
+        from pipeline.conformance.pages import as_list
+
+        print(as_list(CASES), end="")
+        return 0
+    for case in cases:
+        print(f"{case.title:<34}  {case.basis.level.value:<9}  {case.rule}")
+    return 0
+
+
+def _encodings(text: str) -> list[str]:
+    from pipeline.conformance.models.formats import FORMATS
+
+    return _words(text, "--encodings", list(FORMATS))
+
+
+def _levels(text: str) -> list[str]:
+    from pipeline.conformance.case import Level
+
+    return _words(text, "--level", [level.value for level in Level])
+
+
+def _words(text: str, option: str, known: Sequence[str]) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise PipelineError(
+            Code.USAGE,
+            f"Invalid {option}.",
+            where=f"{option} {text}",
+            expected=f"some of {', '.join(known)}, joined by commas",
+            found=", ".join(map(repr, unknown)),
+        )
+    return words
 
 
 def _chosen(cases: Sequence[Case], names: Sequence[str]) -> Sequence[Case]:
@@ -169,27 +344,23 @@ def _chosen(cases: Sequence[Case], names: Sequence[str]) -> Sequence[Case]:
         found = [
             case
             for case in cases
-            if case.name == name or (name.endswith("*") and case.name.startswith(name[:-1]))
+            if name in (case.title, case.name)
+            or (name.endswith("*") and (case.title.startswith(name[:-1])))
         ]
         if not found:
             raise PipelineError(
                 Code.USAGE,
                 "No such case.",
                 where=f"--case {name}",
-                hint="`wasi-nn conformance --list` shows all cases.",
+                hint="`wasi-nn conformance --list` shows all cases of the --encodings.",
             )
         chosen += found
     return [case for case in cases if case in chosen] if names else cases
 
 
-def _allowed(allow: str | None) -> list[Verdict]:
-    from pipeline.conformance.case import Verdict
-
-    return [Verdict.CONFORMS, Verdict.DIFFERS] if allow == "differs" else [Verdict.CONFORMS]
-
-
-def _write_kit(folder: Path, cases: Sequence[Case]) -> int:
-    from pipeline.conformance.runner.kit import write_kit
+def _write_kit(folder: Path) -> int:
+    from pipeline.conformance.cases.all_cases import CASES
+    from pipeline.conformance.write_kit import write_kit
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(
@@ -199,10 +370,10 @@ def _write_kit(folder: Path, cases: Sequence[Case]) -> int:
             hint="Give a folder that does not exist, or empty it.",
         )
     try:
-        write_kit(folder, cases)
+        write_kit(folder, CASES)
     except OSError as error:
         raise PipelineError(
             Code.STORAGE, "Cannot write the kit.", where=str(folder), found=str(error)
         ) from None
-    print(f"{len(cases)} cases in {folder}; see its README.md")
+    print(f"{len(CASES)} cases in {folder}; see its README.md")
     return 0

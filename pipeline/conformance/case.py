@@ -6,8 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-# The label of the first address beyond the guest's memory.
+# The label of the first address beyond the guest's initial memory.
 END = "end of memory"
+
+# The errnos of wasi-nn.witx other than success.
+ERRORS = tuple(range(1, 9))
+
+
+class Level(Enum):
+    """What a case stands on.
+
+    ``safety``: what no host may do, whatever the specification says. ``spec``: a line of the
+    specification. ``extension``: functions outside the specification, which a host need not offer.
+    ``choice``: the specification leaves it open, and this project recommends one answer.
+    """
+
+    SAFETY = "safety"
+    SPEC = "spec"
+    EXTENSION = "extension"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The level of a case, the line of the text that it rests on, and the reason for it."""
+
+    level: Level
+    source: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +49,7 @@ class LoadU32:
     """The little-endian u32 at placed bytes at the time of a step, such as a handle."""
 
     label: str
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,16 +66,20 @@ class DataSegment:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of wasi-nn, the expected errnos, and those that are unsafe.
+    """A call of wasi-nn, the errnos that conform, and those that are unsafe.
 
-    ``needed`` ends the guest on any other errno, as later steps depend on the call.
+    Of those that conform, ``advised`` are recommended (empty: all); another is reported without
+    failing. ``needed`` ends the guest on any other errno, as later steps depend on the call.
+    ``may_trap``: a trap conforms as well.
     """
 
     function: str
     arguments: Sequence[int | At | LoadU32]
     expected: tuple[int, ...]
     unsafe: tuple[int, ...] = ()
+    advised: tuple[int, ...] = ()
     needed: bool = False
+    may_trap: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,11 +94,44 @@ class ExpectBytes:
 
 
 @dataclass(frozen=True)
+class ExpectAdvised:
+    """Bytes that are recommended at a place; others are reported without failing."""
+
+    label: str
+    expected: bytes
+    what: str
+
+
+@dataclass(frozen=True)
+class ExpectUnlike:
+    """Two placed u32s that must not be equal, such as two handles."""
+
+    label: str
+    other: str
+    what: str
+
+
+@dataclass(frozen=True)
 class Write:
-    """Bytes that the guest writes over placed ones."""
+    """Bytes that the guest writes over placed ones, or behind its initial memory."""
 
     label: str
     data: bytes
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Grow:
+    """Grow the guest's memory by pages of 64 KiB; the guest ends if it cannot."""
+
+    pages: int
+
+
+@dataclass(frozen=True)
+class ReadArgument:
+    """Place the address and the length of the guest's first argument, as two u32s."""
+
+    label: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +143,14 @@ class Print:
 
 
 @dataclass(frozen=True)
+class ReportFailure:
+    """A failure that is reported when the step is reached."""
+
+    what: str
+    unsafe: bool = False
+
+
+@dataclass(frozen=True)
 class Exit:
     """Exit by proc_exit."""
 
@@ -87,49 +159,67 @@ class Exit:
 
 @dataclass(frozen=True)
 class SkipUnlessSuccess:
-    """Exit without failure unless the last call returned errno 0.
+    """Skip the remaining steps unless the last call returned errno 0.
 
     For steps that need a call which the host may legitimately reject.
     """
 
 
-Step = DataSegment | Call | ExpectBytes | Write | Print | Exit | SkipUnlessSuccess
+@dataclass(frozen=True)
+class OnSuccess:
+    """Steps that are run only if the last call returned errno 0."""
+
+    steps: Sequence[Step]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """The expected exit code and output of the guest's process."""
-
-    exit_code: int = 0
-    stdout: str = "ok\n"
-    stderr: str = ""
+Step = (
+    DataSegment
+    | Call
+    | ExpectBytes
+    | ExpectAdvised
+    | ExpectUnlike
+    | Write
+    | Grow
+    | ReadArgument
+    | Print
+    | ReportFailure
+    | Exit
+    | SkipUnlessSuccess
+    | OnSuccess
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One conformance test by one guest; ``rule`` says in a sentence what conforms.
 
-    ``graphs`` are the names that the host must provide. ``memory`` is whether the guest exports its
-    memory; without it the guest cannot print, so the host may reject it, or return errno 3, on
-    which the guest exits with code 0.
+    ``graphs`` are the names that the host must provide. ``arguments`` are the guest's, in which
+    ``{models}`` is the folder of the named graphs. ``memory`` is whether the guest exports its
+    memory; without it the guest cannot print, and reports by its exit code. ``exit_code`` is that
+    of a guest whose host conforms.
     """
 
     name: str
     rule: str
+    basis: Basis
     steps: Sequence[Step]
+    encoding: str = "openvino"
     graphs: Sequence[str] = ()
-    ending: Ending = Ending()
+    arguments: Sequence[str] = ()
     memory: bool = True
+    exit_code: int = 0
+
+    @property
+    def title(self) -> str:
+        """The name among all cases: with its encoding, unless that is OpenVINO."""
+        return self.name if self.encoding == "openvino" else f"{self.encoding}/{self.name}"
 
 
-class Verdict(Enum):
-    """The verdict of a case on a host.
-
-    ``differs`` is another result than expected, or a trap of the guest, without risk; ``unsafe`` is
-    a host that crashes, hangs, exposes bytes that are not the guest's, writes where it must not,
-    aliases the guest's memory, or reports success for an invalid call.
-    """
-
-    CONFORMS = "conforms"
-    DIFFERS = "differs"
-    UNSAFE = "unsafe"
+def all_steps(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with those of ``OnSuccess``, flat and in order."""
+    flat: list[Step] = []
+    for step in steps:
+        flat.append(step)
+        if isinstance(step, OnSuccess):
+            flat += all_steps(step.steps)
+    return flat

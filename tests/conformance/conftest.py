@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.conformance.case import Case, Verdict
+from pipeline.conformance.case import Case
 from pipeline.conformance.cases.all_cases import CASES
-from pipeline.conformance.runner.kit import guest_of, models_of, write_kit
-from pipeline.conformance.runner.verdict import judge
+from pipeline.conformance.kit import cases as kit_cases
+from pipeline.conformance.kit.judge import Ended, judge
+from pipeline.conformance.models.formats import FORMATS
+from pipeline.conformance.write_kit import write_kit
+from pipeline.errors import PipelineError
+from pipeline.host.abi.enums import Encoding
 from pipeline.host.abi.memory import Memory
 from pipeline.host.abi.shortcuts import WitxFunction
 from pipeline.host.abi.witx import Witx
 from pipeline.host.host import Host, NamedGraph
-from pipeline.verify.peer_process import PeerRun
 from tests.conformance.broken import Fault, Served
 
-Ask = Callable[[Case], tuple[Verdict, str]]
+# The verdict, what was found, and the guest's exit code.
+Ask = Callable[[Case], tuple[str, str, int]]
 
 
 @pytest.fixture(scope="session")
@@ -28,18 +32,32 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def described(kit: Path) -> dict[str, kit_cases.KitCase]:
+    return {case.title: case for case in kit_cases.read_cases(kit, tuple(FORMATS))}
+
+
 @pytest.fixture
-def ask(kit: Path, tmp_path: Path) -> Ask:
-    def asked(case: Case) -> tuple[Verdict, str]:
+def ask(kit: Path, described: dict[str, kit_cases.KitCase], tmp_path: Path) -> Ask:
+    def asked(case: Case) -> tuple[str, str, int]:
         out, err = tmp_path / "out", tmp_path / "err"
+        models = kit / "models" / case.encoding
+        known = described[case.title]
         with Host() as host:
-            outcome = host.run(
-                guest_of(kit, case),
-                graphs=[NamedGraph("add", models_of(kit) / "add")],
-                stdout=out,
-                stderr=err,
-            )
-        return judge(case, PeerRun(outcome.exit_code, out.read_text(), err.read_text()))
+            try:
+                exit_code = host.run(
+                    known.folder / f"{known.name}.wasm",
+                    [arg.replace("{models}", str(models)) for arg in known.args],
+                    graphs=[NamedGraph("add", models / "add", Encoding(case.encoding))],
+                    stdout=out,
+                    stderr=err,
+                ).exit_code
+                failed = ""
+            except PipelineError as error:
+                exit_code, failed = 1, str(error)
+        ended = Ended(exit_code, out.read_text(), err.read_text() + failed)
+        verdict, found, _ = judge(known, ended)
+        return verdict, found, exit_code
 
     return asked
 

@@ -1,4 +1,4 @@
-"""Cases of `load`: a model from its bytes."""
+"""Cases of `load` that every encoding has: pointers, numbers, handles and broken models."""
 
 from __future__ import annotations
 
@@ -7,247 +7,220 @@ from collections.abc import Sequence
 from pipeline.conformance.case import (
     END,
     At,
+    Basis,
     Call,
     Case,
     DataSegment,
     ExpectBytes,
+    ExpectUnlike,
     LoadU32,
     SkipUnlessSuccess,
     Step,
 )
+from pipeline.conformance.cases import basis
 from pipeline.conformance.cases.steps import (
+    ANY,
     ARGUMENT,
     CPU,
     ENCODING,
     HANDLE,
-    OPENVINO,
     RUNTIME,
     SUCCESS,
     X,
     Y,
+    compute,
     context,
     inferred,
-    load,
     loaded,
+    maybe,
     model,
+    output,
     ready,
+    record,
     refused,
-    served,
+    set_input,
     tensor,
     u32,
 )
-from pipeline.conformance.models import SuiteModel, add, numbers, onnx, tensorflow, tflite
+from pipeline.conformance.models.model import TYPES, ModelFormat, SuiteModel, numbers
 
-_ONNX, _TENSORFLOW, _PYTORCH, _TENSORFLOWLITE = 1, 2, 3, 4
 _GPU, _TPU = 1, 2
 _MANY = 32
-_SQUARES = numbers("f32", 100, 400, 900, 1600)
 
 
-def cases() -> list[Case]:
+def cases(form: ModelFormat) -> list[Case]:
     """Return the cases, in the order of a host's work."""
+    add = form.add("f32")
+    count = len(add.parts)
     return [
         Case(
             name="load-infer",
             rule="a model from bytes with one input and one output computes the right values",
-            steps=[*ready(), *tensor(), *inferred()],
+            basis=basis.LOAD,
+            steps=[*ready(add), *tensor(), *inferred()],
         ),
-        _refused_load(
+        _refused(
             "load-handle-out-of-bounds",
-            "errno 1 for a handle pointer that ends outside memory",
-            [*model(add())],
+            "a handle pointer that ends outside memory traps or is an error",
+            add,
             out=At(END, -2),
         ),
-        _refused_load(
+        _refused(
             "load-builders-out-of-bounds",
-            "errno 1 for a builder array that ends outside memory",
-            [*model(add())],
-            builders=At(END, -8),
+            "a builder array that ends outside memory traps or is an error",
+            add,
+            builders=At(END, -4),
         ),
-        _refused_load(
+        _refused(
             "load-builders-past-4-gib",
-            "errno 1 for a builder array that ends past 4 GiB",
-            [*model(add())],
-            builders=0xFFFFFFF8,
+            "a builder array that ends past 4 GiB traps or is an error",
+            add,
+            builders=0xFFFFFFFC,
         ),
-        _refused_load(
+        _refused(
             "load-builders-huge",
-            "errno 1 for more builders than fit into memory",
-            [*model(add())],
+            "more builders than fit into memory trap or are an error",
+            add,
             count=0x20000001,
         ),
-        _with_builders(
-            "load-xml-out-of-bounds",
-            "errno 1 for an xml that ends outside memory",
-            [At(END, -8), u32(4096), At("weights"), u32(16)],
-        ),
-        _with_builders(
-            "load-xml-past-4-gib",
-            "errno 1 for an xml that ends past 4 GiB",
-            [u32(0xFFFFFFF0, 0x20), At("weights"), u32(16)],
-        ),
-        _with_builders(
-            "load-weights-out-of-bounds",
-            "errno 1 for weights that end outside memory",
-            [At("xml"), u32(len(add().xml)), At(END, -8), u32(16)],
-        ),
-        _with_builders(
-            "load-weights-past-4-gib",
-            "errno 1 for weights that end past 4 GiB",
-            [At("xml"), u32(len(add().xml)), u32(0xFFFFFFF8, 16)],
-        ),
-        _misaligned(),
         *(
-            _refused_load(f"load-{spelling}", f"errno 1 for OpenVINO with {title}", [*four()], n)
-            for n, spelling, title in (
-                (0, "no-builder", "no builder"),
-                (1, "one-builder", "one builder"),
-                (3, "three-builders", "three builders"),
-                (4, "four-builders", "four builders"),
+            _refused(
+                f"load-{part}-{where}",
+                f"a builder of the {part} that ends {title} traps or is an error",
+                add,
+                parts=_moved(add, number, start),
+            )
+            for number, part in enumerate(("xml", "weights") if count == 2 else ("model",))
+            for where, title, start in (
+                ("out-of-bounds", "outside memory", At(END, -8)),
+                ("past-4-gib", "past 4 GiB", u32(0xFFFFFFF8)),
             )
         ),
-        _unreadable("load-garbage-xml", "bytes that are not xml", SuiteModel(b"no model" * 8, b"")),
-        _unreadable("load-swapped", "xml and weights swapped", _swapped()),
-        _unreadable("load-empty", "an empty xml", SuiteModel(b"", add().weights)),
-        _unreadable(
-            "load-truncated-weights", "truncated weights", SuiteModel(add().xml, add().weights[:8])
-        ),
-        _refused_load(
-            "load-encoding-out-of-range",
-            "errno 2 for the encoding 42",
-            [*model(add())],
-            encoding=42,
-            by=(ENCODING,),
-        ),
-        *(
-            _other_encoding(name, title, number, data, expected)
-            for name, title, number, data, expected in (
-                ("onnx", "ONNX", _ONNX, onnx(), Y),
-                ("tensorflow", "a frozen TensorFlow graph", _TENSORFLOW, tensorflow(), _SQUARES),
-                ("tensorflowlite", "TFLite", _TENSORFLOWLITE, tflite(), X),
-            )
-        ),
-        *(
-            Case(
-                name=f"load-garbage-{name}",
-                rule=f"errno 5 for an invalid {title}, or 2 without a backend",
-                steps=[
-                    DataSegment("garbage", [bytes(range(7, 250)) * 4]),
-                    DataSegment("builders", [At("garbage"), u32(243 * 4)]),
-                    DataSegment("graph", [HANDLE]),
-                    refused(
-                        "load",
-                        *(At("builders"), 1, number, CPU, At("graph")),
-                        by=(RUNTIME, ENCODING),
-                    ),
-                    ExpectBytes("graph", HANDLE, "a failed load wrote a handle"),
-                ],
-            )
-            for name, title, number in (
-                ("onnx", "ONNX model", _ONNX),
-                ("tensorflow", "TensorFlow graph", _TENSORFLOW),
-                ("pytorch", "TorchScript program", _PYTORCH),
-                ("tensorflowlite", "TFLite flatbuffer", _TENSORFLOWLITE),
-            )
-        ),
+        _misaligned(add),
+        _broken("load-garbage", "bytes that are no model", add, (b"no model" * 8, *add.parts[1:])),
+        _broken("load-empty", "an empty model", add, (b"", *add.parts[1:])),
+        _broken("load-truncated", "a model that is cut off", add, _truncated(add)),
         Case(
             name="load-target-gpu",
-            rule="the target gpu works, or errno 1 without a GPU",
-            steps=[
-                *model(add()),
-                DataSegment("graph", [HANDLE]),
-                Call(
-                    "load",
-                    (At("builders"), 2, OPENVINO, _GPU, At("graph")),
-                    (SUCCESS, ARGUMENT),
-                ),
-            ],
+            rule="the target gpu is refused, or served right",
+            basis=basis.TARGET,
+            steps=_targeted(add, _GPU),
         ),
-        _refused_load(
-            "load-target-tpu", "errno 1 for the target tpu", [*model(add())], target=_TPU
+        Case(
+            name="load-target-tpu",
+            rule="the target tpu is refused, or served right",
+            basis=basis.TARGET,
+            steps=_targeted(add, _TPU),
         ),
-        _refused_load(
-            "load-target-out-of-range", "errno 1 for the target 9", [*model(add())], target=9
+        _refused(
+            "load-target-out-of-range",
+            "the target 9 traps or is an error",
+            add,
+            target=9,
+            stands_on=basis.ENUM,
         ),
         Case(
             name="load-handles",
-            rule=f"handles count from 0, for up to {_MANY} graphs",
+            rule="two graphs have two handles, each for its own model",
+            basis=basis.OPAQUE,
             steps=[
-                *model(add()),
-                *(step for number in range(_MANY) for step in _numbered(number)),
+                *loaded(add),
+                *loaded(form.subtract(), " 2"),
+                ExpectUnlike("graph", "graph 2", "two graphs have the same handle"),
+                *context(" 2"),
+                *context(),
+                *tensor(),
+                *tensor("b", numbers("f32", 1, 1, 1, 1)),
+                *inferred(),
+                set_input(0, context=" 2"),
+                set_input(1, "b", context=" 2"),
+                compute(" 2"),
+                *output(numbers("f32", 9, 19, 29, 39), label=" 2", context=" 2"),
             ],
         ),
         Case(
-            name="load-failed-takes-no-handle",
-            rule="a failed load writes nothing, and the next gets the first handle",
+            name="limit-graphs",
+            rule=f"a guest may load {_MANY} graphs",
+            basis=basis.choice(
+                "No text has a number. Guests that switch between models need more than a few."
+            ),
             steps=[
-                *model(SuiteModel(b"no model", b""), " bad"),
+                *model(add),
+                *(
+                    step
+                    for number in range(_MANY)
+                    for step in (
+                        DataSegment(f"graph {number}", [HANDLE]),
+                        Call(
+                            "load",
+                            (At("builders"), count, add.encoding, CPU, At(f"graph {number}")),
+                            (SUCCESS,),
+                            needed=True,
+                        ),
+                    )
+                ),
+            ],
+        ),
+        Case(
+            name="load-after-failure",
+            rule="a failed load writes no handle, and the next load works",
+            basis=basis.AFTER_FAILURE,
+            steps=[
+                *model(SuiteModel((b"no model", b"")[:count], add.encoding), " bad"),
                 DataSegment("graph bad", [HANDLE]),
                 refused(
                     "load",
-                    *(At("builders bad"), 2, OPENVINO, CPU, At("graph bad")),
-                    by=(RUNTIME,),
+                    *(At("builders bad"), count, add.encoding, CPU, At("graph bad")),
+                    advised=(RUNTIME,),
                 ),
                 ExpectBytes("graph bad", HANDLE, "a failed load wrote a handle"),
-                *loaded(),
-                ExpectBytes("graph", u32(0), "the first graph is not handle 0", unsafe=False),
+                *ready(add),
+                *tensor(),
+                *inferred(),
             ],
         ),
     ]
 
 
-def four() -> list[Step]:
-    """Place four builders, of which an IR needs two."""
-    return [
-        DataSegment("xml", [add().xml]),
-        DataSegment("weights", [add().weights]),
-        DataSegment(
-            "builders",
-            [
-                *(At("xml"), u32(len(add().xml)), At("weights"), u32(16)),
-                *(At("weights"), u32(16), At("weights"), u32(16)),
-            ],
-        ),
-    ]
-
-
-def _refused_load(
+def refused_load(
     name: str,
     rule: str,
+    stands_on: Basis,
     steps: Sequence[Step],
-    count: int = 2,
-    *,
-    builders: int | At | None = None,
-    encoding: int = OPENVINO,
-    target: int = CPU,
-    out: At | None = None,
-    by: tuple[int, ...] = (ARGUMENT,),
+    call: Call,
+    add: SuiteModel,
 ) -> Case:
-    """Return a case of a rejected load that writes nothing, so that the next gets handle 0."""
-    place = At("builders") if builders is None else builders
+    """Return a case of a refused load that writes nothing, after which a load works."""
     return Case(
         name=name,
         rule=rule,
+        basis=stands_on,
         steps=[
             *steps,
             DataSegment("graph", [HANDLE]),
-            refused("load", place, count, encoding, target, out or At("graph"), by=by),
+            call,
             ExpectBytes("graph", HANDLE, "a refused load wrote a handle"),
-            *loaded(label=" after"),
-            ExpectBytes("graph after", u32(0), "a refused load took a handle", unsafe=False),
+            *ready(add, " after"),
         ],
     )
 
 
-def _other_encoding(name: str, title: str, number: int, data: bytes, expected: bytes) -> Case:
+def other_encoding(
+    name: str, title: str, model_: SuiteModel, expected: bytes, stands_on: Basis = basis.ENCODING
+) -> Case:
+    """Return a case of an encoding that the host may lack: refused, or served right."""
     return Case(
-        name=f"load-{name}",
-        rule=f"{title} works, or errno 2 without a backend for it",
+        name=name,
+        rule=f"{title} is refused, or served right",
+        basis=stands_on,
         steps=[
-            DataSegment("model", [data]),
-            DataSegment("builders", [At("model"), u32(len(data))]),
+            *model(model_),
             DataSegment("graph", [HANDLE]),
-            Call("load", (At("builders"), 1, number, CPU, At("graph")), (SUCCESS, ENCODING)),
+            maybe(
+                "load",
+                *(At("builders"), len(model_.parts), model_.encoding, CPU, At("graph")),
+                advised=(SUCCESS, ENCODING),
+            ),
             SkipUnlessSuccess(),
             *context(),
             *tensor(),
@@ -256,55 +229,113 @@ def _other_encoding(name: str, title: str, number: int, data: bytes, expected: b
     )
 
 
-def _with_builders(name: str, rule: str, parts: Sequence[bytes | At]) -> Case:
-    return _refused_load(
+def _refused(
+    name: str,
+    rule: str,
+    add: SuiteModel,
+    count: int | None = None,
+    *,
+    builders: int | At | None = None,
+    target: int = CPU,
+    out: At | None = None,
+    parts: Sequence[Step] | None = None,
+    stands_on: Basis = basis.POINTER,
+) -> Case:
+    call = refused(
+        "load",
+        At("builders") if builders is None else builders,
+        len(add.parts) if count is None else count,
+        add.encoding,
+        target,
+        out or At("graph"),
+        may_trap=True,
+    )
+    return refused_load(name, rule, stands_on, parts or model(add), call, add)
+
+
+def _broken(name: str, what: str, add: SuiteModel, parts: tuple[bytes, ...]) -> Case:
+    call = refused(
+        "load",
+        *(At("builders"), len(parts), add.encoding, CPU, At("graph")),
+        advised=(RUNTIME,),
+    )
+    return refused_load(
         name,
-        rule,
-        [
-            DataSegment("xml", [add().xml]),
-            DataSegment("weights", [add().weights]),
-            DataSegment("builders", parts),
-        ],
+        f"{what} {'are' if what.startswith('bytes') else 'is'} an error",
+        basis.UNREADABLE,
+        model(SuiteModel(parts)),
+        call,
+        add,
     )
 
 
-def _unreadable(name: str, what: str, parts: SuiteModel) -> Case:
-    return _refused_load(name, f"errno 5 for {what}", [*model(parts)], by=(RUNTIME,))
+def _truncated(add: SuiteModel) -> tuple[bytes, ...]:
+    """Cut the weights of an IR, else the model."""
+    *whole, last = add.parts
+    return (*whole, last[: len(last) // 2])
 
 
-def _swapped() -> SuiteModel:
-    return SuiteModel(add().weights, add().xml)
+def _moved(add: SuiteModel, moved: int, start: At | bytes) -> list[Step]:
+    """Place a model with a builder that starts elsewhere and is 4 KiB long."""
+    builders: list[bytes | At] = []
+    for number, part in enumerate(add.parts):
+        builders += (
+            [start, u32(4096)] if number == moved else [At(f"part {number}"), u32(len(part))]
+        )
+    segments: list[Step] = [
+        DataSegment(f"part {number}", [part]) for number, part in enumerate(add.parts)
+    ]
+    return [*segments, DataSegment("builders", builders)]
 
 
-def _numbered(number: int) -> list[Step]:
+def _targeted(add: SuiteModel, target: int) -> list[Step]:
     return [
-        DataSegment(f"graph {number}", [HANDLE]),
-        served("load", At("builders"), 2, OPENVINO, CPU, At(f"graph {number}")),
-        ExpectBytes(
-            f"graph {number}", u32(number), f"graph {number} has another handle", unsafe=False
+        *model(add),
+        DataSegment("graph", [HANDLE]),
+        maybe(
+            "load",
+            *(At("builders"), len(add.parts), add.encoding, target, At("graph")),
+            advised=(SUCCESS, ARGUMENT),
         ),
+        SkipUnlessSuccess(),
+        DataSegment("context", [HANDLE]),
+        maybe("init_execution_context", LoadU32("graph"), At("context")),
+        SkipUnlessSuccess(),
+        *tensor(),
+        maybe("set_input", LoadU32("context"), 0, At("x")),
+        SkipUnlessSuccess(),
+        maybe("compute", LoadU32("context")),
+        SkipUnlessSuccess(),
+        *output(Y),
     ]
 
 
-def _misaligned() -> Case:
-    """A case in which every pointer is odd: the ABI's pointers are byte addresses."""
-    parts = add()
+def _misaligned(add: SuiteModel) -> Case:
+    """A case in which every pointer is odd."""
+    builders: list[bytes | At] = []
+    for number, part in enumerate(add.parts):
+        builders += [At(f"part {number}"), u32(len(part))]
+
+    def tried(function: str, *arguments: int | At | LoadU32) -> list[Step]:
+        call = Call(function, arguments, ANY, advised=(SUCCESS,), may_trap=True)
+        return [call, SkipUnlessSuccess()]
+
     return Case(
         name="load-misaligned",
-        rule="builders, tensor, dims, data and results may be at odd addresses",
+        rule="pointers at odd addresses are served right, trap, or are an error",
+        basis=basis.MISALIGNED,
         steps=[
-            DataSegment("xml", [parts.xml], 3),
-            DataSegment("weights", [parts.weights], 1),
-            DataSegment(
-                "builders",
-                [At("xml"), u32(len(parts.xml)), At("weights"), u32(len(parts.weights))],
-                1,
-            ),
+            *(DataSegment(f"part {n}", [part], 3) for n, part in enumerate(add.parts)),
+            DataSegment("builders", builders, 1),
             DataSegment("graph", [HANDLE], 1),
-            load(),
+            *tried("load", At("builders"), len(add.parts), add.encoding, CPU, At("graph")),
             DataSegment("context", [HANDLE], 3),
-            served("init_execution_context", LoadU32("graph"), At("context")),
-            *tensor(misalignment=1),
-            *inferred(),
+            *tried("init_execution_context", LoadU32("graph"), At("context")),
+            DataSegment("x dims", [u32(1, 4)], 1),
+            DataSegment("x data", [X], 1),
+            record("x", TYPES["f32"][0], 2, 16, misalignment=1),
+            *tried("set_input", LoadU32("context"), 0, At("x")),
+            *tried("compute", LoadU32("context")),
+            *output(Y),
         ],
     )

@@ -5,11 +5,21 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from pipeline.conformance.case import At, Call, DataSegment, ExpectBytes, LoadU32, Step
-from pipeline.conformance.models import TYPES, SuiteModel, add, numbers
+from pipeline.conformance.case import (
+    ERRORS,
+    At,
+    Call,
+    DataSegment,
+    ExpectBytes,
+    LoadU32,
+    OnSuccess,
+    Step,
+)
+from pipeline.conformance.models.model import TYPES, SuiteModel, numbers
 
 SUCCESS, ARGUMENT, ENCODING, RUNTIME, UNSUPPORTED, TOO_LARGE, NOT_FOUND = 0, 1, 2, 5, 6, 7, 8
-OPENVINO, CPU = 0, 0
+ANY = (SUCCESS, *ERRORS)
+CPU = 0
 
 # A pattern that no host writes.
 UNTOUCHED = b"\xaa"
@@ -24,9 +34,14 @@ def u32(*values: int) -> bytes:
     return struct.pack(f"<{len(values)}I", *(value & 0xFFFFFFFF for value in values))
 
 
-def refused(function: str, *arguments: int | At | LoadU32, by: Sequence[int] = (ARGUMENT,)) -> Call:
-    """Return a call that must return one of these errnos; 0 is unsafe."""
-    return Call(function, arguments, tuple(by), unsafe=(SUCCESS,))
+def refused(
+    function: str,
+    *arguments: int | At | LoadU32,
+    advised: Sequence[int] = (ARGUMENT,),
+    may_trap: bool = False,
+) -> Call:
+    """Return a call that must return an error, best one of ``advised``; 0 is unsafe."""
+    return Call(function, arguments, ERRORS, (SUCCESS,), advised=tuple(advised), may_trap=may_trap)
 
 
 def served(function: str, *arguments: int | At | LoadU32) -> Call:
@@ -34,37 +49,38 @@ def served(function: str, *arguments: int | At | LoadU32) -> Call:
     return Call(function, arguments, (SUCCESS,), needed=True)
 
 
+def maybe(function: str, *arguments: int | At | LoadU32, advised: Sequence[int] = ANY) -> Call:
+    """Return a call that may succeed or return an error."""
+    return Call(function, arguments, ANY, advised=tuple(advised))
+
+
 def model(parts: SuiteModel, label: str = "") -> list[Step]:
-    """Place the parts of an IR and its builder array."""
-    return [
-        DataSegment(f"xml{label}", [parts.xml]),
-        DataSegment(f"weights{label}", [parts.weights or b"\0"]),
-        DataSegment(
-            f"builders{label}",
-            [
-                *(At(f"xml{label}"), u32(len(parts.xml))),
-                *(At(f"weights{label}"), u32(len(parts.weights))),
-            ],
-        ),
+    """Place the parts of a model (``part 0`` …) and its builder array."""
+    segments: list[Step] = [
+        DataSegment(f"part {number}{label}", [part or b"\0"])
+        for number, part in enumerate(parts.parts)
     ]
+    builders: list[bytes | At] = []
+    for number, part in enumerate(parts.parts):
+        builders += [At(f"part {number}{label}"), u32(len(part))]
+    return [*segments, DataSegment(f"builders{label}", builders)]
 
 
-def loaded(parts: SuiteModel | None = None, label: str = "") -> list[Step]:
-    """Load an IR (default: `add`); its handle is placed at ``graph``."""
-    return [
-        *model(parts or add(), label),
-        DataSegment(f"graph{label}", [HANDLE]),
-        load(label=label),
-    ]
+def loaded(parts: SuiteModel, label: str = "") -> list[Step]:
+    """Load a model; its handle is placed at ``graph``."""
+    return [*model(parts, label), DataSegment(f"graph{label}", [HANDLE]), load(parts, label)]
 
 
-def load(label: str = "") -> Call:
+def load(parts: SuiteModel, label: str = "") -> Call:
     """Return the call that loads the builders of ``model``."""
-    return served("load", At(f"builders{label}"), 2, OPENVINO, CPU, At(f"graph{label}"))
+    return served(
+        "load",
+        *(At(f"builders{label}"), len(parts.parts), parts.encoding, CPU, At(f"graph{label}")),
+    )
 
 
-def ready(parts: SuiteModel | None = None, label: str = "") -> list[Step]:
-    """Load an IR and create a context; its handle is placed at ``context``."""
+def ready(parts: SuiteModel, label: str = "") -> list[Step]:
+    """Load a model and create a context; its handle is placed at ``context``."""
     return [*loaded(parts, label), *context(label)]
 
 
@@ -157,3 +173,18 @@ def output(
 def inferred(expected: bytes = Y) -> list[Step]:
     """Set the placed tensor `x`, compute, and read the output of the placed context."""
     return [set_input(), compute(), *output(expected)]
+
+
+def used_anyway() -> OnSuccess:
+    """After a call that should have failed: compute and read, which must not crash or hang."""
+    return OnSuccess(
+        [
+            DataSegment("y anyway", [UNTOUCHED * 64]),
+            DataSegment("written anyway", [HANDLE]),
+            maybe("compute", LoadU32("context")),
+            maybe(
+                "get_output",
+                *(LoadU32("context"), 0, At("y anyway"), 64, At("written anyway")),
+            ),
+        ]
+    )

@@ -69,7 +69,7 @@ def _lock(project: ProjectContext, actions: Sequence[Action]) -> int:
     declared = project.graph.configs.fixtures.keys()
     kept = {name: each for name, each in was.fixtures.items() if name in declared}
     now = {name: found for name, _, found in _present(actions)}
-    write_lock(path, Lock(LOCK_VERSION, kept | now))
+    write_lock(path, Lock(LOCK_VERSION, kept | now, was.conformance))
     for name, each in now.items():
         change = "unchanged" if was.fixtures.get(name) == each else "locked"
         print(f"{name}: {change}, {len(each.files)} files")

@@ -13,6 +13,7 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.config.schema import UNKNOWN_LICENCE
 from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, folders
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
+from pipeline.doit_plugin.commands.kit import take_kit
 from pipeline.doit_plugin.commands.options import JSON_OPTION
 from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.project import ProjectContext
@@ -84,9 +85,11 @@ class PublishCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     ) -> int:
         def command(project: ProjectContext) -> int:
             place = _destination(to, version)
-            fixtures = folders(built(project, pos_args, strict=strict))
+            names, kit = take_kit(project.root, pos_args)
+            only_kit = bool(pos_args) and not names
+            fixtures = [] if only_kit else folders(built(project, names, strict=strict))
             key = Path(sign) if sign else None
-            return _publish(place, fixtures, version, key, dry_run, as_json)
+            return _publish(place, [*fixtures, *kit], version, key, dry_run, as_json)
 
         return run_command(self, command)
 
@@ -126,6 +129,8 @@ def _publish(
 
 def _warn_of_licences(folder: Path) -> None:
     """Warn of sources without a known licence: nobody may use what depends on them."""
+    if not (folder / "manifest.json").is_file():
+        return
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     unknown = [name for name, each in manifest.sources.items() if each.license == UNKNOWN_LICENCE]
     if unknown:

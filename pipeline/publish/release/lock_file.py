@@ -48,11 +48,19 @@ class LockedFixture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cases: dict[str, tuple[LockedValue, ...]]
 
 
-class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All fixtures by name."""
+class LockedKit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The conformance kit: the suite's version, and the digest of all files (`sha256:…`)."""
+
+    suite: int
+    digest: str
+
+
+class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All fixtures by name, and the conformance kit."""
 
     lock_version: int
     fixtures: dict[str, LockedFixture]
+    conformance: LockedKit | None = None
 
 
 class FileOrigin(msgspec.Struct, frozen=True):

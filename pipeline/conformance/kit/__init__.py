@@ -1,0 +1,1 @@
+"""What the kit consists of besides the guests: its runner, adapters, workflows and README."""

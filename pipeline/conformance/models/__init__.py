@@ -1,0 +1,1 @@
+"""The models of the suite, a few hundred bytes each, written here field by field."""

@@ -1,0 +1,15 @@
+"""The formats in which the suite has its models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pipeline.conformance.models.ir import OPENVINO
+from pipeline.conformance.models.model import ModelFormat
+from pipeline.conformance.models.onnx import ONNX
+from pipeline.conformance.models.tflite import TFLITE
+
+FORMATS: Mapping[str, ModelFormat] = MappingProxyType(
+    {form.name: form for form in (OPENVINO, ONNX, TFLITE)}
+)

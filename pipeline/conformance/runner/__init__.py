@@ -1,1 +1,0 @@
-"""The suite run on a host, judged, reported, and written as files."""

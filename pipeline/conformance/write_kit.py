@@ -1,0 +1,167 @@
+"""Write the suite as files that need nothing of this project."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pipeline.cache.atomic import write_bytes
+from pipeline.conformance.case import Call, Case, SkipUnlessSuccess
+from pipeline.conformance.guest_assembly import assemble, assemble_calls, stdout_of
+from pipeline.conformance.models.formats import FORMATS
+from pipeline.conformance.single_file import single_file
+from pipeline.errors import Code, PipelineError
+
+# Increased whenever a case changes, so that results can be compared.
+VERSION = 3
+# The name of the kit among releases, and of its folder.
+KIT = "conformance"
+
+_KIT = "pipeline.conformance.kit"
+_RUNNER = ("cases", "judge", "run_cases", "report", "baseline", "explain", "main")
+_PUBLISHED = (1980, 1, 1, 0, 0, 0)
+
+
+def kit_files(cases: Sequence[Case]) -> Mapping[str, bytes]:
+    """Return the kit's files by path: guests, expectations, models, runner and instructions.
+
+    The bytes are the same on every machine.
+    """
+    import wasmtime
+
+    kit: dict[str, bytes] = {"kit.json": _json({"suite": VERSION})}
+    kit["conformance.py"] = single_file(_KIT, _RUNNER).encode()
+    kit["README.md"] = (files(_KIT) / "README.md").read_bytes()
+    for folder in ("adapters", "workflows"):
+        for each in (files(_KIT) / folder).iterdir():
+            if each.name.endswith((".py", ".yml")) and each.name != "__init__.py":
+                kit[f"{folder}/{each.name}"] = each.read_bytes()
+    calls: dict[str, bytes] = {}
+    for name, form in FORMATS.items():
+        chosen = [case for case in cases if case.encoding == name]
+        described = {}
+        for case in chosen:
+            wasm = _unnamed(bytes(wasmtime.wat2wasm(assemble(case))))
+            kit[f"{name}/{case.name}.wasm"] = wasm
+            kit[f"{name}/{case.name}.json"] = _json(_expected(case))
+            calls[f"{name}/{case.name}.wat"] = assemble_calls(case).encode()
+            described[case.name] = _described(case, hashlib.sha256(wasm).hexdigest())
+        title = f"wasi-nn conformance, {form.title}"
+        manifest = {"name": title, "version": str(VERSION), "wasi_version": "wasm32-wasip1"}
+        kit[f"{name}/manifest.json"] = _json({**manifest, "cases": described})
+        for part, data in zip(form.files, form.add("f32").parts, strict=True):
+            kit[f"models/{name}/add/{part}"] = data
+            flat = "add.bin" if part.endswith(".bin") else "add"
+            kit[f"models/{name}/flat/{flat}"] = data
+    kit["calls.zip"] = _zipped(calls)
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in sorted(kit.items())]
+    kit["SHA256SUMS"] = "".join(sums).encode()
+    return dict(sorted(kit.items()))
+
+
+def write_kit(folder: Path, cases: Sequence[Case]) -> None:
+    """Write the kit to a new folder; raises OSError."""
+    for path, data in kit_files(cases).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def update_kit(folder: Path, cases: Sequence[Case]) -> bool:
+    """Bring the kit in a folder up to date, file by file; return whether anything changed.
+
+    Raises PipelineError (STORAGE).
+    """
+    kit = kit_files(cases)
+    changed = False
+    try:
+        for path, data in kit.items():
+            target = folder / path
+            if not target.is_file() or target.read_bytes() != data:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(target, data)
+                changed = True
+        for left in sorted(folder.rglob("*"), reverse=True):
+            if left.is_dir() and not left.is_symlink():
+                if not any(left.iterdir()):
+                    left.rmdir()
+            elif left.relative_to(folder).as_posix() not in kit:
+                left.unlink()
+                changed = True
+    except OSError as error:
+        raise PipelineError(
+            Code.STORAGE, "Cannot write the kit.", where=str(folder), found=str(error)
+        ) from None
+    return changed
+
+
+def _zipped(texts: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for path, data in sorted(texts.items()):
+            entry = zipfile.ZipInfo(path, _PUBLISHED)
+            # Stored, since compressed bytes depend on the version of zlib.
+            # Python sets it to the system that it runs on.
+            entry.create_system = 3
+            packed.writestr(entry, data)
+    return buffer.getvalue()
+
+
+def _unnamed(wasm: bytes) -> bytes:
+    """Return a module without its custom sections, which name functions and locals."""
+    kept, at = bytearray(wasm[:8]), 8
+    while at < len(wasm):
+        start, size, shift = at, 0, 0
+        at += 1
+        while True:
+            byte = wasm[at]
+            at += 1
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        at += size
+        if wasm[start]:
+            kept += wasm[start:at]
+    return bytes(kept)
+
+
+def _expected(case: Case) -> Mapping[str, Any]:
+    """Return what the runner of wasi-testsuite reads, and the named graphs."""
+    expected: dict[str, Any] = {"args": list(case.arguments), "dirs": [], "env": {}}
+    expected["exit_code"] = case.exit_code
+    if not _varies(case):
+        expected["stdout"] = stdout_of(case)
+    if case.graphs:
+        expected["graphs"] = list(case.graphs)
+    return expected
+
+
+def _varies(case: Case) -> bool:
+    """Whether what the guest prints depends on what the host accepts."""
+    skips = any(isinstance(step, SkipUnlessSuccess) for step in case.steps)
+    traps = [step for step in case.steps if isinstance(step, Call) and step.may_trap]
+    return skips and len(traps) > 1
+
+
+def _described(case: Case, digest: str) -> Mapping[str, Any]:
+    described: dict[str, Any] = {
+        "level": case.basis.level.value,
+        "rule": case.rule,
+        "source": case.basis.source,
+        "reason": case.basis.reason,
+        "sha256": digest,
+    }
+    if not case.memory:
+        described["memory"] = False
+    return described
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
