@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.host.abi.enums import TENSOR_TYPES
 from pipeline.host.backend import BackendError
 
 # The types that wasi-nn has.
-DTYPES: Mapping[str, str] = MappingProxyType(
-    {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
-)
+DTYPES: Mapping[str, str] = MappingProxyType({each.name: each.dtype for each in TENSOR_TYPES[2023]})
 
 
 def element_of(dtype: Any) -> str:

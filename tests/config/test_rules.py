@@ -271,16 +271,6 @@ FAULTS = {
         "[tensor",
         "no input 'dta'; did you mean 'data'?",
     ),
-    "two inputs of one file name": (
-        TWO_INPUTS,
-        "inputs.data",
-        "Two inputs have the same name as a file name",
-    ),
-    "an input without a file name": (
-        [("inputs.data", 'inputs."??"'), ("cat.data]", 'cat."??"]')],
-        "inputs.",
-        "that is valid in a file name",
-    ),
     "a case that nothing is expected of": (
         [("[expect.cat]", '[expect]\n"car-x-y" = { top1 = 1 }\n[expect.cat]')],
         "car-x-y",

@@ -7,10 +7,11 @@ WasmEdge and WAMR as noted at each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import Literal
+
+from pipeline.element_types import ELEMENT_TYPES, ElementType
 
 MODULE = "wasi_ephemeral_nn"
 
@@ -71,27 +72,15 @@ class Target(IntEnum):
     AUTO = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ElementType:
-    """An element type: its name for guests and OpenVINO, and its size in bytes."""
-
-    name: str
-    size: int
-
-
-_F16 = ElementType("f16", 2)
-_F32 = ElementType("f32", 4)
-_F64 = ElementType("f64", 8)
-_U8 = ElementType("u8", 1)
-_I32 = ElementType("i32", 4)
-_I64 = ElementType("i64", 8)
-
 TensorTypeAbi = Literal[2022, 2023]
 
 # The number of a type is its index. The Rust bindings up to 0.4 and the AssemblyScript bindings
 # still use those of 2022.
 TENSOR_TYPES: Mapping[TensorTypeAbi, tuple[ElementType, ...]] = MappingProxyType(
-    {2022: (_F16, _F32, _U8, _I32), 2023: (_F16, _F32, _F64, _U8, _I32, _I64)}
+    {
+        2022: tuple(ELEMENT_TYPES[name] for name in ("f16", "f32", "u8", "i32")),
+        2023: tuple(ELEMENT_TYPES[name] for name in ("f16", "f32", "f64", "u8", "i32", "i64")),
+    }
 )
 
 # A builder is {pointer u32, length u32}.

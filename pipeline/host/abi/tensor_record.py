@@ -7,13 +7,13 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.element_types import ElementType
 from pipeline.host.abi import memory
 from pipeline.host.abi.enums import (
     TENSOR_DATA_OFFSET,
     TENSOR_SIZE,
     TENSOR_TYPE_OFFSET,
     TENSOR_TYPES,
-    ElementType,
     TensorTypeAbi,
     refuse_argument,
 )

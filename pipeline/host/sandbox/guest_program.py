@@ -38,7 +38,7 @@ def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.M
             where=str(path),
             detail=str(error),
         ) from None
-    _check_exports(module, path)
+    check_exports(module, str(path))
     _check_memory(module, path, memory)
     return module
 
@@ -105,7 +105,8 @@ def _read(path: Path) -> bytes:
     return wasm
 
 
-def _check_exports(module: wasmtime.Module, path: Path) -> None:
+def check_exports(module: wasmtime.Module, where: str) -> None:
+    """Raise PipelineError (GUEST_BUILD) unless a module has the exports of a WASI command."""
     import wasmtime
 
     types = {export.name: export.type for export in module.exports}
@@ -119,7 +120,7 @@ def _check_exports(module: wasmtime.Module, path: Path) -> None:
         raise PipelineError(
             Code.GUEST_BUILD,
             f"The guest does not export {' and '.join(missing)}.",
-            where=str(path),
+            where=where,
             found=", ".join(sorted(_short(name) for name in types if name)[:_SHOWN])
             or "no exports",
             hint="Build it as a WASI command: a program with a main, not a library.",
