@@ -54,6 +54,11 @@ def add_parser(subparsers: Any) -> None:
         help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
+    )
+    parser.add_argument(
         "--precision",
         choices=("f32", "f16", "int8"),
         default="f32",
@@ -122,6 +127,12 @@ def execute(args: argparse.Namespace) -> int:
     check_calibration(args)
     framework, files = model_files(args.model, args.framework)
     _check_architecture(args, files)
+    if args.signature and framework not in ("tflite", "tensorflow"):
+        raise PipelineError(
+            Code.USAGE,
+            "--signature applies to TFLite files and SavedModels only.",
+            hint="Omit --signature.",
+        )
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(
@@ -140,6 +151,7 @@ def execute(args: argparse.Namespace) -> int:
                 files={label: label for label in files},
                 inputs=_inputs(args),
                 architecture=args.architecture,
+                signature=args.signature,
                 precision="f16" if args.precision == "f16" else "f32",
             ),
             files=files,

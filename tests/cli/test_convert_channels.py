@@ -54,7 +54,9 @@ def test_channels_are_reversed_and_nothing_else(
     assert done.returncode == 0, done.stderr
     array = numpy.arange(numpy.prod(shape), dtype=numpy.float32).reshape(shape)
     along = [-1 if each == axis else 1 for each in range(len(shape))]
-    mean, scale = (numpy.float32(each).reshape(along) for each in ([1, 2, 3], [4, 2, 1]))
+    mean, scale = (
+        numpy.array(each, numpy.float32).reshape(along) for each in ([1, 2, 3], [4, 2, 1])
+    )
     assert (infer(tmp_path, array) == (numpy.flip(array, axis) - mean) / scale).all()
 
 

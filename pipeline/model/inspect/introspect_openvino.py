@@ -15,6 +15,7 @@ from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.ovc import PROGRAMS, place_files
 from pipeline.model.convert.request import Request
+from pipeline.model.convert.signatures import with_signature
 from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.telemetry import private_home
 
@@ -28,6 +29,7 @@ def introspect_openvino(
     """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
     if framework == "onnx":
         check_external_data(files["model"])
+    files = with_signature(framework, files, None, folder)
     target = folder / "outline.json"
     payload = {"model": str(_model(framework, files, folder)), "outline": str(target)}
     finished = run_process(
