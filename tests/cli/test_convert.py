@@ -217,6 +217,20 @@ def test_external_data_is_found_beside_the_model(tmp_path: Path) -> None:
     assert (tmp_path / "out/net.bin").read_bytes().startswith(b"\0\0\x80\x3f")
 
 
+def test_external_data_may_be_a_link_and_may_be_named_too(tmp_path: Path) -> None:
+    """As in the cache of huggingface_hub."""
+    folder = write_external(tmp_path / "snapshot", "net.data")
+    (tmp_path / "blob").write_bytes(b"\0\0\x80\x3f" * 3)
+    (folder / "net.data").symlink_to("../blob")
+    (folder / "net.onnx").rename(tmp_path / "other")
+    (folder / "net.onnx").symlink_to("../other")
+    for more in ([], ["net.data"]):
+        done = wasi_nn("convert", "net.onnx", *more, "-o", "out", cwd=folder)
+        assert done.returncode == 0, done.stderr
+    done = wasi_nn("convert", "net.onnx", "../blob", "-o", "out", cwd=folder)
+    assert "more than one model" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("location", "said"),
     [
@@ -224,7 +238,7 @@ def test_external_data_is_found_beside_the_model(tmp_path: Path) -> None:
         ("/etc/hostname", "is outside its folder"),
         ("missing.data", "file is missing"),
         ("*/_ORT_MEM_ADDR_/*", "is outside its folder"),
-        ("link.data", "a link to outside the folder"),
+        ("link.data", "file is missing"),
     ],
 )
 def test_external_data_elsewhere_is_one_clear_error(
@@ -232,7 +246,7 @@ def test_external_data_elsewhere_is_one_clear_error(
 ) -> None:
     (tmp_path / "net.data").write_bytes(bytes(12))
     folder = write_external(tmp_path / "model", location)
-    (folder / "link.data").symlink_to(tmp_path / "net.data")
+    (folder / "link.data").symlink_to(tmp_path / "gone.data")
     done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
     assert done.returncode == 1
     assert said in done.stderr

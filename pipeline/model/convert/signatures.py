@@ -1,4 +1,4 @@
-"""Choose one signature of a TFLite file or a SavedModel: OpenVINO converts the first, or merges all.
+"""Choose one signature of a TFLite file or SavedModel: OpenVINO takes the first, or merges all.
 
 Fields are those of TensorFlow's schema.fbs, saved_model.proto and meta_graph.proto.
 """
@@ -131,7 +131,7 @@ def _select_saved_model(data: bytes, signature: str | None, path: Path) -> bytes
 
 
 def _only(graph: bytes, chosen: str) -> bytes:
-    """Return a meta graph with one signature, and those that start with '__', which are internal."""
+    """Return a meta graph with one signature, and the internal ones, which start with '__'."""
     made, before = b"", 0
     for field in read_fields(graph):
         part = graph[before : field.end]
