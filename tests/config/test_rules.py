@@ -128,6 +128,11 @@ FAULTS = {
         "scale",
         "has 4 values for 3 channels",
     ),
+    "a signature of Caffe": (
+        [('framework = "caffe"', 'framework = "caffe"\nsignature = "enc"')],
+        'signature = "enc"',
+        "signature needs a TFLite file or a SavedModel",
+    ),
     "a mean without channels": (
         [*SOUND, ("shape = [8]", "shape = [8]\ninputs.data.mean = [1]")],
         "inputs.data.mean",

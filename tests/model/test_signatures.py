@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
+import msgspec
 import numpy
 import openvino
 import pytest
@@ -13,8 +14,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Job
+from pipeline.model.convert.make_ir import convert
+from pipeline.model.convert.request import Interface
 from pipeline.model.convert.signatures import with_signature
 from pipeline.protobuf.wire import bytes_field, varint_field
+from pipeline.verify.golden import run_reference_executor
 from tests.fork_server import wasi_nn
 
 RELU, NEGATE = schema.BuiltinOperator.RELU, schema.BuiltinOperator.NEG
@@ -123,6 +128,46 @@ def test_the_ir_is_that_of_the_named_signature(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         network = openvino.Core().compile_model(tmp_path / name / "net.xml", "CPU")
         assert network(NUMBERS)[0].ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(("signature", "right"), [("dec", NEGATED), ("enc", POSITIVE)])
+def test_the_golden_check_runs_the_same_signature(
+    tmp_path: Path, signature: str, right: list[float]
+) -> None:
+    (tmp_path / "net.tflite").write_bytes(tflite(["enc", "dec"]))
+    model = {
+        "framework": "tflite",
+        "files": {"model": "net"},
+        "inputs": {f"{signature}_x": {"shape": [1, 4]}},
+        "precision": "f32",
+        "signature": signature,
+    }
+    outputs = {label: tmp_path / f"net.{label}" for label in ("xml", "bin", "interface")}
+    parameters = {"name": "net", "seconds": 120, "model": model, "golden": {"executor": "litert"}}
+    made, checked = tmp_path / "made", tmp_path / "checked"
+    made.mkdir()
+    checked.mkdir()
+    convert(
+        Job(
+            inputs={"model": tmp_path / "net.tflite"},
+            outputs=outputs,
+            parameters=parameters,
+            scratch=made,
+        )
+    )
+    interface = msgspec.json.decode(outputs["interface"].read_bytes(), type=Interface)
+    assert [port.name for port in interface.outputs] == [f"{signature}_y"]
+    job = Job(
+        inputs={**outputs, "golden.model": tmp_path / "net.tflite"},
+        outputs={},
+        parameters=parameters,
+        scratch=checked,
+    )
+    array = numpy.array([right], numpy.float32)
+    found, _ = run_reference_executor(
+        job, interface, {f"{signature}_x": NUMBERS}, {f"{signature}_y": array}
+    )
+    assert found.outputs[f"{signature}_y"].agrees
 
 
 def saved_model(*names: str) -> bytes:
