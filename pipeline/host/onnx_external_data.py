@@ -121,25 +121,25 @@ def _walk(model: Buffer, start: int, end: int, kind: str, depth: int) -> Iterato
     inner = _MESSAGES[kind]
     for field in read_fields(model, start, end):
         message = inner.get(field.number)
-        if message is not None and field.wire == Wire.BYTES:
+        if message is not None and field.wire is Wire.BYTES:
             if message == "Entry":
                 yield _location(model, field)
             else:
                 yield from _walk(model, field.start, field.end, message, depth + 1)
-        # An enum has 32 bits; protobuf truncates a longer one.
-        elif (kind, field.number, field.value & 0xFFFFFFFF) == (
-            "Tensor",
-            _DATA_LOCATION,
-            _EXTERNAL,
-        ):
+        elif field.number == _DATA_LOCATION and kind == "Tensor" and _is_external(field):
             yield ""
+
+
+def _is_external(field: Field) -> bool:
+    # An enum has 32 bits; protobuf truncates a longer one.
+    return field.value & 0xFFFFFFFF == _EXTERNAL
 
 
 def _location(model: Buffer, entry: Field) -> str:
     texts = {
         field.number: model[field.start : field.end]
         for field in read_fields(model, entry.start, entry.end)
-        if field.wire == Wire.BYTES
+        if field.wire is Wire.BYTES
     }
     if texts.get(_KEY) != b"location":
         return ""

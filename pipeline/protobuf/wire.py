@@ -33,6 +33,12 @@ class Wire(IntEnum):
     FIXED32 = 5
 
 
+# Plain numbers, since the loop below compares them for every field of a large model.
+_WIRES = {wire.value: wire for wire in Wire}
+_VARINT, _BYTES = Wire.VARINT.value, Wire.BYTES.value
+_FIXED = {Wire.FIXED32.value: 4, Wire.FIXED64.value: 8}
+
+
 class Field(NamedTuple):
     """A field of a message: its value is ``buffer[start:end]``.
 
@@ -59,28 +65,26 @@ def read_fields(buffer: Buffer, start: int = 0, end: int | None = None) -> Itera
         if number == 0:
             raise WireError(f"field number 0 before byte {at}")
         first, value = at, 0
-        if wire == Wire.VARINT:
-            value, at = _read_varint(buffer, at, end, _LONGEST)
-        elif wire == Wire.BYTES:
+        if wire == _BYTES:
             size, first = _read_varint(buffer, at, end, _SHORT)
             at = first + size
-        elif wire == Wire.FIXED32:
-            at += 4
-        elif wire == Wire.FIXED64:
-            at += 8
+        elif wire == _VARINT:
+            value, at = _read_varint(buffer, at, end, _LONGEST)
+        elif wire in _FIXED:
+            at += _FIXED[wire]
         else:
             group = "a group" if wire in (_FIRST_GROUP, _LAST_GROUP) else f"wire type {wire}"
             raise WireError(f"{group} before byte {at}")
         if at > end:
             raise WireError(f"a field exceeds its message at byte {first}")
-        yield Field(number, Wire(wire), first, at, value)
+        yield Field(number, _WIRES[wire], first, at, value)
 
 
 def read_varints(buffer: Buffer, field: Field) -> Iterator[int]:
     """Yield the values of a repeated integer field, packed or not; raises WireError."""
-    if field.wire == Wire.VARINT:
+    if field.wire is Wire.VARINT:
         yield field.value
-    if field.wire != Wire.BYTES:
+    if field.wire is not Wire.BYTES:
         return
     at = field.start
     while at < field.end:
@@ -89,6 +93,8 @@ def read_varints(buffer: Buffer, field: Field) -> Iterator[int]:
 
 
 def _read_varint(buffer: Buffer, at: int, end: int, longest: int) -> tuple[int, int]:
+    if at < end and (value := buffer[at]) < 0x80:
+        return value, at + 1
     value = 0
     for count in range(longest):
         if at >= end:

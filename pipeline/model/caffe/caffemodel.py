@@ -45,7 +45,7 @@ def read_blobs(path: Path) -> dict[str, tuple[Shape, ...]]:
         with data:
             try:
                 for field in read_fields(data):
-                    if field.number in (_LAYER, _V1_LAYER) and field.wire == Wire.BYTES:
+                    if field.number in (_LAYER, _V1_LAYER) and field.wire is Wire.BYTES:
                         old = field.number == _V1_LAYER
                         name, shapes = _layer(data, field.start, field.end, old)
                         found[name] = shapes
@@ -86,7 +86,7 @@ def _blob_head(array: Any) -> bytes:
 def _layer(data: mmap.mmap, start: int, end: int, old: bool) -> tuple[str, tuple[Shape, ...]]:
     name, shapes = "", []
     for field in read_fields(data, start, end):
-        if field.wire != Wire.BYTES:
+        if field.wire is not Wire.BYTES:
             continue
         if field.number == (_V1_NAME if old else _NAME):
             name = data[field.start : field.end].decode()
@@ -99,11 +99,11 @@ def _blob(data: mmap.mmap, start: int, end: int) -> Shape:
     shape: list[int] = []
     legacy: dict[int, int] = {}
     for field in read_fields(data, start, end):
-        if field.number == _SHAPE and field.wire == Wire.BYTES:
+        if field.number == _SHAPE and field.wire is Wire.BYTES:
             for dim in read_fields(data, field.start, field.end):
                 if dim.number == _DIM:
                     shape += read_varints(data, dim)
-        elif field.number in _LEGACY_SIZES and field.wire == Wire.VARINT:
+        elif field.number in _LEGACY_SIZES and field.wire is Wire.VARINT:
             legacy[field.number] = field.value
     return tuple(shape or (legacy.get(number, 1) for number in _LEGACY_SIZES))
 

@@ -152,7 +152,7 @@ def _entry(entry: bytes) -> tuple[str, bytes]:
 
 
 def _holds(number: int, wire: Wire, wanted: int) -> bool:
-    return number == wanted and wire == Wire.BYTES
+    return number == wanted and wire is Wire.BYTES
 
 
 def _chosen(names: Iterable[str], signature: str | None, path: Path) -> str | None:
