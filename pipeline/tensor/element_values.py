@@ -41,7 +41,7 @@ def changed_numbers(values: Any, made: Any, kind: str) -> Any:
     fraction that was rounded to another does not.
 
     >>> import numpy
-    >>> changed_numbers(numpy.array([1.0, 0.5]), numpy.array([1, 0], "u1"), "u8")
+    >>> float(changed_numbers(numpy.array([1.0, 0.5]), numpy.array([1, 0], "u1"), "u8"))
     0.5
     """
     import numpy
