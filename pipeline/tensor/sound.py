@@ -99,8 +99,9 @@ def read_wave(path: Path, name: str) -> Wave:
         raise _refused(path, name, "The sound cannot be read.", found=str(error)) from None
     if data[:4] not in _FORMS or data[8:12] != b"WAVE":
         raise _refused(path, name, "The file is not a WAV file.", "RIFF … WAVE", repr(data[:12]))
-    head, body = b"", b""
+    head = b""
     found: set[bytes] = set()
+    parts: list[bytes] = []
     for kind, size, content in _chunks(data):
         found.add(kind)
         if kind == b"fmt ":
@@ -114,7 +115,7 @@ def read_wave(path: Path, name: str) -> Wave:
                     f"{size} bytes of samples, as its header says",
                     f"{len(content)} bytes",
                 )
-            body += content
+            parts.append(content)
     if not {b"fmt ", b"data"} <= found or len(head) < 16:
         raise _refused(path, name, "The WAV file is truncated.", "the chunks 'fmt ' and 'data'")
     form, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", head)
@@ -125,6 +126,7 @@ def read_wave(path: Path, name: str) -> Wave:
         shown = f"format {form}, {bits} bits, {channels} channels, {rate} Hz"
         expected = "integers of 8, 16, 24 or 32 bits, or floats of 32 or 64 bits"
         raise _refused(path, name, "Unsupported WAV sample format.", expected, shown)
+    body = b"".join(parts)
     body = body[: len(body) - len(body) % frame]
     if not body:
         raise _refused(path, name, "The WAV file has no samples.")
