@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (
-    ("errors", "telemetry"),
+    ("errors", "telemetry", "element_types", "protobuf"),
     ("bucket", "http"),
     ("cache", "host"),
     ("config", "execution"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, get_args
 
 from pipeline.cli.verbosity import add_verbosity, show_progress
 from pipeline.config.model_tables import Framework, Model, ModelInput
-from pipeline.errors import Code, PipelineError
+from pipeline.errors import Code, PipelineError, printable
 from pipeline.model.inspect.model_files import model_files
 from pipeline.toolchain.toolchain_python import toolchain_python
 
@@ -53,6 +54,11 @@ def add_parser(subparsers: Any) -> None:
         help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
+    )
+    parser.add_argument(
         "--precision",
         choices=("f32", "f16", "int8"),
         default="f32",
@@ -80,13 +86,28 @@ def add_parser(subparsers: Any) -> None:
         help="an input and its shape, such as 'data[1,3,227,227]'; repeatable",
     )
     parser.add_argument(
-        "--mean", type=_numbers, default=(), metavar="M,…", help="subtract from each channel"
+        "--mean",
+        type=_numbers,
+        default=(),
+        metavar="M,…",
+        help="subtract from each channel; one value for all, or one for each",
     )
     parser.add_argument(
-        "--scale", type=_divisors, default=(), metavar="S,…", help="divide each channel by this"
+        "--scale",
+        type=_divisors,
+        default=(),
+        metavar="S,…",
+        help="divide each channel by this; one value for all, or one for each",
     )
     parser.add_argument(
         "--reverse-channels", action="store_true", help="swap RGB and BGR, before mean and scale"
+    )
+    parser.add_argument(
+        "--layout",
+        type=_layout,
+        metavar="NHWC",
+        help="axis order of the model's input, for --mean, --scale and --reverse-channels "
+        "(default: the usual one that fits the number of channels)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_verbosity(parser, "show errors only")
@@ -101,10 +122,17 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.model.convert.make_ir import TOOLCHAINS, make_ir
     from pipeline.model.convert.request import Request
     from pipeline.model.ir.canonical_digest import canonical_digest
+    from pipeline.model.ir.weights import clamped_weights, weights_precision
 
     check_calibration(args)
     framework, files = model_files(args.model, args.framework)
     _check_architecture(args, files)
+    if args.signature and framework not in ("tflite", "tensorflow"):
+        raise PipelineError(
+            Code.USAGE,
+            "--signature applies to TFLite files and SavedModels only.",
+            hint="Omit --signature.",
+        )
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(
@@ -123,6 +151,7 @@ def execute(args: argparse.Namespace) -> int:
                 files={label: label for label in files},
                 inputs=_inputs(args),
                 architecture=args.architecture,
+                signature=args.signature,
                 precision="f16" if args.precision == "f16" else "f32",
             ),
             files=files,
@@ -136,6 +165,10 @@ def execute(args: argparse.Namespace) -> int:
         if args.precision == "int8":
             xml, weights, losses = quantised(args, name, xml, weights, scratch, progress)
         canonical = canonical_digest(xml, weights)
+        half = args.precision == "f16"
+        clamped = clamped_weights(xml, weights) if half else {}
+        # What the .bin holds: a model may have f16 weights itself.
+        precision = "int8" if args.precision == "int8" else weights_precision(xml)
         written = {end: args.output / f"{name}.{end}" for end in ("xml", "bin")}
         try:
             args.output.mkdir(parents=True, exist_ok=True)
@@ -152,11 +185,18 @@ def execute(args: argparse.Namespace) -> int:
             ) from None
     found = {
         "framework": framework,
-        "precision": args.precision,
+        "precision": precision,
         **{end: _identity(path) for end, path in written.items()},
         "canonical digest": canonical,
+        **({"clamped": {name: list(each) for name, each in clamped.items()}} if clamped else {}),
         **({"loss": losses} if losses else {}),
     }
+    for layer, (many, count) in clamped.items():
+        print(
+            f"warning: {many} of {count} weights of {printable(layer)} are beyond f16, and were "
+            "clamped to ±65504; use --precision f32",
+            file=sys.stderr,
+        )
     if args.json or not args.quiet:
         _show(found, as_json=args.json)
     return 0
@@ -167,7 +207,8 @@ def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
     xml = found["xml"]["path"]
-    print(f"{xml} and .bin, from {found['framework']}, weights in {found['precision']}")
+    weights = f"weights in {found['precision']}" if found["precision"] else "no weights"
+    print(f"{xml} and .bin, from {found['framework']}, {weights}")
     for output, loss in found.get("loss", {}).items():
         print(f"relative L2 error of {output} on the calibration tensors: {loss:.4g}")
     print(f"canonical digest {found['canonical digest']}")
@@ -228,20 +269,48 @@ def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
                 f"The input {name!r} has no shape.",
                 expected=f"--input '{name}[1,3,224,224]', with your sizes",
             )
-    inputs = {
-        name: ModelInput(
-            shape=shape,
-            mean=args.mean if treated else (),
-            scale=args.scale if treated else (),
-            reverse_channels=args.reverse_channels,
+    if args.layout and not treated:
+        raise PipelineError(
+            Code.USAGE, "--layout applies to --mean, --scale and --reverse-channels only."
         )
-        for name, shape in given.items()
-    }
+    inputs = {name: _input(args, name, shape) for name, shape in given.items()}
     for name, each in inputs.items():
         # Without a shape, the converter knows that of the only input.
         if each.shape:
             _check_input(name, each)
     return inputs
+
+
+def _input(args: argparse.Namespace, name: str, shape: tuple[int, ...]) -> ModelInput:
+    """Return an input with its preprocessing; without a shape, the converter finds the layout."""
+    from pipeline.model.convert.programs.channel_layout import channel_layout
+
+    layout, mean, scale = args.layout, args.mean, args.scale
+    counts = {len(values) for values in (mean, scale)} - {0, 1}
+    if shape and not layout and (counts or args.reverse_channels):
+        try:
+            found = channel_layout(shape, 3 if args.reverse_channels else min(counts))
+        except ValueError as error:
+            raise PipelineError(
+                Code.USAGE,
+                str(error),
+                where=f"--input {name}[{','.join(map(str, shape))}]",
+                hint="Check the number of values, or give the order of the axes with --layout.",
+            ) from None
+        layout = None if found.startswith("NC") else found
+    if shape and len(shape) > 1:
+        axis = layout.index("C") if layout and len(layout) == len(shape) else 1
+        # A config needs one for each channel.
+        mean, scale = (
+            values * shape[axis] if len(values) == 1 else values for values in (mean, scale)
+        )
+    return ModelInput(
+        shape=shape,
+        model_layout=layout,
+        mean=mean,
+        scale=scale,
+        reverse_channels=args.reverse_channels,
+    )
 
 
 def _check_input(name: str, given: ModelInput) -> None:
@@ -270,6 +339,13 @@ def _numbers(text: str) -> tuple[float, ...]:
     if not all(abs(number) <= _LARGEST for number in found):
         raise argparse.ArgumentTypeError(f"{text!r} has a number outside the range of f32")
     return found
+
+
+def _layout(text: str) -> str:
+    known = set(text) <= set("NCDHW") and len(set(text)) == len(text) > 1 and "C" in text
+    if not known:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an order of axes such as NHWC")
+    return text
 
 
 def _divisors(text: str) -> tuple[float, ...]:

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import ProgressCallback
 
 _SECONDS = 3600.0
-_SIZES = {"f16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
 
 
 def check_calibration(args: argparse.Namespace) -> None:
@@ -66,7 +66,7 @@ def quantised(
             hint="Write a config with [calibration.NAME.INPUT] for each.",
         )
     port = inputs[0]
-    size = math.prod(port.shape) * _SIZES[port.type]
+    size = math.prod(port.shape) * ELEMENT_TYPES[port.type].size
     for path in args.calibration:
         if not path.is_file() or path.stat().st_size != size:
             raise PipelineError(

@@ -117,6 +117,13 @@ def execute(args: argparse.Namespace) -> int:
     if not args.image.is_file():
         raise PipelineError(Code.USAGE, "No such image.", where=str(args.image))
     data = image_tensor(args.image, table, args.dims, str(args.image)).tobytes()
+    if args.output.is_dir() and target.exists() and target.read_bytes() != data:
+        raise PipelineError(
+            Code.USAGE,
+            "The folder already has another tensor of this name.",
+            where=str(target),
+            hint="Remove it, or give the name of the file to write.",
+        )
     try:
         with atomic_write(target) as part:
             part.write_bytes(data)
@@ -139,12 +146,14 @@ def _option(path: tuple[str, ...]) -> str:
 
 def _target(args: argparse.Namespace, spec: Any) -> Path:
     """Return the file to write; raises PipelineError (USAGE) if its name contradicts the tensor."""
-    from pipeline.config.case_rules import sanitised
+    from pipeline.config.case_rules import file_parts
     from pipeline.tensor.spec import file_name, parse_file_name
 
     output: Path = args.output
     if output.is_dir():
-        name: str = file_name(spec, sanitised(args.image.stem).lower() or None)
+        # Other pictures may have a name with the same letters and digits.
+        part = file_parts([args.image.stem])[args.image.stem].lower()
+        name: str = file_name(spec, part)
         return output / name
     try:
         declared = parse_file_name(output.name)[2]

@@ -144,6 +144,12 @@ def _model_files(model: Model, knows: KnownNames) -> Iterator[Mistake]:
             yield Mistake(("model", "seed"), message, "framework 'caffe'", owner)
         return
     yield from _files(path, model.framework, owner, model.files)
+    if model.signature is not None and not {"model", "saved_model.pb"} & set(model.files):
+        message = "signature needs a TFLite file or a SavedModel."
+        yield Mistake(("model", "signature"), message, hint="Remove the key.")
+    elif model.signature is not None and model.framework not in ("tflite", "tensorflow"):
+        message = f"signature is not supported for {owner}."
+        yield Mistake(("model", "signature"), message, "a TFLite file or a SavedModel", owner)
     if not knows("model", "architecture"):
         return
     if "weights" in model.files and model.framework == "pytorch" and model.architecture is None:

@@ -104,6 +104,8 @@ class Model(Table, frozen=True):
     """For a Caffe topology without weights: seed of random weights."""
     architecture: Text | None = None
     """PyTorch module of a state dict: mobilenet_v2, or package.module:callable."""
+    signature: Text | None = None
+    """Signature of a TFLite file or SavedModel, if it has several and no serving_default."""
 
 
 class Golden(Table, frozen=True):

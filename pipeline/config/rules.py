@@ -11,7 +11,6 @@ from pipeline.config.case_rules import (
     check_cases,
     check_expectations,
     check_guest_run,
-    check_input_names,
 )
 from pipeline.config.dataset_rules import check_datasets
 from pipeline.config.mistake import KnownNames, Mistake
@@ -40,7 +39,6 @@ def fixture_findings(
         *_names(("dataset",), fixture.dataset),
         *check_sources(fixture.source, knows),
         *check_model(fixture.model, knows),
-        *check_input_names(fixture),
         *check_cases(fixture, knows),
         *check_guest_run(fixture.guest, guests, knows),
         *check_golden(fixture, knows),

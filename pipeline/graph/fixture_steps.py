@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.config.case_rules import file_parts
 from pipeline.config.load_project import Configs
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.source_rules import named_sources
@@ -332,7 +333,8 @@ class FixtureSteps:
         spec = TensorSpec.of(tensor, inputs[given].shape)
         # A fixture's only tensor is `tensor-…`, as the field has always named it.
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
-        return file_name(spec, None if alone else case, given if len(inputs) > 1 else None)
+        part = file_parts(inputs)[given] if len(inputs) > 1 else None
+        return file_name(spec, None if alone else case, part)
 
 
 def _step_facts(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
+from pipeline.host.sandbox.guest_program import check_exports
 
 if TYPE_CHECKING:
     import wasmtime
@@ -18,12 +19,12 @@ def audit(wasm: bytes, modules: Collection[str], name: str) -> tuple[str, ...]:
     """Return the guest's imports as sorted ``module.name``; ``name`` is used in errors.
 
     Raises PipelineError: GUEST_IMPORTS for an import from a module that is not allowed, GUEST_BUILD
-    for an invalid core module or a missing export ``_start`` or ``memory``.
+    for an invalid core module, or one without the exports of a WASI command.
     """
     module = _module(wasm, name)
     imports = _imports(module)
     check_imports(imports, modules, name)
-    _check_exports(module, name)
+    check_exports(module, name)
     return imports
 
 
@@ -76,22 +77,6 @@ def _module(wasm: bytes, name: str) -> wasmtime.Module:
 
 def _imports(module: wasmtime.Module) -> tuple[str, ...]:
     return tuple(sorted({f"{each.module}.{each.name}" for each in module.imports}))
-
-
-def _check_exports(module: wasmtime.Module, name: str) -> None:
-    import wasmtime
-
-    exports = {export.name: export.type for export in module.exports}
-    needed = {"_start": wasmtime.FuncType, "memory": wasmtime.MemoryType}
-    missing = [need for need, kind in needed.items() if not isinstance(exports.get(need), kind)]
-    if missing:
-        raise PipelineError(
-            Code.GUEST_BUILD,
-            f"The guest does not export {' and '.join(missing)}.",
-            where=name,
-            expected="a function _start and a memory named memory",
-            hint="Build it as a WASI command, not as a library.",
-        )
 
 
 def _shown(text: str) -> str:

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.host.backend import BackendError
 
 # The types that wasi-nn has, and those whose inputs are given as u8.
 DTYPES: Mapping[str, str] = MappingProxyType(
     {
-        **{"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"},
-        **{"boolean": "?", "i8": "i1"},
+        **{
+            name: ELEMENT_TYPES[name].dtype
+            for name in ("f16", "f32", "f64", "u8", "i32", "i64", "i8")
+        },
+        "boolean": "?",
     }
 )
 

@@ -1,8 +1,8 @@
 """Find the external data files that an ONNX model names, before a runtime reads it.
 
 For a model from memory, OpenVINO opens such a file wherever it is, and ONNX Runtime opens it below
-the current folder.
-Field numbers are those of onnx.proto; the wire format is protobuf's.
+the current folder; both take some locations for addresses in their own memory. Field numbers are
+those of onnx.proto.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from pipeline.host.backend import BackendError
+from pipeline.protobuf.wire import Buffer, Field, Wire, WireError, read_fields
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# protobuf's own limit of nested messages.
 _DEPTH = 100
+# In locations that runtimes take for memory addresses: */_ORT_MEM_ADDR_/* and
+# */_ORT_NATIVE_ENDIAN_MEM_ADDR_/*.
+_MEMORY = "_MEM_ADDR_"
 
 # The messages that can contain a tensor: field number → type of message.
 _MESSAGES: Mapping[str, Mapping[int, str]] = {
@@ -33,23 +37,60 @@ _MESSAGES: Mapping[str, Mapping[int, str]] = {
     },
     "SparseTensor": {1: "Tensor", 2: "Tensor"},
     "Tensor": {13: "Entry"},
-    "Entry": {},
 }
+_KEY, _VALUE = 1, 2
+_DATA_LOCATION, _EXTERNAL = 14, 1
 
 
-def external_files(model: bytes | bytearray | mmap) -> list[str]:
+def external_files(model: Buffer) -> list[str]:
     """Return the locations in all tensors' external_data, '' for one without a location.
 
-    Raises ValueError for invalid protobuf.
+    Raises WireError, a ValueError, for what is not protobuf as encoders write it.
     """
-    # Released at once: a mapped file cannot be closed while a view of it exists.
-    with memoryview(model) as whole:
-        return list(_walk(whole, "Model", 0))
+    return list(_walk(model, 0, len(model), "Model", 0))
+
+
+def mapped_external_files(path: Path) -> list[str]:
+    """Return the locations in a model file, without reading its weights.
+
+    Raises WireError, also for an empty file, and OSError.
+    """
+    with path.open("rb") as stream:
+        if path.stat().st_size == 0:
+            raise WireError("an empty file")
+        with mmap(stream.fileno(), 0, access=ACCESS_READ) as model:
+            return external_files(model)
+
+
+def location_fault(location: str, folder: Path) -> str:
+    """Return what is wrong with a location, for a model in ``folder``, or ''.
+
+    >>> location_fault("weights.bin", Path("/models"))
+    ''
+    >>> location_fault("../secret", Path("/models"))
+    'is outside its folder'
+    >>> location_fault("*/_ORT_MEM_ADDR_/*", Path("/models"))
+    'is an address in memory'
+    """
+    if is_memory_address(location):
+        return "is an address in memory"
+    if "\0" in location:
+        return "is not a file name"
+    inside = (folder / location).resolve().is_relative_to(folder.resolve())
+    return "" if inside else "is outside its folder"
+
+
+def is_memory_address(location: str) -> bool:
+    """Return whether a runtime takes a location for an address in its own memory."""
+    return _MEMORY in location
 
 
 def check_parts(model: bytes | bytearray) -> None:
     """Raise BackendError for a model from memory with external data."""
-    names = _references(model)
+    try:
+        names = external_files(model)
+    except WireError as error:
+        raise _not_onnx(error) from None
     if names:
         raise BackendError(
             f"the ONNX model has external data ({max(names)!r}), which guests may not "
@@ -58,81 +99,48 @@ def check_parts(model: bytes | bytearray) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise BackendError for a model file with external data outside its folder."""
+    """Raise BackendError for a model file with external data that is not in its folder."""
     try:
-        with path.open("rb") as stream:
-            if path.stat().st_size == 0:
-                raise BackendError("not an ONNX model: empty")
-            with mmap(stream.fileno(), 0, access=ACCESS_READ) as model:
-                names = _references(model)
+        names = mapped_external_files(path)
+    except WireError as error:
+        raise _not_onnx(error) from None
     except OSError as error:
         raise BackendError(f"cannot read a file of the graph: {error}") from None
-    folder = path.parent.resolve()
     for name in names:
-        if not (folder / name).resolve().is_relative_to(folder):
-            raise BackendError(f"the ONNX model's external data {name!r} is outside its folder")
+        if fault := location_fault(name, path.parent):
+            raise BackendError(f"the ONNX model's external data {name!r} {fault}")
 
 
-def _references(model: bytes | bytearray | mmap) -> list[str]:
-    try:
-        return external_files(model)
-    except ValueError as error:
-        raise BackendError(f"not an ONNX model: {error}") from None
+def _not_onnx(error: WireError) -> BackendError:
+    return BackendError(f"not an ONNX model: {error}")
 
 
-def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:
+def _walk(model: Buffer, start: int, end: int, kind: str, depth: int) -> Iterator[str]:
     if depth > _DEPTH:
-        raise ValueError("messages nested too deep")
-    if kind == "Entry":
-        yield _location(message)
-        return
+        raise WireError("messages nested too deep")
     inner = _MESSAGES[kind]
-    for number, value in _fields(message):
-        if number in inner and isinstance(value, memoryview):
-            yield from _walk(value, inner[number], depth + 1)
-        elif kind == "Tensor" and number == 14 and value == 1:
+    for field in read_fields(model, start, end):
+        message = inner.get(field.number)
+        if message is not None and field.wire is Wire.BYTES:
+            if message == "Entry":
+                yield _location(model, field)
+            else:
+                yield from _walk(model, field.start, field.end, message, depth + 1)
+        elif field.number == _DATA_LOCATION and kind == "Tensor" and _is_external(field):
             yield ""
 
 
-def _location(entry: memoryview) -> str:
+def _is_external(field: Field) -> bool:
+    # An enum has 32 bits; protobuf truncates a longer one.
+    return field.value & 0xFFFFFFFF == _EXTERNAL
+
+
+def _location(model: Buffer, entry: Field) -> str:
     texts = {
-        number: bytes(value).decode(errors="replace")
-        for number, value in _fields(entry)
-        if isinstance(value, memoryview)
+        field.number: model[field.start : field.end]
+        for field in read_fields(model, entry.start, entry.end)
+        if field.wire is Wire.BYTES
     }
-    return texts.get(2, "") if texts.get(1) == "location" else ""
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire == _BYTES:
-            length, at = _varint(message, at)
-        elif wire in (_FIXED32, _FIXED64):
-            length = 4 if wire == _FIXED32 else 8
-        else:
-            raise ValueError(f"unknown wire type {wire}")
-        if length > len(message) - at:
-            raise ValueError("truncated field")
-        if wire == _BYTES:
-            yield number, message[at : at + length]
-        at += length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            raise ValueError("truncated varint")
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-    raise ValueError("varint of more than 64 bits")
+    if texts.get(_KEY) != b"location":
+        return ""
+    return texts.get(_VALUE, b"").decode(errors="replace")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.icc_profile import ProfileError, in_srgb
+from pipeline.tensor.png_transparency import apply_png_key, read_png_key
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +41,7 @@ def decode(
 
     Raises PipelineError (TENSOR).
     """
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
     from PIL.Image import DecompressionBombError
 
     def refuse(message: str, found: str = "", hint: str = "") -> PipelineError:
@@ -59,12 +60,19 @@ def decode(
             if least is not None:
                 # EXIF rotation swaps the sides: the longer one covers both.
                 opened.draft(None, (max(least), max(least)))
+            clear = read_png_key(opened)
             with without_pixel_limit() if pixels is not None else nullcontext():
                 opened.load()
-            # In place: otherwise an upright image is copied.
-            ImageOps.exif_transpose(opened, in_place=True)
-            deep = opened.mode.startswith("I;16")
-            shallow = _eight_bits(opened) if deep else opened
+                keyed = apply_png_key(opened, clear, picture)
+            turned = _upright(keyed)
+            deep = turned.mode.startswith("I;16") or (turned.mode, opened.format) == ("I", "PPM")
+            shallow = _eight_bits(turned) if deep else turned
+            if shallow.mode in ("I", "F"):
+                raise refuse(
+                    "The image has no range of values that means black to white.",
+                    f"pixels of mode {shallow.mode}",
+                    "Export it with 8 or 16 bits per channel.",
+                )
             flat = _flat(in_srgb(shallow) if profile else shallow, mode, background)
     except DecompressionBombError as error:
         # Raised for a tile larger than the image.
@@ -81,9 +89,13 @@ def decode(
             str(error),
             'Set profile = "ignore" to skip it.',
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except PipelineError:
+        raise
+    except Exception as error:  # Pillow's plugins raise any type for what they do not know
         raise refuse(
-            "The image is truncated or damaged.", str(error), "Download or export it again."
+            "The image is truncated or damaged.",
+            str(error) or type(error).__name__,
+            "Download or export it again.",
         ) from None
     if 0 in flat.size:
         raise refuse("The image has no pixels.", f"{flat.width} x {flat.height}")
@@ -176,13 +188,29 @@ def _flat(image: Image, mode: Mode, background: Sequence[int]) -> Image:
 
     if image.mode == mode and not (image.has_transparency_data and mode != "RGBA"):
         return image
-    if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of mode {image.mode} have no defined range")
     if image.has_transparency_data and mode != "RGBA":
         coloured = image.convert("RGBA")
         ground = Pillow.new("RGBA", coloured.size, (*background, 255))
         return Pillow.alpha_composite(ground, coloured).convert(mode)
     return image.convert(mode)
+
+
+def _upright(image: Image) -> Image:
+    """Return the image turned as its EXIF orientation says; other tags are not looked at."""
+    from PIL import ExifTags
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _eight_bits(image: Image) -> Image:

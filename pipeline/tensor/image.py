@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.tensor.decode_image import Mode, decode
-from pipeline.tensor.element_types import as_type
+from pipeline.tensor.element_values import as_type
 from pipeline.tensor.resize import cropped, fitted, rotated
 
 Array = Any

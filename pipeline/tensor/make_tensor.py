@@ -12,6 +12,7 @@ from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.tensor.content import read_content
+from pipeline.tensor.element_values import changed_numbers
 from pipeline.tensor.image import image_tensor, to_element_type
 from pipeline.tensor.noise import draw
 from pipeline.tensor.signal import synthesise
@@ -65,9 +66,7 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
         numbers = read_sound(job.inputs["sound"], tensor.sound, count, name)
         return to_element_type(numbers, tensor.type, name).reshape(dims)
     if tensor.array is not None:
-        return to_element_type(
-            read_array(job.inputs["array"], tensor.array, dims, name), tensor.type, name
-        )
+        return _exactly(read_array(job.inputs["array"], tensor.array, dims, name), tensor, name)
     if tensor.text is not None:
         files = job.inputs["text"], job.inputs["text.vocabulary"]
         return to_element_type(
@@ -84,3 +83,24 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
     if tensor.constant is not None:
         return to_element_type(numpy.full(dims, tensor.constant, numpy.float64), tensor.type, name)
     return image_tensor(job.inputs["image"], tensor, dims, name)
+
+
+def _exactly(values: Any, tensor: Tensor, name: str) -> Any:
+    """Return an array as the element type, in which whole numbers stay whole and the same.
+
+    Raises PipelineError (TENSOR) for fractions in integers, such as pixels from 0 to 1, and for
+    whole numbers that a floating-point type has to round, such as ids in f16.
+    """
+    made = to_element_type(values, tensor.type, name)
+    changed = changed_numbers(values, made, tensor.type)
+    if changed is not None:
+        fraction = values.dtype.kind == "f"
+        raise PipelineError(
+            Code.TENSOR,
+            f"Type {tensor.type} cannot represent the numbers of the array.",
+            where=name,
+            expected="integers" if fraction else f"integers that {tensor.type} does not round",
+            found=f"{changed:.10g}",
+            hint="Use another type, or save the array in the values that the model takes.",
+        )
+    return made

@@ -13,6 +13,10 @@ from pipeline.config.tensor_tables import Sound
 from pipeline.errors import Code, PipelineError
 
 _MOST_BYTES = 1 << 30
+# RF64 has the 64-bit sizes of a file whose 32-bit ones are all ones.
+_FORMS, _IN_DS64 = (b"RIFF", b"RF64", b"BW64"), 0xFFFFFFFF
+# Programs that write to a pipe leave such a size, which is more than we read.
+_UNKNOWN = 0x7FFF0000
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # Zero crossings of the sinc on each side of its centre.
 _CROSSINGS = 16
@@ -82,9 +86,10 @@ def resampled(samples: Any, rate: int, wanted: int) -> Any:
 
 
 def read_wave(path: Path, name: str) -> Wave:
-    """Read a RIFF WAVE file; raises PipelineError (TENSOR).
+    """Read a RIFF WAVE file, or an RF64 file (EBU Tech 3306); raises PipelineError (TENSOR).
 
-    Microsoft's format: 8 bits are unsigned, 16, 24 and 32 signed, 32 and 64 may be floats.
+    Microsoft's format: 8 bits are unsigned, 16, 24 and 32 signed, 32 and 64 may be floats. Several
+    chunks of samples are joined. A stream whose header was never completed is read to its end.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -92,33 +97,61 @@ def read_wave(path: Path, name: str) -> Wave:
         data = path.read_bytes()
     except OSError as error:
         raise _refused(path, name, "The sound cannot be read.", found=str(error)) from None
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+    if data[:4] not in _FORMS or data[8:12] != b"WAVE":
         raise _refused(path, name, "The file is not a WAV file.", "RIFF … WAVE", repr(data[:12]))
-    chunks = dict(_chunks(data))
-    head, body = chunks.get(b"fmt "), chunks.get(b"data")
-    if head is None or body is None or len(head) < 16:
+    head = b""
+    found: set[bytes] = set()
+    parts: list[bytes] = []
+    for kind, size, content in _chunks(data):
+        found.add(kind)
+        if kind == b"fmt ":
+            head = content
+        elif kind == b"data":
+            if len(content) < size:
+                raise _refused(
+                    path,
+                    name,
+                    "The WAV file is truncated.",
+                    f"{size} bytes of samples, as its header says",
+                    f"{len(content)} bytes",
+                )
+            parts.append(content)
+    if not {b"fmt ", b"data"} <= found or len(head) < 16:
         raise _refused(path, name, "The WAV file is truncated.", "the chunks 'fmt ' and 'data'")
-    kind, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", head)
-    if kind == _EXTENSIBLE and len(head) >= 26:
-        kind = struct.unpack_from("<H", head, 24)[0]
-    known = bits in ((8, 16, 24, 32) if kind == _PCM else (32, 64) if kind == _FLOAT else ())
+    form, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", head)
+    if form == _EXTENSIBLE and len(head) >= 26:
+        form = struct.unpack_from("<H", head, 24)[0]
+    known = bits in ((8, 16, 24, 32) if form == _PCM else (32, 64) if form == _FLOAT else ())
     if not known or not channels or not rate or frame != channels * bits // 8:
-        found = f"format {kind}, {bits} bits, {channels} channels, {rate} Hz"
+        shown = f"format {form}, {bits} bits, {channels} channels, {rate} Hz"
         expected = "integers of 8, 16, 24 or 32 bits, or floats of 32 or 64 bits"
-        raise _refused(path, name, "Unsupported WAV sample format.", expected, found)
+        raise _refused(path, name, "Unsupported WAV sample format.", expected, shown)
+    body = b"".join(parts)
     body = body[: len(body) - len(body) % frame]
     if not body:
         raise _refused(path, name, "The WAV file has no samples.")
-    return Wave(_numbers(body, kind, bits, path, name).reshape(-1, channels), rate)
+    return Wave(_numbers(body, form, bits, path, name).reshape(-1, channels), rate)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 12
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield each chunk's name, the size that its header states, and its bytes."""
+    at, large = 12, 0
+    complete = struct.unpack_from("<I", data, 4)[0] == len(data) - 8
     while at + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, at)
-        yield name, data[at + 8 : at + 8 + size]
-        # Chunks of odd size are followed by a padding byte.
-        at += 8 + size + size % 2
+        at += 8
+        if name == b"data" and size == _IN_DS64 and large:
+            size = large
+        elif name == b"data" and (size >= _UNKNOWN or (size == 0 and not complete)):
+            size = len(data) - at
+        content = data[at : at + size]
+        # The 64-bit size of the samples, after that of the whole.
+        if name == b"ds64" and len(content) >= 16:
+            large = struct.unpack_from("<Q", content, 8)[0]
+        yield name, size, content
+        at += size
+        # Chunks of odd size are followed by a zero, which some writers forget.
+        at += size % 2 and data[at : at + 1] == b"\0"
 
 
 def _numbers(body: bytes, kind: int, bits: int, path: Path, name: str) -> Any:

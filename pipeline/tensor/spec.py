@@ -7,11 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from pipeline.config.case_rules import sanitised
 from pipeline.config.tensor_tables import ElementType, Tensor
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 
-_BYTES = {"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "u8": 1, "i8": 1, "i32": 4, "i64": 8}
 _SUFFIX = {"RGB": "rgb", "BGR": "bgr", "GRAY": "gray", "RGBA": "rgba", None: "raw"}
 _COLOUR = {suffix: colour for colour, suffix in _SUFFIX.items()}
 _NAME = re.compile(
@@ -56,7 +55,7 @@ class TensorSpec:
     @property
     def size(self) -> int:
         """Return the size in bytes."""
-        return math.prod(self.dims) * _BYTES[self.type]
+        return math.prod(self.dims) * ELEMENT_TYPES[self.type].size
 
     def __str__(self) -> str:
         """Return this spec as text, which ``parse_spec`` reads.
@@ -79,7 +78,7 @@ def parse_spec(text: str) -> TensorSpec:
     """
     found = _TEXT.fullmatch(text)
     try:
-        if found is None or found["type"] not in _BYTES:
+        if found is None or found["type"] not in ELEMENT_TYPES:
             raise ValueError
         mean, scale = (
             tuple(float(each) for each in (found[key] or "").split(",") if each)
@@ -99,15 +98,17 @@ def parse_spec(text: str) -> TensorSpec:
     )
 
 
-def file_name(spec: TensorSpec, case: str | None, model_input: str | None = None) -> str:
+def file_name(spec: TensorSpec, case: str | None, part: str | None = None) -> str:
     """Return the tensor's file name, ``tensor-…`` without a case.
+
+    ``part`` is that of one input or output among several, as ``file_parts`` gives it.
 
     >>> file_name(TensorSpec((1, 43844, 1), "f32", None, None), None)
     'tensor-1x43844x1-f32.raw'
     """
-    part = f".{sanitised(model_input)}" if model_input else ""
+    name = f"{case or 'tensor'}.{part}" if part else case or "tensor"
     dims = "x".join(map(str, spec.dims))
-    return f"{case or 'tensor'}{part}-{dims}-{spec.type}.{_SUFFIX[spec.colour]}"
+    return f"{name}-{dims}-{spec.type}.{_SUFFIX[spec.colour]}"
 
 
 def parse_file_name(name: str) -> tuple[str, str | None, TensorSpec]:

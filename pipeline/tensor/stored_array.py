@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,6 +14,7 @@ from pipeline.config.tensor_tables import StoredArray
 from pipeline.errors import Code, PipelineError
 
 _KINDS = "biuf"
+_ZIP = b"PK\x03\x04"
 
 
 def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str) -> Any:
@@ -20,27 +24,35 @@ def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str
     (TENSOR) for another shape, for objects, strings, complex numbers and NaN, and a damaged file.
     """
     try:
-        if not zipfile.is_zipfile(path):
-            if stored.member is not None:
-                raise _refused(path, name, "The file is not an .npz and has no members.")
-            with path.open("rb") as stream:
+        with path.open("rb") as stream:
+            # By its first bytes: an array's numbers may be those of an archive.
+            if stream.read(len(_ZIP)) != _ZIP:
+                if stored.member is not None:
+                    raise _refused(path, name, "The file is not an .npz and has no members.")
+                stream.seek(0)
                 return _checked(stream, dims, path, name)
         with zipfile.ZipFile(path) as archive:
             members = [each.removesuffix(".npy") for each in archive.namelist()]
-            if stored.member not in members:
+            member = members[0] if stored.member is None and len(members) == 1 else stored.member
+            if member not in members:
                 raise _refused(
                     path,
                     name,
-                    "The file has several arrays: member is missing or unknown.",
+                    "The file has several arrays: member is missing or unknown."
+                    if stored.member is None
+                    else "The file has no such member.",
                     expected=f"member = one of {', '.join(members[:20])}",
                     found=stored.member or "no member",
                 )
-            with archive.open(f"{stored.member}.npy") as stream:
+            with archive.open(f"{member}.npy") as stream:
                 return _checked(stream, dims, path, name)
     except (
-        *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile),
+        *(OSError, ValueError, EOFError, KeyError),
+        # Raised by zipfile: damaged, an unknown compression, encrypted.
+        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+        *(NotImplementedError, RuntimeError),
         # Raised by NumPy for an invalid header.
-        *(SyntaxError, tokenize.TokenError),
+        *(SyntaxError, tokenize.TokenError, TypeError, OverflowError, MemoryError),
     ) as error:
         raise _refused(path, name, "The array cannot be read.", found=str(error)[:200]) from None
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
-from pipeline.tensor.element_types import DTYPES, as_floats
+from pipeline.tensor.element_values import as_floats
 from pipeline.tensor.spec import TensorSpec, parse_file_name
 
 _MOST_MANIFEST = 64 << 20
@@ -64,7 +65,7 @@ def read_tensor(path: Path, spec: TensorSpec) -> Any:
                 expected=f"{spec.size} bytes: {'x'.join(map(str, spec.dims))} of {spec.type}",
                 found=f"{size} bytes",
             )
-        array = numpy.fromfile(path, DTYPES[spec.type])
+        array = numpy.fromfile(path, ELEMENT_TYPES[spec.type].dtype)
     except OSError as error:
         raise PipelineError(
             Code.TENSOR,

@@ -7,8 +7,7 @@ from typing import Any
 
 from pipeline.config.tensor_tables import TokenText
 from pipeline.errors import Code, PipelineError
-
-_MOST_BYTES = 64 << 20
+from pipeline.tensor.text_lines import read_lines
 
 
 def token_ids(text: Path, vocabulary: Path, tokens: TokenText, count: int, name: str) -> Any:
@@ -21,10 +20,10 @@ def token_ids(text: Path, vocabulary: Path, tokens: TokenText, count: int, name:
     import numpy
 
     numbers: dict[str, int] = {}
-    for line, word in enumerate(_read(vocabulary, name).splitlines()):
+    for line, word in enumerate(read_lines(vocabulary, name)):
         numbers.setdefault(word.strip(), line)
     found = numpy.full(count, float(tokens.pad))
-    words = _read(text, name).split()
+    words = " ".join(read_lines(text, name)).split()
     for place, word in enumerate(words[:count]):
         number = numbers.get(word.lower() if tokens.lower else word, tokens.unknown)
         if number is None:
@@ -37,14 +36,3 @@ def token_ids(text: Path, vocabulary: Path, tokens: TokenText, count: int, name:
             )
         found[place] = number
     return found
-
-
-def _read(path: Path, name: str) -> str:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES} bytes")
-        return path.read_text("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise PipelineError(
-            Code.TENSOR, "The text cannot be read.", where=f"{name}, {path.name}", found=str(error)
-        ) from None

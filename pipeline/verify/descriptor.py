@@ -20,12 +20,14 @@ from typing import Any, cast
 
 import msgspec
 
+from pipeline.config.case_rules import file_parts
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
+from pipeline.host.abi.enums import TENSOR_TYPES
 from pipeline.model.convert.request import Interface, Port
 from pipeline.tensor.spec import TensorSpec, file_name
 
-_FIELD_TYPES = ("f16", "f32", "f64", "u8", "i32", "i64")
+_FIELD_TYPES = TENSOR_TYPES[2023]
 
 
 def describe(job: Job) -> None:
@@ -61,8 +63,9 @@ def descriptor_text(
 def output_files(interface: Interface, case: str) -> list[str]:
     """Return the name of each output's raw file, in the order of the outputs."""
     several = len(interface.outputs) > 1
+    parts = file_parts([port.name for port in interface.outputs])
     return [
-        file_name(output_spec(port), case, port.name if several else None)
+        file_name(output_spec(port), case, parts[port.name] if several else None)
         for port in interface.outputs
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.config.schema import Expect
@@ -24,14 +24,14 @@ def ranking(array: Any, average: int | None = None, count: int = 5) -> list[tupl
     return [(int(index), float(values[index])) for index in order]
 
 
-def read_labels(text: str) -> tuple[str, ...]:
-    """Return one label a line; WordNet ids, as ImageNet's lists have them, are dropped.
+def labels_of(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the label of each line; WordNet ids, as ImageNet's lists have them, are dropped.
 
-    >>> read_labels("n02124075 Egyptian cat")
+    >>> labels_of(["n02124075 Egyptian cat"])
     ('Egyptian cat',)
     """
     labels = []
-    for line in text.splitlines():
+    for line in lines:
         first, _, rest = line.partition(" ")
         is_wordnet = len(first) == 9 and first[0] == "n" and first[1:].isdigit()
         labels.append(rest if is_wordnet else line)

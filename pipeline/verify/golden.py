@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from pipeline.config.model_tables import Golden, Model, ModelInput, ModelOutput
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.request import Interface
+from pipeline.model.convert.signatures import with_signature
 from pipeline.toolchain.environment import python_for
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
@@ -50,13 +52,16 @@ def run_reference_executor(
     draws = moved(fed, quantised=quantised)
     folder = job.scratch / "golden"
     folder.mkdir()
+    files: Mapping[str, Path] = {
+        label.removeprefix(prefix): path
+        for label, path in job.inputs.items()
+        if label.startswith(prefix)
+    }
+    if not golden.files:
+        files = with_signature(model.framework, files, model.signature, job.scratch)
     result = EXECUTORS[golden.executor].run(
         InferenceRequest(
-            files={
-                label.removeprefix(prefix): path
-                for label, path in job.inputs.items()
-                if label.startswith(prefix)
-            },
+            files=files,
             inputs=fed,
             outputs=[golden.outputs.get(name, name) for name in outputs],
             architecture=model.architecture,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.model.convert.request import Port
+from pipeline.protobuf.wire import bytes_field, varint_field
 
-# TensorProto.DataType of onnx.proto.
-_TYPES = {"f32": 1, "u8": 2, "i32": 6, "i64": 7, "f16": 10, "f64": 11}
+# Fields of onnx.proto's TensorProto.
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
-_VARINT, _BYTES = 0, 2
 
 
 def write_data_set(
@@ -33,26 +33,11 @@ def tensor_proto(port: Port, data: bytes) -> bytes:
     >>> tensor_proto(port, bytes([7, 8])).hex(" ")
     '08 02 10 02 42 01 78 4a 02 07 08'
     """
-    name = port.name.encode()
     return b"".join(
         (
-            *(_tag(_DIMS, _VARINT) + _varint(size) for size in port.shape),
-            _tag(_DATA_TYPE, _VARINT) + _varint(_TYPES[port.type]),
-            _tag(_NAME, _BYTES) + _varint(len(name)) + name,
-            _tag(_RAW_DATA, _BYTES) + _varint(len(data)) + data,
+            *(varint_field(_DIMS, size) for size in port.shape),
+            varint_field(_DATA_TYPE, ELEMENT_TYPES[port.type].onnx),
+            bytes_field(_NAME, port.name.encode()),
+            bytes_field(_RAW_DATA, data),
         )
     )
-
-
-def _tag(field: int, kind: int) -> bytes:
-    return _varint(field << 3 | kind)
-
-
-def _varint(value: int) -> bytes:
-    """Return seven bits a byte, the lowest first; the top bit says that more follow."""
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from pipeline.config.schema import GuestRun
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.progress import Progress
@@ -25,8 +26,6 @@ from pipeline.verify.sandboxed import infer_in_sandbox
 _START_SECONDS = 60.0
 # The guest `classify` takes 64 cases at a time.
 _AT_ONCE = 50
-_KINDS = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i8": "i1", "i32": "<i4"}
-_KINDS["i64"] = "<i8"
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +161,7 @@ def _judged(interface: Interface, name: object, where: str) -> int:
 def _values(data: bytes, kind: str) -> Any:
     import numpy
 
-    return numpy.frombuffer(data, dtype=_KINDS[kind])
+    return numpy.frombuffer(data, ELEMENT_TYPES[kind].dtype)
 
 
 def _first(values: Any) -> list[int]:

@@ -14,13 +14,15 @@ from pipeline.cache.digest import Digest
 from pipeline.cache.objects import copy
 from pipeline.config.schema import Expect, GuestRun
 from pipeline.config.tensor_tables import Tensor
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.request import Interface, Port
+from pipeline.tensor.text_lines import read_lines
 from pipeline.verify import evidence
 from pipeline.verify.compare import bound_at
 from pipeline.verify.descriptor import output_files, output_spec
-from pipeline.verify.expectation import ranking, read_labels, unmet_expectations
+from pipeline.verify.expectation import labels_of, ranking, unmet_expectations
 from pipeline.verify.failed_case import failed_case, pairs
 from pipeline.verify.golden import disagreements, run_reference_executor
 from pipeline.verify.input_pictures import write_pictures
@@ -87,7 +89,7 @@ def verify(job: Job) -> None:
     failures += disagreements(golden, where)
 
     expect = msgspec.convert(job.parameters["expect"], Expect)
-    labels = read_labels(job.inputs["labels"].read_text()) if "labels" in job.inputs else ()
+    labels = labels_of(read_lines(job.inputs["labels"], where)) if "labels" in job.inputs else ()
     failures += unmet_expectations(expect, outputs, labels, where)
     wanted = expect.output or interface.outputs[0].name
     if failures:
@@ -184,16 +186,7 @@ def array_of(path: Path, port: Port) -> Any:
     """Return a raw file as the array of an input or output; raises ValueError for its size."""
     import numpy
 
-    kinds = {
-        "f16": "<f2",
-        "f32": "<f4",
-        "f64": "<f8",
-        "u8": "u1",
-        "i8": "i1",
-        "i32": "<i4",
-        "i64": "<i8",
-    }
-    return numpy.fromfile(path, dtype=kinds[port.type]).reshape(port.shape)
+    return numpy.fromfile(path, ELEMENT_TYPES[port.type].dtype).reshape(port.shape)
 
 
 def _size(port: Port) -> int:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from pipeline.protobuf.wire import bytes_field, varint
 from tests.fork_server import wasi_nn
 from tests.tiny import write_model
 
@@ -114,8 +115,8 @@ def lacking(folder: Path) -> None:
         (["net.onnx", "--input", "x[1,3,8"], "Invalid --input"),
         (["net.onnx", "--input", "x"], "has no shape"),
         (["net.onnx", "--name", "../net"], "Invalid file name"),
-        (["net.onnx", "--mean", "1,2"], "Input 'x': mean has 2 values for 3 channels."),
-        (["net.onnx", "--input", "x[1,3,8,8]", "--mean", "1,2"], "has 2 values for 3 channels"),
+        (["net.onnx", "--mean", "1,2"], "no axis of 2 channels"),
+        (["net.onnx", "--input", "x[1,3,8,8]", "--mean", "1,2"], "no axis of 2 channels"),
         (["net.onnx", "--input", "x[1,3,0,8]"], "an axis of size 0"),
         (["net.onnx", "--input", "x[1,3,99999999,8]"], "The input exceeds the memory of any guest"),
         (["net.onnx", "--architecture", "mobilenet_v2"], "needs a PyTorch state dict"),
@@ -165,7 +166,7 @@ def test_numbers_that_cannot_be_are_told_with_the_usage(folder: Path, option: st
     [
         ("net.xml", b"<net><layers>", "no element found"),
         ("net.xml", b"<html></html>", "cannot be read"),
-        ("net.onnx", b"<html></html>", "cannot be read"),
+        ("net.onnx", b"<html></html>", "starts with b'<html>"),
         ("net.caffemodel", b"", "not a caffemodel"),
         ("net.zip", b"", "Unsupported file type"),
     ],
@@ -216,13 +217,28 @@ def test_external_data_is_found_beside_the_model(tmp_path: Path) -> None:
     assert (tmp_path / "out/net.bin").read_bytes().startswith(b"\0\0\x80\x3f")
 
 
+def test_external_data_may_be_a_link_and_may_be_named_too(tmp_path: Path) -> None:
+    """As in the cache of huggingface_hub."""
+    folder = write_external(tmp_path / "snapshot", "net.data")
+    (tmp_path / "blob").write_bytes(b"\0\0\x80\x3f" * 3)
+    (folder / "net.data").symlink_to("../blob")
+    (folder / "net.onnx").rename(tmp_path / "other")
+    (folder / "net.onnx").symlink_to("../other")
+    for more in ([], ["net.data"]):
+        done = wasi_nn("convert", "net.onnx", *more, "-o", "out", cwd=folder)
+        assert done.returncode == 0, done.stderr
+    done = wasi_nn("convert", "net.onnx", "../blob", "-o", "out", cwd=folder)
+    assert "more than one model" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("location", "said"),
     [
         ("../net.data", "is outside its folder"),
         ("/etc/hostname", "is outside its folder"),
         ("missing.data", "file is missing"),
-        ("link.data", "a link to outside the folder"),
+        ("*/_ORT_MEM_ADDR_/*", "is outside its folder"),
+        ("link.data", "file is missing"),
     ],
 )
 def test_external_data_elsewhere_is_one_clear_error(
@@ -230,12 +246,46 @@ def test_external_data_elsewhere_is_one_clear_error(
 ) -> None:
     (tmp_path / "net.data").write_bytes(bytes(12))
     folder = write_external(tmp_path / "model", location)
-    (folder / "link.data").symlink_to(tmp_path / "net.data")
+    (folder / "link.data").symlink_to(tmp_path / "gone.data")
     done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "out").exists()
+
+
+def hide_external_data(path: Path) -> None:
+    """Write the tag of external_data as 0x6A + 2^32, of which protobuf keeps 32 bits."""
+    model = onnx.ModelProto.FromString(path.read_bytes())
+    [tensor] = (each.SerializeToString() for each in model.graph.initializer)
+    assert tensor.count(b"\x6a") == 1
+    hidden = tensor.replace(b"\x6a", varint(0x6A + 2**32))
+    del model.graph.initializer[:]
+    graph = model.graph.SerializeToString() + bytes_field(5, hidden)
+    model.ClearField("graph")
+    path.write_bytes(model.SerializeToString() + bytes_field(7, graph))
+
+
+@pytest.mark.parametrize(
+    "command", ["convert net.onnx -o out", "inspect net.onnx", "new x net.onnx"]
+)
+@pytest.mark.parametrize("location", ["*/_ORT_MEM_ADDR_/*", "../net.data", "net.data"])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_model_reads_no_memory_and_no_hidden_file(
+    tmp_path: Path, command: str, location: str, hidden: bool
+) -> None:
+    (tmp_path / "net.data").write_bytes(bytes(12))
+    (tmp_path / "dodo.py").touch()
+    folder = write_external(tmp_path / "configs", location)
+    if hidden:
+        hide_external_data(folder / "net.onnx")
+    elif location == "net.data":
+        return
+    done = wasi_nn(*command.split(), cwd=folder)
+    assert done.returncode == 1, done.stdout
+    expected = "is damaged" if hidden else "outside its folder"
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_as_json_it_tells_what_was_written(folder: Path) -> None:

@@ -40,6 +40,24 @@ def test_a_tensor_in_a_folder_gets_the_name_that_tells_what_it_is(folder: Path) 
     assert "NCHW" in said
 
 
+def test_pictures_of_other_names_do_not_replace_each_other(folder: Path) -> None:
+    photo = (folder / "photo.png").read_bytes()
+    (folder / "猫.png").write_bytes(photo)
+    Image.new("RGB", (64, 48)).save(folder / "犬.png")
+    Image.new("RGB", (64, 48)).save(folder / "photo.bmp")
+    for name in ("猫.png", "犬.png"):
+        done = wasi_nn("tensor", name, ".", "--dims", "1x3x48x64", *NEEDED.split(), cwd=folder)
+        assert done.returncode == 0, done.stderr
+    assert len(list(folder.glob("*-1x3x48x64-f32.bgr"))) == 2
+    for _ in range(2):
+        make(folder, ".", "1x3x48x64")
+    made = (folder / "photo-1x3x48x64-f32.bgr").read_bytes()
+    done = wasi_nn("tensor", "photo.bmp", ".", "--dims", "1x3x48x64", *NEEDED.split(), cwd=folder)
+    assert done.returncode == 1
+    assert "already has another tensor of this name" in done.stderr
+    assert (folder / "photo-1x3x48x64-f32.bgr").read_bytes() == made
+
+
 def test_dims_of_another_shape_than_a_picture_are_one_clear_error(folder: Path) -> None:
     done = wasi_nn("tensor", "photo.png", ".", "--dims", "1x3x48", *NEEDED.split(), cwd=folder)
     assert done.returncode == 1

@@ -128,6 +128,11 @@ FAULTS = {
         "scale",
         "has 4 values for 3 channels",
     ),
+    "a signature of Caffe": (
+        [('framework = "caffe"', 'framework = "caffe"\nsignature = "enc"')],
+        'signature = "enc"',
+        "signature needs a TFLite file or a SavedModel",
+    ),
     "a mean without channels": (
         [*SOUND, ("shape = [8]", "shape = [8]\ninputs.data.mean = [1]")],
         "inputs.data.mean",
@@ -270,16 +275,6 @@ FAULTS = {
         [("[tensor.cat.data]", "[tensor.cat.dta]")],
         "[tensor",
         "no input 'dta'; did you mean 'data'?",
-    ),
-    "two inputs of one file name": (
-        TWO_INPUTS,
-        "inputs.data",
-        "Two inputs have the same name as a file name",
-    ),
-    "an input without a file name": (
-        [("inputs.data", 'inputs."??"'), ("cat.data]", 'cat."??"]')],
-        "inputs.",
-        "that is valid in a file name",
     ),
     "a case that nothing is expected of": (
         [("[expect.cat]", '[expect]\n"car-x-y" = { top1 = 1 }\n[expect.cat]')],

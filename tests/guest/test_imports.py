@@ -71,14 +71,19 @@ def test_of_many_foreign_imports_ten_are_shown() -> None:
     assert caught.value.found == ", ".join(names[:10]) + ", and 990 more"
 
 
+NO_START = "a function _start without parameters and results"
+NO_MEMORY = "a memory named memory"
+
+
 @pytest.mark.parametrize(
     ("parts", "missing"),
     [
-        ((MEMORY,), "_start"),
-        ((START,), "memory"),
-        ((), "_start and memory"),
-        ((MEMORY, '(global (export "_start") i32 (i32.const 0))'), "_start"),
-        ((START, '(func (export "memory"))', "(memory 1)"), "memory"),
+        ((MEMORY,), NO_START),
+        ((START,), NO_MEMORY),
+        ((), f"{NO_MEMORY} and {NO_START}"),
+        ((MEMORY, '(global (export "_start") i32 (i32.const 0))'), NO_START),
+        ((MEMORY, '(func (export "_start") (param i32))'), NO_START),
+        ((START, '(func (export "memory"))', "(memory 1)"), NO_MEMORY),
     ],
 )
 def test_a_guest_that_is_no_command_is_refused(parts: tuple[str, ...], missing: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.caffe.caffemodel import read_blobs, write_caffemodel
-from pipeline.model.caffe.layers import check_weights, weighted_layers
+from pipeline.model.caffe.layers import check_repeated_fields, check_weights, weighted_layers
 from pipeline.model.caffe.prototxt import Message, read_prototxt
 from pipeline.model.caffe.seeded_weights import draw_weights
 
@@ -137,6 +137,52 @@ def test_no_two_biases_of_a_layer_are_equal(tmp_path: Path) -> None:
     net = cv2.dnn.readNetFromCaffe(str(topology), str(draw(tmp_path, topology)))
     biases = net.getLayer("full").blobs[1].ravel()
     assert len(set(biases.tolist())) == 5
+
+
+@pytest.mark.parametrize("field", ["stride", "pad", "dilation", "kernel_size"])
+@pytest.mark.parametrize("written_as", ["{0}: 2 {0}: 1", "{0}: [2, 1]"])
+def test_different_values_for_height_and_width_are_refused(
+    tmp_path: Path, field: str, written_as: str
+) -> None:
+    """Model Optimizer reads the first for both axes."""
+    layer = """layer { name: "one" type: "Convolution" bottom: "x" top: "y"
+      convolution_param { num_output: 4 FIELDS } }"""
+    repeated = layer.replace("FIELDS", written_as.format(field))
+    with pytest.raises(PipelineError) as caught:
+        check_repeated_fields(written(tmp_path, repeated))
+    assert "layer one" in caught.value.where
+    assert caught.value.found == f"{field}: 2 {field}: 1"
+    check_repeated_fields(written(tmp_path, layer.replace("FIELDS", f"{field}: [2, 2]")))
+
+
+@pytest.mark.parametrize("false", ["false", "False", "f", "0"])
+@pytest.mark.parametrize("true", ["true", "True", "t", "1"])
+def test_booleans_are_read_as_protobufs_text_format_writes_them(
+    tmp_path: Path, true: str, false: str
+) -> None:
+    net = f"""
+        input: "x" input_dim: 1 input_dim: 3 input_dim: 6 input_dim: 6
+        layer {{ name: "one" type: "Convolution" bottom: "x" top: "one"
+                convolution_param {{ num_output: 4 kernel_size: 1 bias_term: {false} }} }}
+        layer {{ name: "down" type: "Pooling" bottom: "one" top: "down"
+                pooling_param {{ kernel_size: 3 stride: 2 ceil_mode: {false} }} }}
+        layer {{ name: "floor" type: "Pooling" bottom: "one" top: "floor"
+                pooling_param {{ kernel_size: 3 stride: 2 round_mode: FLOOR }} }}
+        layer {{ name: "all" type: "Pooling" bottom: "one" top: "all"
+                pooling_param {{ global_pooling: {true} }} }}
+        layer {{ name: "two" type: "Concat" bottom: "down" bottom: "floor" top: "two"
+                concat_param {{ axis: -3 }} }}
+        layer {{ name: "full" type: "InnerProduct" bottom: "two" top: "full"
+                inner_product_param {{ num_output: 2 axis: -3 }} }}
+        layer {{ name: "last" type: "InnerProduct" bottom: "all" top: "last"
+                inner_product_param {{ num_output: 2 bias_term: {true} }} }}
+    """
+    found = {name: layer.shapes for name, layer in weighted_layers(written(tmp_path, net)).items()}
+    assert found == {
+        "one": ((4, 3, 1, 1),),
+        "full": ((2, 8 * 2 * 2), (2,)),
+        "last": ((2, 4), (2,)),
+    }
 
 
 def test_weights_of_another_net_are_refused_by_the_layer(tmp_path: Path) -> None:

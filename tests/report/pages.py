@@ -82,7 +82,6 @@ def fixture(
             layers=92,
             kinds=(("Convolution", 26),),
             parameters=(("f32", 1235499),),
-            macs=418467520,
         ),
         guest="classify",
         guest_load="bytes",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 import tempfile
 import threading
+import zlib
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy
 import pytest
@@ -255,6 +257,122 @@ def test_16_bit_grey_keeps_its_upper_half(tmp_path: Path) -> None:
     values = numpy.array([[0, 255, 256, 0xABCD, 0xFFFF]], numpy.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
     assert decoded(tmp_path / "deep.png", grey=True)[:, :, 0].tolist() == [[0, 0, 1, 0xAB, 0xFF]]
+
+
+def png(bits: int, colour: int, rows: list[bytes], clear: bytes, width: int) -> bytes:
+    """Return a PNG of these rows with a transparent value (chunk tRNS)."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"tRNS", clear)
+        + chunk(b"IDAT", body)
+        + chunk(b"IEND", b"")
+    )
+
+
+GREY, COLOUR, PINK = 0, 2, [255, 0, 255]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_transparent_grey_is_that_of_the_files_own_depth(tmp_path: Path, bits: int) -> None:
+    """Every grey of the depth is the transparent one in turn."""
+    values = range(2**bits) if bits < 8 else (0, 1, 2**bits // 2, 2**bits - 1)
+    for value in values:
+        number = "".join(f"{each:0{bits}b}" for each in values)
+        row = int(number, 2) << -len(number) % 8
+        data = row.to_bytes((len(number) + 7) // 8, "big")
+        (tmp_path / "a.png").write_bytes(
+            png(bits, GREY, [data], struct.pack(">H", value), len(values))
+        )
+        found = decoded(tmp_path / "a.png", grey=False, background=PINK)[0].tolist()
+        greys = [each >> bits - 8 if bits > 8 else each * 255 // (2**bits - 1) for each in values]
+        assert found == [
+            PINK if each == value else [grey] * 3 for each, grey in zip(values, greys, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_transparent_colour_of_16_bits_is_compared_in_all_of_them(
+    tmp_path: Path, turned: bool
+) -> None:
+    clear, near = struct.pack(">HHH", 0x1234, 2, 3), struct.pack(">HHH", 0x1235, 2, 3)
+    (tmp_path / "a.png").write_bytes(png(16, COLOUR, [clear + near], clear, 2))
+    if turned:
+        exif = Image.Exif()
+        exif[0x0112] = 2
+        data = (tmp_path / "a.png").read_bytes()
+        block = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+        tag = struct.pack(">I", len(block) - 4) + block + struct.pack(">I", crc32(block))
+        at = data.index(b"IDAT") - 4
+        (tmp_path / "a.png").write_bytes(data[:at] + tag + data[at:])
+    expected = [PINK, [0x12, 0, 0]]
+    found = decoded(tmp_path / "a.png", grey=False, background=PINK)[0].tolist()
+    assert found == (expected[::-1] if turned else expected)
+    shown = pixels_of(decode(tmp_path / "a.png", "RGBA"))[0, :, 3].tolist()
+    assert shown == ([255, 0] if turned else [0, 255])
+
+
+def test_a_transparent_colour_of_8_bits_stays_right(tmp_path: Path) -> None:
+    clear = bytes([1, 2, 3])
+    (tmp_path / "a.png").write_bytes(
+        png(8, COLOUR, [clear + bytes([1, 2, 4])], struct.pack(">HHH", 1, 2, 3), 2)
+    )
+    assert decoded(tmp_path / "a.png", grey=False, background=PINK).tolist() == [[PINK, [1, 2, 4]]]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        # ASCII text with a number's tag, a fraction of nothing, an unknown type, an offset beyond.
+        struct.pack("<HHI4s", 0x0131, 5, 1, b"\0\0\0\0"),
+        struct.pack("<HHI4s", 0x9004, 2, 3, b"ab\0\0"),
+        struct.pack("<HHI4s", 0x011A, 2, 4, b"72/1"),
+        struct.pack("<HHI4s", 0x9286, 99, 4, b"abcd"),
+        struct.pack("<HHI4s", 0x010F, 2, 4000, b"\xff\xff\xff\x7f"),
+        struct.pack("<HHI4s", 0x0100, 2, 2, b"x\0\0\0"),
+    ],
+)
+def test_a_turned_photo_with_odd_tags_is_turned(photo: Path, tmp_path: Path, tag: bytes) -> None:
+    """Of EXIF, the orientation is needed; nobody writes the other tags again."""
+    plain = Image.open(photo)
+    order = sorted([tag, struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)])
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + b"".join(order) + b"\0\0\0\0"
+    plain.save(tmp_path / "plain.jpg", quality=95)
+    plain.save(tmp_path / "turned.jpg", quality=95, exif=exif)
+    found = decoded(tmp_path / "turned.jpg", grey=False)
+    assert (found == ORIENTED[6](decoded(tmp_path / "plain.jpg", grey=False))).all()
+
+
+def test_16_bit_grey_of_netpbm_keeps_its_upper_half(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5\n2 1\n65535\n\x12\x34\xfe\xdc")
+    assert decoded(tmp_path / "a.pgm", grey=True).ravel().tolist() == [0x12, 0xFE]
+
+
+def test_numbers_without_a_range_are_not_called_damaged(tmp_path: Path) -> None:
+    Image.fromarray(numpy.array([[0.5, 1.0]], numpy.float32)).save(tmp_path / "a.tif")
+    error = refusal(tmp_path / "a.tif")
+    assert "no range of values" in error.message
+    assert "mode F" in error.found
+
+
+def dds(fourcc: bytes, bits: int = 0) -> bytes:
+    pixel = struct.pack("<II4sIIIII", 32, 4 if fourcc else 0x40, fourcc, bits, 0, 0, 0, 0)
+    head = struct.pack("<IIIIIII44x", 124, 0x1007, 4, 4, 16, 0, 0) + pixel + bytes(20)
+    return b"DDS " + head + bytes(64)
+
+
+@pytest.mark.parametrize("data", [dds(b"XXXX"), dds(b"DX10"), dds(b"DXT1")[:-60]])
+def test_a_texture_that_pillow_does_not_decode_is_one_clear_error(
+    tmp_path: Path, data: bytes
+) -> None:
+    (tmp_path / "a.dds").write_bytes(data)
+    assert "truncated or damaged" in refusal(tmp_path / "a.dds").message
 
 
 def refusal(path: Path) -> PipelineError:

@@ -5,17 +5,30 @@ from __future__ import annotations
 import io
 import struct
 import wave
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.tensor_rules import check_tensor
-from pipeline.config.tensor_tables import Noise, Sound, StoredArray, Tensor, TokenText
+from pipeline.config.tensor_tables import (
+    ElementType,
+    Noise,
+    Sound,
+    StoredArray,
+    Tensor,
+    TokenText,
+)
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.action import Job
+from pipeline.tensor.element_values import as_floats
+from pipeline.tensor.make_tensor import make_tensor
 from pipeline.tensor.noise import draw
 from pipeline.tensor.sound import read_sound, read_wave, resampled
 from pipeline.tensor.stored_array import read_array
@@ -78,6 +91,106 @@ def test_a_member_that_is_not_there_is_told_with_those_that_are(
     with pytest.raises(PipelineError) as caught:
         read_array(tmp_path / "a.npz", StoredArray(source="a", member=member), (3,), "x")
     said(caught, "one of x, y")
+
+
+def test_a_file_is_what_its_first_bytes_say(tmp_path: Path) -> None:
+    """The numbers of an array may be the bytes of an archive."""
+    numpy.savez(tmp_path / "b.npz", x=numpy.zeros(2))
+    array = numpy.frombuffer((tmp_path / "b.npz").read_bytes(), "u1")
+    numpy.save(tmp_path / "a.npy", array)
+    assert zipfile.is_zipfile(tmp_path / "a.npy")
+    found = read_array(tmp_path / "a.npy", StoredArray(source="a"), array.shape, "x")
+    assert (found == array).all()
+
+
+def test_the_only_member_needs_no_name(tmp_path: Path) -> None:
+    numpy.savez_compressed(tmp_path / "a.npz", numpy.arange(3))
+    found = read_array(tmp_path / "a.npz", StoredArray(source="a"), (3,), "x")
+    assert found.tolist() == [0, 1, 2]
+    with pytest.raises(PipelineError) as caught:
+        read_array(tmp_path / "a.npz", StoredArray(source="a", member="y"), (3,), "x")
+    said(caught, "no such member", "arr_0", "y")
+
+
+def damaged_archive(how: str) -> bytes:
+    stream = io.BytesIO()
+    numpy.savez_compressed(stream, x=numpy.arange(6.0).reshape(2, 3))
+    data = bytearray(stream.getvalue())
+    central = data.index(b"PK\x01\x02")
+    match how:
+        case "deflate":
+            data[60:70] = b"\xff" * 10
+        case "encrypted":
+            data[6] |= 1
+            data[central + 8] |= 1
+        case "method":
+            data[8] = data[central + 10] = 99
+        case "lzma":
+            data[8] = data[central + 10] = 14
+        case "directory":
+            data[central] ^= 0xFF
+    return bytes(data)
+
+
+@pytest.mark.parametrize("how", ["deflate", "encrypted", "method", "lzma", "directory"])
+def test_a_damaged_archive_is_one_clear_error(tmp_path: Path, how: str) -> None:
+    (tmp_path / "a.npz").write_bytes(damaged_archive(how))
+    with pytest.raises(PipelineError) as caught:
+        read_array(tmp_path / "a.npz", StoredArray(source="a"), (2, 3), "tensor.x")
+    said(caught, "cannot be read", "tensor.x, a.npz")
+
+
+def array_tensor(folder: Path, values: Any, kind: ElementType) -> Any:
+    numpy.save(folder / "a.npy", values)
+    table = Tensor(type=kind, array=StoredArray(source="a"))
+    job = Job(
+        inputs={"array": folder / "a.npy"},
+        outputs={"tensor": folder / "a.raw"},
+        parameters={"tensor": msgspec.to_builtins(table), "dims": list(values.shape)},
+        scratch=folder,
+        unkeyed={"name": "tensor.x"},
+    )
+    make_tensor(job)
+    return as_floats(numpy.fromfile(folder / "a.raw", ELEMENT_TYPES[kind].dtype), kind)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "found"),
+    [
+        # Pixels from 0 to 1 would all be 0.
+        (numpy.linspace(0, 1, 6, dtype="f4"), "u8", "0.2"),
+        (numpy.array([3.0, 7.5]), "i64", "7.5"),
+        (numpy.array([-1.0, -0.5]), "i8", "-0.5"),
+        # Ids that would become other ids.
+        (numpy.array([1, 2049]), "f16", "2049"),
+        (numpy.array([1, 2**24 + 1]), "f32", "16777217"),
+        (numpy.array([257], "u2"), "bf16", "257"),
+    ],
+)
+def test_no_whole_number_is_changed_in_silence(
+    tmp_path: Path, values: Any, kind: ElementType, found: str
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        array_tensor(tmp_path, values, kind)
+    said(caught, f"Type {kind} cannot represent the numbers", found)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (numpy.array([0.0, 255.0]), "u8"),
+        (numpy.array([0, 2**24]), "f32"),
+        (numpy.array([0.1, 0.2], "f4"), "f16"),
+        (numpy.array([True, False]), "u8"),
+        (numpy.array([1, 256]), "bf16"),
+        (numpy.array([-(2**40), 2**40]), "i64"),
+    ],
+)
+def test_numbers_that_a_type_has_are_carried(
+    tmp_path: Path, values: Any, kind: ElementType
+) -> None:
+    made = array_tensor(tmp_path, values, kind)
+    assert numpy.allclose(made, values, rtol=1e-3, atol=0)
 
 
 def words(tmp_path: Path, text: str, count: int, **options: Any) -> list[float]:
@@ -152,6 +265,62 @@ def test_what_is_no_sound_is_one_clear_error(tmp_path: Path, data: bytes, part: 
     with pytest.raises(PipelineError) as caught:
         read_wave(tmp_path / "a.wav", "tensor.x")
     said(caught, part, "tensor.x, a.wav")
+
+
+def chunks(*parts: tuple[bytes, int, bytes], form: bytes = b"RIFF", size: int = -1) -> bytes:
+    """Return a file of 16-bit samples at 16 kHz: chunks with their stated sizes."""
+    head = struct.pack("<HHIIHH", 1, 1, 16000, 32000, 2, 16)
+    body = b"".join(
+        name + struct.pack("<I", stated) + data
+        for name, stated, data in ((b"fmt ", 16, head), *parts)
+    )
+    return form + struct.pack("<I", len(body) + 4 if size < 0 else size) + b"WAVE" + body
+
+
+ONE, TWO = b"\x00\x40\x00\xc0", b"\x00\x20"
+# The sizes of an RF64 file: of the whole, of the samples, their number, an empty table.
+DS64 = (b"ds64", 28, struct.pack("<QQQI", 100, 4, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("data", "samples"),
+    [
+        (chunks((b"data", 4, ONE), (b"data", 2, TWO)), [0.5, -0.5, 0.25]),
+        (chunks((b"data", 4, ONE), (b"LIST", 2, b"ab"), (b"data", 2, TWO)), [0.5, -0.5, 0.25]),
+        # A program that could not go back to its header leaves such sizes.
+        (chunks((b"data", 0, ONE), size=0), [0.5, -0.5]),
+        (chunks((b"data", 0, ONE), size=36), [0.5, -0.5]),
+        (chunks((b"data", 2**32 - 1, ONE), size=2**32 - 1), [0.5, -0.5]),
+        (chunks((b"data", 0x7FFFF000, ONE), size=0x7FFFF024), [0.5, -0.5]),
+        # A chunk of odd size without the zero that should follow.
+        (chunks((b"JUNK", 3, b"abc"), (b"data", 4, ONE)), [0.5, -0.5]),
+        (chunks((b"JUNK", 3, b"abc\0"), (b"data", 4, ONE)), [0.5, -0.5]),
+        (chunks(DS64, (b"data", 2**32 - 1, ONE + b"id3 "), form=b"RF64"), [0.5, -0.5]),
+        (chunks(DS64, (b"data", 2**32 - 1, ONE), form=b"BW64"), [0.5, -0.5]),
+    ],
+)
+def test_samples_are_read_as_their_container_says(
+    tmp_path: Path, data: bytes, samples: list[float]
+) -> None:
+    (tmp_path / "a.wav").write_bytes(data)
+    assert read_wave(tmp_path / "a.wav", "x").samples.ravel().tolist() == samples
+
+
+@pytest.mark.parametrize(
+    ("data", "parts"),
+    [
+        (chunks((b"data", 6, ONE)), ("truncated", "6 bytes", "4 bytes")),
+        (chunks((b"data", 4, ONE), (b"data", 4, TWO)), ("truncated", "4 bytes", "2 bytes")),
+        (chunks((b"ds64", 28, DS64[2]), (b"data", 2**32 - 1, TWO)), ("truncated", "4 bytes")),
+        (chunks((b"data", 0, b"")), ("no samples",)),
+        (chunks((b"data", 0, b""), (b"LIST", 4, b"abcd")), ("no samples",)),
+    ],
+)
+def test_a_cut_sound_is_no_silence(tmp_path: Path, data: bytes, parts: tuple[str, ...]) -> None:
+    (tmp_path / "a.wav").write_bytes(data)
+    with pytest.raises(PipelineError) as caught:
+        read_wave(tmp_path / "a.wav", "x")
+    said(caught, *parts)
 
 
 def test_channels_are_averaged_or_one_is_taken_and_silence_follows(tmp_path: Path) -> None:

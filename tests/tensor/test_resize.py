@@ -17,7 +17,7 @@ from pipeline.config.tensor_rules import check_tensor
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import PipelineError
 from pipeline.tensor.decode_image import decode, pixels_of
-from pipeline.tensor.element_types import as_floats, as_type
+from pipeline.tensor.element_values import as_floats, as_type
 from pipeline.tensor.image import image_tensor
 from pipeline.tensor.resize import fitted
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config.case_rules import file_parts
 from pipeline.config.tensor_tables import ElementType
 from pipeline.errors import PipelineError
 from pipeline.tensor.spec import TensorSpec, file_name, parse_file_name, parse_spec
@@ -82,7 +83,24 @@ def test_the_names_of_the_field(spec: TensorSpec, case: str | None, name: str) -
 
 def test_an_input_with_a_name_that_no_file_can_have() -> None:
     spec = TensorSpec((1,), "i64", None, None)
-    assert file_name(spec, "sr", "serving/x:0") == "sr.serving-x-0-1-i64.raw"
+    [part] = file_parts(["serving/x:0"]).values()
+    assert file_name(spec, "sr", part) == "sr.serving-x-0-1-i64.raw"
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, unique=True))
+def test_every_name_of_a_model_has_a_file_name_of_its_own(names: list[str]) -> None:
+    spec = TensorSpec((1,), "i64", None, None)
+    parts = file_parts(names)
+    assert [*parts] == names
+    assert len({part.casefold() for part in parts.values()}) == len(names)
+    for part in parts.values():
+        assert parse_file_name(file_name(spec, "case", part)) == ("case", part, spec)
+
+
+def test_a_part_does_not_depend_on_the_order_of_the_names() -> None:
+    names = ["a.b", "a:b", "A-B", "画像", "x"]
+    assert file_parts(names) == file_parts(names[::-1])
+    assert file_parts(names)["x"] == "x"
 
 
 @pytest.mark.parametrize(

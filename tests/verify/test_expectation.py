@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from pipeline.config.schema import Expect
-from pipeline.verify.expectation import ranking, read_labels, unmet_expectations
+from pipeline.verify.expectation import labels_of, ranking, unmet_expectations
 
 Outputs = dict[str, Any]
 PROB: Outputs = {"prob": numpy.array([[0.1, 0.7, 0.2]], numpy.float32)}
@@ -60,7 +60,7 @@ def test_ties_rank_by_index() -> None:
 
 
 def test_labels_with_and_without_wordnet_ids() -> None:
-    assert read_labels("n02124075 Egyptian cat\nred\nnight sky") == (
+    assert labels_of(["n02124075 Egyptian cat", "red", "night sky"]) == (
         "Egyptian cat",
         "red",
         "night sky",

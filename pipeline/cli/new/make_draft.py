@@ -25,7 +25,8 @@ from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.introspect import introspect
 from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.model.ir.ir_xml import writable
-from pipeline.verify.expectation import read_labels
+from pipeline.tensor.text_lines import split_lines
+from pipeline.verify.expectation import labels_of
 
 # wasi-nn types that hold the values of types that it lacks.
 _CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32"}
@@ -259,7 +260,7 @@ def _names(labels: Path | None) -> Sequence[str]:
                 expected=f"at most {_MOST_LABELS} bytes",
                 found=f"{labels.stat().st_size} bytes",
             )
-        names = read_labels(labels.read_bytes().decode())
+        names = labels_of(split_lines(labels.read_bytes()))
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(
             Code.USAGE,

@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline.config.schema import Fixture
 from pipeline.config.tensor_tables import sources_of
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.execution.action import Job
 
 _SECONDS = 300.0
@@ -161,7 +162,6 @@ def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
 
     tensor, given = fixture.tensor[case][name], fixture.model.inputs[name]
     made = job.scratch / f"{case}.raw"
-    kinds = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "u8": "u1", "i32": "<i4", "i64": "<i8"}
     make_tensor(
         Job(
             inputs={
@@ -174,7 +174,7 @@ def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
             unkeyed={"name": f"tensor.{case}.{name}"},
         )
     )
-    array = numpy.fromfile(made, kinds[tensor.type]).reshape(given.shape)
+    array = numpy.fromfile(made, ELEMENT_TYPES[tensor.type].dtype).reshape(given.shape)
     return source_input(array, given)
 
 

@@ -8,18 +8,26 @@ Fields of caffe.proto: NetParameter layer 100, layers 2 (before 2015); LayerPara
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
+from pipeline.protobuf.wire import (
+    Wire,
+    bytes_field,
+    bytes_head,
+    read_fields,
+    read_varints,
+    varint,
+)
 
 Shape = tuple[int, ...]
 
 _LAYER, _V1_LAYER = 100, 2
 _NAME, _TYPE, _BLOBS, _V1_NAME, _V1_BLOBS = 1, 2, 7, 4, 6
 _SHAPE, _DATA, _DIM = 7, 5, 1
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_LEGACY_SIZES = (1, 2, 3, 4)
 _MOST_LAYERS = 100_000
 
 
@@ -36,13 +44,14 @@ def read_blobs(path: Path) -> dict[str, tuple[Shape, ...]]:
             raise _refused(path, "an empty file") from None
         with data:
             try:
-                for field, start, end in _fields(data, 0, len(data)):
-                    if field in (_LAYER, _V1_LAYER):
-                        name, shapes = _layer(data, start, end, field == _V1_LAYER)
+                for field in read_fields(data):
+                    if field.number in (_LAYER, _V1_LAYER) and field.wire is Wire.BYTES:
+                        old = field.number == _V1_LAYER
+                        name, shapes = _layer(data, field.start, field.end, old)
                         found[name] = shapes
                     if len(found) > _MOST_LAYERS:
                         raise ValueError(f"more than {_MOST_LAYERS} layers")
-            except (ValueError, IndexError, UnicodeDecodeError) as error:
+            except ValueError as error:
                 raise _refused(path, str(error)) from None
     if not found:
         raise _refused(path, "no layers")
@@ -54,15 +63,15 @@ def write_caffemodel(
 ) -> None:
     """Write a net with float32 weights: type and arrays of each layer."""
     with path.open("wb") as stream:
-        stream.write(_text(_NAME, name))
+        stream.write(bytes_field(_NAME, name.encode()))
         for layer, (kind, arrays) in layers.items():
-            head = _text(_NAME, layer) + _text(_TYPE, kind)
+            head = bytes_field(_NAME, layer.encode()) + bytes_field(_TYPE, kind.encode())
             floats = [array.astype("<f4", copy=False) for array in arrays]
             blobs = [(_blob_head(array), array) for array in floats]
             sizes = [len(start) + array.nbytes for start, array in blobs]
-            heads = [_tag(_BLOBS, _BYTES) + _varint(size) for size in sizes]
+            heads = [bytes_head(_BLOBS, size) for size in sizes]
             total = len(head) + sum(map(len, heads)) + sum(sizes)
-            stream.write(_tag(_LAYER, _BYTES) + _varint(total) + head)
+            stream.write(bytes_head(_LAYER, total) + head)
             for before, (start, array) in zip(heads, blobs, strict=True):
                 stream.write(before + start)
                 stream.write(array.data)
@@ -70,92 +79,33 @@ def write_caffemodel(
 
 def _blob_head(array: Any) -> bytes:
     """Return a BlobProto up to its data."""
-    dims = b"".join(_varint(size) for size in array.shape)
-    packed = _tag(_DIM, _BYTES) + _varint(len(dims)) + dims
-    shape = _tag(_SHAPE, _BYTES) + _varint(len(packed)) + packed
-    return shape + _tag(_DATA, _BYTES) + _varint(array.nbytes)
+    dims = bytes_field(_DIM, b"".join(map(varint, array.shape)))
+    return bytes_field(_SHAPE, dims) + bytes_head(_DATA, array.nbytes)
 
 
 def _layer(data: mmap.mmap, start: int, end: int, old: bool) -> tuple[str, tuple[Shape, ...]]:
     name, shapes = "", []
-    for field, first, last in _fields(data, start, end):
-        if field == (_V1_NAME if old else _NAME):
-            name = data[first:last].decode()
-        elif field == (_V1_BLOBS if old else _BLOBS):
-            shapes.append(_blob(data, first, last))
+    for field in read_fields(data, start, end):
+        if field.wire is not Wire.BYTES:
+            continue
+        if field.number == (_V1_NAME if old else _NAME):
+            name = data[field.start : field.end].decode()
+        elif field.number == (_V1_BLOBS if old else _BLOBS):
+            shapes.append(_blob(data, field.start, field.end))
     return name, tuple(shapes)
 
 
 def _blob(data: mmap.mmap, start: int, end: int) -> Shape:
     shape: list[int] = []
-    before: dict[int, int] = {}
-    for field, first, last in _fields(data, start, end):
-        if field == _SHAPE:
-            for dim, at, stop in _fields(data, first, last):
-                if dim == _DIM:
-                    shape += _packed(data, at, stop)
-        elif field <= 4 and first < last:
-            before[field], _ = _read_varint(data, first, last)
-    if not shape:
-        shape = [before.get(field, 1) for field in (1, 2, 3, 4)]
-    return tuple(shape)
-
-
-def _packed(data: mmap.mmap, at: int, end: int) -> Iterator[int]:
-    while at < end:
-        value, at = _read_varint(data, at, end)
-        yield value
-
-
-def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield each field's number, and the start and end of its value; raises ValueError."""
-    while at < end:
-        key, at = _read_varint(data, at, end)
-        field, kind = key >> 3, key & 7
-        start = at
-        if kind == _VARINT:
-            _, at = _read_varint(data, at, end)
-        elif kind == _BYTES:
-            size, start = _read_varint(data, at, end)
-            at = start + size
-        elif kind in (_FIXED32, _FIXED64):
-            at += 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError(f"unknown wire type {kind} at byte {at}")
-        if field == 0 or at > end:
-            raise ValueError(f"field exceeds its message at byte {start}")
-        yield field, start, at
-
-
-def _read_varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError(f"truncated varint at byte {at}")
-
-
-def _text(field: int, text: str) -> bytes:
-    data = text.encode()
-    return _tag(field, _BYTES) + _varint(len(data)) + data
-
-
-def _tag(field: int, kind: int) -> bytes:
-    return _varint(field << 3 | kind)
-
-
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
+    legacy: dict[int, int] = {}
+    for field in read_fields(data, start, end):
+        if field.number == _SHAPE and field.wire is Wire.BYTES:
+            for dim in read_fields(data, field.start, field.end):
+                if dim.number == _DIM:
+                    shape += read_varints(data, dim)
+        elif field.number in _LEGACY_SIZES and field.wire is Wire.VARINT:
+            legacy[field.number] = field.value
+    return tuple(shape or (legacy.get(number, 1) for number in _LEGACY_SIZES))
 
 
 def _refused(path: Path, found: str) -> PipelineError:

@@ -28,6 +28,8 @@ _SHAPELESS = [
     "LRN",
     "Softmax",
 ]
+# Fields of convolutions that may be repeated, for each axis.
+_PER_AXIS = ("kernel_size", "stride", "pad", "dilation")
 _KEEP = frozenset([*_SHAPELESS, "BatchNorm", "Scale", "Bias", "Split"])
 
 
@@ -89,6 +91,28 @@ def check_weights(topology: Path, weights: Path) -> None:
                 raise _shape_mismatch(topology, weights, name, layer.shapes, shapes)
 
 
+def check_repeated_fields(topology: Path) -> None:
+    """Raise PipelineError (MODEL) for a field with different values for height and width.
+
+    Caffe takes one value for each axis; Model Optimizer takes the first for both.
+    """
+    net = read_prototxt(topology)
+    for layer in (*net.messages("layer"), *net.messages("layers")):
+        for field in _PER_AXIS:
+            values = layer.message("convolution_param").texts(field)
+            if len(set(values)) > 1:
+                stem = field.removesuffix("_size")
+                raise PipelineError(
+                    Code.MODEL,
+                    f"Model Optimizer reads one {field} for both axes.",
+                    where=f"{topology.name}: layer {layer.text('name')}",
+                    found=" ".join(f"{field}: {value}" for value in values),
+                    hint="Export the model in another format."
+                    if field == "dilation"
+                    else f"Write {stem}_h and {stem}_w instead.",
+                )
+
+
 def input_names(topology: Path) -> list[str]:
     """Return the names of a topology's inputs; raises PipelineError (MODEL)."""
     net = read_prototxt(topology)
@@ -119,19 +143,20 @@ def _step(layer: Message, tops: dict[str, Shape], found: dict[str, Weighted]) ->
     elif kind == "InnerProduct":
         param = layer.message("inner_product_param")
         count = param.number("num_output", 0)
-        axis = param.number("axis", 1)
+        axis = param.number("axis", 1) % len(first)
         made = (*first[:axis], count)
         weights = (count, math.prod(first[axis:]))
         found[layer.text("name")] = Weighted(kind, _with_bias(param, weights))
     elif kind == "Pooling" and len(first) == 4:
         param = layer.message("pooling_param")
-        if param.text("global_pooling") == "true":
+        if param.flag("global_pooling"):
             made = (*first[:2], 1, 1)
         else:
-            made = _windows(param, first, first[1], math.ceil)
+            down = not param.flag("ceil_mode", True) or param.text("round_mode") in ("FLOOR", "1")
+            made = _windows(param, first, first[1], math.floor if down else math.ceil)
     elif kind == "Concat":
         known = [shape for shape in bottoms if shape is not None]
-        axis = layer.message("concat_param").number("axis", 1)
+        axis = layer.message("concat_param").number("axis", 1) % len(first)
         made = (*first[:axis], sum(shape[axis] for shape in known), *first[axis + 1 :])
     elif kind == "Eltwise" or kind in _KEEP:
         made = first
@@ -143,7 +168,7 @@ def _step(layer: Message, tops: dict[str, Shape], found: dict[str, Weighted]) ->
 
 
 def _with_bias(param: Message, weights: Shape) -> tuple[Shape, ...]:
-    return (weights,) if param.text("bias_term") == "false" else (weights, (weights[0],))
+    return (weights,) if not param.flag("bias_term", True) else (weights, (weights[0],))
 
 
 def _windows(param: Message, given: Shape, channels: int, rounded: Callable[[float], int]) -> Shape:

@@ -11,6 +11,8 @@ from pipeline.errors import Code, PipelineError
 
 _LARGEST = 16 << 20
 _DEEPEST = 32
+# As protobuf's text format writes booleans.
+_TRUE, _FALSE = ("true", "True", "t", "1"), ("false", "False", "f", "0")
 _LEAST_WHOLE = -(1 << 63)
 _TOKEN = re.compile(
     r"""[\s,;]+|\#[^\n]*|(?P<name>[A-Za-z_][\w.]*)|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
@@ -42,6 +44,15 @@ class Message:
     def text(self, name: str, default: str = "") -> str:
         """Return the last value of a field, as protobuf does, or the default."""
         return self.texts(name)[-1] if self.texts(name) else default
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return the last value of a boolean field; raises ValueError."""
+        text = self.text(name)
+        if not text:
+            return default
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+        raise ValueError(f"{text} is not a boolean")
 
     def number(self, name: str, default: int) -> int:
         """Return the last value of a field as an integer; raises ValueError."""

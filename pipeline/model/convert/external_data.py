@@ -1,25 +1,55 @@
-"""Find the external data files of an ONNX model given on the command line."""
+"""Find the external data files of an ONNX model, before a converter or a framework reads it."""
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.config.address_rules import path_fault
 from pipeline.errors import Code, PipelineError
-from pipeline.host.onnx_external_data import external_files
+from pipeline.host.onnx_external_data import is_memory_address, mapped_external_files
+from pipeline.protobuf.wire import WireError
 
 
 def external_data(model: Path) -> Mapping[str, Path]:
     """Return an ONNX model's external data files, by the names in the model.
 
-    A file that is not an ONNX model has none: its converter reports the error. Raises PipelineError
-    (MODEL) if a file is missing, or outside the model's folder.
+    A file may be a link, as in the cache of huggingface_hub: whoever names the model owns its
+    folder. Raises PipelineError (MODEL) if the model is damaged, or a file is missing, or its name
+    leads out of the folder.
     """
     found = {}
-    for name in sorted(set(_names(model))):
-        if fault := path_fault(name):
+    for name in sorted(check_external_data(model)):
+        path = model.parent / name
+        if not path.is_file():
+            raise PipelineError(
+                Code.MODEL,
+                "The model's external data file is missing.",
+                where=str(model),
+                expected=str(path),
+                found="no file",
+                hint="Put it beside the model, under this name.",
+            )
+        found[name] = path
+    return found
+
+
+def check_external_data(model: Path) -> set[str]:
+    """Return the names of an ONNX model's external data files, which may be missing.
+
+    Raises PipelineError (MODEL) if the model is damaged, or a name leads out of its folder.
+    """
+    try:
+        names = {name for name in mapped_external_files(model) if name}
+    except OSError as error:
+        raise _damaged(model, error.strerror or str(error)) from None
+    except WireError as error:
+        with model.open("rb") as stream:
+            begin = stream.read(16)
+        raise _damaged(model, f"{error}; it starts with {begin!r}") from None
+    for name in sorted(names):
+        memory = "a file, not an address in memory" if is_memory_address(name) else ""
+        if fault := memory or path_fault(name):
             raise PipelineError(
                 Code.MODEL,
                 "The model's external data is outside its folder.",
@@ -27,29 +57,14 @@ def external_data(model: Path) -> Mapping[str, Path]:
                 expected=fault,
                 found=repr(name[:200]),
             )
-        path = model.parent / name
-        inside = path.resolve().is_relative_to(model.parent.resolve())
-        if not path.is_file() or not inside:
-            raise PipelineError(
-                Code.MODEL,
-                "The model's external data file is missing.",
-                where=str(model),
-                expected=str(path),
-                found="no file" if inside else "a link to outside the folder",
-                hint="Put it beside the model, under this name.",
-            )
-        found[name] = path
-    return found
+    return names
 
 
-def _names(model: Path) -> list[str]:
-    try:
-        if model.stat().st_size == 0:
-            return []
-        with (
-            model.open("rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return [name for name in external_files(data) if name]
-    except (OSError, ValueError):
-        return []
+def _damaged(model: Path, found: str) -> PipelineError:
+    return PipelineError(
+        Code.MODEL,
+        "The model is damaged or in another format.",
+        where=str(model),
+        found=found,
+        hint="Check that it is complete and an ONNX model.",
+    )

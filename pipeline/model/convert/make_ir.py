@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert import mo, ovc
 from pipeline.model.convert.request import Converter, Request
+from pipeline.model.convert.signatures import with_signature
 from pipeline.model.ir.canonical_xml import canonical_or_refused, weights_size
 from pipeline.model.ir.interface import read_interface
 from pipeline.toolchain.environment import python_for
@@ -77,7 +79,9 @@ def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
 
     Raises PipelineError (MODEL, TIME_LIMIT).
     """
-    raw = CONVERTERS[request.model.framework](request, folder)
+    model = request.model
+    files = with_signature(model.framework, request.files, model.signature, folder)
+    raw = CONVERTERS[model.framework](replace(request, files=files), folder)
     xml = canonical_or_refused(raw.read_bytes(), request.name)
     weights = raw.with_suffix(".bin")
     if weights_size(xml) != weights.stat().st_size:

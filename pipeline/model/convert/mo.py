@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.config.model_tables import ModelInput
 from pipeline.execution.process import run_process
-from pipeline.model.caffe.layers import check_weights, input_names
+from pipeline.model.caffe.layers import check_repeated_fields, check_weights, input_names
 from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.request import Request
 from pipeline.telemetry import private_home
@@ -21,6 +21,7 @@ _COPY_STATES = Path(__file__).parent / "programs" / "copy_states.py"
 def convert_caffe(request: Request, folder: Path) -> Path:
     """Convert a caffemodel (``weights``) and its prototxt (``topology``)."""
     check_weights(request.files["topology"], request.files["weights"])
+    check_repeated_fields(request.files["topology"])
     weights = _copied(request, "weights", folder, ".caffemodel")
     topology = _copied(request, "topology", folder, ".prototxt")
     return _convert(request, folder, "caffe", weights, ["--input_proto", topology])
@@ -111,7 +112,12 @@ def arguments(request: Request) -> list[str]:
         found += ["--output", ",".join(request.model.outputs)]
     if any(given.reverse_channels for given in inputs.values()):
         found.append("--reverse_input_channels")
-    layouts = [f"{name}({_layout(given)})" for name, given in inputs.items() if _layout(given)]
+    layouts = [
+        # The only input of a model has no name.
+        f"{name}({_layout(given)})".removeprefix("*")
+        for name, given in inputs.items()
+        if _layout(given)
+    ]
     if layouts:
         found += ["--layout", ",".join(layouts)]
     return [

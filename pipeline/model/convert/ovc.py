@@ -12,6 +12,7 @@ import msgspec
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.model.convert.converter_errors import converter_error
+from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.request import Request
 from pipeline.model.convert.torch_archive import check_archive
 from pipeline.telemetry import private_home
@@ -20,7 +21,11 @@ PROGRAMS = Path(__file__).with_name("programs")
 
 
 def convert_onnx(request: Request, folder: Path) -> Path:
-    """Convert an ONNX file (``model``), with its external data beside it."""
+    """Convert an ONNX file (``model``), with its external data beside it.
+
+    Raises PipelineError (MODEL), also for external data outside of its folder.
+    """
+    check_external_data(request.files["model"])
     place_files(request.files, folder, {"model": f"{request.name}.onnx"})
     return _convert(request, folder, f"{request.name}.onnx")
 

@@ -12,7 +12,7 @@ from pipeline.model.convert.torch_archive import is_torchscript
 
 # Each form of a model: the framework, then the suffixes of its files by label.
 _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
-    ("caffe", {"weights": (".caffemodel",), "topology": (".prototxt",)}),
+    ("caffe", {"weights": (".caffemodel",), "topology": (".prototxt", ".prototxt.txt")}),
     ("mxnet", {"params": (".params",), "symbol": (".json",)}),
     ("paddle", {"model": (".pdmodel", ".json"), "params": (".pdiparams",)}),
     ("onnx", {"model": (".onnx",)}),
@@ -81,12 +81,13 @@ def _fitting(
         # With a given framework, a single file may have any suffix.
         return dict(zip(labels, paths, strict=True))
     found = {
-        label: path
-        for label, endings in labels.items()
-        for path in paths
-        if path.suffix.lower() in endings
+        label: path for label, endings in labels.items() for path in paths if _ends(path, endings)
     }
     return found if len(set(found.values())) == len(labels) else None
+
+
+def _ends(path: Path, endings: Sequence[str]) -> bool:
+    return path.name.lower().endswith(tuple(endings))
 
 
 def _several(paths: Sequence[Path]) -> Sequence[Path]:
@@ -96,7 +97,7 @@ def _several(paths: Sequence[Path]) -> Sequence[Path]:
         return whole if len(whole) > 1 else paths
     for _, labels in _FORMS:
         for endings in labels.values():
-            same = [path for path in paths if path.suffix.lower() in endings]
+            same = [path for path in paths if _ends(path, endings)]
             if len(same) > 1:
                 return same
     return ()
@@ -108,9 +109,8 @@ def _alone(path: Path) -> bool:
 
 def _incomplete(paths: Sequence[Path]) -> str:
     """Return a message about missing files of a model with several files, or ''."""
-    given = {path.suffix.lower() for path in paths}
     for name, labels in _FORMS:
-        missing = [ends for ends in labels.values() if not given & set(ends)]
+        missing = [ends for ends in labels.values() if not any(_ends(each, ends) for each in paths)]
         if len(labels) > 1 and 0 < len(missing) < len(labels):
             others = " and ".join(" or ".join(ends) for ends in missing)
             return f"A {name} model also requires a file {others}."

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections import Counter
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
+from pipeline.execution.process import run_process
 from pipeline.model.caffe.caffemodel import read_blobs
+from pipeline.model.convert.external_data import check_external_data
+from pipeline.model.convert.ovc import PROGRAMS
 from pipeline.model.ir.canonical_digest import canonical_digest
 from pipeline.model.ir.canonical_xml import weights_size
+from pipeline.telemetry import private_home
 
-if TYPE_CHECKING:
-    from openvino import Model
-
-_PRECISIONS = {"f32": "f32", "f16": "f16", "int8": "i8", "f64": "f64", "bf16": "bf16"}
+_SECONDS = 600.0
 
 
 def inspect_ir(path: Path) -> Mapping[str, Any]:
@@ -64,6 +67,8 @@ def inspect_network(path: Path) -> Mapping[str, Any]:
 
     Raises PipelineError (MODEL).
     """
+    if path.suffix.lower() == ".onnx":
+        check_external_data(path)
     return {
         "format": {".onnx": "ONNX", ".tflite": "TFLite"}[path.suffix.lower()],
         "file": _identity(path),
@@ -83,47 +88,23 @@ def inspect_caffemodel(path: Path) -> Mapping[str, Any]:
 
 
 def _network(path: Path) -> Mapping[str, Any]:
-    import openvino
-
-    try:
-        return _shown(openvino.Core().read_model(path))
-    # A name in invalid UTF-8 raises only when it is accessed.
-    except (RuntimeError, UnicodeDecodeError) as error:
-        raise _unreadable(path, str(error)) from None
-
-
-def _shown(model: Model) -> Mapping[str, Any]:
-    operations = model.get_ops()
-    constants = [op.output(0) for op in operations if op.get_type_name() == "Constant"]
-    weights: Counter[str] = Counter()
-    for port in constants:
-        weights[port.element_type.get_type_name()] += math.prod(port.shape)
-    return {
-        "inputs": [_port(port) for port in model.inputs],
-        "outputs": [_port(port) for port in model.outputs],
-        "operations": dict(Counter(op.get_type_name() for op in operations).most_common()),
-        "opsets": sorted({op.get_type_info().version_id for op in operations}),
-        "parameters": dict(weights.most_common()),
-        "precision": _precision(
-            weights, "FakeQuantize" in {op.get_type_name() for op in operations}
-        ),
-    }
-
-
-def _precision(weights: Mapping[str, int], quantised: bool) -> str:
-    """Return the most frequent precision of the weights, or ''."""
-    if quantised:
-        return "int8"
-    counted = {name: weights.get(kind, 0) for name, kind in _PRECISIONS.items()}
-    return max(counted, key=lambda name: counted[name]) if any(counted.values()) else ""
-
-
-def _port(port: Any) -> Mapping[str, str]:
-    return {
-        "name": ", ".join(sorted(port.names)) or port.node.friendly_name,
-        "shape": str(port.partial_shape),
-        "type": port.element_type.get_type_name(),
-    }
+    """Return what OpenVINO reads in a model, in a process that the model cannot take along."""
+    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary:
+        folder = Path(temporary)
+        target = folder / "network.json"
+        payload = {"model": str(path.absolute()), "target": str(target)}
+        finished = run_process(
+            [sys.executable, "-s", "-P", PROGRAMS / "inspect_file.py", json.dumps(payload)],
+            seconds=_SECONDS,
+            cwd=folder,
+            env=private_home(folder),
+        )
+        if finished.returncode < 0:
+            raise _unreadable(path, f"OpenVINO crashed: signal {-finished.returncode}")
+        if finished.returncode != 0 or not target.exists():
+            raise _unreadable(path, finished.output)
+        found: Mapping[str, Any] = json.loads(target.read_bytes())
+    return found
 
 
 def _identity(path: Path) -> Mapping[str, object]:

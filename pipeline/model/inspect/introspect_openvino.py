@@ -12,8 +12,10 @@ import msgspec
 from pipeline.config.model_tables import Framework, Model
 from pipeline.execution.process import run_process
 from pipeline.model.convert.converter_errors import converter_error
+from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.ovc import PROGRAMS, place_files
 from pipeline.model.convert.request import Request
+from pipeline.model.convert.signatures import with_signature
 from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.telemetry import private_home
 
@@ -25,6 +27,9 @@ def introspect_openvino(
     framework: Framework, files: Mapping[str, Path], folder: Path
 ) -> ModelInterface:
     """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
+    if framework == "onnx":
+        check_external_data(files["model"])
+    files = with_signature(framework, files, None, folder)
     target = folder / "outline.json"
     payload = {"model": str(_model(framework, files, folder)), "outline": str(target)}
     finished = run_process(

@@ -13,12 +13,23 @@ def model_files(
 ) -> tuple[Framework, Mapping[str, Path]]:
     """Return the framework, and the model's files including external data of an ONNX model.
 
-    Raises PipelineError (USAGE, MODEL).
+    These may be named too. Raises PipelineError (USAGE, MODEL).
     """
     from pipeline.model.convert.external_data import external_data
     from pipeline.model.inspect.detect_framework import detect_framework
 
-    framework, files = detect_framework(paths, given)
+    framework, files = detect_framework(_without_external_data(paths), given)
     if framework == "onnx":
         return framework, {**files, **external_data(files["model"])}
     return framework, files
+
+
+def _without_external_data(paths: Sequence[Path]) -> Sequence[Path]:
+    """Return the files without those that the only ONNX model among them refers to."""
+    from pipeline.model.convert.external_data import external_data
+
+    models = [path for path in paths if path.suffix.lower() == ".onnx" and path.is_file()]
+    if len(paths) == 1 or len(models) != 1:
+        return paths
+    own = {path.absolute() for path in external_data(models[0]).values()}
+    return [path for path in paths if path.absolute() not in own]

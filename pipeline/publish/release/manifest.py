@@ -18,8 +18,9 @@ from pipeline.model.ir.canonical_digest import canonical_digest
 from pipeline.publish.release.derived_files import FOUND, derived_files
 from pipeline.publish.release.evidence_card import evidence_card
 from pipeline.publish.release.manifest_tables import MANIFEST_VERSION
+from pipeline.tensor.text_lines import read_lines
 from pipeline.verify.descriptor import output_files, output_spec
-from pipeline.verify.expectation import read_labels
+from pipeline.verify.expectation import labels_of
 from pipeline.verify.tolerance import FACTOR
 
 
@@ -74,7 +75,10 @@ def write_manifest(job: Job) -> None:
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
     job.outputs["manifest"].write_bytes(text)
     named = {each["labels"] for each in declared["expect"].values() if "labels" in each}
-    labels = {name: read_labels(job.inputs[f"source.{name}"].read_text()) for name in named}
+    labels = {
+        name: labels_of(read_lines(job.inputs[f"source.{name}"], f"source {name}"))
+        for name in named
+    }
     for name, data in derived_files(manifest, text, labels).items():
         job.outputs[name].write_bytes(data)
     reports = {

@@ -65,7 +65,7 @@ def draw(job: Job) -> None:
     measured, unread = None, ""
     if interface is not None and "xml" in job.inputs:
         try:
-            measured = model_statistics(job.inputs["xml"], interface)
+            measured = model_statistics(job.inputs["xml"])
         except _FAULTS as error:
             unread = _short(error)
     result = Drawings(cases=drawn, statistics=measured, unread=unread)

@@ -121,8 +121,6 @@ class ModelFacts:
     layers: int | None = None
     kinds: tuple[tuple[str, int], ...] = ()
     parameters: tuple[tuple[str, int], ...] = ()
-    macs: int | None = None
-    uncounted: tuple[str, ...] = ()
     unread: str = ""
 
 

@@ -177,8 +177,6 @@ def _model(subject: Subject, drawn: Drawings | None) -> facts.ModelFacts:
         layers=statistics.layers if statistics else None,
         kinds=tuple(statistics.kinds.items()) if statistics else (),
         parameters=tuple(statistics.parameters.items()) if statistics else (),
-        macs=statistics.macs if statistics else None,
-        uncounted=statistics.uncounted if statistics else (),
         unread=drawn.unread if drawn else "",
     )
 

@@ -18,6 +18,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.tensor.dataset.labels import class_numbers, file_labels, folder_labels
 from pipeline.tensor.dataset.list_pictures import PictureListing
+from pipeline.tensor.text_lines import read_lines
 
 VERSION = 1
 _FIRST = 3
@@ -84,7 +85,7 @@ def make_index(job: Job) -> None:
     labels = _labels(job, [line.picture for line in good], where)
     numbers: Mapping[str, int] = {}
     if "classes" in job.inputs or job.parameters["classified"]:
-        classes = job.inputs["classes"].read_text("utf-8") if "classes" in job.inputs else None
+        classes = read_lines(job.inputs["classes"], where) if "classes" in job.inputs else None
         numbers = class_numbers(labels.values(), classes, where)
     head = IndexHead(
         version=VERSION,
@@ -133,5 +134,5 @@ def _labels(job: Job, names: list[str], where: str) -> Mapping[str, str]:
     if job.parameters["label_folders"]:
         return folder_labels(names, where)
     if "labels" in job.inputs:
-        return file_labels(names, job.inputs["labels"].read_text("utf-8"), where)
+        return file_labels(names, read_lines(job.inputs["labels"], where), where)
     return {}

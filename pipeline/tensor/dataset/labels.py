@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from pipeline.errors import Code, PipelineError
@@ -21,19 +21,19 @@ def folder_labels(names: Iterable[str], where: str) -> dict[str, str]:
     return labels
 
 
-def file_labels(names: Iterable[str], text: str, where: str) -> dict[str, str]:
-    r"""Return each image's label from a text of lines ``path label``.
+def file_labels(names: Iterable[str], lines: Iterable[str], where: str) -> dict[str, str]:
+    """Return each image's label from lines ``path label``.
 
     A line is split at its last tab, else its last comma, else its last space. Lines of other
     images are ignored. Raises PipelineError (TENSOR) for an image without a label or with
     conflicting labels.
 
-    >>> file_labels(["my cat.jpg"], "dog.jpg 3\nmy cat.jpg 281\n", "pets")
+    >>> file_labels(["my cat.jpg"], ["dog.jpg 3", "my cat.jpg 281"], "pets")
     {'my cat.jpg': '281'}
     """
     wanted = set(names)
     labels: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in lines:
         separator = next((each for each in "\t, " if each in line.strip()), None)
         name, _, label = (part.strip() for part in line.rpartition(separator or " "))
         if name in wanted and label and labels.setdefault(name, label) != label:
@@ -47,18 +47,20 @@ def file_labels(names: Iterable[str], text: str, where: str) -> dict[str, str]:
     return labels
 
 
-def class_numbers(labels: Iterable[str], classes: str | None, where: str) -> Mapping[str, int]:
-    r"""Return the class number of each label, from 0.
+def class_numbers(
+    labels: Iterable[str], classes: Sequence[str] | None, where: str
+) -> Mapping[str, int]:
+    """Return the class number of each label, from 0.
 
     ``classes`` has one class per line; a label matches a whole line, its first word (such as a
     WordNet id), or the rest after it. Otherwise a label of digits is the class number itself.
     Raises PipelineError (TENSOR).
 
-    >>> class_numbers(["n02124075"], "n02123394 Persian cat\nn02124075 Egyptian cat", "pets")
+    >>> class_numbers(["n02124075"], ["n02123394 Persian cat", "n02124075 Egyptian cat"], "pets")
     {'n02124075': 1}
     """
     known: dict[str, int] = {}
-    for number, line in enumerate((classes or "").splitlines()):
+    for number, line in enumerate(classes or ()):
         first, _, rest = line.strip().partition(" ")
         for label in (line.strip(), first, rest.strip()):
             if label:

@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import Code, PipelineError
+from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.ovc import place_files
+from pipeline.protobuf.wire import bytes_field
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
 
 def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
-    """Run the ONNX file ``model``, with its external data beside it."""
+    """Run the ONNX file ``model``, with its external data beside it.
+
+    Raises PipelineError: MODEL for external data outside of its folder, VERIFY.
+    """
     import onnxruntime
 
+    check_external_data(request.files["model"])
     options = onnxruntime.SessionOptions()
     # It also raises what it would print.
     options.log_severity_level = 4
@@ -63,13 +69,5 @@ def _session(request: InferenceRequest, options: Any, more: Sequence[str]) -> An
     path = request.folder / "model.onnx"
     with path.open("ab") as stream:
         for name in more:
-            stream.write(_field(7, _field(12, _field(1, name.encode()))))
+            stream.write(bytes_field(7, bytes_field(12, bytes_field(1, name.encode()))))
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def _field(number: int, data: bytes) -> bytes:
-    size, head = len(data), bytearray([number << 3 | 2])
-    while size > 0x7F:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([*head, size]) + data

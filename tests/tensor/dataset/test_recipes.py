@@ -182,11 +182,11 @@ def test_labels_that_are_missing_doubled_or_unknown_are_errors() -> None:
     with pytest.raises(PipelineError, match="have no label"):
         folder_labels(["a.jpg"], "here")
     with pytest.raises(PipelineError, match="have no label"):
-        file_labels(["a.jpg"], "b.jpg 1", "here")
+        file_labels(["a.jpg"], ["b.jpg 1"], "here")
     with pytest.raises(PipelineError, match="two labels for one image"):
-        file_labels(["a.jpg"], "a.jpg 1\na.jpg 2", "here")
+        file_labels(["a.jpg"], ["a.jpg 1", "a.jpg 2"], "here")
     with pytest.raises(PipelineError, match="matches no class"):
-        class_numbers(["cat"], "dog\nfox", "here")
+        class_numbers(["cat"], ["dog", "fox"], "here")
     with pytest.raises(PipelineError, match="matches no class"):
         class_numbers(["cat"], None, "here")
     assert class_numbers(["12", "3"], None, "here") == {"12": 12, "3": 3}

@@ -6,6 +6,7 @@ Same order as Model Optimizer: reverse channels, then mean, then scale.
 import sys
 from typing import Any
 
+from channel_layout import channel_layout
 from openvino import Dimension, Layout, Model, PartialShape, Type
 from openvino import opset8 as opset
 from openvino.preprocess import PrePostProcessor
@@ -36,8 +37,8 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
         if len(model.inputs) > 1:
             sys.exit(f"The model has {len(model.inputs)} inputs, which must be named: {names}.")
         [port] = model.inputs
-        given = inputs["*"]
-        inputs = {port.any_name: {**given, "shape": given["shape"] or _fixed(port)}}
+        given = {**inputs["*"], "shape": inputs["*"]["shape"] or _fixed(port)}
+        inputs = {port.any_name: _with_layout(port.any_name, given)}
     for name in inputs:
         if name not in ports:
             sys.exit(f"The model has no input {name!r}; it has: {names}.")
@@ -53,14 +54,32 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
     return inputs
 
 
+def _with_layout(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the only input with the layout that its channels need, or exit with one line."""
+    shape, layout = given["shape"], given["model_layout"]
+    if layout and (len(layout) != len(shape) or "C" not in layout):
+        sys.exit(f"Input {name!r} of shape {shape} cannot have the layout {layout}.")
+    counts = {len(given[key]) for key in ("mean", "scale")} - {0, 1}
+    if layout or not (counts or given["reverse_channels"]):
+        return given
+    try:
+        found = channel_layout(shape, 3 if given["reverse_channels"] else min(counts))
+    except ValueError as error:
+        sys.exit(f"Input {name!r}: {error} Give the layout.")
+    # Without one it is NC….
+    return {**given, "model_layout": None if found.startswith("NC") else found}
+
+
 def _check_channels(name: str, given: dict[str, Any]) -> None:
-    """Exit with one line if a mean or scale does not match the number of channels."""
+    """Exit with one line if mean, scale or reversal do not match the number of channels."""
     layout = given["layout"] or given["model_layout"] or ""
     axis = layout.index("C") if "C" in layout else min(1, len(given["shape"]) - 1)
-    channels = given["shape"][axis]
+    channels = given["shape"][axis] if given["shape"] else 0
     for key in ("mean", "scale"):
-        if given[key] and len(given[key]) != channels:
+        if len(given[key]) not in (0, 1, channels):
             sys.exit(f"Input {name!r}: {key} has {len(given[key])} values for {channels} channels.")
+    if given["reverse_channels"] and channels != 3:
+        sys.exit(f"Input {name!r}: reversing needs three channels, not {channels}.")
 
 
 def _widen(model: Model, inputs: dict[str, Any]) -> None:
@@ -116,9 +135,14 @@ def _prepare(info: Any, given: dict[str, Any], own: Type) -> None:
     if given["reverse_channels"]:
         info.preprocess().reverse_channels()
     if given["mean"]:
-        info.preprocess().mean(given["mean"])
+        info.preprocess().mean(_one_or_all(given["mean"]))
     if given["scale"]:
-        info.preprocess().scale(given["scale"])
+        info.preprocess().scale(_one_or_all(given["scale"]))
+
+
+def _one_or_all(values: list[float]) -> Any:
+    """Return one value for all channels as a number."""
+    return values[0] if len(values) == 1 else values
 
 
 def _model_shape(given: dict[str, Any]) -> PartialShape:

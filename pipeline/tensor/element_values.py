@@ -1,20 +1,10 @@
-"""Element types of tensors as little-endian NumPy dtypes; bf16 is stored as the bits of a u16."""
+"""Convert floating-point values to an element type, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-DTYPES: Mapping[str, str] = {
-    "f16": "<f2",
-    "bf16": "<u2",
-    "f32": "<f4",
-    "f64": "<f8",
-    "u8": "u1",
-    "i8": "i1",
-    "i32": "<i4",
-    "i64": "<i8",
-}
+from pipeline.element_types import ELEMENT_TYPES
 
 
 def as_type(values: Any, kind: str) -> tuple[Any, bool]:
@@ -31,7 +21,7 @@ def as_type(values: Any, kind: str) -> tuple[Any, bool]:
 
     if kind == "bf16":
         return _bf16(values)
-    dtype = numpy.dtype(DTYPES[kind])
+    dtype = numpy.dtype(ELEMENT_TYPES[kind].dtype)
     if dtype.kind in "iu":
         limits = numpy.iinfo(dtype)
         whole = numpy.trunc(values)
@@ -42,6 +32,28 @@ def as_type(values: Any, kind: str) -> tuple[Any, bool]:
     with numpy.errstate(over="ignore"):
         made = values.astype(dtype, copy=False)
     return made, bool(numpy.isfinite(made).all())
+
+
+def changed_numbers(values: Any, made: Any, kind: str) -> Any:
+    """Return the first number that ``as_type`` changed though a type of its kind holds it, or None.
+
+    Fractions that became integers count, and integers that a floating-point type rounded; a
+    fraction that was rounded to another does not.
+
+    >>> import numpy
+    >>> float(changed_numbers(numpy.array([1.0, 0.5]), numpy.array([1, 0], "u1"), "u8"))
+    0.5
+    """
+    import numpy
+
+    floating = values.dtype.kind == "f"
+    if floating == (made.dtype.kind == "f" or kind == "bf16"):
+        return None
+    # From floats, compare with floats; from integers with integers, which are exact.
+    back = made if floating else as_floats(made, kind)
+    with numpy.errstate(invalid="ignore"):
+        different = back.astype(values.dtype) != values
+    return values[different].flat[0] if different.any() else None
 
 
 def as_floats(array: Any, kind: str) -> Any:

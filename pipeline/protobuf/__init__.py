@@ -1,0 +1,1 @@
+"""Protobuf's wire format, without schemas."""
