@@ -52,6 +52,8 @@ def job(folder: Path) -> Job:
     [
         (recipes.refuse, 30, 2**32, Code.TENSOR, "It cannot be."),
         (recipes.hang, 1.5, 2**32, Code.TIME_LIMIT, "time limit"),
+        (recipes.hang_in_a_part, 30, 2**32, Code.TIME_LIMIT, "A call in the step"),
+        (recipes.hold_the_interpreter, 0.5, 2**32, Code.TIME_LIMIT, "at most 0.5 s"),
         (recipes.segfault, 30, 2**32, Code.WORKER, "SIGSEGV"),
         (recipes.abort, 30, 2**32, Code.WORKER, "SIGABRT"),
         (recipes.leave, 30, 2**32, Code.WORKER, "exited with status 3"),
@@ -227,3 +229,5 @@ def test_a_recipes_own_fault_is_not_taken_for_the_workers(
 ) -> None:
     with pytest.raises(RuntimeError, match="a fault of the recipe"):
         workers.run(recipes.fault, job(tmp_path), seconds=30, memory=2**32)
+    with pytest.raises(TimeoutError, match="a server did not answer"):
+        workers.run(recipes.time_out, job(tmp_path), seconds=30, memory=2**32)

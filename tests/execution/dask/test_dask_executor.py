@@ -280,7 +280,7 @@ def test_bytes_that_do_not_match_their_digest_are_refused_there(
 
     def damaged(*args: Any) -> Iterator[dict[str, bytes]]:
         for piece in read(*args):
-            yield {sha256: b"some lies" for sha256 in piece}
+            yield dict.fromkeys(piece, b"some lies")
 
     monkeypatch.setattr(sent_files, "_read", damaged)
     with pytest.raises(PipelineError) as caught:
