@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -211,19 +212,20 @@ class DaskExecutor:
                 Code.CLUSTER,
                 "The cluster's workers could not prepare the step.",
                 found=line(error),
-                hint="See the logs of the workers: a disk may be full.",
+                hint="See the workers' logs: a disk may be full, or the pipeline missing.",
             ) from None
 
     def _require_worker(self) -> None:
-        try:
-            self._client.wait_for_workers(1, _NO_WORKER_SECONDS)
-        except TimeoutError:
-            raise PipelineError(
-                Code.CLUSTER,
-                "The cluster has no workers.",
-                found=f"none for {_NO_WORKER_SECONDS:g} s",
-                hint="Start some: dask worker tcp://SCHEDULER:PORT",
-            ) from None
+        until = time.monotonic() + _NO_WORKER_SECONDS
+        while not self._client.nthreads():
+            if time.monotonic() > until:
+                raise PipelineError(
+                    Code.CLUSTER,
+                    "The cluster has no workers.",
+                    found=f"none for {_NO_WORKER_SECONDS:g} s",
+                    hint="Start some: dask worker tcp://SCHEDULER:PORT",
+                )
+            time.sleep(0.1)
 
     def _receive_outputs(self, result: TaskResult, task: TaskSpec, job: Job) -> None:
         """Write the outputs, checking names and digests from the worker."""
