@@ -74,7 +74,7 @@ class DaskExecutor:
     def max_concurrency(self) -> int:
         """Return the number of concurrent steps: one running and one being sent per thread."""
         try:
-            return 2 * sum(self._client.nthreads().values())
+            return 2 * int(sum(self._client.nthreads().values()))
         except Exception:
             return 0
 

@@ -77,7 +77,7 @@ def _groups(digests: Iterable[Digest]) -> Iterator[Group]:
 
 
 def _read(group: Group, files: Mapping[Digest, Path]) -> Iterator[dict[str, bytes]]:
-    piece = {}
+    piece: dict[str, bytes] = {}
     for digest in group:
         found = hashlib.sha256()
         with files[digest].open("rb") as stream:
