@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -25,11 +24,9 @@ from pipeline.execution.progress import Progress
 from tests.execution import recipes
 
 
-@pytest.fixture(scope="module", params=["spawn", "forkserver"])
-def workers(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
-    if request.param not in multiprocessing.get_all_start_methods():
-        pytest.skip("this system has no forkserver")
-    with WorkerPool(1, request.param) as pool:
+@pytest.fixture(scope="module")
+def workers() -> Iterator[WorkerPool]:
+    with WorkerPool(1) as pool:
         yield pool
 
 
@@ -144,9 +141,7 @@ def test_a_step_that_is_ended_takes_its_processes_with_it(
     gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_busy_worker_ends_with_the_process_that_started_it(
-    workers: WorkerPool, tmp_path: Path
-) -> None:
+def test_a_busy_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
         "from dataclasses import replace\n"
@@ -154,12 +149,12 @@ def test_a_busy_worker_ends_with_the_process_that_started_it(
         "from tests.execution import recipes\n"
         "from tests.execution.test_pool import job\n"
         "if __name__ == '__main__':\n"
-        "    workers, folder = WorkerPool(1, sys.argv[1]), pathlib.Path(sys.argv[2])\n"
-        "    step = replace(job(folder), parameters={'name': 'x', 'folder': sys.argv[2]})\n"
-        "    workers.run(recipes.mark_and_wait, step, seconds=600, memory=2**32)\n"
+        "    folder = pathlib.Path(sys.argv[1])\n"
+        "    step = replace(job(folder), parameters={'name': 'x', 'folder': sys.argv[1]})\n"
+        "    WorkerPool(1).run(recipes.mark_and_wait, step, seconds=600, memory=2**32)\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", program, workers.method, str(tmp_path)],
+        [sys.executable, "-c", program, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     log = tmp_path / "log"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
@@ -57,10 +57,9 @@ class WorkerPool:
     ``with WorkerPool(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
     """
 
-    def __init__(self, count: int, method: Literal["spawn", "forkserver"] = "spawn") -> None:
+    def __init__(self, count: int) -> None:
         # Fork hangs after wasmtime has run a guest; Windows only has spawn.
-        self.method = method
-        self._context = multiprocessing.get_context(method)
+        self._context = multiprocessing.get_context("spawn")
         # One pool per worker: workers of one pool share a channel, and one that idles for a
         # minute stops the others.
         self._free: LifoQueue[_Worker | None] = LifoQueue()
