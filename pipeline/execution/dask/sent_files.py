@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 
-PIECE = 16 << 20
+PIECE = 64 << 20
 _SMALL = 1 << 20
 _MOST_KEPT = 1 << 30
 
@@ -21,7 +21,7 @@ Group = tuple[Digest, ...]
 class SentFiles:
     """Sends files to a cluster; those used last, up to 1 GiB, stay there for further steps.
 
-    A piece maps SHA-256 digests to bytes: up to 16 MiB of one file, or several small files.
+    A piece maps SHA-256 digests to bytes: up to 64 MiB of one file, or several small files.
     """
 
     def __init__(self, client: Any) -> None:
@@ -62,7 +62,7 @@ class SentFiles:
 
 
 def _groups(digests: Iterable[Digest]) -> Iterator[Group]:
-    """Yield each large file alone, and small files in groups of up to 16 MiB."""
+    """Yield each large file alone, and small files in groups of up to 64 MiB."""
     group: Group = ()
     for digest in digests:
         if digest.size > _SMALL:

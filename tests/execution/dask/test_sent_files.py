@@ -46,6 +46,11 @@ def joined(pieces: list[Piece], digest: Digest) -> bytes:
     return b"".join(piece.data.get(digest.sha256, b"") for piece in pieces)
 
 
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.execution.dask.sent_files.PIECE", 16 << 20)
+
+
 def test_large_files_are_cut_and_small_ones_are_put_together(tmp_path: Path) -> None:
     files = write(tmp_path, b"", b"a", b"b" * 1000, bytes(range(256)) * (160 << 10))
     pieces = SentFiles(Client()).send(files)
