@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -44,6 +45,11 @@ def write_bytes(target: Path, data: bytes) -> None:
     """Write ``data`` to ``target`` atomically; raises OSError."""
     with atomic_write(target) as part:
         part.write_bytes(data)
+
+
+def leftovers(target: Path) -> Iterator[Path]:
+    """Yield the temporary files beside ``target`` of writes that were interrupted, or still run."""
+    yield from target.parent.glob(f".{glob.escape(target.name)}.*.part")
 
 
 def _sync_folder(folder: Path) -> None:

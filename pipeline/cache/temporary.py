@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import glob
 import shutil
 import threading
 import time
@@ -13,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cache.atomic import replace
+from pipeline.cache.atomic import leftovers, replace
 from pipeline.cache.objects import copy
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Temporary:
         self.sweep()
 
     def _place_beside(self, part: Path, target: Path) -> None:
-        for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        for left in leftovers(target):
             token = left.name.split(".")[-2]
             if token != self._token and self._is_dead(token):
                 left.unlink(missing_ok=True)

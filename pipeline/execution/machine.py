@@ -15,11 +15,6 @@ def programs_named(name: str) -> Iterator[Path]:
             yield Path(named)
 
 
-def is_program(path: Path) -> bool:
-    """Return whether we may run a file; unlike Path.exists, it raises nothing."""
-    return shutil.which(path) is not None
-
-
 def entries(folder: Path, pattern: str) -> list[Path]:
     """Return what matches a pattern in a folder, in order."""
     try:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from pipeline.cache.atomic import write_bytes
+from pipeline.cache.atomic import leftovers, write_bytes
 from pipeline.cache.digest import key_of
 from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
@@ -53,7 +53,7 @@ def write_npm_member(
     memory = _cache_path(url, downloads)
     with downloads.lock(memory.name, url.release):
         # Leftovers of a killed process: writing them requires this lock.
-        for left in memory.parent.glob(f".{memory.name}.*.part"):
+        for left in leftovers(memory):
             left.unlink(missing_ok=True)
         known = cached_archive(url, downloads)
         archive = None if known is None else downloads.get(known)

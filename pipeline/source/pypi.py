@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.atomic import write_bytes
+from pipeline.cache.atomic import leftovers, write_bytes
 from pipeline.cache.digest import key_of
 from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
@@ -41,7 +40,7 @@ def write_member(
         archives = query_index(url, downloads)
         memory = _cache_path(url, downloads)
         # Leftovers of a killed process: writing them requires this lock.
-        for left in memory.parent.glob(f".{glob.escape(memory.name)}.*.part"):
+        for left in leftovers(memory):
             left.unlink(missing_ok=True)
         write_bytes(memory, msgspec.json.encode(tuple(archives)))
         for archive, address in archives.items():

@@ -22,7 +22,7 @@ from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import run_process
-from pipeline.toolchain.interpreters import Interpreter, find_interpreter
+from pipeline.toolchain.interpreters import Interpreter, find_interpreter, uv_program
 
 _INSTALL_SECONDS = 900.0
 _PROBE_SECONDS = 30.0
@@ -200,7 +200,7 @@ def _fitting_python(
     best = toolchain.pythons[0]
     if not offline:
         finished = run_process(
-            [_uv(), "python", "install", "--no-progress", best],
+            [uv_program(), "python", "install", "--no-progress", best],
             seconds=_INSTALL_SECONDS,
             cwd=scratch,
             env=env,
@@ -224,7 +224,7 @@ def _fitting_python(
 def _install(
     python: Path, environment: Environment, made: Path, scratch: Path, env: Mapping[str, str]
 ) -> None:
-    uv = _uv()
+    uv = uv_program()
     network = ["--offline"] if environment.offline else []
     make: list[str | Path] = [uv, "venv", "--quiet", "--no-config", "--no-project", "--relocatable"]
     install: list[str | Path] = [
@@ -262,19 +262,6 @@ def _install(
             )
 
 
-def _uv() -> str:
-    try:
-        from uv import find_uv_bin
-
-        return find_uv_bin()
-    except (ImportError, FileNotFoundError):
-        raise PipelineError(
-            Code.TOOLCHAIN,
-            "uv, required for locked environments, is not installed.",
-            hint="Install it: pip install uv",
-        ) from None
-
-
 def _environment(toolchains: Path, scratch: Path) -> dict[str, str]:
     """Return the environment variables for uv: ours, without those that select a Python.
 
@@ -287,7 +274,7 @@ def _environment(toolchains: Path, scratch: Path) -> dict[str, str]:
     # Else `uv python install` leaves links to its Pythons in ~/.local/bin.
     kept.setdefault("UV_PYTHON_INSTALL_BIN", "0")
     finished = run_process(
-        [_uv(), "cache", "dir", "--no-config"], seconds=_PROBE_SECONDS, cwd=scratch, env=kept
+        [uv_program(), "cache", "dir", "--no-config"], seconds=_PROBE_SECONDS, cwd=scratch, env=kept
     )
     if finished.returncode != 0 or not _can_write(Path(finished.last_lines(1))):
         kept["UV_CACHE_DIR"] = str(toolchains.absolute() / "uv")

@@ -10,8 +10,8 @@ from pipeline.cache.objects import copy
 from pipeline.config.schema import GuestRun
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
+from pipeline.execution.pool.worker_process import limited
 from pipeline.execution.progress import no_progress
-from pipeline.execution.watchdog import exit_after
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.host import Host, Outcome, Preopen
 
@@ -60,7 +60,7 @@ def infer_in_sandbox(
     for path in model:
         copy(path, (graphs[0].folder if graphs else fixture) / path.name)
     streams = [scratch / "stdout", scratch / "stderr"]
-    with Host(on_message=on_message) as host, exit_after(run.seconds + _GRACE_SECONDS):
+    with Host(on_message=on_message) as host, limited(run.seconds + _GRACE_SECONDS):
         outcome = host.run(
             guest,
             args=args,

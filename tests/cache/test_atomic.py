@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cache.atomic import atomic_write, write_bytes
+from pipeline.cache.atomic import atomic_write, leftovers, write_bytes
 
 
 def test_a_written_file_is_there_and_nothing_else(tmp_path: Path) -> None:
@@ -33,3 +33,10 @@ def test_a_failure_midway_keeps_the_old_content(tmp_path: Path) -> None:
 def test_a_long_name_with_spaces_and_umlauts(tmp_path: Path) -> None:
     write_bytes(tmp_path / "ein schöner Name.bin", b"x")
     assert (tmp_path / "ein schöner Name.bin").exists()
+
+
+def test_what_an_interrupted_write_left_is_found_by_the_name_of_its_target(tmp_path: Path) -> None:
+    target, other = tmp_path / "x[1].bin", tmp_path / "x1.bin"
+    with atomic_write(target) as part, atomic_write(other):
+        assert list(leftovers(target)) == [part]
+    assert list(leftovers(target)) == []

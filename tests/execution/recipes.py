@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
+from pipeline.execution.pool.worker_process import limited
 from pipeline.execution.process import run_process
 from pipeline.execution.progress import Progress
 
@@ -37,6 +38,22 @@ def refuse(job: Job) -> None:
 
 def hang(job: Job) -> None:
     time.sleep(600)
+
+
+def hold_the_interpreter(job: Job) -> None:
+    # Unlike CDLL, this lets no other thread of Python run meanwhile.
+    ctypes.PyDLL(None).sleep(600)
+
+
+def hang_in_a_part(job: Job) -> None:
+    with limited(0.5):
+        pass
+    with limited(0.5):
+        time.sleep(600)
+
+
+def time_out(job: Job) -> None:
+    raise TimeoutError("a server did not answer")
 
 
 def segfault(job: Job) -> None:

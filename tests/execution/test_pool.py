@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -25,11 +24,9 @@ from pipeline.execution.progress import Progress
 from tests.execution import recipes
 
 
-@pytest.fixture(scope="module", params=["spawn", "forkserver"])
-def workers(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
-    if request.param not in multiprocessing.get_all_start_methods():
-        pytest.skip("this system has no forkserver")
-    with WorkerPool(1, request.param) as pool:
+@pytest.fixture(scope="module")
+def workers() -> Iterator[WorkerPool]:
+    with WorkerPool(1) as pool:
         yield pool
 
 
@@ -52,6 +49,8 @@ def job(folder: Path) -> Job:
     [
         (recipes.refuse, 30, 2**32, Code.TENSOR, "It cannot be."),
         (recipes.hang, 1.5, 2**32, Code.TIME_LIMIT, "time limit"),
+        (recipes.hang_in_a_part, 30, 2**32, Code.TIME_LIMIT, "A call in the step"),
+        (recipes.hold_the_interpreter, 0.5, 2**32, Code.TIME_LIMIT, "at most 0.5 s"),
         (recipes.segfault, 30, 2**32, Code.WORKER, "SIGSEGV"),
         (recipes.abort, 30, 2**32, Code.WORKER, "SIGABRT"),
         (recipes.leave, 30, 2**32, Code.WORKER, "exited with status 3"),
@@ -142,9 +141,7 @@ def test_a_step_that_is_ended_takes_its_processes_with_it(
     gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_busy_worker_ends_with_the_process_that_started_it(
-    workers: WorkerPool, tmp_path: Path
-) -> None:
+def test_a_busy_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
         "from dataclasses import replace\n"
@@ -152,12 +149,12 @@ def test_a_busy_worker_ends_with_the_process_that_started_it(
         "from tests.execution import recipes\n"
         "from tests.execution.test_pool import job\n"
         "if __name__ == '__main__':\n"
-        "    workers, folder = WorkerPool(1, sys.argv[1]), pathlib.Path(sys.argv[2])\n"
-        "    step = replace(job(folder), parameters={'name': 'x', 'folder': sys.argv[2]})\n"
-        "    workers.run(recipes.mark_and_wait, step, seconds=600, memory=2**32)\n"
+        "    folder = pathlib.Path(sys.argv[1])\n"
+        "    step = replace(job(folder), parameters={'name': 'x', 'folder': sys.argv[1]})\n"
+        "    WorkerPool(1).run(recipes.mark_and_wait, step, seconds=600, memory=2**32)\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", program, workers.method, str(tmp_path)],
+        [sys.executable, "-c", program, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     log = tmp_path / "log"
@@ -227,3 +224,5 @@ def test_a_recipes_own_fault_is_not_taken_for_the_workers(
 ) -> None:
     with pytest.raises(RuntimeError, match="a fault of the recipe"):
         workers.run(recipes.fault, job(tmp_path), seconds=30, memory=2**32)
+    with pytest.raises(TimeoutError, match="a server did not answer"):
+        workers.run(recipes.time_out, job(tmp_path), seconds=30, memory=2**32)

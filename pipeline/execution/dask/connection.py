@@ -1,10 +1,8 @@
-"""Connect to a cluster's scheduler, checking its version of Dask and silencing its loggers."""
+"""Connect to a cluster's scheduler, checking its version of Dask."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import warnings
 from importlib.metadata import version
 from typing import Any
 
@@ -23,10 +21,6 @@ def connected(address: str) -> Any:
             "Dask, required by --cluster, is not installed.",
             hint="pip install 'wasi-nn-pipeline[dask]'",
         ) from None
-    # Its failures are reported as PipelineError.
-    for name in [*logging.root.manager.loggerDict, "distributed"]:
-        if name.partition(".")[0] == "distributed":
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     # Checked first: a client that cannot connect hangs when it is closed.
     ours, theirs = version("distributed"), _scheduler_version(address)
     if ours != theirs:
@@ -40,9 +34,7 @@ def connected(address: str) -> Any:
         )
     connect: Any = distributed.Client
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except Exception as error:
         raise unusable(error) from None
 

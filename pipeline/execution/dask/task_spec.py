@@ -11,6 +11,7 @@ from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.source_modules import PACKAGE, package_digest
 
+PROBE = "probe"
 _OURS = "wasi-nn-pipeline, its code"
 
 
@@ -35,8 +36,8 @@ class TaskSpec:
     """One step: recipe, inputs and limits.
 
     ``recipe`` is ``module:name``. ``portable_files`` has the files of each portable value of
-    ``unkeyed``. ``versions`` are required of the worker. ``shared_folder`` is the client's folder
-    for the outputs if the worker shares its file system, else empty.
+    ``unkeyed``. ``versions`` are required of the worker. ``shared_folder`` is a folder of the
+    client for the outputs; a worker that reads ``probe`` in its file PROBE shares the file system.
     """
 
     recipe: str
@@ -48,7 +49,8 @@ class TaskSpec:
     seconds: float
     memory: int
     versions: Mapping[str, str]
-    shared_folder: str = ""
+    shared_folder: str
+    probe: str
 
     def files(self) -> list[FileRef]:
         """Return all files that the step reads."""
@@ -56,10 +58,6 @@ class TaskSpec:
             *self.inputs.values(),
             *(s for each in self.portable_files.values() for s in each.values()),
         ]
-
-    def digests(self) -> set[Digest]:
-        """Return the digests that the worker needs before it can start."""
-        return {file.digest for file in self.files()}
 
     def targets(self, folder: Path) -> dict[str, Path]:
         """Return the path of each output below ``folder``."""
@@ -69,18 +67,29 @@ class TaskSpec:
         }
 
 
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that a step wrote: its path on the worker."""
+
+    place: str
+    digest: Digest
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """The result of an order on the worker with this address.
+    """The result of a step on the worker with this address.
 
-    Missing digests, or the step's error, or the outputs by label and path inside the output, which
-    is empty for a file. Outputs written to ``shared_folder`` are not listed.
+    ``missing`` if it needs the pieces of its files. Otherwise the step's error; or ``written``, the
+    folder inside ``shared_folder`` that has the outputs; or the outputs by label and path inside
+    the output, which is empty for a file. ``shares`` tells whether it sees ``shared_folder``.
     """
 
     address: str
-    missing: tuple[Digest, ...] = ()
+    shares: bool
+    missing: bool = False
     error: Exception | None = None
-    outputs: Mapping[str, Mapping[str, Digest]] = field(default_factory=dict)
+    written: str = ""
+    outputs: Mapping[str, Mapping[str, OutputFile]] = field(default_factory=dict)
 
 
 def versions(tools: Iterable[str]) -> dict[str, str]:

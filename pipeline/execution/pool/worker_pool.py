@@ -10,18 +10,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
 from pipeline.execution.pool.progress_file import ProgressReader, ProgressWriter
 from pipeline.execution.pool.worker_process import (
+    CALL_OVERDUE,
     OUT_OF_MEMORY,
     OVERDUE,
     initialize_worker,
     perform,
 )
-from pipeline.execution.watchdog import WATCHDOG_EXIT
+from pipeline.execution.process import end_tree
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pebble import ProcessPool
 
 _START_SECONDS = 120.0
-_SLACK_SECONDS = 30.0
+_GRACE_SECONDS = 3.0
 _LOOK_SECONDS = 0.5
 _ATTEMPTS = 3
 
@@ -46,16 +47,19 @@ class _Vanished(Exception):
     """A worker exited with status 0 in the middle of a step."""
 
 
+class _Overdue(Exception):
+    """A worker did not end itself at its time limit."""
+
+
 class WorkerPool:
     """A pool of worker processes; a step that crashes, hangs or exhausts memory fails alone.
 
     ``with WorkerPool(2) as workers: workers.run(recipe, job, seconds=60, memory=2**31)``.
     """
 
-    def __init__(self, count: int, method: Literal["spawn", "forkserver"] = "spawn") -> None:
+    def __init__(self, count: int) -> None:
         # Fork hangs after wasmtime has run a guest; Windows only has spawn.
-        self.method = method
-        self._context = multiprocessing.get_context(method)
+        self._context = multiprocessing.get_context("spawn")
         # One pool per worker: workers of one pool share a channel, and one that idles for a
         # minute stops the others.
         self._free: LifoQueue[_Worker | None] = LifoQueue()
@@ -99,11 +103,14 @@ class WorkerPool:
             raise PipelineError(
                 Code.WORKER, "The worker process of the step was lost.", found=str(lost)
             )
-        except (TimeoutError, ProcessExpired, _Vanished) as end:
+        except (ProcessExpired, _Vanished) as end:
             # The pool starts a new process.
             if worker is not None:
                 worker.pid = None
-            raise _exit_error(end, seconds, memory) from None
+            raise _exit_error(getattr(end, "exitcode", 0), seconds, memory) from None
+        except _Overdue:
+            worker = None
+            raise _exit_error(OVERDUE, seconds, memory) from None
         finally:
             self._free.put(worker)
 
@@ -146,18 +153,20 @@ def _pid(pool: ProcessPool) -> int:
 def _finished(
     pool: ProcessPool, pid: int, task: list[object], seconds: float, reader: ProgressReader
 ) -> Future[None]:
-    """Run a step and return its finished future; raises BrokenProcessPool and _Vanished."""
+    """Run a step and return its finished future.
+
+    Raises BrokenProcessPool, _Vanished, and _Overdue after ending the pool.
+    """
     from concurrent.futures import wait
     from concurrent.futures.process import BrokenProcessPool
 
     import psutil
 
-    # The worker enforces the limit itself; this covers one that cannot, and `until` a pool that
-    # lost the step.
-    late = seconds + _SLACK_SECONDS / 10
-    until = time.monotonic() + seconds + _SLACK_SECONDS
+    # The worker ends itself at its limits; this is for one that cannot, such as in a native call
+    # that holds the interpreter.
+    until = time.monotonic() + seconds + _GRACE_SECONDS
     try:
-        future: Future[None] = pool.schedule(perform, args=task, timeout=late)
+        future: Future[None] = pool.schedule(perform, args=task)
     except RuntimeError as error:
         raise BrokenProcessPool(str(error)) from None
     while not wait([future], timeout=_LOOK_SECONDS).done:
@@ -167,19 +176,15 @@ def _finished(
             future.cancel()
             raise _Vanished
         if time.monotonic() > until:
+            end_tree(pid)
             pool.stop()  # type: ignore[no-untyped-call] # pebble leaves it untyped
-            raise PipelineError(
-                Code.WORKER,
-                "The worker process of the step was lost.",
-                found="no result and no exit",
-            )
+            raise _Overdue
     return future
 
 
-def _exit_error(end: Exception, seconds: float, memory: int) -> PipelineError:
-    """Return the error for a worker's exception or exit status."""
-    exitcode = getattr(end, "exitcode", 0)
-    if isinstance(end, TimeoutError) or exitcode == OVERDUE:
+def _exit_error(exitcode: int, seconds: float, memory: int) -> PipelineError:
+    """Return the error for a worker's exit status."""
+    if exitcode == OVERDUE:
         return PipelineError(
             Code.TIME_LIMIT,
             "The step exceeded its time limit.",
@@ -193,7 +198,7 @@ def _exit_error(end: Exception, seconds: float, memory: int) -> PipelineError:
             expected=f"at most {memory // 2**20} MiB resident",
             hint="Raise the memory limit in the config if the step needs more.",
         )
-    if exitcode == WATCHDOG_EXIT:
+    if exitcode == CALL_OVERDUE:
         return PipelineError(
             Code.TIME_LIMIT,
             "A call in the step exceeded its time limit.",

@@ -9,8 +9,9 @@ import signal
 import threading
 import time
 import traceback
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,10 @@ from pipeline.execution.action import Job, Recipe
 if TYPE_CHECKING:
     import psutil
 
-# Exit statuses for the pool; 88 is watchdog.WATCHDOG_EXIT.
+# Exit statuses for the pool.
 OUT_OF_MEMORY = 86
 ORPHANED = 87
+CALL_OVERDUE = 88
 OVERDUE = 89
 
 _LOOK_SECONDS = 0.1
@@ -30,15 +32,16 @@ _LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True, eq=False)
 class _RunningStep:
-    """The running step's memory limit in bytes and its deadline (time.monotonic)."""
+    """The memory limit in bytes, the deadline (time.monotonic) and the exit status for that."""
 
     limit: int
     until: float
+    overdue: int = OVERDUE
 
 
 @dataclass
 class _Watch:
-    """State shared with the watchdog thread."""
+    """State shared with the supervisor thread."""
 
     step: _RunningStep | None = None
 
@@ -47,7 +50,7 @@ _watch = _Watch()
 
 
 def initialize_worker() -> None:
-    """Initialize a worker process: signal handlers and watchdog thread."""
+    """Initialize a worker process: signal handlers and supervisor thread."""
     # The parent handles Ctrl-C; a worker killed by it would look like a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminated)
@@ -74,6 +77,23 @@ def perform(recipe: Recipe, job: Job, seconds: float, memory: int) -> None:
         _watch.step = None
 
 
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Exit this worker if the block takes longer than ``seconds``.
+
+    For a part of a step that cannot be stopped in any other way, such as a sleeping guest. Outside
+    a worker, there is no limit.
+    """
+    step = _watch.step
+    if step is not None:
+        until = min(step.until, time.monotonic() + seconds)
+        _watch.step = replace(step, until=until, overdue=CALL_OVERDUE)
+    try:
+        yield
+    finally:
+        _watch.step = step
+
+
 def _supervise() -> None:
     import psutil
 
@@ -92,7 +112,7 @@ def _supervise() -> None:
 
 def _broken_limit(step: _RunningStep, myself: psutil.Process) -> int:
     if time.monotonic() > step.until:
-        return OVERDUE
+        return step.overdue
     return OUT_OF_MEMORY if _resident(myself) > step.limit else 0
 
 

@@ -126,7 +126,9 @@ def test_a_toolchain_without_its_python_names_the_command(
 ) -> None:
     configs = load_project(ROOT)
     settings = replace(configs.project, toolchains=str(tmp_path), offline=offline)
-    monkeypatch.setattr("pipeline.toolchain.interpreters._places", lambda versions: iter(()))
+    monkeypatch.setattr("pipeline.toolchain.interpreters._further_folders", lambda _: iter(()))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path))
     found = by_subject(toolchains(replace(configs, project=settings)))
     assert found["mo"].found == "cannot be created: Python 3.10 or 3.11 or 3.12 not found"
     assert found["mo"].fix == "uv python install 3.10"

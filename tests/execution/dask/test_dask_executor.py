@@ -21,8 +21,8 @@ import pytest
 from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
+from pipeline.execution.dask import sent_files
 from pipeline.execution.dask.dask_executor import DaskExecutor
-from pipeline.execution.dask.shared_files import SharedFiles
 from pipeline.execution.executor import Inline
 from tests.execution import recipes
 from tests.execution.dask.clusters import ROOT, dask, local_cluster, pids, pretend
@@ -40,7 +40,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture
 def apart(running: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaskExecutor]:
     """A client of it that takes its workers for those of another machine."""
-    monkeypatch.setattr(SharedFiles, "with_worker", lambda *_: False)
+    hide_files(monkeypatch)
     client = connect(running.scheduler_address)
     yield client
     client.close()
@@ -63,6 +63,17 @@ def cluster(request: pytest.FixtureRequest) -> DaskExecutor:
 
 def connect(address: str, tools: tuple[str, ...] = ()) -> DaskExecutor:
     return DaskExecutor(address, digest=Digest.of_file, tools=tools, local=Inline())
+
+
+def hide_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers find another probe than this machine's where they look for its files."""
+    ordered = DaskExecutor._task_spec
+
+    def elsewhere(self: DaskExecutor, *args: Any) -> Any:
+        files, task = ordered(self, *args)
+        return files, replace(task, probe="of another machine")
+
+    monkeypatch.setattr(DaskExecutor, "_task_spec", elsewhere)
 
 
 def job(folder: Path, **fields: Any) -> Job:
@@ -122,9 +133,8 @@ def test_a_worker_that_sees_our_files_reads_and_writes_them_where_they_are(
     assert int(parent) in pids(running)
     assert paths == [str(path) for path in given.values()]
     assert not scratch.startswith(str(tmp_path))
-    held = [Path(nanny.local_directory) / "wasi-nn/cas" for nanny in running.workers.values()]
-    digests = {Digest.of_file(path).sha256 for path in given.values()}
-    assert not digests & {path.name for folder in held for path in folder.rglob("*")}
+    held = [Path(nanny.local_directory) / "wasi-nn" for nanny in running.workers.values()]
+    assert not {"model.bin", "out"} & {path.name for each in held for path in each.rglob("*")}
 
 
 def test_a_step_keeps_the_memory_that_it_has_freed(cluster: DaskExecutor, tmp_path: Path) -> None:
@@ -249,23 +259,60 @@ def test_a_step_that_ends_every_worker_is_given_up(
         client.close()
 
 
-def test_an_object_that_was_damaged_there_is_sent_again(
+def test_files_that_are_lost_with_their_workers_are_sent_again(
     apart: DaskExecutor, running: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "in").write_text("some text")
     inputs = {"in": tmp_path / "in"}
     run(apart, recipes.shout, job(tmp_path / "a", inputs=inputs))
-    name = Digest.of_file(tmp_path / "in").sha256
-    held = [
-        path
-        for nanny in running.workers.values()
-        for path in Path(nanny.local_directory).rglob(name)
-    ]
-    assert held
-    for path in held:
-        path.write_text("some lies")
+    for pid in pids(running):
+        psutil.Process(pid).kill()
+        assert gone(pid)
     run(apart, recipes.shout, job(tmp_path / "b", inputs=inputs))
     assert (tmp_path / "b" / "out").read_text() == "SOME TEXT"
+
+
+def test_bytes_that_do_not_match_their_digest_are_refused_there(
+    apart: DaskExecutor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "in").write_text("some text")
+    read = sent_files._read
+
+    def damaged(*args: Any) -> Iterator[dict[str, bytes]]:
+        for piece in read(*args):
+            yield dict.fromkeys(piece, b"some lies")
+
+    monkeypatch.setattr(sent_files, "_read", damaged)
+    with pytest.raises(PipelineError) as caught:
+        run(apart, recipes.shout, job(tmp_path / "out", inputs={"in": tmp_path / "in"}))
+    assert caught.value.code is Code.CLUSTER
+    assert "do not match" in caught.value.found
+    assert not (tmp_path / "out" / "out").exists()
+
+
+def test_bytes_that_do_not_match_their_digest_are_refused_here(
+    apart: DaskExecutor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lies(*_: Any, workers: list[str]) -> dict[str, bytes]:
+        return {workers[0]: b"lies"}
+
+    monkeypatch.setattr(apart._client, "run", lies)
+    with pytest.raises(PipelineError) as caught:
+        run(apart, recipes.shout, job(tmp_path, parameters={"tail": "true"}))
+    assert caught.value.code is Code.CLUSTER
+    assert "do not match" in caught.value.found
+
+
+def test_what_a_step_wrote_there_goes_when_it_was_read(
+    apart: DaskExecutor, running: Any, tmp_path: Path
+) -> None:
+    run(apart, recipes.shout, job(tmp_path, parameters={"tail": "text"}))
+    folders = [Path(nanny.local_directory) / "wasi-nn" for nanny in running.workers.values()]
+    for _ in range(100):
+        if not (left := [path for folder in folders for path in folder.glob("*")]):
+            break
+        time.sleep(0.1)
+    assert not left
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["apart", "beside"])
@@ -274,7 +321,7 @@ def test_a_file_that_changes_once_it_was_hashed_is_an_error(
 ) -> None:
     (tmp_path / "in").write_text("before")
     if not shared:
-        monkeypatch.setattr(SharedFiles, "with_worker", lambda *_: False)
+        hide_files(monkeypatch)
 
     def hashed(path: Path) -> Digest:
         found = Digest.of_file(path)
