@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.conformance.models import add
+from pipeline.conformance.models.ir import add
 from tests import fork_server
 from tests.cli.test_run import EXIT, ROOT, guest, wasi_nn
 from tests.host.script import write_guest
@@ -236,8 +236,9 @@ def test_names_of_a_model_are_cleaned_and_cut(tmp_path: Path) -> None:
     folder = tmp_path / "net"
     folder.mkdir()
     name = b"&#27;[2J&#10;error: \xe2\x80\xae" + b"x" * 20_000
-    (folder / "net.xml").write_bytes(add().xml.replace(b'"x"', b'"' + name + b'"'))
-    (folder / "net.bin").write_bytes(add().weights)
+    xml, weights = add().parts
+    (folder / "net.xml").write_bytes(xml.replace(b'"x"', b'"' + name + b'"'))
+    (folder / "net.bin").write_bytes(weights)
     imports = "".join(
         f'(import "wasi_ephemeral_nn" "{name}" (func ${name} (param {parameters}) (result i32)))'
         for name, parameters in (

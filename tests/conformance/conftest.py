@@ -14,7 +14,7 @@ from pipeline.conformance.kit.judge import Ended, judge
 from pipeline.conformance.models.formats import FORMATS
 from pipeline.conformance.write_kit import write_kit
 from pipeline.errors import PipelineError
-from pipeline.host.abi.enums import Encoding
+from pipeline.host.model_types import Encoding
 from pipeline.host.abi.memory import Memory
 from pipeline.host.abi.shortcuts import WitxFunction
 from pipeline.host.abi.witx import Witx

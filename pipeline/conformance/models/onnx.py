@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.conformance.models.model import ADDED, ModelFormat, SuiteModel, numbers
-from pipeline.conformance.models.protobuf import field
+from pipeline.conformance.models.protobuf_field import field
 
 _NUMBER = 1
 _OPSET = 14

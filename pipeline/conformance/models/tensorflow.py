@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.conformance.models.model import SuiteModel
-from pipeline.conformance.models.protobuf import field
+from pipeline.conformance.models.protobuf_field import field
 
 _NUMBER = 2
 _FLOAT = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.conformance.models.flatbuffer import Data, FlatTable, Text, Vector, write
+from pipeline.conformance.models.flatbuffer_writer import Data, FlatTable, Text, Vector, write
 from pipeline.conformance.models.model import ADDED, ModelFormat, SuiteModel, numbers
 
 _NUMBER = 4
