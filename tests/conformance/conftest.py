@@ -14,11 +14,11 @@ from pipeline.conformance.kit.judge import Ended, judge
 from pipeline.conformance.models.formats import FORMATS
 from pipeline.conformance.write_kit import write_kit
 from pipeline.errors import PipelineError
-from pipeline.host.model_types import Encoding
 from pipeline.host.abi.memory import Memory
 from pipeline.host.abi.shortcuts import WitxFunction
 from pipeline.host.abi.witx import Witx
 from pipeline.host.host import Host, NamedGraph
+from pipeline.host.model_types import Encoding
 from tests.conformance.broken import Fault, Served
 
 # The verdict, what was found, and the guest's exit code.
