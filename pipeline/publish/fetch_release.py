@@ -36,6 +36,7 @@ from pipeline.publish.release.release_index import MOST_MIRRORS, choose
 from pipeline.source.download_cache import DownloadCache
 
 _AT_A_TIME = 4
+_MIRROR_SECONDS, _MIRROR_BYTES_PER_SECOND = 60.0, 1 << 18
 _CACHE = "WASI_NN_CACHE"
 
 
@@ -171,7 +172,8 @@ def _found(
                 )
             chosen = choose(version, versions, f"{place.describe()}: {fixture}")
             release = place.release(fixture, chosen)
-            return release, [*places, *_mirrors(place, source, sources, downloads)], source
+            mirrors = _mirrors(place, source, sources, downloads, release.size)
+            return release, [*places, *mirrors], source
         except PipelineError as error:
             faults.append(error)
     raise _worst_error(faults)
@@ -183,10 +185,12 @@ def _worst_error(faults: Sequence[PipelineError]) -> PipelineError:
 
 
 def _mirrors(
-    place: Origin, source: str, sources: Sequence[str], downloads: DownloadCache
+    place: Origin, source: str, sources: Sequence[str], downloads: DownloadCache, size: int
 ) -> Iterator[Origin]:
     if isinstance(place, IndexedOrigin):
-        impatient = replace(downloads, policy=replace(downloads.policy, attempts=2))
+        # Nobody chose them: they may be dead, or slow on purpose.
+        total = min(downloads.policy.total, _MIRROR_SECONDS + size / _MIRROR_BYTES_PER_SECOND)
+        impatient = replace(downloads, policy=replace(downloads.policy, attempts=2, total=total))
         for text in place.mirrors[:MOST_MIRRORS]:
             if text not in sources and is_allowed(text, source):
                 with suppress(PipelineError):

@@ -163,6 +163,24 @@ def test_dead_and_malformed_mirrors_are_asked_once_and_left_alone(
         assert 1 < len(mirrors) <= 18
 
 
+def test_a_mirror_that_drips_is_given_up(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not handler.server.site.closing.wait(0.05):
+            handler.wfile.write(b"x")
+
+    monkeypatch.setattr("pipeline.publish.fetch_release._MIRROR_SECONDS", 0.5)
+    with serving() as server:
+        with_mirrors(published, f"{server.address}/slow")
+        for path in published.rglob("*"):
+            if path.is_file() and path.name != "tiny.xml":
+                server.put(f"/{path.relative_to(published).as_posix()}", path.read_bytes())
+        server.put("/slow/tiny/1.0/tiny.xml", drip)
+        with pytest.raises(PipelineError):
+            fetch("tiny", version="1.0", sources=[server.address])
+        assert server.times("/slow/tiny/1.0/tiny.xml") == 1
+
+
 @pytest.mark.parametrize("where", ["folder", "site"])
 @pytest.mark.parametrize(
     "suffix",
