@@ -66,6 +66,10 @@ def main(argv: list[str] | None = None) -> int:
         args = parser.parse_args(given)
         code = int(args.execute(args))
         sys.stdout.flush()
+        if argv is None and args.command == "run":
+            # To take Python and OpenVINO apart takes longer than a small guest runs.
+            sys.stderr.flush()
+            os._exit(code)
     except ModuleNotFoundError as error:
         hint = "pip install -e . installs it; `wasi-nn doctor` shows what else is missing."
         message = f"This command needs the package {error.name}, which is not installed."
