@@ -197,7 +197,7 @@ class Host:
                 seconds=time.perf_counter() - started,
                 memory=ended.memory,
                 messages=messages.last(_KEPT_MESSAGES),
-                succeeded=dict(ended.calls.succeeded),
+                succeeded={name: n for name, n in ended.calls.succeeded.items() if n},
                 stdout=streams.first_bytes(streams.stdout),
                 stderr=streams.first_bytes(streams.stderr),
                 tensors=recorder.kept if recorder else (),

@@ -6,7 +6,6 @@ small model infers in a few microseconds, of which each call here would take as 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -18,11 +17,11 @@ WitxFunction = Callable[..., int]
 # Returns the errno of an exception.
 Failed = Callable[[Exception], int]
 # Takes the session, the counts of successful calls, the full function and how it fails.
-Shortcut = Callable[[Session, Counter[str], WitxFunction, Failed], WitxFunction]
+Shortcut = Callable[[Session, dict[str, int], WitxFunction, Failed], WitxFunction]
 
 
 def _set_input(
-    session: Session, succeeded: Counter[str], serve: WitxFunction, _failed: Failed
+    session: Session, succeeded: dict[str, int], serve: WitxFunction, _failed: Failed
 ) -> WitxFunction:
     """Copy a tensor whose struct and dims are, byte by byte, those of last time."""
     contexts, recorded = session.contexts.by_handle, session.recorder is not None
@@ -48,7 +47,7 @@ def _set_input(
 
 
 def _compute(
-    session: Session, succeeded: Counter[str], serve: WitxFunction, failed: Failed
+    session: Session, succeeded: dict[str, int], serve: WitxFunction, failed: Failed
 ) -> WitxFunction:
     """Infer if all inputs are set."""
     contexts = session.contexts.by_handle
@@ -73,7 +72,7 @@ def _compute(
 
 
 def _get_output(
-    session: Session, succeeded: Counter[str], serve: WitxFunction, failed: Failed
+    session: Session, succeeded: dict[str, int], serve: WitxFunction, failed: Failed
 ) -> WitxFunction:
     """Copy an output if all of it and its length are in bounds."""
     contexts, recorded = session.contexts.by_handle, session.recorder is not None

@@ -6,7 +6,6 @@ Arguments are validated before any work.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from pipeline.host.abi import memory
@@ -42,7 +41,7 @@ class Witx:
         session: Session,
         *,
         on_message: Callable[[str], None],
-        succeeded: Counter[str],
+        succeeded: dict[str, int],
         trace: Callable[[str], None] | None = None,
         tensor_type_abi: TensorTypeAbi = 2023,
         encoding_numbers: EncodingNumbers = "wasmedge",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ class InferRequest:
         # ctypes passes a reference as it is, so nothing is converted at each inference.
         infer = bound["ov_infer_request_infer"]
         reference = ctypes.byref(ctypes.c_char.from_address(self._pointer))
-        self.infer: Callable[[], int] = lambda: infer(reference)
+        self.infer: Callable[[], int] = partial(infer, reference)
         # Views of these are written to and read as long as the request exists.
         self._set: dict[tuple[str, int], NativeTensor] = {}
 

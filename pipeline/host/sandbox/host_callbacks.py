@@ -115,23 +115,24 @@ class HostCallbacks:
         """
         slots = ctypes.c_uint8 * (_SLOT * max(count, 1))
         unpack = struct.Struct("<" + "12x".join("I" * count)).unpack_from
-        pinned = self._one_instance
+        one_instance = self._one_instance
         last, raw = 0, memoryview(b"")
-        of: object = self  # of no memory yet
-        function: HostFunction
+        memory: InstanceMemory | None = None
+        function: HostFunction | None = None
+        found = False
 
         def call(_env: int, caller: int, values: int, _count: int) -> int:
-            nonlocal last, raw, of, function
+            nonlocal last, raw, memory, function, found
             try:
                 # Usually the same stack address as in the last call.
                 if values != last:
                     raw = memoryview(slots.from_address(values)).cast("B").cast("I")
                     last = values
-                memory = self._memory
-                if memory is None or not pinned:
-                    memory = self._find(caller)
-                if memory is not of:
-                    function, of = function_of(memory), memory
+                if not found or function is None:
+                    now = self._find(caller)
+                    if now is not memory or function is None:
+                        function, memory = function_of(now), now
+                    found = one_instance and now is not None
                 raw[0] = function(memory, *unpack(raw))
             except BaseException as error:  # Exceptions cannot cross wasm: trap instead.
                 return self._trap(error)

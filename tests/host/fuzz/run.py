@@ -69,7 +69,12 @@ class Fuzzer:
             from pipeline.host.sandbox.host_callbacks import HostCallbacks
 
             session = Session(registry.named(self._graphs), backends)
-            face = Witx(session, on_message=said.append, succeeded=Counter(), trace=trace)
+            face = Witx(
+                session,
+                on_message=said.append,
+                succeeded=dict.fromkeys(enums.FUNCTIONS, 0),
+                trace=trace,
+            )
             watches.append(Watch(face))
             callbacks = HostCallbacks(one_instance=chance.random() < 0.5, reraised=True)
             for name, parameters in enums.FUNCTIONS.items():
