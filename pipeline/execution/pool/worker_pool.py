@@ -95,7 +95,9 @@ class WorkerPool:
             for _ in range(_ATTEMPTS):
                 try:
                     worker = worker or _Worker(self._start())
-                    worker.pid = worker.pid or _pid(worker.pool)
+                    if worker.pid is None or not _is_alive(worker.pid):
+                        # The pool starts a new process for one that ended while idle.
+                        worker.pid = _pid(worker.pool)
                     return _finished(worker.pool, worker.pid, task, seconds, reader).result()
                 except BrokenProcessPool as error:
                     # The worker ended between two steps, so this one has not started.
@@ -135,6 +137,16 @@ class WorkerPool:
             pool = ProcessPool(max_workers=1, initializer=initialize_worker, context=self._context)
             self._started.append(pool)
         return pool
+
+
+def _is_alive(pid: int) -> bool:
+    """Return whether a process runs; one that ended and was not yet waited for does not."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _pid(pool: ProcessPool) -> int:
