@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.graph.kinds import KINDS
+
 ROOT = Path(__file__).parents[1]
 LEVELS = (
     ("errors", "telemetry", "element_types", "protobuf"),
@@ -134,6 +136,48 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     ):
         graph = {name: imported for name, imported in graph.items() if name not in ends}
     assert sorted(graph) == []
+
+
+def name_parsers(tree: ast.AST) -> list[str]:
+    """Return the code that takes the name of a step apart, or composes one of its own."""
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="partition" | "rpartition" | "split" | "rsplit"),
+                args=[ast.Constant(value=":"), *_],
+            ):
+                found.append(ast.unparse(node))
+            case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]) if any(
+                text.startswith(f"{kind}:") for kind in KINDS
+            ):
+                found.append(ast.unparse(node))
+    return found
+
+
+def test_only_one_module_parses_the_names_of_steps() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): parsers
+        for room in ("graph", "doit_plugin", "report")
+        for path in sorted((ROOT / "pipeline" / room).rglob("*.py"))
+        if (parsers := name_parsers(ast.parse(path.read_text())))
+    }
+    assert found == {}
+
+
+def test_a_parser_of_names_is_found() -> None:
+    tree = ast.parse("kind = step.partition(':')[0]\nname = f'verify:{fixture}.{case}'\n")
+    assert set(name_parsers(tree)) == {"step.partition(':')", "f'verify:{fixture}.{case}'"}
+
+
+def test_one_module_names_the_report_of_a_case() -> None:
+    naming = {
+        path.relative_to(ROOT).as_posix()
+        for path in source_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value == "report.json"
+    }
+    assert naming == {"pipeline/verify/evidence.py"}
 
 
 def test_the_contributing_guide_shows_these_levels() -> None:

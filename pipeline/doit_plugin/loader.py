@@ -128,12 +128,13 @@ class StepTasks:
         return noop_snapshot.snapshot_steps(self.project.graph, set())
 
     def _task(self, step: SnapshotStep) -> dict[str, Any]:
+        name = step.name
         return {
             "name": step.label,
             "doc": step.title,
-            "actions": [(self._execute, [step.name])],
+            "actions": [(self._execute, [name])],
             # No file_dep: doit would keep a second truth beside the records, by MD5 and mtime.
-            "uptodate": [True if step.current else (self._is_current, [step.name])],
+            "uptodate": [True if step.current else (self._is_current, [name])],
             "task_dep": step.task_dep,
             "targets": step.targets,
             # doit's capture swaps sys.stdout for all threads at once.

@@ -236,7 +236,7 @@ def _read(place: Path) -> Snapshot | None:
 
 def _is_step(step: SnapshotStep) -> bool:
     return (
-        _all_are(str, [step.kind, step.label, step.fixture, step.title])
+        type(step.kind) is type(step.label) is type(step.fixture) is type(step.title) is str
         and step.kind in KINDS
         and type(step.current) is bool
         and _all_are(str, step.targets)

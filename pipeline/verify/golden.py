@@ -213,9 +213,9 @@ def disagreements(golden: evidence.GoldenResult, where: str) -> list[PipelineErr
 
 def _expected(difference: Difference, golden: evidence.GoldenResult) -> str:
     if difference.note:
-        return f"what {golden.executor} gives"
+        return f"the output of {golden.executor}"
     if not difference.bound:
-        return f"the whole numbers that {golden.executor} gives"
+        return f"the same integers as {golden.executor}"
     text = (
         f"within {difference.bound:.3g}: {golden.factor:g} × the noise floor "
         f"{difference.floor:.3g}, and {golden.ulps} units in the last place"
@@ -239,7 +239,7 @@ def _found(difference: Difference) -> str:
         )
     if not difference.outside and difference.margin > 1:
         return (
-            f"no element beyond, and all together {difference.margin:.3g} × what rounding "
+            f"no element beyond its bound, but together {difference.margin:.3g} × what rounding "
             f"explains; cosine {difference.cosine:.6f}"
         )
     return (
@@ -252,8 +252,8 @@ def _found(difference: Difference) -> str:
 def _hint(difference: Difference, golden: evidence.GoldenResult) -> str:
     if difference.kernels is not None and difference.note:
         return (
-            "The IR agrees when it runs in f32: take a processor with VNNI, or an f32 model, where "
-            "int8 kernels lose too much."
+            "The IR agrees when it runs in f32; the int8 kernels of this processor lose too much: "
+            "use a processor with VNNI, or an f32 model."
         )
     if difference.note:
         return "The conversion changed the model: check its outputs, their shapes and types."
@@ -266,8 +266,8 @@ def _hint(difference: Difference, golden: evidence.GoldenResult) -> str:
         return "The quantised network differs: check inputs, mean, scale, colour order."
     if not difference.outside:
         return (
-            "Every element is near, and the output as a whole is turned: take an input that the "
-            "model has an answer to, or lower golden.cosine with a golden.reason."
+            "Each element is within its bound, but the cosine of the whole output is too low: use "
+            "an input that the model can classify, or lower golden.cosine with a golden.reason."
         )
     if 0 < difference.distance <= _UNSTABLE * difference.floor:
         return (
@@ -279,6 +279,6 @@ def _hint(difference: Difference, golden: evidence.GoldenResult) -> str:
     if difference.outside * 2 >= difference.elements or difference.place.startswith("channel"):
         return "The conversion changed the model: check inputs, mean, scale, colour order."
     return (
-        "A part of the output is wrong, far beyond noise: check the layers that make it, their "
-        "weights and the precision."
+        "Part of the output is wrong, far beyond the noise floor: check the layers that compute "
+        "it, their weights and the precision."
     )

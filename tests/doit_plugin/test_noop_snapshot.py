@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,9 @@ def test_a_variable_that_the_remote_cache_needs_is_missed(
     settings = settled.root / "configs/project.toml"
     remote = "[remote]\nurl = 'http://127.0.0.1:9/'\ntoken_env = 'TINY_TOKEN'\n"
     settings.write_text(settings.read_text() + remote)
+    # No snapshot is saved within a clock tick of the change.
+    while not noop_snapshot.project_stamp(settled.root):
+        time.sleep(0.01)
     monkeypatch.setenv("TINY_TOKEN", "secret")
     assert settled.doit("list").returncode == 0
     assert recalled(settled) is not None

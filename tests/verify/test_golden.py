@@ -43,7 +43,7 @@ def error_of(ours: Any, theirs: Any, allowed: Tolerance, others: Any = ()) -> An
     ("ours", "hint"),
     [
         (changed((0, 1, 3), 1.3e-3), "The model is numerically unstable here: onnxruntime itself"),
-        (changed((0, 1, 3), 0.5), "A part of the output is wrong"),
+        (changed((0, 1, 3), 0.5), "Part of the output is wrong"),
         (changed((0, 1), 0.5), "The conversion changed the model: check inputs, mean, scale, col"),
         (changed(0, 0.5), "The conversion changed the model: check inputs, mean, scale, col"),
         (VALUES[:, :2], "The conversion changed the model: check its outputs, their shapes"),
@@ -58,14 +58,14 @@ def test_the_direction_alone_is_said() -> None:
     noise = numpy.array([1e-9, -2e-9, 3e-9], numpy.float32)
     allowed = Tolerance(absolute=1e-4, cosine=0.9999, reason="small")
     error = error_of(noise, noise[::-1].copy(), allowed)
-    assert error.hint.startswith("Every element is near")
+    assert error.hint.startswith("Each element is within its bound")
 
 
 def test_many_small_steps_of_a_quantised_network_are_said() -> None:
     theirs = numpy.full(1000, 7, numpy.uint8)
     found = compare(theirs + numpy.uint8(1), theirs, Tolerance(), quantum=1.0)
     [error] = disagreements(golden(found, Tolerance()), "here")
-    assert error.found.startswith("no element beyond, and all together 125 × what rounding")
+    assert error.found.startswith("no element beyond its bound, but together 125 × what rounding")
     assert error.hint.startswith("The quantised network differs: check inputs")
 
 
@@ -84,7 +84,7 @@ def test_the_error_names_the_reason_of_the_config() -> None:
 def test_a_wrong_class_is_said_to_be_wrong() -> None:
     found = compare_whole(numpy.array([1000]), numpy.array([1010]))
     [error] = disagreements(golden(found, Tolerance(absolute=100, reason="x")), "here")
-    assert error.expected == "the whole numbers that onnxruntime gives"
+    assert error.expected == "the same integers as onnxruntime"
     assert error.found == "1 of 1 differ at [0], by up to 10"
     assert error.hint.startswith("Classes, tokens and indices must be equal")
 
