@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.element_types import ElementType
 from pipeline.host.abi import memory
 from pipeline.host.abi.enums import (
     TENSOR_DATA_OFFSET,
