@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import Enum, IntEnum
 from types import MappingProxyType
 
+from pipeline.element_types import ELEMENT_TYPES
+
 
 class Encoding(Enum):
     """Format of a model's bytes."""
@@ -34,8 +36,5 @@ class Target(IntEnum):
 GIVEN_AS_U8 = ("boolean", "i8")
 # Bytes of an element; bf16 is in the component interface alone.
 ELEMENT_SIZES: Mapping[str, int] = MappingProxyType(
-    {
-        **{"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "u8": 1, "i32": 4, "i64": 8},
-        **dict.fromkeys(GIVEN_AS_U8, 1),
-    }
+    {**{each.name: each.size for each in ELEMENT_TYPES.values()}, "boolean": 1}
 )
