@@ -20,8 +20,6 @@ from pipeline.errors import Code, PipelineError
 
 # Increased whenever a case changes, so that results can be compared.
 VERSION = 3
-# The name of the kit among releases, and of its folder.
-KIT = "conformance"
 
 _KIT = "pipeline.conformance.kit"
 _RUNNER = ("cases", "judge", "run_cases", "report", "baseline", "explain", "main")

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.conformance.cases.all_cases import CASES
-from pipeline.conformance.write_kit import KIT, VERSION, update_kit
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.errors import Code, PipelineError
@@ -16,6 +14,8 @@ from pipeline.publish.release.lock_file import LOCK_VERSION, Lock, LockedKit, re
 from pipeline.publish.release.release import Release, release_of
 from pipeline.publish.release.write_bundle import write_bundle
 
+# The name of the kit among releases, and of its folder.
+_KIT = "conformance"
 _OUT = {
     "name": "out",
     "short": "",
@@ -60,20 +60,23 @@ def take_kit(root: Path, names: Sequence[str]) -> tuple[list[str], list[Path]]:
     Without names it is meant if it is there. Raises PipelineError (LOCK) if it is named and not
     written.
     """
-    folder = root / "artifacts" / KIT
+    folder = root / "artifacts" / _KIT
     there = (folder / "kit.json").is_file()
-    if KIT in names and not there:
+    if _KIT in names and not there:
         raise PipelineError(
             Code.LOCK, "The conformance kit is not written.", hint="Write it first: doit kit"
         )
-    meant = there and (not names or KIT in names)
-    return [name for name in names if name != KIT], [folder] if meant else []
+    meant = there and (not names or _KIT in names)
+    return [name for name in names if name != _KIT], [folder] if meant else []
 
 
 def _write(artifacts: Path, out: Path, check: bool, names: Sequence[str]) -> int:
+    from pipeline.conformance.cases.all_cases import CASES
+    from pipeline.conformance.write_kit import VERSION, update_kit
+
     if names:
         raise PipelineError(Code.USAGE, "`doit kit` takes no names.", found=" ".join(names))
-    folder, path = artifacts / KIT, artifacts / "lock.json"
+    folder, path = artifacts / _KIT, artifacts / "lock.json"
     changed = update_kit(folder, CASES)
     release = release_of(folder, str(VERSION))
     found = LockedKit(VERSION, release.digest)
@@ -85,7 +88,7 @@ def _write(artifacts: Path, out: Path, check: bool, names: Sequence[str]) -> int
     for archive in _bundled(release, folder, out):
         print(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB")
     state = "written" if changed else "unchanged"
-    print(f"{artifacts.name}/{KIT}: {state}, {len(release.files)} files, {release.digest}")
+    print(f"{artifacts.name}/{_KIT}: {state}, {len(release.files)} files, {release.digest}")
     return 0
 
 
