@@ -77,20 +77,24 @@ def _groups(digests: Iterable[Digest]) -> Iterator[Group]:
 
 
 def _read(group: Group, files: Mapping[Digest, Path]) -> Iterator[dict[str, bytes]]:
-    piece: dict[str, bytes] = {}
-    for digest in group:
-        found = hashlib.sha256()
-        with files[digest].open("rb") as stream:
-            for _ in range(0, max(1, digest.size), PIECE):
-                if len(group) == 1 and piece:
-                    yield piece
-                piece[digest.sha256] = stream.read(min(PIECE, digest.size))
-                found.update(piece[digest.sha256])
-        if found.hexdigest() != digest.sha256:
-            raise PipelineError(
-                Code.STORAGE,
-                "A file changed while it was sent to a worker of the cluster.",
-                where=str(files[digest]),
-                hint="Run doit again.",
-            )
-    yield piece
+    if len(group) > 1:
+        yield {digest.sha256: b"".join(_parts(digest, files[digest])) for digest in group}
+    else:
+        for part in _parts(group[0], files[group[0]]):
+            yield {group[0].sha256: part}
+
+
+def _parts(digest: Digest, path: Path) -> Iterator[bytes]:
+    found = hashlib.sha256()
+    with path.open("rb") as stream:
+        for offset in range(0, max(1, digest.size), PIECE):
+            part = stream.read(min(PIECE, digest.size - offset))
+            found.update(part)
+            yield part
+    if found.hexdigest() != digest.sha256:
+        raise PipelineError(
+            Code.STORAGE,
+            "A file changed while it was sent to a worker of the cluster.",
+            where=str(path),
+            hint="Run doit again.",
+        )
