@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.host.backend import BackendError
+from pipeline.host.constant_pads import has_constant_pads
 from pipeline.host.model_types import Encoding
 from pipeline.host.node_check_program import CHECKED, REFUSED
 from pipeline.host.sandbox.process_environment import without_secrets
@@ -27,7 +28,7 @@ _FRONTENDS: Mapping[Encoding, tuple[str, tuple[str, ...]]] = {
 }
 _SECONDS = 300.0
 _LONGEST = 600
-_TYPE = re.compile(rb"type\s*=\s*[\"'](?:%s)[\"']" % b"|".join(map(str.encode, CHECKED)))
+_TYPE = re.compile(rb"type\s*=\s*[\"'](%s)[\"']" % b"|".join(map(str.encode, CHECKED)))
 # A name may be written by other means too: as character references, and in UTF-16.
 _HIDDEN = re.compile(rb"&#|<!|\0|\xfe\xff|\xff\xfe")
 
@@ -39,10 +40,10 @@ def safe_model(
 
     Raises BackendError for one that cannot be read or made safe.
     """
-    if encoding is Encoding.OPENVINO and not any(
-        each.search(parts[0]) for each in (_TYPE, _HIDDEN)
-    ):
-        return encoding, parts
+    if encoding is Encoding.OPENVINO and not _HIDDEN.search(parts[0]):
+        found = {each[1] for each in _TYPE.finditer(parts[0])}
+        if not found or (found == {b"Pad"} and has_constant_pads(*parts)):
+            return encoding, parts
     import tempfile
 
     frontend, names = _FRONTENDS[encoding]

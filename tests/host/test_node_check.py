@@ -13,6 +13,7 @@ import pytest
 from openvino import opset15 as op
 
 from pipeline.host import node_check
+from pipeline.host.constant_pads import has_constant_pads
 from pipeline.host.model_types import Encoding
 from pipeline.host.node_check import safe_model
 from pipeline.host.node_check_program import CHECKED, Unsafe, make_safe
@@ -138,6 +139,37 @@ def test_constant_padding_is_left_alone() -> None:
     data = parameter([3])
     one = op.constant(numpy.array([1], numpy.int64))
     assert not make_safe(graph(op.pad(data, one, one, "constant"), [data]))
+
+
+@pytest.mark.parametrize(
+    ("begins", "certain"), [([0, 1], True), ([0, -1], False), ("computed", False)]
+)
+def test_an_ir_whose_pads_are_constant_starts_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: Any, certain: bool
+) -> None:
+    data, sizes = parameter([3, 4]), parameter([2], numpy.int64, "b")
+    constant = op.constant(numpy.array([1, 0], numpy.int32))
+    first = sizes if begins == "computed" else op.constant(numpy.array(begins, numpy.int32))
+    last = op.constant(numpy.array([1, 0], numpy.int64)) if begins == "computed" else constant
+    inputs = [data, sizes] if begins == "computed" else [data]
+    xml, weights = ir(graph(op.pad(data, first, last, "constant"), inputs), tmp_path)
+    assert b'"Pad"' in xml
+    assert has_constant_pads(xml, weights) == certain
+    assert not has_constant_pads(xml, weights[:-30])
+    assert not has_constant_pads(xml.replace(b"</net>", b""), weights)
+    assert not has_constant_pads(
+        xml.replace(
+            b"<edges>",
+            b'<edges><edge from-layer="0" '
+            b'from-port="0" to-layer="9" to-port="1"/><edge from-layer="0" from-port="0" '
+            b'to-layer="9" to-port="1"/>',
+        ),
+        weights,
+    )
+    started: list[object] = []
+    monkeypatch.setattr(node_check, "_run", lambda *given: started.append(given))
+    safe_model(Encoding.OPENVINO, [bytearray(xml), bytearray(weights)])
+    assert bool(started) != certain
 
 
 def test_lengths_of_a_decoder_are_not_negative() -> None:
