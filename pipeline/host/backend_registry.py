@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.host import backends
-from pipeline.host.backend import Backend, BackendUnavailable, Framework, Tuning
-from pipeline.host.model_types import Encoding
+from pipeline.host.backend import (
+    Backend,
+    BackendError,
+    BackendUnavailable,
+    Framework,
+    Graph,
+    Tuning,
+)
+from pipeline.host.model_types import Encoding, Target
 
 # Preferred if several frameworks read an encoding.
 _FIRST = "openvino"
+# In errors of a framework that does not have what a model needs.
+_LACKING = ("dynamic rank", "conversion rule", "not supported", "unsupported")
 
 
 @cache
@@ -65,11 +76,12 @@ class Backends:
                 f"the sandbox; name it with `graphs` {encoding.value}::FOLDER and load it by "
                 f"name, or trust this guest with `backends` {encoding.value}={framework.name}"
             )
-        return self._start(framework)
+        return _Advising(self._start(framework), encoding, framework.name)
 
     def for_owner(self, encoding: Encoding) -> Backend:
         """Return the backend for files named by the host's owner; raises BackendUnavailable."""
-        return self._start(self._framework(encoding))
+        framework = self._framework(encoding)
+        return _Advising(self._start(framework), encoding, framework.name)
 
     def _framework(self, encoding: Encoding) -> Framework:
         first = _module_framework(_FIRST)
@@ -87,6 +99,37 @@ class Backends:
             if framework.name not in self._started:
                 self._started[framework.name] = framework.start(self._tuning)
             return self._started[framework.name]
+
+
+class _Advising:
+    """A backend that names another one where it lacks what a model needs."""
+
+    def __init__(self, backend: Backend, encoding: Encoding, name: str) -> None:
+        self._backend = backend
+        others = [
+            f"`backends` {encoding.value}={each}" for each in _reading(encoding) if each != name
+        ]
+        self._advice = f"; try {' or '.join(others)}" if others else ""
+
+    def targets(self) -> Mapping[Target, str]:
+        return self._backend.targets()
+
+    def load(self, encoding: Encoding, parts: Sequence[bytearray], device: str) -> Graph:
+        with self._advised():
+            return self._backend.load(encoding, parts, device)
+
+    def load_files(self, encoding: Encoding, files: Sequence[Path], device: str) -> Graph:
+        with self._advised():
+            return self._backend.load_files(encoding, files, device)
+
+    @contextmanager
+    def _advised(self) -> Iterator[None]:
+        try:
+            yield
+        except BackendError as error:
+            if any(sign in str(error).lower() for sign in _LACKING):
+                raise BackendError(f"{error}{self._advice}") from None
+            raise
 
 
 def parse_choice(text: str) -> tuple[Encoding, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.host.backend import BackendError
 from pipeline.host.backends.torch import TorchGraph
+from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.model_types import Encoding
 from tests.host.script import Ran, Script
 
@@ -149,7 +150,66 @@ def test_another_numbering_is_not_suggested_where_it_cannot_help(tmp_path: Path)
     # Type 3 is u8, and was i32; the input is neither.
     ran, _ = infer(tmp_path, model, [(U8, [1], bytes(4))], ORT)
     assert ran.errnos[2] == 1
-    assert "--tensor-type-abi" not in ran.messages
+    assert "tensor_type_abi" not in ran.messages
+
+
+def unranked(name: str) -> Any:
+    made = value(name, 1, [])
+    made.type.tensor_type.ClearField("shape")
+    return made
+
+
+@pytest.mark.parametrize("dims", [[2, 2], [4], [1, 2, 2]])
+@pytest.mark.parametrize("named", [False, True])
+def test_an_input_of_unknown_rank_is_not_a_scalar(
+    tmp_path: Path, dims: list[int], named: bool
+) -> None:
+    model = onnx([node("Relu", ["x"], ["y"])], [unranked("x")], [unranked("y")])
+    data = struct.pack("<4f", 1, -2, 3, 4)
+    if named:
+        (tmp_path / "net.onnx").write_bytes(model)
+        graph = NamedGraph("net", tmp_path / "net.onnx", Encoding.ONNX)
+        script = Script()
+        script.call("load_by_name", script.put(b"net"), 3, script.room())
+        script.call("init_execution_context", 0, script.room())
+        script.call("set_input", 0, 0, script.tensor(F32, dims, data))
+        assert script.run(tmp_path, graphs=[graph], **ORT).errnos == [0] * 3
+        return
+    ran, output = infer(tmp_path, model, [(F32, dims, data)], ORT)
+    assert ran.errnos == [0] * 5, ran.messages
+    assert output == struct.pack("<4f", 1, 0, 3, 4)
+
+
+def function_model() -> bytes:
+    """A model with a function of its own, as newer exporters of PyTorch write them."""
+    from onnx import helper
+
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    square = helper.make_function(
+        "mine", "Square", ["a"], ["b"], [node("Mul", ["a", "a"], ["b"])], opsets[:1]
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Square", ["x"], ["y"], domain="mine")],
+        "g",
+        [value("x", 1, [4])],
+        [value("y", 1, [4])],
+    )
+    model = helper.make_model(graph, opset_imports=opsets, functions=[square])
+    model.ir_version = 8
+    data: bytes = model.SerializeToString()
+    return data
+
+
+@pytest.mark.parametrize("model", ["unranked", "function"])
+def test_what_openvino_lacks_is_advised_to_the_other_framework(tmp_path: Path, model: str) -> None:
+    data = (
+        function_model()
+        if model == "function"
+        else onnx([node("Relu", ["x"], ["y"])], [unranked("x")], [unranked("y")])
+    )
+    ran, _ = infer(tmp_path, data, [], OPENVINO)
+    assert ran.errnos[0] == 5
+    assert "`backends` onnx=onnxruntime" in ran.messages
 
 
 def argument(name: str, kind: str = "Tensor") -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.host.backend import (
 from pipeline.host.clean_text import clean_text
 from pipeline.host.model_types import Encoding, Target
 from pipeline.host.onnx_external_data import check_file, check_parts
+from pipeline.host.onnx_outline import unranked_inputs
 
 _FATAL = 4
 _ELEMENTS = {
@@ -46,18 +48,20 @@ class OnnxRuntime:
         """Create a session from a model's bytes; raises BackendError and BackendUnavailable."""
         # A model from bytes could read weights from any file below the current folder.
         check_parts(parts[0])
-        return OrtGraph(bytes(parts[0]), self._tuning)
+        return OrtGraph(bytes(parts[0]), unranked_inputs(parts[0]), self._tuning)
 
     def load_files(self, _encoding: Encoding, files: Sequence[Path], _device: str) -> OrtGraph:
         """Create a session from a model file and its external data; raises BackendError."""
         check_file(files[0])
-        return OrtGraph(str(files[0]), self._tuning)
+        with files[0].open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as model:
+            unranked = unranked_inputs(model)
+        return OrtGraph(str(files[0]), unranked, self._tuning)
 
 
 class OrtGraph:
     """A session, shared by its contexts."""
 
-    def __init__(self, model: bytes | str, tuning: Tuning) -> None:
+    def __init__(self, model: bytes | str, unranked: Collection[str], tuning: Tuning) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -73,7 +77,7 @@ class OrtGraph:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
-            self.inputs = tuple(_port(each) for each in self._session.get_inputs())
+            self.inputs = tuple(_port(each, unranked) for each in self._session.get_inputs())
             self.outputs = tuple(_port(each) for each in self._session.get_outputs())
         except Exception as error:  # ONNX Runtime's exceptions have no other base class
             raise BackendError(clean_text(error)) from None
@@ -127,9 +131,11 @@ class OrtContext:
         return element_of(array.dtype), tuple(array.shape)
 
 
-def _port(value: Any) -> GraphPort:
-    # A fixed axis is an int, a dynamic one its name or None.
-    dims = tuple(Dim(size, size) if isinstance(size, int) else Dim(0, None) for size in value.shape)
+def _port(value: Any, unranked: Collection[str] = ()) -> GraphPort:
+    # A fixed axis is an int, a dynamic one its name or None. An unknown rank looks like a scalar.
+    dims = None
+    if value.shape or value.name not in unranked:
+        dims = tuple(Dim(n, n) if isinstance(n, int) else Dim(0, None) for n in value.shape)
     return GraphPort(value.name, _ELEMENTS.get(value.type, value.type), dims)
 
 

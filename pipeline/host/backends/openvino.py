@@ -19,6 +19,7 @@ from pipeline.host.model_check import check_model, check_model_file
 from pipeline.host.model_types import ELEMENT_SIZES, Encoding, Target
 from pipeline.host.node_check import safe_model
 from pipeline.host.onnx_external_data import check_file, check_parts
+from pipeline.host.onnx_outline import check_whole
 from pipeline.host.openvino_c.library import LEAST, CallFailed, LibraryMissing, Owned
 from pipeline.host.openvino_c.runtime import (
     CompiledModel,
@@ -54,6 +55,7 @@ class OpenVINO:
         check_model(encoding, parts[0])
         if encoding is Encoding.ONNX:
             check_parts(parts[0])
+            check_whole(parts[0])
         core = self._core()
         # Other formats become IR: from memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX
         # may name any file of the host as its weights.
