@@ -204,7 +204,7 @@ def test_an_index_sends_no_requests_to_services_of_this_machine(
         assert not [path for path, _ in server.asked if ".." in path or "%" in path]
 
 
-@pytest.mark.parametrize("path", ["index.json", "tiny/1.0/release.json", "tiny/1.0/tiny.bin"])
+@pytest.mark.parametrize("path", ["index.json", "tiny/1.0/release.json", "tiny/1.0/tiny.xml"])
 def test_a_pipe_in_place_of_a_file_is_refused(
     published: Path, fixture_folder: Path, path: str
 ) -> None:
@@ -213,7 +213,7 @@ def test_a_pipe_in_place_of_a_file_is_refused(
     with pytest.raises(PipelineError) as caught:
         fetch("tiny", version="1.0", sources=[str(published)])
     assert caught.value.code in (Code.SOURCE_MISMATCH, Code.SOURCE_UNREACHABLE)
-    if path != "tiny/1.0/tiny.bin":
+    if path != "tiny/1.0/tiny.xml":
         release = release_of(fixture_folder, "1.0")
         with pytest.raises(PipelineError, match="Not a regular file"):
             open_destination(str(published)).publish(release, fixture_folder, lambda _: None)
