@@ -69,5 +69,5 @@ def test_a_licence_that_nobody_knows_is_told(project: Project, tmp_path: Path) -
     [line] = [line for line in run.output.splitlines() if line.startswith("warning: ")]
     assert line.startswith("warning: tiny: the licence of ")
     assert line.endswith(
-        " is unknown; state it in configs/fixtures/tiny.toml before others rely on it."
+        " is unknown; add it to configs/fixtures/tiny.toml before others rely on it."
     )

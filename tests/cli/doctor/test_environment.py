@@ -150,7 +150,7 @@ def test_doit_itself_says_what_to_do_where_it_knows_no_doctor(
     assert done.returncode != 0
     assert "was installed before it had the command `doit doctor`" in done.stderr
     assert "pip install -e ." in done.stderr
-    assert "`wasi-nn doctor` tells more" in done.stderr
+    assert "`wasi-nn doctor` has details" in done.stderr
     # Its other commands are as they were.
     assert run(DOIT, "list", cwd=project.root, before=tmp_path / "before").returncode == 0
 
