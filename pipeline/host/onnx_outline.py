@@ -32,9 +32,15 @@ def check_whole(model: Buffer) -> None:
 def unranked_inputs(model: Buffer) -> frozenset[str]:
     """Return the names of the inputs of unknown rank: those without a shape, not of an empty one.
 
-    Raises WireError for what is not protobuf.
+    Raises BackendError for what is not protobuf.
     """
-    names = set()
+    try:
+        return frozenset(_unranked(model))
+    except WireError as error:
+        raise BackendError(f"not an ONNX model: {error}") from None
+
+
+def _unranked(model: Buffer) -> Iterator[str]:
     for graph in _messages(model, None, _GRAPH):
         for value in _messages(model, graph, _INPUT):
             name = [model[each.start : each.end] for each in _messages(model, value, _NAME)]
@@ -45,8 +51,7 @@ def unranked_inputs(model: Buffer) -> frozenset[str]:
                 for shape in _messages(model, tensor, _SHAPE)
             ]
             if name and not shapes:
-                names.add(name[-1].decode(errors="replace"))
-    return frozenset(names)
+                yield name[-1].decode(errors="replace")
 
 
 def _messages(model: Buffer, outer: Field | None, number: int) -> Iterator[Field]:

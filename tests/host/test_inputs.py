@@ -14,6 +14,7 @@ from pipeline.host.backend import BackendError
 from pipeline.host.backends.torch import TorchGraph
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.model_types import Encoding
+from pipeline.protobuf.wire import bytes_field
 from tests.host.script import Ran, Script
 
 ORT = {"backends": {Encoding.ONNX: "onnxruntime"}}
@@ -178,6 +179,23 @@ def test_an_input_of_unknown_rank_is_not_a_scalar(
     ran, output = infer(tmp_path, model, [(F32, dims, data)], ORT)
     assert ran.errnos == [0] * 5, ran.messages
     assert output == struct.pack("<4f", 1, 0, 3, 4)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_damaged_description_of_an_input_gives_5(tmp_path: Path, named: bool) -> None:
+    # The tensor type in it claims more bytes than there are.
+    value = bytes_field(1, b"x") + bytes_field(2, b"\x0a\x7f")
+    model = bytes_field(7, bytes_field(11, value)) + bytes_field(8, b"")
+    script = Script()
+    if named:
+        (tmp_path / "net.onnx").write_bytes(model)
+        script.call("load_by_name", script.put(b"net"), 3, script.room())
+    else:
+        script.call("load", script.builders(model), 1, 1, 0, script.room())
+    graph = NamedGraph("net", tmp_path / "net.onnx", Encoding.ONNX)
+    ran = script.run(tmp_path, graphs=[graph], **ORT)
+    assert ran.errnos == [5]
+    assert "not an ONNX model" in ran.messages
 
 
 def function_model() -> bytes:
