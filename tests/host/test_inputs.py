@@ -186,9 +186,9 @@ def test_a_damaged_description_of_an_input_gives_5(tmp_path: Path, named: bool) 
     # The tensor type in it claims more bytes than there are.
     value = bytes_field(1, b"x") + bytes_field(2, b"\x0a\x7f")
     model = bytes_field(7, bytes_field(11, value)) + bytes_field(8, b"")
+    (tmp_path / "net.onnx").write_bytes(model)
     script = Script()
     if named:
-        (tmp_path / "net.onnx").write_bytes(model)
         script.call("load_by_name", script.put(b"net"), 3, script.room())
     else:
         script.call("load", script.builders(model), 1, 1, 0, script.room())
