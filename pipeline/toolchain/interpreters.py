@@ -36,12 +36,14 @@ def find_interpreter(versions: Sequence[str], scratch: Path) -> Interpreter | No
     for version in versions:
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_further_folders(version)])
         command = [*find, "--no-python-downloads", f"cpython-{version}"]
-        with suppress(PipelineError):
-            finished = run_process(
-                command, seconds=_SECONDS, cwd=scratch, env={**os.environ, "PATH": path}
-            )
-            if finished.returncode == 0:
-                return Interpreter(Path(finished.last_lines(1)), version)
+        # Without its own Pythons, since uv gives up where it cannot read their folder.
+        for attempt in (command, [*command, "--no-managed-python"]):
+            with suppress(PipelineError):
+                finished = run_process(
+                    attempt, seconds=_SECONDS, cwd=scratch, env={**os.environ, "PATH": path}
+                )
+                if finished.returncode == 0:
+                    return Interpreter(Path(finished.last_lines(1)), version)
     return None
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.execution.machine import entries, home, programs_named
 from pipeline.guest.languages.rust import Rust
-from pipeline.toolchain.interpreters import find_interpreter
+from pipeline.toolchain import interpreters
+from pipeline.toolchain.interpreters import find_interpreter, uv_program
 from tests.tiny import Project
 
 NOBODY = 65534
@@ -65,10 +70,33 @@ def test_a_folder_of_another_user_has_nothing_for_us(closed: Path) -> None:
     assert as_nobody(lambda: not entries(closed / "toolchains", "*"))
 
 
-def test_compilers_and_interpreters_are_looked_for_elsewhere(closed: Path) -> None:
-    closed.chmod(0)
-    assert as_nobody(lambda: not Rust().compiler())
-    assert as_nobody(lambda: find_interpreter(("3.99",), closed.parent) is None)
+def test_compilers_and_interpreters_are_looked_for_elsewhere(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        # Where anyone may run it: this environment's own may lie in a folder of its user alone.
+        uv = shutil.copy(uv_program(), scratch)
+        for path in (scratch, uv):
+            Path(path).chmod(0o755)
+        answers: list[str] = []
+
+        def run_uv(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+            # Without the process that ends it with its parent: Python may lie in such a folder too.
+            del options["seconds"]
+            done = subprocess.run(command, capture_output=True, text=True, **options)
+            answers.append(done.stderr)
+            return done
+
+        monkeypatch.setattr(interpreters, "uv_program", lambda: uv)
+        monkeypatch.setattr(interpreters, "run_process", run_uv)
+        closed.chmod(0)
+        assert as_nobody(lambda: not Rust().compiler())
+        assert as_nobody(
+            lambda: (
+                find_interpreter(("3.99",), Path(scratch)) is None
+                and "No interpreter found" in answers[-1]
+            )
+        )
 
 
 def test_every_command_works_with_such_an_entry(
