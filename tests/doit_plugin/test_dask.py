@@ -80,7 +80,7 @@ def any_of(folder: Path, pattern: str) -> bool:
 def is_busy(folder: Path, artifacts: Path) -> bool:
     """Tell whether a guest runs in the worker that keeps its steps in ``folder``."""
     # The workers see our files, so what the guest writes lies there.
-    writes = any_of(artifacts, ".cache/tmp/*/*/scratch/*/0/red")
+    writes = any_of(artifacts, ".cache/tmp/*/*/scratch/*/*/0/red")
     return writes and any_of(folder, "step-*/scratch/*")
 
 
