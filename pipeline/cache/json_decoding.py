@@ -1,12 +1,15 @@
-"""Decode untrusted JSON to a typed value, with a single exception type."""
+"""Decode JSON to typed values, with a single exception type, in any number of threads."""
 
 from __future__ import annotations
 
+import threading
 from typing import TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+# msgspec describes a type at its first use, and crashes when two threads do so at once.
+_describing = threading.Lock()
 
 
 def decode_json(data: bytes, kind: type[T]) -> T:
@@ -18,6 +21,23 @@ def decode_json(data: bytes, kind: type[T]) -> T:
     (1, 2)
     """
     try:
-        return msgspec.json.decode(data, type=kind)
+        with _describing:
+            return msgspec.json.decode(data, type=kind)
     except (RecursionError, UnicodeDecodeError) as error:
         raise msgspec.DecodeError(str(error)) from None
+
+
+def convert_value(value: object, kind: type[T]) -> T:
+    """Return plain data as a typed value; raises msgspec.ValidationError.
+
+    >>> convert_value([1, 2], tuple[int, int])
+    (1, 2)
+    """
+    with _describing:
+        return msgspec.convert(value, kind)
+
+
+def json_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """Return a decoder for many values of a type."""
+    with _describing:
+        return msgspec.json.Decoder(kind)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-import msgspec
-
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.tensor_rules import check_tensor
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
@@ -30,7 +29,7 @@ def make_tensor(job: Job) -> None:
     Raises PipelineError (TENSOR).
     """
     name = str(job.unkeyed["name"])
-    tensor = msgspec.convert(job.parameters["tensor"], Tensor)
+    tensor = convert_value(job.parameters["tensor"], Tensor)
     dims = tuple(cast(list[int], job.parameters["dims"]))
     for finding in check_tensor(tensor, dims, name):
         raise PipelineError(

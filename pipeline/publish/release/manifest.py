@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from pipeline.cache.digest import Digest, key_of
+from pipeline.cache.json_decoding import decode_json
 from pipeline.execution.action import Job
 from pipeline.execution.key_parts import key_parts
 from pipeline.model.convert.request import Interface
@@ -34,7 +35,7 @@ def write_manifest(job: Job) -> None:
     each step and the ``files`` that it made.
     """
     declared = cast(Mapping[str, Any], job.parameters["declared"])
-    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
+    interface = decode_json(job.inputs["interface"].read_bytes(), Interface)
     stem = declared["model"].get("stem", declared["name"])
     xml, weights = (job.inputs[f"file.{stem}.{end}"] for end in ("xml", "bin"))
     manifest = {

@@ -13,6 +13,7 @@ from typing import cast
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value, decode_json, json_decoder
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -62,9 +63,9 @@ def make_index(job: Job) -> None:
     ``label_folders``, ``classified``. Raises PipelineError (TENSOR).
     """
     where = str(job.parameters["where"])
-    tensor = msgspec.convert(job.parameters["tensor"], Tensor)
+    tensor = convert_value(job.parameters["tensor"], Tensor)
     files = cast(list[str], job.parameters["files"])
-    gathered = msgspec.json.decode(job.inputs["pictures"].read_bytes(), type=PictureListing)
+    gathered = decode_json(job.inputs["pictures"].read_bytes(), PictureListing)
     skipped = {name: IndexLine(picture=name, skipped=why) for name, why in gathered.faults.items()}
     good: list[IndexLine] = []
     for number in range(len(files)):
@@ -109,7 +110,7 @@ def make_index(job: Job) -> None:
 
 def lines(shard: Path) -> Iterator[IndexLine]:
     """Yield the lines of a shard's own index."""
-    decoder = msgspec.json.Decoder(IndexLine)
+    decoder = json_decoder(IndexLine)
     with shard.open("rb") as stream:
         for text in stream:
             yield decoder.decode(text)
@@ -118,12 +119,12 @@ def lines(shard: Path) -> Iterator[IndexLine]:
 def read_index(path: Path) -> tuple[IndexHead, Iterator[IndexLine]]:
     """Return the head of a dataset's index, and its lines sorted by image name."""
     with path.open("rb") as stream:
-        head = msgspec.json.decode(stream.readline(), type=IndexHead)
+        head = decode_json(stream.readline(), IndexHead)
     return head, _after_head(path)
 
 
 def _after_head(path: Path) -> Iterator[IndexLine]:
-    decoder = msgspec.json.Decoder(IndexLine)
+    decoder = json_decoder(IndexLine)
     with path.open("rb") as stream:
         stream.readline()
         for text in stream:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -29,7 +30,7 @@ def make_shard(job: Job) -> None:
     and ``tensor``, the config's table. Holds one image in memory at a time. Raises PipelineError
     (TENSOR) for a bad image unless ``bad`` is "skip".
     """
-    tensor = msgspec.convert(job.parameters["tensor"], Tensor)
+    tensor = convert_value(job.parameters["tensor"], Tensor)
     dims = tuple(cast(list[int], job.parameters["dims"]))
     encoder = msgspec.json.Encoder()
     offset = 0
