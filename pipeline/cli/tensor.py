@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.cli.preview import dims
 from pipeline.config.tensor_tables import ElementType, Kernel
 from pipeline.errors import Code, PipelineError
@@ -100,7 +101,7 @@ def execute(args: argparse.Namespace) -> int:
     if crop:
         given["crop"] = crop
     try:
-        table = msgspec.convert(given, Tensor)
+        table = convert_value(given, Tensor)
     except msgspec.ValidationError as error:
         raise PipelineError(Code.USAGE, "Invalid option value.", found=str(error)) from None
     for finding in check_tensor(table, args.dims, args.image.name):

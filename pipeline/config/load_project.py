@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.mistake import Mistake
 from pipeline.config.rules import fixture_findings, guest_findings, name_fault, project_findings
 from pipeline.config.schema import Fixture, Guest, Project
@@ -154,7 +155,7 @@ def _load(
     findings: list[Mistake] = []
     broken: Collection[KeyPath] = ()
     try:
-        table = msgspec.convert(data, kind)
+        table = convert_value(data, kind)
     except msgspec.ValidationError:
         from pipeline.config.schema_check import check_schema
 

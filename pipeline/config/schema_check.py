@@ -13,6 +13,7 @@ from typing import Generic, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.key_docs import key_docs
 from pipeline.config.mistake import Mistake
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
@@ -42,7 +43,7 @@ def check_schema(data: dict[str, object], table: type[T]) -> Checked[T]:
     if not walk.findings:
         # The walk checks fewer limits than msgspec, which decides.
         try:
-            msgspec.convert(data, table)
+            convert_value(data, table)
         except msgspec.ValidationError as error:
             walk.findings.append(Mistake((), f"Invalid {table.__name__}: {error}."))
     return Checked(cast("T", value), tuple(walk.findings), frozenset(walk.broken))

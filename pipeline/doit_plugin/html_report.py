@@ -14,6 +14,7 @@ import msgspec
 
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.history import FailureRecord, History
+from pipeline.cache.json_decoding import convert_value
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action, Job
 from pipeline.execution.builder import WORKER_MEMORY, Builder
@@ -256,7 +257,7 @@ def _failed_cases(
     for case, action in verified.items():
         if action.name in failed:
             with suppress(msgspec.MsgspecError, RecursionError):
-                yield case, msgspec.convert(failed[action.name].evidence, FailedCase)
+                yield case, convert_value(failed[action.name].evidence, FailedCase)
 
 
 def _failures(run: RunLog | None, failed: Mapping[str, FailureRecord]) -> Iterator[Failure]:

@@ -145,7 +145,7 @@ class Calls:
         self.succeeded: dict[str, int] = dict.fromkeys(enums.FUNCTIONS, 0)
 
     def function_of(self, name: str) -> Callable[[Memory | None], WitxFunction]:
-        """Return what returns a function of an instance, which is told by its memory."""
+        """Return what returns a function of an instance, which is identified by its memory."""
         return lambda memory: self._face(memory).function(name)
 
     def cancel(self) -> None:

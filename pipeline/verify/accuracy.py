@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value, json_decoder
 from pipeline.config.dataset_tables import Accuracy
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -64,7 +65,7 @@ def measure_accuracy(job: Job) -> None:
     declared, or where a class is none that the model has.
     """
     where = str(job.parameters["where"])
-    accuracy = msgspec.convert(job.parameters["accuracy"], Accuracy)
+    accuracy = convert_value(job.parameters["accuracy"], Accuracy)
     head, pictures = read_index(job.inputs["index"])
     labelled = {line.picture: line.class_number for line in pictures if not line.skipped}
     native, guest = _Count(), _Count()
@@ -121,7 +122,7 @@ def _check(found: NativeAndGuest, required: dict[str, float], wrong: list[str], 
 
 
 def _scores(path: Path) -> Iterator[Score]:
-    decoder = msgspec.json.Decoder(Score)
+    decoder = json_decoder(Score)
     with path.open("rb") as stream:
         for line in stream:
             yield decoder.decode(line)

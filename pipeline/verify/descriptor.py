@@ -18,8 +18,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import msgspec
-
+from pipeline.cache.json_decoding import decode_json
 from pipeline.config.case_rules import file_parts
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -36,7 +35,7 @@ def describe(job: Job) -> None:
     Inputs: ``interface`` (of the IR) and ``guest`` (wasm). Parameters: ``files`` (names of xml
     and bin) and ``cases``: case → model input → tensor file name.
     """
-    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
+    interface = decode_json(job.inputs["interface"].read_bytes(), Interface)
     cases = cast(Mapping[str, Mapping[str, str]], job.parameters["cases"])
     files = cast(list[str], job.parameters["files"])
     job.outputs["descriptor"].write_text(descriptor_text(interface, files, cases))

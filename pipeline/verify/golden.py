@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.model_tables import Golden, Model, ModelInput, ModelOutput
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -39,8 +40,8 @@ def run_reference_executor(
     noise floor. Returns the comparison, and the source model's outputs by the names of the IR's.
     Raises PipelineError (VERIFY, TOOLCHAIN, TIME_LIMIT).
     """
-    golden = msgspec.convert(job.parameters["golden"], Golden)
-    model = msgspec.convert(job.parameters["model"], Model)
+    golden = convert_value(job.parameters["golden"], Golden)
+    model = convert_value(job.parameters["model"], Model)
     prefix = "golden."
     fed = {}
     for port in interface.inputs:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.config.schema import GuestRun
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
@@ -62,9 +63,9 @@ def score(job: Job) -> None:
     is not the native one.
     """
     where = str(job.parameters["where"])
-    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
+    interface = decode_json(job.inputs["interface"].read_bytes(), Interface)
     judged = _judged(interface, job.parameters["output"], where)
-    run = msgspec.convert(job.parameters["guest"], GuestRun)
+    run = convert_value(job.parameters["guest"], GuestRun)
     task = _Task(job, interface, run, judged, where)
     pictures = [line.picture for line in lines(job.inputs["index"]) if not line.skipped]
     encoder = msgspec.json.Encoder()

@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from pipeline.cache.digest import Digest
+from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.cache.objects import copy
 from pipeline.config.schema import Expect, GuestRun
 from pipeline.config.tensor_tables import Tensor
@@ -46,8 +47,8 @@ def verify(job: Job) -> None:
     """
     case = str(job.parameters["case"])
     where = str(job.parameters["where"])
-    interface = msgspec.json.decode(job.inputs["interface"].read_bytes(), type=Interface)
-    run = msgspec.convert(job.parameters["guest"], GuestRun)
+    interface = decode_json(job.inputs["interface"].read_bytes(), Interface)
+    run = convert_value(job.parameters["guest"], GuestRun)
     folder = job.outputs["evidence/"]
     files = output_files(interface, case)
     seconds: dict[str, float] = {}
@@ -88,7 +89,7 @@ def verify(job: Job) -> None:
     seconds["golden"] = time.perf_counter() - started
     failures += disagreements(golden, where)
 
-    expect = msgspec.convert(job.parameters["expect"], Expect)
+    expect = convert_value(job.parameters["expect"], Expect)
     labels = labels_of(read_lines(job.inputs["labels"], where)) if "labels" in job.inputs else ()
     failures += unmet_expectations(expect, outputs, labels, where)
     wanted = expect.output or interface.outputs[0].name
@@ -151,7 +152,7 @@ def _write_pictures(job: Job, folder: Path) -> None:
             str(given.index(name)),
             job.inputs[f"picture.{name}"],
             job.inputs[f"tensor.{name}"],
-            msgspec.convert(table, Tensor),
+            convert_value(table, Tensor),
             tuple(inputs[name]["shape"]),
         )
 

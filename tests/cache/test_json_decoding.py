@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+
+from tests.tiny import ROOT
 
 # In a process of its own, which a crash would end.
 PROGRAM = """
@@ -39,3 +42,14 @@ for number in range(300):
 def test_a_type_is_described_by_one_thread_at_a_time() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_other_module_describes_types() -> None:
+    """But the report's, which reads and draws when no step runs, and JSON without a type."""
+    known = {"json_decoding.py", "events.py", "draw.py", "pypi_index.py"}
+    calls = re.compile(r"msgspec\.(convert|json\.decode|json\.Decoder|toml\.decode)\(")
+    assert [
+        path.name
+        for path in (ROOT / "pipeline").rglob("*.py")
+        if path.name not in known and calls.search(path.read_text())
+    ] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.cli.new.draft import Draft, Photo, size_of, text_of, unique
 from pipeline.cli.new.draft_options import DraftOptions
 from pipeline.cli.new.inputs import Input, Overrides, draft_input, owner
@@ -295,7 +296,7 @@ def _checked(draft: Draft, options: DraftOptions) -> Fixture:
             found=text.split("\n")[line],
         ) from None
     try:
-        fixture = msgspec.convert(tomllib.loads(text), Fixture)
+        fixture = convert_value(tomllib.loads(text), Fixture)
     except msgspec.ValidationError as error:
         raise PipelineError(
             Code.CONFIG,

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.schema import Fixture
 from pipeline.config.tensor_tables import sources_of
 from pipeline.element_types import ELEMENT_TYPES
@@ -90,7 +91,7 @@ def run_source_model(
         with WorkerPool(1) as workers:
             workers.run(infer_cases, job, seconds=_SECONDS, memory=_MEMORY)
         found = json.loads(job.outputs["answers"].read_bytes())
-    return {case: msgspec.convert(each, SourceReply) for case, each in found.items()}
+    return {case: convert_value(each, SourceReply) for case, each in found.items()}
 
 
 def infer_cases(job: Job) -> None:
@@ -104,7 +105,7 @@ def infer_cases(job: Job) -> None:
     from pipeline.verify.executors.reference_executor import InferenceRequest
     from pipeline.verify.noise_floor import moved
 
-    fixture = msgspec.convert(job.parameters["fixture"], Fixture)
+    fixture = convert_value(job.parameters["fixture"], Fixture)
     outputs = cast("list[str]", job.parameters["outputs"])
     answers = {}
     for case in fixture.tensor:

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.cache.json_decoding import decode_json
 from pipeline.config.schema import UNKNOWN_LICENCE
 from pipeline.doit_plugin.commands.built_fixtures import STRICT_OPTION, built, folders
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
@@ -131,7 +131,7 @@ def _warn_of_licences(folder: Path) -> None:
     """Warn of sources without a known licence: nobody may use what depends on them."""
     if not (folder / "manifest.json").is_file():
         return
-    manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+    manifest = decode_json((folder / "manifest.json").read_bytes(), Manifest)
     unknown = [name for name, each in manifest.sources.items() if each.license == UNKNOWN_LICENCE]
     if unknown:
         print(

@@ -5,7 +5,7 @@ one call. So WebAssembly code is placed in between: the functions that a guest i
 a table (the gate) to a second module (the porter), which lends the guest's memory to wasmtime's
 functions and temporarily shortens a buffer that is too long. POSIX allows partial reads and writes.
 No Python runs in these calls. The porter also notes whether a write to a folder was refused, since
-a guest is told no more than "operation not permitted".
+a guest gets no more than "operation not permitted".
 """
 
 from __future__ import annotations

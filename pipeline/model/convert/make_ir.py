@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.model_tables import Framework, Model
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -46,7 +47,7 @@ def convert(job: Job) -> None:
     ``interface`` (JSON). Parameters: ``name``, ``model`` (the config's table) and ``seconds``.
     Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT).
     """
-    model = msgspec.convert(job.parameters["model"], Model)
+    model = convert_value(job.parameters["model"], Model)
     request = Request(
         name=str(job.parameters["name"]),
         model=model,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -31,7 +32,7 @@ def quantise(job: Job) -> None:
     ``model`` and ``seconds``. Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT), also when the
     error exceeds the model's ``loss``.
     """
-    model = msgspec.convert(job.parameters["model"], Model)
+    model = convert_value(job.parameters["model"], Model)
     assert model.loss is not None
     name = str(job.parameters["name"])
     folder = job.scratch / "work"

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
+from pipeline.cache.json_decoding import decode_json
 from pipeline.config.model_tables import Framework, Model
 from pipeline.execution.process import run_process
 from pipeline.model.convert.converter_errors import converter_error
@@ -49,7 +48,7 @@ def introspect_openvino(
             # There is no config or --input yet to correct.
             error.hint = "Check that the model is complete; or export it in another format."
         raise error
-    return msgspec.json.decode(target.read_bytes(), type=ModelInterface)
+    return decode_json(target.read_bytes(), ModelInterface)
 
 
 def _model(framework: str, files: Mapping[str, Path], folder: Path) -> Path:

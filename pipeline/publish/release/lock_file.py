@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.cache.atomic import atomic_write
-from pipeline.cache.json_decoding import decode_json
+from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.verify.evidence import Evidence
 
@@ -117,7 +117,7 @@ def write_lock(path: Path, lock: Lock) -> None:
 
 def lock_fixture(manifest: Mapping[str, object], made: Mapping[str, FileOrigin]) -> LockedFixture:
     """Return a fixture as it is now; ``made`` tells how each file of its manifest came about."""
-    facts = msgspec.convert(manifest, _Facts)
+    facts = convert_value(manifest, _Facts)
     tools = {tool: version for each in made.values() for tool, version in each.tools.items()}
     return LockedFixture(
         canonical_digest=facts.model.canonical_digest,
@@ -169,7 +169,7 @@ def compare(
                 expected=f"{old.size} bytes, sha256 {old.sha256}",
                 found=f"{new.size} bytes, sha256 {new.sha256}",
             )
-    yield from _strayed(was, msgspec.convert(manifest, _Facts))
+    yield from _strayed(was, convert_value(manifest, _Facts))
 
 
 class _FileFacts(msgspec.Struct):

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from pipeline.cache.json_decoding import convert_value
 from pipeline.config.schema import Expect
 from pipeline.model.convert.request import Interface
 
@@ -194,4 +195,4 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def expected(self, case: str) -> Expect:
         """Return the expected output of a case; raises msgspec.ValidationError."""
-        return msgspec.convert(self.expect.get(case, {}), Expect)
+        return convert_value(self.expect.get(case, {}), Expect)

@@ -28,7 +28,7 @@ def read_manifest(folder: Path) -> Manifest:
     if len(data) > _MOST_BYTES:
         raise _no_manifest(path, f"more than {_MOST_BYTES} bytes")
     try:
-        version = msgspec.json.decode(data, type=_VersionField).manifest_version
+        version = decode_json(data, _VersionField).manifest_version
         if version not in READ_VERSIONS:
             raise _no_manifest(
                 path,

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
+from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
 from pipeline.execution.process import run_process
@@ -46,7 +45,7 @@ def reverify(folder: Path, manifest: Manifest, scratch: Path) -> Iterator[Findin
             yield Finding.of("inference", f"evidence/{case}", error)
             continue
         if finished.returncode == 0 and written.is_file():
-            yield from msgspec.json.decode(written.read_bytes(), type=list[Finding])
+            yield from decode_json(written.read_bytes(), list[Finding])
             continue
         yield Finding(
             kind="inference",

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.cache.json_decoding import decode_json
+from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.config.model_tables import Golden
 from pipeline.config.schema import GuestRun
 from pipeline.errors import PipelineError
@@ -63,7 +63,7 @@ def _findings(
     }
     given = [folder / "fixture.txt"]
     given += [folder / tensor.file for tensor in manifest.tensors[case].values()]
-    run = msgspec.convert(
+    run = convert_value(
         {
             "program": manifest.guest.program,
             "load": manifest.guest.load,
