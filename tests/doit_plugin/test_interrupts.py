@@ -12,6 +12,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from tests.processes import ended
 from tests.tiny import ROOT, Project
 
 LOOP = "int main(void) { for (volatile unsigned i = 0;; i++); }"
@@ -46,12 +47,7 @@ def start(project: Project, *options: str) -> subprocess.Popen[str]:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    for _ in range(300):
-        left = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-        if not left:
-            return []
-        time.sleep(0.1)
-    return left
+    return [process for process in processes if not ended(process.pid)]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pipeline.execution.pool.progress_file import ProgressReader, ProgressWriter
 from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.execution.progress import Progress
 from tests.execution import recipes
+from tests.processes import ended
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_a_step_that_is_ended_takes_its_processes_with_it(
     with pytest.raises(PipelineError) as caught:
         workers.run(recipes.hang_with_family, job(tmp_path), seconds=3, memory=2**32)
     assert caught.value.code is Code.TIME_LIMIT
-    gone(int((tmp_path / "pid").read_text()))
+    assert ended(int((tmp_path / "pid").read_text()))
 
 
 def test_a_busy_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
@@ -163,16 +164,7 @@ def test_a_busy_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> 
         time.sleep(0.1)
     parent.kill()
     parent.wait()
-    gone(int(log.read_text().split()[2]))
-
-
-def gone(pid: int) -> None:
-    """Wait until a process has ended."""
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return
-        time.sleep(0.1)
-    pytest.fail("it is still alive")
+    assert ended(int(log.read_text().split()[2]))
 
 
 def test_a_hanging_step_ends_in_time_while_another_worker_is_idle(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
+from tests.processes import ended
 
 
 def test_both_streams_and_the_exit_status_come_back(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_hanging_process_ends_with_its_children(tmp_path: Path) -> None:
         run_process([sys.executable, "-c", program], seconds=2, cwd=tmp_path)
     assert caught.value.code is Code.TIME_LIMIT
     child = int((tmp_path / "pid").read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+    assert ended(child)
 
 
 def test_a_program_that_is_not_there_is_one_error(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.faults.twins import Twin, ended, twins, until
+from tests.processes import running
 
 
 def settled(twin: Twin, *arguments: str) -> None:
@@ -175,8 +175,8 @@ def test_7_a_killed_run_leaves_no_orphans__plain_doit_does(tmp_path: Path) -> No
             process.kill()
             process.wait(60)
             if twin is ours:
-                until(lambda: not any(alive(pid) for pid in hanging(ours)), "their end")
-            left[twin.root.name] = sum(alive(pid) for pid in hanging(twin))
+                until(lambda: not any(running(pid) for pid in hanging(ours)), "their end")
+            left[twin.root.name] = sum(running(pid) for pid in hanging(twin))
     assert left == {"plain": 2, "ours": 0}
 
 
@@ -186,13 +186,6 @@ def hang(twin: Twin) -> bool:
 
 def hanging(twin: Twin) -> list[int]:
     return [int(path.name.partition("-")[2]) for path in twin.root.glob("hangs-*")]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def test_8_a_touched_input_is_read_once__plain_doit_reads_it_for_each_task_on_each_run(

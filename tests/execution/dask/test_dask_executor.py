@@ -26,6 +26,7 @@ from pipeline.execution.dask.dask_executor import DaskExecutor
 from pipeline.execution.executor import Inline
 from tests.execution import recipes
 from tests.execution.dask.clusters import ROOT, dask, local_cluster, pids, pretend
+from tests.processes import ended
 
 pytest.importorskip("distributed")
 
@@ -86,14 +87,6 @@ def run(
     cluster: DaskExecutor, recipe: Recipe, job: Job, seconds: float = 60, memory: int = 2**32
 ) -> None:
     cluster.run(recipe, job, seconds=seconds, memory=memory)
-
-
-def gone(pid: int) -> bool:
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def lines(log: Path, count: int) -> list[list[str]]:
@@ -267,7 +260,7 @@ def test_files_that_are_lost_with_their_workers_are_sent_again(
     run(apart, recipes.shout, job(tmp_path / "a", inputs=inputs))
     for pid in pids(running):
         psutil.Process(pid).kill()
-        assert gone(pid)
+        assert ended(pid)
     run(apart, recipes.shout, job(tmp_path / "b", inputs=inputs))
     assert (tmp_path / "b" / "out").read_text() == "SOME TEXT"
 
@@ -374,7 +367,7 @@ def test_a_client_that_ends_or_is_killed_ends_its_steps(
     if end == "kill":
         client.kill()
     client.communicate(timeout=60)
-    assert gone(int(step))
+    assert ended(int(step))
     assert pids(running) == before
 
 
