@@ -49,8 +49,8 @@ example:
   and prints each of its calls.
 
 environment:
-  the host starts itself again without the environment variables that it does not need, so that
-  its process holds no secrets while it runs a guest.
+  the host overwrites the environment variables that it does not need, so that its process holds no
+  secrets while it runs a guest.
 
 exit code:
   the guest's own (255 for any above), 1 for an error, which is printed on stderr, or 2 for an

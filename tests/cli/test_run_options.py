@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -90,35 +91,61 @@ SHOW = (
     "from pipeline.cli import run\n"
     "from pipeline.cli.main import main\n"
     "def show(args, variables):\n"
-    "    open(args.guest, 'w').write(open('/proc/self/environ').read() + repr(dict(os.environ)))\n"
+    "    print(repr(dict(os.environ)), flush=True)\n"
+    "    sys.stdin.read()\n"
     "    raise SystemExit(0)\n"
     "run._run = show\n"
     "sys.exit(main())\n"
 )
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads the process in /proc")
+def in_memory(process: int, text: bytes) -> bool:
+    """Whether any memory of a child process has a text."""
+    maps = Path(f"/proc/{process}/maps").read_text().splitlines()
+    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
+        for line in maps:
+            where, rights, *_, name = [*line.split(maxsplit=5), ""][:7]
+            start, end = (int(word, 16) for word in where.split("-"))
+            if not rights.startswith("rw") or name.startswith("[v"):
+                continue
+            memory.seek(start)
+            if text in memory.read(end - start):
+                return True
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="reads the process in /proc")
 def test_the_process_of_a_guest_holds_no_variable_that_may_be_a_secret(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(SHOW)
-    found = tmp_path / "found"
+    secret = "0a" + "4f7e" * 8
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
-        "API_TOKEN": "abc123",
+        "API_TOKEN": secret,
+        # Python has but one object for each of these.
+        "EMPTY": "",
+        "DIGIT": "7",
+        "MODEL": "the model",
     }
-    done = subprocess.run(
-        [sys.executable, str(program), "run", "--env", "MODEL", str(found)],
-        env={**environment, "MODEL": "the model"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    seen = found.read_text()
-    assert "abc123" not in seen
-    assert "the model" in seen
-    assert "PYTHONPATH" in seen
+    with subprocess.Popen(
+        [sys.executable, str(program), "run", "--env", "MODEL", str(tmp_path / "guest")],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        kept = ast.literal_eval(process.stdout.readline().decode())
+        assert not in_memory(process.pid, secret.encode())
+        # What is looked for would be found.
+        assert in_memory(process.pid, b"the model")
+        assert secret not in Path(f"/proc/{process.pid}/environ").read_text()
+        process.stdin.close()
+    assert process.returncode == 0
+    assert kept["MODEL"] == "the model"
+    assert "PYTHONPATH" in kept
+    assert not {"API_TOKEN", "EMPTY", "DIGIT"} & kept.keys()
 
 
 MEMORY = '(memory (export "memory") 2)'

@@ -31,8 +31,9 @@ def without_secrets(environment: Mapping[str, str], passed: Collection[str] = ()
     >>> without_secrets({"PATH": "/bin", "LC_ALL": "C", "API_TOKEN": "x", "MODEL": "m"}, ["MODEL"])
     {'PATH': '/bin', 'LC_ALL': 'C', 'MODEL': 'm'}
     """
-    return {
-        name: value
-        for name, value in environment.items()
-        if name in _NAMES or name in passed or name.startswith(_PREFIXES)
-    }
+    return {name: value for name, value in environment.items() if not may_be_secret(name, passed)}
+
+
+def may_be_secret(name: str, passed: Collection[str] = ()) -> bool:
+    """Whether a variable is neither known to hold no secret nor ``passed`` on."""
+    return not (name in _NAMES or name in passed or name.startswith(_PREFIXES))
