@@ -200,6 +200,7 @@ def _run(
     from pipeline.conformance.kit.explain import explain
     from pipeline.conformance.kit.report import line_of, summary
     from pipeline.conformance.kit.run_cases import run_all
+    from pipeline.conformance.warm_host import warmed
     from pipeline.conformance.write_kit import write_kit
 
     kit, tools = folder / "kit", folder / "tools"
@@ -214,9 +215,11 @@ def _run(
 
     chosen = read_cases(kit, tuple(dict.fromkeys(case.encoding for case in cases)))
     columns: Columns = []
+    jobs = args.jobs or os.cpu_count() or 1
     for host in hosts:
         try:
-            results = run_all(host, chosen, args.seconds, args.jobs or os.cpu_count() or 1, each)
+            with warmed(host) as started:
+                results = run_all(started, chosen, args.seconds, jobs, each)
         except OSError as error:
             raise PipelineError(
                 Code.TOOLCHAIN,

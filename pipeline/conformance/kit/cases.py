@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class KitCase(NamedTuple):
@@ -39,6 +39,7 @@ class ConformanceHost(NamedTuple):
 
     In the command, {wasm}, {args}, {graph}, {models} and {dir} are replaced; in ``graph``, {name},
     {encoding}, {path} (a folder) and {files} (joined by colons). ``folder`` is where it runs.
+    ``start`` starts a command in another way than as a new process of its program.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ConformanceHost(NamedTuple):
     graph: Sequence[str] = ()
     folder: str = ""
     environment: Mapping[str, str] | None = None
+    start: Callable[[Sequence[str]], Any] | None = None
 
 
 def read_cases(kit: Path, encodings: Sequence[str] = ("openvino",)) -> list[KitCase]:

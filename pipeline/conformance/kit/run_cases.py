@@ -22,17 +22,18 @@ def run(host: ConformanceHost, case: KitCase, seconds: float) -> Result:
     """Run a case in its own process and judge it; raises OSError if the host cannot start."""
     started = time.monotonic()
     models = str(case.folder.parent / "models" / case.encoding)
-    ended = _ended(
-        command_of(host, case), host.environment, seconds, host.folder.replace("{models}", models)
-    )
+    command = command_of(host, case)
+    folder = host.folder.replace("{models}", models)
+    process = host.start(command) if host.start else _started(command, host.environment, folder)
+    ended = _ended(process, seconds)
     verdict, found, answer = judge(case, ended)
     return Result(case, verdict, found, answer, time.monotonic() - started)
 
 
-def _ended(
-    command: Sequence[str], environment: Mapping[str, str] | None, seconds: float, folder: str
-) -> Ended | None:
-    process = subprocess.Popen(
+def _started(
+    command: Sequence[str], environment: Mapping[str, str] | None, folder: str
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         command,
         env=environment,
         cwd=folder or None,
@@ -41,6 +42,9 @@ def _ended(
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> Ended | None:
     assert process.stdout is not None
     assert process.stderr is not None
     streams = (process.stdout, process.stderr)
