@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pipeline.cli.class_names import classes_of, labels_beside, read_labels
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.execution.byte_count import byte_count
 
@@ -23,6 +24,8 @@ _GLANCE_SECONDS = 0.2
 _STACK = 16 << 20
 _MOST_EXIT_CODE = 255
 _INTERRUPTED = 130
+# Of tensors, for --labels.
+_RECORDED = 64 << 20
 
 # The library's parameters, as its messages name them.
 _FLAGS = {
@@ -172,6 +175,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--fuel", type=_count, metavar="N", help="instruction limit of the guest, approximate"
     )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="print the classes that each output ranks first on stderr, with their names in FILE, "
+        "one a line (default: labels.txt in the guest's folder, if there is one)",
+    )
     parser.add_argument("--trace", action="store_true", help="print each wasi-nn call on stderr")
     parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="WebAssembly module to run")
     parser.add_argument(
@@ -223,6 +233,8 @@ def _run(args: argparse.Namespace, variables: Mapping[str, str]) -> Outcome:
     from pipeline.host.backend_registry import parse_choice
     from pipeline.host.host import Host, NamedGraph
 
+    named = args.labels or labels_beside(args.guest)
+    labels = read_labels(named) if named else ()
     with Host(
         on_message=_print_message,
         tensor_type_abi=args.tensor_type_abi,
@@ -232,7 +244,7 @@ def _run(args: argparse.Namespace, variables: Mapping[str, str]) -> Outcome:
         threads=args.threads,
         model_cache=args.model_cache,
     ) as host:
-        return host.run(
+        outcome = host.run(
             args.guest,
             args.args[1:] if args.args[:1] == ["--"] else args.args,
             env=variables,
@@ -244,7 +256,11 @@ def _run(args: argparse.Namespace, variables: Mapping[str, str]) -> Outcome:
             fuel=args.fuel,
             inherit_stdin=True,
             trace=args.trace,
+            tensors=_RECORDED if labels else 0,
         )
+    for line in classes_of(outcome.tensors, labels) if labels else ():
+        _print_message(line)
+    return outcome
 
 
 def _print_message(text: str) -> None:
