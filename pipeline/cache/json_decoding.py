@@ -1,4 +1,4 @@
-"""Decode JSON to typed values, with a single exception type, in any number of threads."""
+"""Decode JSON and MessagePack to typed values, in any number of threads."""
 
 from __future__ import annotations
 
@@ -27,14 +27,23 @@ def decode_json(data: bytes, kind: type[T]) -> T:
         raise msgspec.DecodeError(str(error)) from None
 
 
-def convert_value(value: object, kind: type[T]) -> T:
+def decode_msgpack(data: bytes, kind: type[T]) -> T:
+    """Return the decoded value; raises msgspec.DecodeError for any invalid input."""
+    try:
+        with _describing:
+            return msgspec.msgpack.decode(data, type=kind)
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+
+
+def convert_value(value: object, kind: type[T], *, strict: bool = True) -> T:
     """Return plain data as a typed value; raises msgspec.ValidationError.
 
     >>> convert_value([1, 2], tuple[int, int])
     (1, 2)
     """
     with _describing:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, kind, strict=strict)
 
 
 def json_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:

@@ -19,6 +19,7 @@ import msgspec
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest, key_of
 from pipeline.cache.file_version import TICK_NS, version_of
+from pipeline.cache.json_decoding import decode_msgpack
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Recipe
 from pipeline.execution.python_source import Import, PythonSource, read_source
@@ -192,7 +193,7 @@ class RecipeCodes:
     def _recalled(self) -> dict[str, _Known]:
         with suppress(OSError, msgspec.MsgspecError, RecursionError):
             if self._memory is not None:
-                memory = msgspec.msgpack.decode(self._memory.read_bytes(), type=_Memory)
+                memory = decode_msgpack(self._memory.read_bytes(), _Memory)
                 if memory.readers == self._readers():
                     return memory.files
         return {}

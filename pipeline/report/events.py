@@ -17,6 +17,7 @@ from typing import Annotated, BinaryIO, Self
 
 import msgspec
 
+from pipeline.cache.json_decoding import json_decoder
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import Progress
 
@@ -216,7 +217,8 @@ class EventLog:
 
 def read_events(path: Path) -> Iterator[Event]:
     """Yield the events of a log; invalid lines are skipped."""
-    decoder = msgspec.json.Decoder(Event)
+    # A union is no type[T] for mypy.
+    decoder: msgspec.json.Decoder[Event] = json_decoder(Event)  # type: ignore[arg-type]
     for line in path.read_bytes().splitlines():
         with suppress(msgspec.MsgspecError, RecursionError):
             yield decoder.decode(line)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from pipeline.cache.json_decoding import decode_json
+from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
@@ -85,7 +85,7 @@ def _given(
     job: Job, case: str, name: str, table: Mapping[str, Any], seen: list[Any]
 ) -> InputDrawings:
     """Render one input; append the pixels of an image to ``seen``."""
-    tensor = msgspec.convert(
+    tensor = convert_value(
         {key: value for key, value in table.items() if key != "dims"}, Tensor, strict=False
     )
     notes = []

@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.cache.atomic import AtomicWriter
 from pipeline.cache.digest import Digest, key_of
+from pipeline.cache.json_decoding import decode_msgpack
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
 from pipeline.report.html.draw import VERSION
@@ -60,12 +61,12 @@ def drawing(
         }
     )
     with suppress(OSError, msgspec.MsgspecError, RecursionError):
-        kept = msgspec.msgpack.decode(subject.drawn.read_bytes(), type=_Kept)
+        kept = decode_msgpack(subject.drawn.read_bytes(), _Kept)
         if kept.key == key:
             return kept.drawn
     target = folder / "drawn"
     run(Job(inputs=inputs, outputs={"drawn": target}, parameters=parameters, scratch=folder))
-    drawn = msgspec.msgpack.decode(target.read_bytes(), type=Drawings)
+    drawn = decode_msgpack(target.read_bytes(), Drawings)
     # If it cannot be cached, it is rendered again next time.
     with suppress(OSError, PipelineError), atomic_write(subject.drawn) as part:
         part.write_bytes(msgspec.msgpack.encode(_Kept(key, drawn)))
