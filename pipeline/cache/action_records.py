@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from pipeline.cache.atomic import AtomicWriter, atomic_write
 from pipeline.cache.digest import Digest
 from pipeline.cache.json_decoding import decode_json
 from pipeline.cache.objects import touch
-from pipeline.cache.owned_folder import remove
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Records:
         place = self.place(key)
         with suppress(OSError):
             if place.is_dir() and not place.is_symlink():
-                remove(place, self._folder.parent)
+                shutil.rmtree(place)
             else:
                 place.unlink()
 

@@ -14,7 +14,6 @@ from pipeline.execution.action import Action, Isolation
 from pipeline.execution.key_parts import static_parts
 from pipeline.execution.recipe_code import RecipeCodes
 from pipeline.graph.dataset_steps import DatasetSteps
-from pipeline.graph.guest_steps import WASM_TOOLS
 from pipeline.graph.layout import Layout
 from pipeline.graph.model_steps import ModelSteps
 from pipeline.graph.parameters import to_parameters as _plain
@@ -39,13 +38,7 @@ class FixtureSteps:
     """The steps of one fixture, or of one variant, which has no sources of its own."""
 
     def __init__(
-        self,
-        layout: Layout,
-        configs: Configs,
-        codes: RecipeCodes,
-        name: str,
-        guest: Action,
-        component: Action | None = None,
+        self, layout: Layout, configs: Configs, codes: RecipeCodes, name: str, guest: Action
     ) -> None:
         fixture = configs.fixtures[name]
         # A variant uses its sources.
@@ -57,7 +50,6 @@ class FixtureSteps:
         self._whole = whole
         self._fixture = fixture
         self._guest = guest
-        self._component = component
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
         self._ir = layout.ir(name, fixture.model)
@@ -76,8 +68,7 @@ class FixtureSteps:
     def toolchains(self) -> set[str]:
         """Return the locked environments that the steps need."""
         tools = (*self._model.tools, self._executor)
-        found = {tool.toolchain for tool in tools if tool.toolchain}
-        return found | ({WASM_TOOLS} if self._component else set())
+        return {tool.toolchain for tool in tools if tool.toolchain}
 
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
@@ -180,9 +171,7 @@ class FixtureSteps:
         )
 
     def _descriptor(self) -> Action:
-        built = {"guest": self._guest.outputs["wasm"]}
-        if self._component is not None:
-            built["component"] = self._component.outputs["wasm"]
+        program = self._fixture.guest.program
         return Action(
             kind="fixture",
             label=self._name,
@@ -190,10 +179,13 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name),
             title="fixture.txt, and the guest beside it",
             recipe=describe,
-            inputs={"interface": self._interface, **built},
+            inputs={
+                "interface": self._interface,
+                "guest": self._layout.step("guests", f"{program}.wasm"),
+            },
             outputs={
                 "descriptor": self._folder / "fixture.txt",
-                **{label: self._folder / path.name for label, path in built.items()},
+                "guest": self._folder / f"{program}.wasm",
             },
             parameters={
                 "files": [path.name for path in self._ir.values()],
@@ -272,11 +264,7 @@ class FixtureSteps:
         }
         inputs["interface"] = self._interface
         inputs |= self._model.evidence
-        guests = [self._guest, *([self._component] if self._component else [])]
-        inputs |= {
-            "imports" if each.kind == "guest" else f"imports.{each.kind}": each.outputs["imports"]
-            for each in guests
-        }
+        inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
         inputs |= {f"toolchain.{name}": self._layout.stamp(name) for name in self.toolchains()}
         tensors = {
             case: {
@@ -289,7 +277,7 @@ class FixtureSteps:
             }
             for case, cases in fixture.tensor.items()
         }
-        steps = [*guests, *self._made()]
+        steps = [self._guest, *self._made()]
         inputs |= {
             f"step.{step.name}.{label}": path
             for step in steps
@@ -333,14 +321,9 @@ class FixtureSteps:
         )
 
     def _published(self) -> dict[str, Path]:
-        guests = {"guest": self._guest, "component": self._component}
         return {
             **self._ir,
-            **{
-                label: self._folder / step.outputs["wasm"].name
-                for label, step in guests.items()
-                if step is not None
-            },
+            "guest": self._folder / f"{self._fixture.guest.program}.wasm",
             "descriptor": self._folder / "fixture.txt",
         }
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.cache.confined_path import path_fault
-from pipeline.config.address_rules import address_fault
+from pipeline.config.address_rules import address_fault, path_fault
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from msgspec.structs import replace
-
 from pipeline.config.load_project import load_project
 from pipeline.config.schema import LanguageName
-from pipeline.execution.action import Action, Job
-from pipeline.graph.guest_steps import guest_steps
+from pipeline.execution.action import Job
+from pipeline.graph.all_steps import all_steps
 from pipeline.graph.layout import Layout
 from pipeline.guest.build import compile_guest
 from pipeline.guest.languages import LANGUAGES
 from tests.programs import COMPILERS, require_program
-from tests.tiny import BUILTIN, ROOT
+from tests.tiny import ROOT
 
 MODULES = ("wasi_ephemeral_nn", "wasi_snapshot_preview1")
 
@@ -45,7 +43,7 @@ def compile_files(
     (into / "scratch").mkdir(parents=True)
     wasm, imports = into / "guest.wasm", into / "imports.json"
     # The files of a compiler are those that a guest of ours in this language has.
-    steps = steps_of_every_guest(ROOT)
+    steps = all_steps(Layout(load_project(ROOT)))
     ours = next(step for step in steps if step.parameters.get("language") == language)
     compile_guest(
         Job(
@@ -66,17 +64,6 @@ def compile_files(
     return Built(wasm, tuple(json.loads(imports.read_text())))
 
 
-def steps_of_every_guest(root: Path) -> list[Action]:
-    """Return the steps of the guests of a project, those that no fixture runs included."""
-    configs = load_project(root)
-    fixture = next(iter(configs.fixtures.values()))
-    fixtures = {
-        name: replace(fixture, guest=replace(fixture.guest, program=name))
-        for name in configs.guests
-    }
-    return list(guest_steps(Layout(configs), replace(configs, fixtures=fixtures)))
-
-
 def kept_in(toolchains: Path) -> dict[str, Path]:
     """Return where compilers keep what they build and what is fetched for them."""
     return {"kept": toolchains, "downloads": toolchains / "downloads"}
@@ -87,7 +74,7 @@ def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) ->
 
     A compiler that is not installed skips the test, and in CI fails it.
     """
-    steps = {step.name: step for step in steps_of_every_guest(root)}
+    steps = {step.name: step for step in all_steps(Layout(load_project(root)))}
     step = steps[f"guest:{name}"]
     into.mkdir(parents=True)
     job = Job(
@@ -109,18 +96,18 @@ def require_compiler(language: str) -> None:
 
 
 def guest_names() -> list[str]:
-    """Return the built-in guests, and those of this project."""
-    return sorted(load_project(ROOT).guests)
+    """Return the guests that have a config."""
+    return sorted(path.stem for path in (ROOT / "configs/guests").glob("*.toml"))
 
 
-def classify_files(root: Path = BUILTIN) -> tuple[list[Path], list[Path]]:
+def classify_files(root: Path = ROOT) -> tuple[list[Path], list[Path]]:
     """Return the sources and headers of ``classify``, as its config lists them."""
-    config = tomllib.loads((BUILTIN / "configs/guests/classify.toml").read_text())
+    config = tomllib.loads((ROOT / "configs/guests/classify.toml").read_text())
     sources, headers = ([root / each for each in config[key]] for key in ("sources", "headers"))
     return sources, headers
 
 
-def compile_classify(into: Path, toolchains: Path, root: Path = BUILTIN) -> Built:
-    """Compile ``classify`` from the sources below ``root``."""
+def compile_classify(into: Path, toolchains: Path, root: Path = ROOT) -> Built:
+    """Compile ``classify`` from the project at ``root``."""
     sources, headers = classify_files(root)
     return compile_files(sources, headers, into=into, toolchains=toolchains)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from pipeline.cli.doctor.python import interpreter
 from pipeline.cli.doctor.remote_cache_check import remote_cache
 from pipeline.cli.doctor.sources import sources
 from pipeline.cli.doctor.toolchains import compilers, toolchains
-from pipeline.cli.extras import install_command
 
 if TYPE_CHECKING:
     from pipeline.config.load_project import Configs
@@ -27,16 +26,12 @@ Check = Callable[[], Iterable[CheckResult]]
 _AT_ONCE = 4
 
 
-def examine(root: Path, *, in_order: bool = True) -> Iterator[CheckResult]:
-    """Yield the lines about this machine and the project in ``root``.
-
-    If not ``in_order``, those of each check come as soon as it has ended.
-    """
+def examine(root: Path) -> Iterator[CheckResult]:
+    """Yield the lines about this machine and the project in ``root``, in order."""
     configs, problem = _configs(root)
-    building = (root / "configs").is_dir()
     checks: list[tuple[str, Check]] = [
         ("python", interpreter),
-        ("package", lambda: packages(building=building)),
+        ("package", packages),
         ("plug-in", lambda: registration(root)),
         ("device", devices),
         ("config", lambda: problem),
@@ -54,7 +49,7 @@ def examine(root: Path, *, in_order: bool = True) -> Iterator[CheckResult]:
         futures: list[Future[list[CheckResult]]] = [
             pool.submit(_guarded, name, check) for name, check in checks
         ]
-        for future in futures if in_order else as_completed(futures):
+        for future in futures:
             yield from future.result()
 
 
@@ -94,7 +89,7 @@ def _configs(root: Path) -> tuple[Configs | None, list[CheckResult]]:
         ]
     except Exception as error:
         problem = f"cannot be read: {type(error).__name__}: {error}"
-        return None, [failed("config", "configs", problem, install_command("build"))]
+        return None, [failed("config", "configs", problem, "pip install -e .")]
     count = f"{len(configs.fixtures)} fixtures, {len(configs.guests)} guests"
     return configs, [passed("config", "configs", count)]
 
@@ -106,9 +101,9 @@ def _folders(root: Path, configs: Configs | None) -> dict[str, Path]:
         named["cache"] = root / configs.project.cache
         named["toolchains"] = root / configs.project.toolchains
     try:
-        from pipeline.cache.user_cache import user_cache_folder
+        from pipeline.publish.fetch_release import cache_folder
 
-        named["fetched"] = user_cache_folder()
+        named["fetched"] = cache_folder()
     except ImportError:
         # The check of the packages reports this.
         pass

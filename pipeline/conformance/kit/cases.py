@@ -22,19 +22,16 @@ class KitCase(NamedTuple):
     stdout: str | None
     args: Sequence[str]
     graphs: Sequence[str]
-    need: str = ""
-    says: Sequence[str] = ()
 
     @property
     def encoding(self) -> str:
-        """The suite's folder is named after the encoding of its models; components have IRs."""
-        return "openvino" if self.folder.name == "component" else self.folder.name
+        """The suite's folder is named after the encoding of its models."""
+        return self.folder.name
 
     @property
     def title(self) -> str:
         """The name among all cases."""
-        suite = self.folder.name
-        return self.name if suite == "openvino" else f"{suite}/{self.name}"
+        return self.name if self.encoding == "openvino" else f"{self.encoding}/{self.name}"
 
 
 class ConformanceHost(NamedTuple):
@@ -42,9 +39,7 @@ class ConformanceHost(NamedTuple):
 
     In the command, {wasm}, {args}, {graph}, {models} and {dir} are replaced; in ``graph``, {name},
     {encoding}, {path} (a folder) and {files} (joined by colons). ``folder`` is where it runs.
-    ``options`` are the words that give a case what it needs: ``preload`` a module, in which {name}
-    and {path} are replaced, and ``seconds`` a time limit of a second. ``start`` starts a command in
-    another way than as a new process of its program.
+    ``start`` starts a command in another way than as a new process of its program.
     """
 
     name: str
@@ -53,7 +48,6 @@ class ConformanceHost(NamedTuple):
     graph: Sequence[str] = ()
     folder: str = ""
     environment: Mapping[str, str] | None = None
-    options: Mapping[str, Sequence[str]] = {}
     start: Callable[[Sequence[str]], Any] | None = None
 
 
@@ -78,8 +72,6 @@ def _suite(folder: Path) -> Iterator[KitCase]:
             stdout=expected.get("stdout"),
             args=expected.get("args", ()),
             graphs=expected.get("graphs", ()),
-            need=about.get("need", ""),
-            says=about.get("says", ()),
         )
 
 
@@ -98,11 +90,7 @@ def command_of(host: ConformanceHost, case: KitCase) -> list[str]:
         more = {"name": name, "encoding": case.encoding, "path": str(models / name)}
         return [filled(part, files=files, **more) for part in host.graph]
 
-    second = case.folder.parent / "preload" / case.encoding / f"{case.name}.wasm"
-    options = [
-        filled(part, name="second", path=str(second)) for part in host.options.get(case.need, ())
-    ]
-    graphs = [*options, *(word for name in case.graphs for word in named(name))]
+    graphs = [word for name in case.graphs for word in named(name)]
     args = [filled(arg) for arg in case.args]
     words: list[str] = []
     for part in host.command:

@@ -74,8 +74,7 @@ class Rust:
                     *crates,
                     f"./{source}",
                     f"-o{made}",
-                ],
-                readable=[_sysroot(standard_library)],
+                ]
             )
             crates.append(f"--extern={name}={made}")
 

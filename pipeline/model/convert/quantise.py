@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from pipeline.cache.json_decoding import convert_value
-from pipeline.child_python.commands import seeded_command
 from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -89,7 +88,7 @@ def quantise_ir(
         "shapes": {given: list(shape) for given, shape in request.shapes.items()},
     }
     finished = run_process(
-        seeded_command(PROGRAMS / "quantise_ir.py", json.dumps(payload), python=request.python),
+        [request.python, "-s", PROGRAMS / "quantise_ir.py", json.dumps(payload)],
         seconds=request.seconds,
         cwd=folder,
         env=private_home(folder),

@@ -1,1 +1,0 @@
-"""Child processes of Python, which import nothing from the working folder."""

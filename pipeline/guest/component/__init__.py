@@ -1,1 +1,0 @@
-"""Components: guests built for them, and core modules adapted to them, by wasm-tools."""

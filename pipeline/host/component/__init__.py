@@ -1,1 +1,0 @@
-"""wasi-nn's component interface in Wasmtime: values, resources, and functions of a linker."""
