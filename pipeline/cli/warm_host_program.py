@@ -55,7 +55,7 @@ def _preload() -> None:
     from pipeline.host.openvino_c.library import LibraryMissing, library
 
     frameworks()
-    # Each guest is told, as without this process.
+    # Each guest reports it, as without this process.
     with suppress(LibraryMissing):
         library()
 
@@ -78,7 +78,7 @@ def _serve(requests: socket.socket, running: dict[int, socket.socket]) -> bool:
 
 
 def _report(running: dict[int, socket.socket]) -> None:
-    """Tell how the processes ended that have."""
+    """Send the exit code of each process that has ended."""
     with suppress(ChildProcessError):
         while True:
             process, status = os.waitpid(-1, os.WNOHANG)

@@ -14,8 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import TracebackType
+from contextlib import closing, contextmanager
 from typing import IO
 
 from pipeline.conformance.hosts import THIS
@@ -33,7 +32,7 @@ def warmed(host: ConformanceHost) -> Iterator[ConformanceHost]:
     if host.name != THIS or not hasattr(os, "fork"):
         yield host
         return
-    with WarmHost() as warm:
+    with closing(WarmHost()) as warm:
         yield host._replace(start=warm.start)
 
 
@@ -75,7 +74,7 @@ class WarmProcess:
 
 
 class WarmHost:
-    """The process to be forked; it ends with this object. For systems that can fork."""
+    """The process to be forked; it ends with ``close``. For systems that can fork."""
 
     def __init__(self) -> None:
         self._socket, other = socket.socketpair()
@@ -89,15 +88,8 @@ class WarmHost:
             )
         self._one = threading.Lock()
 
-    def __enter__(self) -> WarmHost:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the process."""
         self._socket.close()
         self._process.wait()
 

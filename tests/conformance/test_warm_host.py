@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_the_process_that_forks_ends_with_its_user(cases: dict[str, KitCase]) ->
 
 def test_the_guest_s_process_has_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_TOKEN", "abc123")
-    with WarmHost() as warm:
+    with closing(WarmHost()) as warm:
         environment = Path(f"/proc/{warm._process.pid}/environ")
         if not environment.exists():
             pytest.skip("reads the process in /proc")
