@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.host.sandbox.guest_command import Command
 from pipeline.host.sandbox.guest_program import load_program
-from pipeline.host.sandbox.run_guest import start_engine
+from pipeline.host.sandbox.limited import start_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 15

@@ -84,10 +84,7 @@ def write_pictures(folder: Path, count: int) -> None:
 def make_project(root: Path, folder: Path, count: int) -> Path:
     """Write a project with one dataset of 100 pictures a shard."""
     (root / "configs/fixtures").mkdir(parents=True)
-    (root / "configs/guests").mkdir()
     shutil.copy(ROOT / "dodo.py", root)
-    shutil.copytree(ROOT / "guests", root / "guests")
-    shutil.copy(ROOT / "configs/guests/classify.toml", root / "configs/guests")
     dataset = DATASET.format(folder=str(folder), shards=max(1, count // 100))
     text = (FIXTURE + CASE.format(number=0) + dataset).replace("8, 8]", "227, 227]")
     (root / "configs/fixtures/f.toml").write_text(text)

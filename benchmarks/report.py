@@ -86,7 +86,6 @@ def make_project(root: Path, count: int) -> StepGraph:
     shutil.copytree(ROOT / "configs", root / "configs")
     for other in (root / "configs/fixtures").iterdir():
         other.unlink()
-    shutil.copytree(ROOT / "guests", root / "guests")
     for number in range(count):
         name = f"squeezenet-{number}"
         (root / f"configs/fixtures/{name}.toml").write_text(config)

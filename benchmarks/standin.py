@@ -69,10 +69,7 @@ def make_project(
     ``weights`` is the size of each .bin in bytes.
     """
     (root / "configs/fixtures").mkdir(parents=True)
-    (root / "configs/guests").mkdir()
     shutil.copy(ROOT / "dodo.py", root)
-    shutil.copytree(ROOT / "guests", root / "guests")
-    shutil.copy(ROOT / "configs/guests/classify.toml", root / "configs/guests")
     (root / "model.onnx").write_bytes(b"a model")
     (root / "photo.png").write_bytes(b"a photo")
     text = FIXTURE + "".join(CASE.format(number=number) for number in range(cases))

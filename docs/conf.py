@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-project = "wasi-nn artifact pipeline"
-author = "the wasi-nn artifact pipeline's maintainers"
+project = "wasi-nn-pipeline"
+author = "the maintainers of wasi-nn-pipeline"
 project_copyright = "Apache-2.0"
 extensions = ["myst_parser", "reference_pages"]
 source_suffix = {".md": "markdown"}
@@ -22,7 +22,7 @@ suppress_warnings = ["toc.not_included"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
-html_title = "wasi-nn artifacts"
+html_title = project
 html_static_path = ["figures"]
 html_show_copyright = False
 html_show_sphinx = False

@@ -122,6 +122,15 @@ def printable(text: str) -> str:
     )
 
 
+def printable_line(text: str) -> str:
+    r"""Return a text on one line, with all control characters escaped.
+
+    >>> printable_line("a\n::error b\udcff")
+    'a\\n::error b\\udcff'
+    """
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def _rebuild(
     code: Code, message: str, fields: dict[str, str], evidence: dict[str, Any]
 ) -> PipelineError:

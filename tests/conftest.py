@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,6 +24,27 @@ pytest_plugins = ["pytester"]
 # No test measures time, so none fails on a busy machine.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+_BYTECODE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session's processes a place for bytecode where Python may not write it anywhere.
+
+    Else each of thousands of them would compile the same modules.
+    """
+    if "PYTHONDONTWRITEBYTECODE" in os.environ and "PYTHONPYCACHEPREFIX" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="bytecode-", ignore_cleanup_errors=True)
+        config.stash[_BYTECODE] = folder
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Delete the session's bytecode."""
+    if _BYTECODE in config.stash:
+        config.stash[_BYTECODE].cleanup()
 
 
 # What runs only where -m speaks of it.

@@ -27,6 +27,8 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, BinaryIO, NoReturn
 
+from tests.spawn_server import fork_what_is_spawned
+
 ROOT = Path(__file__).parents[1]
 MAINS = ("doit", "pipeline.cli.main")
 # Those of other packages that commands import. None starts a thread when it is imported.
@@ -189,8 +191,9 @@ def _preload() -> None:
     # It would start a thread that never ends.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # Python's "there is none"
     names = [module.name for module in walk_packages(pipeline.__path__, "pipeline.")]
-    # Programs are for processes of their own, and backends are imported once they are asked for.
-    passed = ("_program", ".programs.", ".backends.", "pytest_plugin")
+    # Programs are for processes of their own; backends, and Dask, which changes how errors are
+    # pickled, are imported once they are asked for.
+    passed = ("_program", ".programs.", ".backends.", ".dask.", "pytest_plugin")
     for name in (*_PRELOADED, *names):
         if not any(part in name for part in passed):
             import_module(name)
@@ -232,6 +235,7 @@ def _become(request: dict[str, Any], out: int, err: int) -> NoReturn:
     sys.path[0] = request["cwd"]
     sys.argv[:] = [str(module.__file__), *request["arguments"]]
     import_module("multiprocessing.process").ORIGINAL_DIR = request["cwd"]  # type: ignore[attr-defined]
+    fork_what_is_spawned(_exit)
     _exit(module.main)
 
 
@@ -250,8 +254,9 @@ def _exit(main: Callable[[], object]) -> NoReturn:
     # What Python does before it takes itself apart, by the functions that it calls for that.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
     os._exit(int(code or 0))  # type: ignore[call-overload]
 
 

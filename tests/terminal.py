@@ -65,6 +65,13 @@ class Terminal:
         """The lines that are seen now."""
         return [line.rstrip() for line in self._screen.display if line.strip()]
 
+    @property
+    def scroll(self) -> list[str]:
+        """The lines that can be scrolled back to, and those that are seen now."""
+        columns = range(self._screen.columns)
+        above = ["".join(line[x].data for x in columns) for line in self._screen.history.top]
+        return [*(line.rstrip() for line in above if line.strip()), *self.screen]
+
     def read(self) -> bool:
         """Show what came; false when the program has ended."""
         try:

@@ -12,7 +12,8 @@ from pipeline.graph.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (
-    ("errors", "telemetry", "element_types", "protobuf"),
+    ("builtin", "errors", "telemetry", "element_types", "protobuf", "child_python"),
+    ("scratch",),
     ("bucket", "http"),
     ("cache", "host"),
     ("config", "execution"),
@@ -54,6 +55,20 @@ def source_files() -> list[Path]:
 
 def room_of(path: Path) -> str:
     return path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+
+
+def test_children_of_python_start_in_one_way() -> None:
+    """Elsewhere ``sys.executable`` is compared, shown, or given to ``child_python``."""
+    named = {
+        path.relative_to(ROOT / "pipeline").as_posix()
+        for path in source_files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.List | ast.Tuple)
+        and any(ast.unparse(each) == "sys.executable" for each in node.elts)
+    }
+    # The second runs itself again; that of the kit runs without this package.
+    adapters = {each for each in named if each.startswith("conformance/kit/")}
+    assert named - adapters <= {"child_python/commands.py", "execution/process.py"}
 
 
 def test_imports_run_one_way() -> None:
@@ -182,8 +197,11 @@ def test_one_module_names_the_report_of_a_case() -> None:
 
 def test_the_contributing_guide_shows_these_levels() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    [arrow] = re.findall(r"^    (errors, .*\n        → .*)$", text, re.M)
+    [arrow] = re.findall(r"^    (builtin, .*\n        → .*)$", text, re.M)
     shown = [tuple(each.strip().split(", ")) for each in arrow.split("→")]
     assert tuple(shown) == LEVELS
+    figure = (ROOT / "docs/figures/rooms.svg").read_text()
+    drawn = [tuple(each.split(", ")) for each in re.findall(r'class="b">([^<]*)<', figure)]
+    assert tuple(reversed(drawn)) == LEVELS
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.M)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(LEVEL)

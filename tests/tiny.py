@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.fork_server import run_module
 
 ROOT = Path(__file__).parents[1]
+BUILTIN = ROOT / "pipeline" / "builtin"
 
 FIXTURE = """\
 description = "the mean of each colour, as a class"
@@ -136,16 +137,21 @@ def published(project: Project) -> dict[str, bytes]:
 def make_project(root: Path, toolchains: Path) -> Project:
     """Write the project; ``toolchains`` is shared, since the first compile takes long."""
     (root / "configs" / "fixtures").mkdir(parents=True)
-    (root / "configs" / "guests").mkdir()
     shutil.copy(ROOT / "dodo.py", root)
-    shutil.copytree(ROOT / "guests", root / "guests")
-    shutil.copy(ROOT / "configs/guests/classify.toml", root / "configs/guests")
+    add_guest(root)
     (root / "configs/project.toml").write_text(f"toolchains = {str(toolchains)!r}\n")
     (root / "configs/fixtures/tiny.toml").write_text(FIXTURE)
     write_model(root / "tiny.onnx")
     write_picture(root / "red.png", (250, 30, 40))
     write_picture(root / "blue.png", (20, 30, 240))
     return Project(root)
+
+
+def add_guest(root: Path) -> None:
+    """Give a project a guest of its own, ``classify``, for tests to change."""
+    (root / "configs" / "guests").mkdir(parents=True)
+    shutil.copytree(BUILTIN / "guests", root / "guests")
+    shutil.copy(BUILTIN / "configs/guests/classify.toml", root / "configs/guests")
 
 
 def write_model(path: Path, scale: float = 0.1) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from pipeline.bucket.redact import redact
 from pipeline.errors import Code, PipelineError
+from pipeline.scratch import scratch_folder
 
 # They have no folders.
 _OBJECT_STORES = frozenset({"s3", "gs", "gcs", "az", "abfs"})
@@ -68,8 +68,8 @@ class BucketClient:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return the bytes of a small object, or None; raises BucketError."""
-        with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
-            target = Path(name) / "object"
+        with scratch_folder() as name:
+            target = name / "object"
             return target.read_bytes() if self.download(path, target, limit) else None
 
     def download(self, path: str, target: Path, limit: int) -> bool:

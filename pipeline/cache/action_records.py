@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pipeline.cache.atomic import AtomicWriter, atomic_write
 from pipeline.cache.digest import Digest
 from pipeline.cache.json_decoding import decode_json
 from pipeline.cache.objects import touch
+from pipeline.cache.owned_folder import remove
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Records:
         place = self.place(key)
         with suppress(OSError):
             if place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place)
+                remove(place, self._folder.parent)
             else:
                 place.unlink()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+from pipeline.scratch import PART_NAME_LENGTH, part_beside
 
 AtomicWriter = Callable[[Path], AbstractContextManager[Path]]
 """A function that writes a file atomically, such as :func:`atomic_write`."""
@@ -21,15 +22,10 @@ def atomic_write(target: Path) -> Iterator[Path]:
     unchanged.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
+    with part_beside(target) as part:
+        part.touch(mode=0o600, exist_ok=False)
         yield part
         replace(part, target)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
 
 
 def replace(part: Path, target: Path) -> None:
@@ -49,7 +45,7 @@ def write_bytes(target: Path, data: bytes) -> None:
 
 def leftovers(target: Path) -> Iterator[Path]:
     """Yield the temporary files beside ``target`` of writes that were interrupted, or still run."""
-    yield from target.parent.glob(f".{glob.escape(target.name)}.*.part")
+    yield from target.parent.glob(f".{glob.escape(target.name[:PART_NAME_LENGTH])}.*.part")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,10 +11,24 @@ from pipeline.cache.action_records import Record, Records
 from pipeline.cache.digest import Digest
 from pipeline.cache.digest_cache import DigestCache
 from pipeline.cache.objects import Objects
+from pipeline.cache.owned_folder import claim
 from pipeline.cache.remote.remote_cache import RemoteCache
 from pipeline.cache.temporary import Temporary
 
 _SAY_SECONDS = 1.0
+# What is in a cache, also of versions that put no marker into it, and on a disk of its own.
+_DATABASE = "digests.sqlite"
+_NAMES = (
+    "ac",
+    "cas",
+    "downloads",
+    "locks",
+    "roots",
+    "tmp",
+    "toolchains",
+    f"{_DATABASE}*",
+    "lost+found",
+)
 
 
 class Cache:
@@ -26,11 +40,16 @@ class Cache:
     def __init__(self, folder: Path, remote: RemoteCache | None = None) -> None:
         self.folder = folder
         self.remote = remote
-        self.digests = DigestCache(folder / "digests.sqlite")
-        self.temporary = Temporary(folder / "tmp")
+        self.digests = DigestCache(folder / _DATABASE, self.claim)
+        self.temporary = Temporary(folder / "tmp", self.claim)
         self.objects = Objects(folder / "cas", self.temporary.atomic_write)
         self.records = Records(folder / "ac", self.temporary.atomic_write)
         self._closed = False
+
+    def claim(self) -> Path:
+        """Make the folder ours and return it; raises NotOwnedError if it has other files."""
+        claim(self.folder, known=_NAMES)
+        return self.folder
 
     def lookup(self, key: str) -> Record | None:
         """Return the record of a key, local or remote, and store it locally; raises OSError."""
@@ -71,7 +90,7 @@ class Cache:
         """
         from filelock import FileLock, Timeout
 
-        place = self.folder / "locks" / f"{name}.lock"
+        place = self.claim() / "locks" / f"{name}.lock"
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place)
         timeout = 0.0

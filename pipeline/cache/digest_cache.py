@@ -9,6 +9,8 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.cache.digest import Digest
@@ -29,8 +31,10 @@ class DigestCache:
     ``unsure`` is set if one of them was changing meanwhile.
     """
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, claim: Callable[[], object] | None = None) -> None:
+        """``claim`` makes the folder; where it raises OSError, digests are kept in memory."""
         self._database = database
+        self._claim = claim or partial(database.parent.mkdir, parents=True, exist_ok=True)
         self._guard = threading.Lock()
         self._closed = False
         self._writable = True
@@ -100,7 +104,7 @@ class DigestCache:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self._database.parent.mkdir(parents=True, exist_ok=True)
+            self._claim()
             try:
                 return self._connect(str(self._database))
             except sqlite3.OperationalError:

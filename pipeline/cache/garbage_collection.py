@@ -16,6 +16,7 @@ import msgspec
 from pipeline.cache.cache import Cache
 from pipeline.cache.digest import key_of
 from pipeline.cache.json_decoding import decode_json
+from pipeline.cache.owned_folder import remove
 
 # Younger files are kept, as are files used since the start of the oldest live run.
 YOUNG_SECONDS = 600.0
@@ -91,13 +92,13 @@ def collect_garbage(
                 continue
             if entry.path in kept:
                 continue
-            if not dry and not _removed(entry, bin_):
+            if not dry and not _removed(entry, bin_, cache.folder):
                 continue
             files, freed = files + 1, freed + entry.size
         return CollectionResult(files=files, bytes=freed, remaining=total - freed)
 
 
-def _removed(entry: CacheEntry, bin_: Path) -> bool:
+def _removed(entry: CacheEntry, bin_: Path, owned: Path) -> bool:
     """Remove a file, unless it was used since it was listed or removal is not permitted.
 
     It is renamed before its mtime is checked: a later user finds it missing and builds it again,
@@ -107,7 +108,7 @@ def _removed(entry: CacheEntry, bin_: Path) -> bool:
     try:
         entry.path.rename(gone)
         if gone.stat().st_mtime <= entry.used:
-            gone.unlink()
+            remove(gone, owned)
             return True
         gone.replace(entry.path)
     except OSError:
@@ -126,7 +127,7 @@ def _rooted(cache: Cache, dry: bool) -> Iterator[str]:
         if _is_there(roots, used):
             yield from roots.keys
         elif not dry:
-            place.unlink(missing_ok=True)
+            remove(place, cache.folder)
 
 
 def _kept(cache: Cache, keys: Iterable[str]) -> set[Path]:

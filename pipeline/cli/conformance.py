@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.verbosity import add_quiet
 from pipeline.errors import Code, PipelineError
+from pipeline.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from pipeline.conformance.case import Case
@@ -82,7 +82,7 @@ def add_parser(subparsers: Any) -> None:
         default="openvino",
         metavar="LIST",
         help="the encodings of models that the hosts have: openvino (default), onnx, "
-        "tensorflowlite, joined by commas",
+        "tensorflowlite, joined by commas; component for guests that are components",
     )
     parser.add_argument(
         "--level",
@@ -174,8 +174,8 @@ def execute(args: argparse.Namespace) -> int:
         raise PipelineError(Code.USAGE, "A baseline is of one host; give one --host.")
     if args.explain:
         cases = _chosen(cases, [args.explain])
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as folder:
-        columns = _run(args, cases, Path(folder), levels)
+    with scratch_folder() as folder:
+        columns = _run(args, cases, folder, levels)
     failed = [each for _, results in columns for each in results if each.fails(levels)]
     if args.allow == "differs":
         failed = [each for each in failed if each.verdict == "unsafe"]
@@ -316,9 +316,9 @@ def _list(args: argparse.Namespace, cases: Sequence[Case]) -> int:
 
 
 def _encodings(text: str) -> list[str]:
-    from pipeline.conformance.models.formats import FORMATS
+    from pipeline.conformance.models.formats import SUITES
 
-    return _words(text, "--encodings", list(FORMATS))
+    return _words(text, "--encodings", list(SUITES))
 
 
 def _levels(text: str) -> list[str]:

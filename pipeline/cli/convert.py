@@ -6,19 +6,20 @@ import argparse
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from pipeline.cli.convert_check import add_check, as_json, check, disagreement, line
+from pipeline.cli.convert_inputs import add_inputs, declared_inputs
 from pipeline.cli.verbosity import add_verbosity, show_progress
-from pipeline.config.model_tables import Framework, Model, ModelInput
+from pipeline.config.model_tables import Framework, Model
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.model.inspect.model_files import model_files
+from pipeline.scratch import scratch_folder
 from pipeline.toolchain.toolchain_python import toolchain_python
 
 _SECONDS = 3600.0
-_LARGEST = 3.4028234663852886e38
 _EPILOG = """\
 example:
   wasi-nn convert net.caffemodel net.prototxt -o out --precision f32 --mean 104,117,123
@@ -30,7 +31,6 @@ example:
   a state dict with --architecture), TensorFlow (a frozen graph, or a SavedModel's folder) and
   TFLite. External data of an ONNX model is looked up beside it.
 """
-_INPUT = re.compile(r"(?P<name>[^\[\]]+?)?(?:\[(?P<shape>\d+(?:,\d+)*)\])?")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -78,37 +78,8 @@ def add_parser(subparsers: Any) -> None:
         default=0.1,
         help="for int8: maximum relative L2 error of an output (default: 0.1)",
     )
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="NAME[SHAPE]",
-        help="an input and its shape, such as 'data[1,3,227,227]'; repeatable",
-    )
-    parser.add_argument(
-        "--mean",
-        type=_numbers,
-        default=(),
-        metavar="M,…",
-        help="subtract from each channel; one value for all, or one for each",
-    )
-    parser.add_argument(
-        "--scale",
-        type=_divisors,
-        default=(),
-        metavar="S,…",
-        help="divide each channel by this; one value for all, or one for each",
-    )
-    parser.add_argument(
-        "--reverse-channels", action="store_true", help="swap RGB and BGR, before mean and scale"
-    )
-    parser.add_argument(
-        "--layout",
-        type=_layout,
-        metavar="NHWC",
-        help="axis order of the model's input, for --mean, --scale and --reverse-channels "
-        "(default: the usual one that fits the number of channels)",
-    )
+    add_inputs(parser)
+    add_check(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_verbosity(parser, "show errors only")
     parser.set_defaults(execute=execute)
@@ -119,11 +90,13 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.cache.atomic import atomic_write
     from pipeline.cache.objects import copy
     from pipeline.cli.convert_int8 import check_calibration, quantised
+    from pipeline.cli.extras import require
     from pipeline.model.convert.make_ir import TOOLCHAINS, make_ir
     from pipeline.model.convert.request import Request
     from pipeline.model.ir.canonical_digest import canonical_digest
     from pipeline.model.ir.weights import clamped_weights, weights_precision
 
+    require("convert")
     check_calibration(args)
     framework, files = model_files(args.model, args.framework)
     _check_architecture(args, files)
@@ -139,17 +112,16 @@ def execute(args: argparse.Namespace) -> int:
             Code.USAGE, "Invalid file name for the IR.", where=name, hint="Give one with --name."
         )
     with (
-        tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary,
+        scratch_folder() as scratch,
         show_progress(args, name) as progress,
     ):
-        scratch = Path(temporary)
         progress(f"{framework} to OpenVINO IR, {args.precision}")
         request = Request(
             name=name,
             model=Model(
                 framework=framework,
                 files={label: label for label in files},
-                inputs=_inputs(args),
+                inputs=declared_inputs(args),
                 architecture=args.architecture,
                 signature=args.signature,
                 precision="f16" if args.precision == "f16" else "f32",
@@ -161,6 +133,14 @@ def execute(args: argparse.Namespace) -> int:
         folder = scratch / "work"
         folder.mkdir()
         xml, weights = make_ir(request, folder)
+        checked, wrong = None, None
+        if not args.no_check:
+            pair = weights.with_suffix(".xml")
+            pair.write_bytes(xml)
+            checked = check(request, pair, scratch, progress)
+            wrong = disagreement(checked, request)
+            if wrong and not args.keep:
+                raise wrong
         losses: Mapping[str, float] = {}
         if args.precision == "int8":
             xml, weights, losses = quantised(args, name, xml, weights, scratch, progress)
@@ -190,6 +170,7 @@ def execute(args: argparse.Namespace) -> int:
         "canonical digest": canonical,
         **({"clamped": {name: list(each) for name, each in clamped.items()}} if clamped else {}),
         **({"loss": losses} if losses else {}),
+        **({"check": as_json(checked)} if checked else {}),
     }
     for layer, (many, count) in clamped.items():
         print(
@@ -197,15 +178,18 @@ def execute(args: argparse.Namespace) -> int:
             "clamped to ±65504; use --precision f32",
             file=sys.stderr,
         )
-    if args.json or not args.quiet:
-        _show(found, as_json=args.json)
+    if wrong:
+        print(f"warning: {wrong.message} {wrong.found}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif not args.quiet:
+        _show(found)
+        if checked:
+            print(line(checked))
     return 0
 
 
-def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-        return
+def _show(found: Mapping[str, Any]) -> None:
     xml = found["xml"]["path"]
     weights = f"weights in {found['precision']}" if found["precision"] else "no weights"
     print(f"{xml} and .bin, from {found['framework']}, {weights}")
@@ -237,119 +221,3 @@ def _check_architecture(args: argparse.Namespace, files: Mapping[str, Path]) -> 
             "--architecture needs a PyTorch state dict, and the model is not one.",
             hint="Omit --architecture.",
         )
-
-
-def _inputs(args: argparse.Namespace) -> dict[str, ModelInput]:
-    """Return the inputs of --input; '*' is the model's only input, given without a name."""
-    given: dict[str, tuple[int, ...]] = {}
-    for text in args.input:
-        found = _INPUT.fullmatch(text.strip())
-        if found is None or not text.strip():
-            raise PipelineError(
-                Code.USAGE,
-                "Invalid --input.",
-                where=f"--input {text}",
-                expected="NAME[SHAPE], such as 'data[1,3,227,227]'",
-            )
-        shape = tuple(int(size) for size in (found["shape"] or "").split(",") if size)
-        given[(found["name"] or "*").strip()] = shape
-    treated = bool(args.mean or args.scale or args.reverse_channels)
-    if treated and not given:
-        given["*"] = ()
-    if treated and len(given) > 1:
-        raise PipelineError(
-            Code.USAGE,
-            "--mean, --scale and --reverse-channels need a model with one input.",
-            hint="Write a config for a model with several inputs.",
-        )
-    for name, shape in given.items():
-        if not shape and name != "*":
-            raise PipelineError(
-                Code.USAGE,
-                f"The input {name!r} has no shape.",
-                expected=f"--input '{name}[1,3,224,224]', with your sizes",
-            )
-    if args.layout and not treated:
-        raise PipelineError(
-            Code.USAGE, "--layout applies to --mean, --scale and --reverse-channels only."
-        )
-    inputs = {name: _input(args, name, shape) for name, shape in given.items()}
-    for name, each in inputs.items():
-        # Without a shape, the converter knows that of the only input.
-        if each.shape:
-            _check_input(name, each)
-    return inputs
-
-
-def _input(args: argparse.Namespace, name: str, shape: tuple[int, ...]) -> ModelInput:
-    """Return an input with its preprocessing; without a shape, the converter finds the layout."""
-    from pipeline.model.convert.programs.channel_layout import channel_layout
-
-    layout, mean, scale = args.layout, args.mean, args.scale
-    counts = {len(values) for values in (mean, scale)} - {0, 1}
-    if shape and not layout and (counts or args.reverse_channels):
-        try:
-            found = channel_layout(shape, 3 if args.reverse_channels else min(counts))
-        except ValueError as error:
-            raise PipelineError(
-                Code.USAGE,
-                str(error),
-                where=f"--input {name}[{','.join(map(str, shape))}]",
-                hint="Check the number of values, or give the order of the axes with --layout.",
-            ) from None
-        layout = None if found.startswith("NC") else found
-    if shape and len(shape) > 1:
-        axis = layout.index("C") if layout and len(layout) == len(shape) else 1
-        # A config needs one for each channel.
-        mean, scale = (
-            values * shape[axis] if len(values) == 1 else values for values in (mean, scale)
-        )
-    return ModelInput(
-        shape=shape,
-        model_layout=layout,
-        mean=mean,
-        scale=scale,
-        reverse_channels=args.reverse_channels,
-    )
-
-
-def _check_input(name: str, given: ModelInput) -> None:
-    from pipeline.config.input_rules import check_input
-    from pipeline.config.mistake import KnownNames, Mistake
-
-    findings = list(check_input((), given, KnownNames()))
-    if 0 in given.shape:
-        findings.append(Mistake((), "The shape has an axis of size 0.", "sizes of at least 1"))
-    for finding in findings:
-        raise PipelineError(
-            Code.USAGE,
-            finding.message,
-            where=f"--input {name}[{','.join(map(str, given.shape))}]",
-            expected=finding.expected,
-            found=finding.found,
-            hint=finding.hint,
-        )
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(float(part) for part in text.strip("[]").split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers") from None
-    if not all(abs(number) <= _LARGEST for number in found):
-        raise argparse.ArgumentTypeError(f"{text!r} has a number outside the range of f32")
-    return found
-
-
-def _layout(text: str) -> str:
-    known = set(text) <= set("NCDHW") and len(set(text)) == len(text) > 1 and "C" in text
-    if not known:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an order of axes such as NHWC")
-    return text
-
-
-def _divisors(text: str) -> tuple[float, ...]:
-    found = _numbers(text)
-    if not all(number > 0 for number in found):
-        raise argparse.ArgumentTypeError(f"{text!r} has a number that is not positive")
-    return found

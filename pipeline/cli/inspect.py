@@ -6,11 +6,18 @@ import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from pipeline.cli.limits import add_limits, limits
 from pipeline.errors import Code, PipelineError, printable
 
+if TYPE_CHECKING:
+    from pipeline.execution.action import Job
+
 _MOST_ENTRIES = 40
+
+# OpenVINO reads these.
+_MODELS = (".xml", ".onnx", ".tflite")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,12 +33,15 @@ def add_parser(subparsers: Any) -> None:
         ),
     )
     parser.add_argument("file", type=Path, help="file to inspect")
+    add_limits(parser, "looking at it")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Show the file; returns 1 if its parts do not match, or its bytes do not match its name."""
+    from pipeline.execution.bounded_call import BoundedCalls
+
     path: Path = args.file
     if not path.is_file():
         raise PipelineError(Code.USAGE, "No such file.", where=str(path))
@@ -43,12 +53,24 @@ def execute(args: argparse.Namespace) -> int:
             where=str(path),
             expected=", ".join(_looks()),
         )
-    found = look(path)
+    if path.suffix.lower() in _MODELS:
+        from pipeline.cli.extras import require
+
+        require("run")
+    with BoundedCalls(*limits(args.seconds, args.memory)) as calls:
+        parameters = {"look": look, "path": path.absolute()}
+        found: Mapping[str, Any] = json.loads(calls.call(_look, parameters, "The inspection"))
     if args.json:
         print(json.dumps(found, indent=2))
     else:
         _show(found, "")
     return 0 if found.get("belong together", True) and "warning" not in found else 1
+
+
+def _look(job: Job) -> None:
+    look = cast("Callable[[Path], Mapping[str, Any]]", job.parameters["look"])
+    found = look(cast(Path, job.parameters["path"]))
+    job.outputs["result"].write_text(json.dumps(found))
 
 
 def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:

@@ -14,14 +14,18 @@ from types import FrameType
 from typing import Any
 
 from pipeline.cli import completion
+from pipeline.cli.arguments import parse
 from pipeline.cli.leave_environment import leave_environment
 from pipeline.errors import Code, PipelineError
+from pipeline.scratch import sweep_scratch
 
 # Each is a module here with add_parser(subparsers) and execute(args) -> int.
 COMMANDS = (
+    "init",
     "run",
     "new",
     "convert",
+    "componentize",
     "inspect",
     "tensor",
     "preview",
@@ -35,6 +39,7 @@ COMMANDS = (
 # These have a folder of their own.
 _PACKAGES = ("new", "doctor")
 
+_USAGE = 2
 _INTERRUPTED = 130
 _TERMINATED = 143
 _OBJECTS = 100_000
@@ -66,13 +71,19 @@ def main(argv: list[str] | None = None) -> int:
             leave_environment(given)
             # Imports leave objects that stay; looking through them again and again takes 4 ms.
             gc.set_threshold(_OBJECTS)
+        # Of what Python's own modules start, nothing imports from the folder that this runs in.
+        os.environ["PYTHONSAFEPATH"] = "1"
     try:
         # Import only the named command: a guest should start at once, and the doctor must run with
         # packages missing.
         parser = command_line(given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS)
+        if not given and not completion.is_completing():
+            parser.print_help()
+            return _USAGE
         if completion.is_completing():
             completion.complete(parser)
-        args = parser.parse_args(given)
+        args = parse(parser, given)
+        sweep_scratch()
         code = int(args.execute(args))
         sys.stdout.flush()
         if argv is None and args.command == "run":
@@ -80,9 +91,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stderr.flush()
             os._exit(code)
     except ModuleNotFoundError as error:
-        hint = "pip install -e . installs it; `wasi-nn doctor` shows what else is missing."
-        message = f"This command needs the package {error.name}, which is not installed."
-        return _print_error(PipelineError(Code.TOOLCHAIN, message, hint=hint))
+        return _print_error(_missing_package(error.name or ""))
     except PipelineError as error:
         return _print_error(error)
     except BrokenPipeError:
@@ -97,6 +106,18 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
         os._exit(_TERMINATED)
     return code
+
+
+def _missing_package(module: str) -> PipelineError:
+    try:
+        from pipeline.cli.extras import extra_of, missing_package
+
+        return missing_package(module, extra_of(module) or "build")
+    except ImportError:
+        # Packages of the base are missing too.
+        message = f"This command needs the package {module}, which is not installed."
+        hint = "Reinstall wasi-nn-pipeline; `wasi-nn doctor` shows what is missing."
+        return PipelineError(Code.TOOLCHAIN, message, hint=hint)
 
 
 class _Stopped(BaseException):

@@ -67,9 +67,10 @@ def add_parser(subparsers: Any) -> None:
         "run",
         help="run a wasi-nn guest in the sandbox",
         description=(
-            "Runs a WebAssembly guest (a WASI preview 1 command) with wasi-nn on OpenVINO, or on "
-            "the framework that --backend selects. The guest has no access to files other than "
-            "those of --dir and --graph, nor to environment variables other than those of --env."
+            "Runs a WebAssembly guest, a core module for WASI preview 1 or a component for WASI "
+            "0.2, with wasi-nn on OpenVINO, or on the framework that --backend selects. The guest "
+            "has no access to files other than those of --dir and --graph, nor to environment "
+            "variables other than those of --env."
         ),
         # Options of the guest may begin like ours.
         allow_abbrev=False,
@@ -111,6 +112,16 @@ def add_parser(subparsers: Any) -> None:
         "graph or SavedModel), tensorflowlite, pytorch (TorchScript) or paddle. If FOLDER holds "
         "several models, it is model.*, NAME.* or the one named like the folder; FOLDER may also "
         "be a model file",
+    )
+    parser.add_argument(
+        "--preload",
+        dest="preloads",
+        action="append",
+        default=[],
+        type=_named_module,
+        metavar="NAME=FILE",
+        help="a module that the guest imports from as NAME: an instance of its own, with wasi-nn "
+        "but without WASI; repeatable",
     )
     parser.add_argument(
         "--backend",
@@ -183,7 +194,7 @@ def add_parser(subparsers: Any) -> None:
         "one a line (default: labels.txt in the guest's folder, if there is one)",
     )
     parser.add_argument("--trace", action="store_true", help="print each wasi-nn call on stderr")
-    parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="WebAssembly module to run")
+    parser.add_argument("guest", type=Path, metavar="GUEST.wasm", help="module or component to run")
     parser.add_argument(
         "args", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments for the guest"
     )
@@ -250,6 +261,7 @@ def _run(args: argparse.Namespace, variables: Mapping[str, str]) -> Outcome:
             env=variables,
             dirs=args.dirs,
             graphs=[NamedGraph.parse(text) for text in args.graphs],
+            preloads=dict(args.preloads),
             seconds=args.seconds,
             memory=args.memory,
             disk=args.disk,
@@ -322,6 +334,13 @@ def _preopen(text: str, host_first: bool) -> Preopen:
         )
     host, guest = parts if host_first else reversed(parts)
     return Preopen(host=Path(host), guest=guest, writable=writable)
+
+
+def _named_module(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE")
+    return name, Path(path)
 
 
 def _seconds(text: str) -> float:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.cli.limits import add_limits, limits
 from pipeline.cli.verbosity import add_quiet
 from pipeline.errors import Code, PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.publish.release.lock_file import LockedFixture
+    from pipeline.publish.release.lock_file import Lock
     from pipeline.publish.validation.finding import Validation
 
 _UNCHECKED = 2
@@ -24,14 +24,18 @@ examples:
   wasi-nn validate elsewhere/squeezenet --key publisher.pub
 
 what is checked:
-  every file against the manifest, SHA256SUMS and the lock; that the folder holds nothing else;
+  every file against the manifest, SHA256SUMS and the lock; that the card and the other files
+  derived from the manifest are those; that the folder holds nothing else but evidence and datasets
+  of known kinds, each with its digest;
   that xml and bin match; that each tensor's bytes fit its name and do not look like another
   layout; that the guest imports what is declared; licences and sources; then the inference runs
   again in the sandbox, and its outputs must be the expected ones.
 
   A manifest and its sums can be edited together. So a folder is valid only against something
   trusted: its root digest (--expect), the key that signed it (--key) or a lock (--lock);
-  otherwise it is 'consistent, origin unknown'.
+  otherwise it is 'consistent, origin unknown'. With a lock or a key the folder must have the
+  fixture's name. In a folder of fixtures, every folder must then be one, and every fixture of the
+  lock must be there.
 
 exit code:
   0 valid or consistent, 1 invalid, 2 could not be checked.
@@ -75,6 +79,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--no-run", action="store_true", help="check only the files, without running inference"
     )
+    add_limits(parser, "each folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_quiet(parser, "show invalid folders only")
     parser.add_argument(
@@ -86,32 +91,48 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Validate, report, and return the exit code."""
-    from pipeline.publish.validation.validate_fixture import validate
+    from pipeline.execution.bounded_call import BoundedCalls
+    from pipeline.publish.validation.validate_folders import validate_folders
 
     try:
         if args.expect and len(args.folders) > 1:
             raise PipelineError(Code.USAGE, "--expect needs a single folder.")
         if args.signature and (not args.key or len(args.folders) > 1):
             raise PipelineError(Code.USAGE, "--signature needs a single folder and --key.")
+        if not args.no_run:
+            require_to_run()
         lock = _locked(args.lock)
-        validations = [
-            validate(
-                folder,
-                expect=args.expect,
-                lock=lock,
-                key=args.key,
-                signature=args.signature,
-                run=not args.no_run,
-            )
-            for given in args.folders
-            for folder in _fixtures(given)
-        ]
+        with BoundedCalls(*limits(args.seconds, args.memory)) as calls:
+            validations = [
+                validation
+                for given in args.folders
+                for validation in validate_folders(
+                    given,
+                    calls=calls,
+                    expect=args.expect,
+                    lock=lock,
+                    key=args.key,
+                    signature=args.signature,
+                    run=not args.no_run,
+                )
+            ]
     except PipelineError as error:
         print(error.render(), file=sys.stderr)
         return _UNCHECKED
     return report(
         validations, as_json=args.json, github=args.github, junit=args.junit, quiet=args.quiet
     )
+
+
+def require_to_run() -> None:
+    """Raise PipelineError (TOOLCHAIN) if the inference cannot be run here."""
+    from pipeline.cli.extras import require
+
+    try:
+        require("run")
+    except PipelineError as error:
+        error.hint += ", or check the files alone: --no-run"
+        raise
 
 
 def report(
@@ -122,9 +143,10 @@ def report(
     junit: Path | None,
     quiet: bool = False,
 ) -> int:
-    """Print and write the results; return 1 if a folder is invalid, else 0."""
+    """Print and write the results; return 1 if a folder is invalid, 2 if one was not checked."""
     from pipeline.cache.atomic import write_bytes
     from pipeline.publish.validation import formatters
+    from pipeline.publish.validation.finding import ValidationVerdict
 
     if junit is not None:
         try:
@@ -145,22 +167,17 @@ def report(
         print(formatters.as_text(shown).rstrip("\n"))
     if github:
         print(formatters.as_annotations(validations), end="")
-    return 1 if any(each.findings for each in validations) else 0
+    verdicts = {each.verdict for each in validations}
+    if ValidationVerdict.INVALID in verdicts:
+        return 1
+    return _UNCHECKED if ValidationVerdict.UNCHECKED in verdicts else 0
 
 
-def _fixtures(folder: Path) -> list[Path]:
-    """Return the folder itself, or its sub-folders with a manifest if it has none."""
-    if (folder / "manifest.json").exists() or not folder.is_dir():
-        return [folder]
-    below = sorted(path.parent for path in folder.glob("[!.]*/manifest.json"))
-    return below or [folder]
-
-
-def _locked(path: Path | None) -> Mapping[str, LockedFixture] | None:
+def _locked(path: Path | None) -> Lock | None:
     from pipeline.publish.release.lock_file import read_lock
 
     if path is None:
         return None
     if not path.is_file():
         raise PipelineError(Code.USAGE, "No such lock file.", where=str(path))
-    return read_lock(path).fixtures
+    return read_lock(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pipeline.cache.confined_path import path_fault
+
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
 _REST = r"(?::[0-9]{1,5})?(?:[/?#][!-~]*)?"
 _HTTPS = re.compile(rf"https://{_HOST}{_REST}")
@@ -37,16 +39,3 @@ def address_fault(address: str) -> str:
             fault = path_fault(path)
             return fault and f"{kind}:NAME==VERSION#PATH, where PATH is {fault}"
     return _KINDS
-
-
-def path_fault(path: str) -> str:
-    r"""Return the expected form of a path, or '' if it is relative and has no '..'.
-
-    >>> path_fault("../secret"), path_fault("/etc/passwd"), path_fault("C:\\x"), path_fault("a/b.c")
-    ("a relative path without '..'", "a relative path without '..'", 'a path separated by /', '')
-    """
-    if not path or not path.isprintable() or "\\" in path or ":" in path:
-        return "a path separated by /"
-    if any(part in ("", ".", "..") for part in path.split("/")):
-        return "a relative path without '..'"
-    return ""

@@ -110,11 +110,16 @@ def check_expectations(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]
 
 def _expect(path: Path, expect: Expect, knows: KnownNames) -> Iterator[Mistake]:
     named = f"[{dotted(path)}]"
-    wanted = all(knows(*path, key) for key in ("top1", "strongest", "golden_only"))
-    expects = expect.top1 is not None or bool(expect.strongest)
+    wanted = all(
+        knows(*path, key) for key in ("top1", "strongest", "golden_only", "stdout", "exit")
+    )
+    printed = expect.stdout is not None or expect.exit is not None
+    expects = expect.top1 is not None or bool(expect.strongest) or printed
     if wanted and not expects and not expect.golden_only:
         hint = "If the expected output is unknown, set golden_only = true."
-        yield Mistake(path, f"{named} has no expected output.", "top1 or strongest", hint=hint)
+        yield Mistake(
+            path, f"{named} has no expected output.", "top1, strongest, stdout or exit", hint=hint
+        )
     if wanted and expects and expect.golden_only:
         message = f"{named} has golden_only = true and an expected output."
         yield Mistake(

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
+from pipeline import builtin
+from pipeline.cache.confined_path import confined
 from pipeline.cache.json_decoding import convert_value
 from pipeline.config.mistake import Mistake
 from pipeline.config.rules import fixture_findings, guest_findings, name_fault, project_findings
@@ -27,6 +29,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 Check = Callable[[str, T, Collection[KeyPath]], list[Mistake]]
 
 _MOST_BYTES = 2**20
+_MOST_PARTS = 32
+_LONG_KEY = re.compile(
+    r"""(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"""
+    rf"{{{_MOST_PARTS}}}"
+)
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -34,7 +41,8 @@ class Configs(msgspec.Struct, frozen=True):
     """All configs of the project in ``root``; fixtures and guests by name, sorted.
 
     ``fixtures`` includes the variants, each after its fixture; ``variant_of`` maps a variant to
-    its fixture.
+    its fixture. ``guests`` includes the built-in ones that the project has none of its own for,
+    whose names are in ``builtin_guests``.
     """
 
     root: Path
@@ -42,17 +50,24 @@ class Configs(msgspec.Struct, frozen=True):
     fixtures: Mapping[str, Fixture]
     guests: Mapping[str, Guest]
     variant_of: Mapping[str, str] = {}
+    builtin_guests: frozenset[str] = frozenset()
+
+    def guest_folder(self, name: str) -> Path:
+        """Return the folder that a guest's config and the paths in it are relative to."""
+        return builtin.FOLDER if name in self.builtin_guests else self.root
 
 
 def load_project(root: Path) -> Configs:
     """Return the configs under ``root``.
 
     Reads ``configs/project.toml`` if there is one, ``configs/fixtures/*.toml`` and
-    ``configs/guests/*.toml``. Raises ConfigErrors with all errors in all files, sorted by file and
-    line.
+    ``configs/guests/*.toml``, and the built-in guests. Raises ConfigErrors with all errors in all
+    files, sorted by file and line.
     """
     fixture_names = _names_in(root, "configs/fixtures")
-    guest_names = _names_in(root, "configs/guests")
+    own_guests = _names_in(root, "configs/guests")
+    inherited = [each for each in builtin_guest_names() if each not in own_guests]
+    guest_names = sorted([*own_guests, *inherited])
     errors: list[PipelineError] = []
 
     def check_fixture(name: str, fixture: Fixture, broken: Collection[KeyPath]) -> list[Mistake]:
@@ -90,7 +105,7 @@ def load_project(root: Path) -> Configs:
             )
         )
     fixtures = _load_folder(root, "configs/fixtures", fixture_names, Fixture, check_fixture, errors)
-    guests = _load_folder(root, "configs/guests", guest_names, Guest, check_guest, errors)
+    guests = _load_folder(root, "configs/guests", own_guests, Guest, check_guest, errors)
     if errors or project is None:
         raise ConfigErrors(tuple(errors))
     whole: dict[str, Fixture] = {}
@@ -99,7 +114,18 @@ def load_project(root: Path) -> Configs:
         family = variants(name, fixture)
         whole |= {name: fixture, **family}
         variant_of |= dict.fromkeys(family, name)
-    return Configs(root, project, whole, guests, variant_of)
+    guests = dict(sorted({**guests, **{each: _builtin_guest(each) for each in inherited}}.items()))
+    return Configs(root, project, whole, guests, variant_of, frozenset(inherited))
+
+
+def builtin_guest_names() -> Sequence[str]:
+    """Return the names of the guests that come with the package."""
+    return _names_in(builtin.FOLDER, "configs/guests")
+
+
+def _builtin_guest(name: str) -> Guest:
+    text = (builtin.FOLDER / "configs" / "guests" / f"{name}.toml").read_text(encoding="utf-8")
+    return convert_value(tomllib.loads(text), Guest)
 
 
 def _names_in(root: Path, folder: str) -> Sequence[str]:
@@ -176,6 +202,14 @@ def _read(root: Path, where: str) -> tuple[str, dict[str, object]]:
         raise _unreadable(where, error) from None
     try:
         text = raw.decode("utf-8-sig")
+        # tomllib needs the square of a key's length.
+        if long := _LONG_KEY.search(text):
+            raise PipelineError(
+                Code.CONFIG,
+                "A dotted key has too many parts.",
+                where=f"{_printable(where)}:{text.count(chr(10), 0, long.start()) + 1}",
+                expected=f"at most {_MOST_PARTS} parts",
+            )
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
@@ -234,10 +268,10 @@ def _placed(where: str, text: str, findings: Sequence[Mistake]) -> list[Pipeline
 
 def _is_file_inside(root: Path, path: str) -> bool:
     """Return whether a path is a file inside the project after resolving links."""
+    found, fault = confined(root, path)
     try:
-        target = (root / path).resolve(strict=True)
-        return target.is_file() and target.is_relative_to(root.resolve())
-    except (OSError, RuntimeError):
+        return not fault and found.is_file()
+    except OSError:
         return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from pipeline.config.address_rules import path_fault
+from pipeline.cache.confined_path import path_fault
 from pipeline.config.input_rules import check_input
 from pipeline.config.mistake import KnownNames, Mistake
 from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Golden, Model

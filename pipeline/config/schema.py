@@ -55,6 +55,9 @@ class Source(Table, frozen=True):
     """Web page about the file."""
 
 
+ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255, description="an exit code, 0 to 255")]
+
+
 class Expect(Table, frozen=True):
     """Expected output of one case.
 
@@ -62,6 +65,9 @@ class Expect(Table, frozen=True):
     tolerance of that; ``strongest`` are the indices of the largest values in any order. Indices are
     those of the flattened output, first averaged over the axis ``average`` if given.
     ``golden_only`` means that none of these is known.
+
+    With ``stdout`` or ``exit`` the guest need not read fixture.txt or write its outputs: what it
+    prints and how it exits is expected, and the outputs are those of the native inference.
     """
 
     output: Text | None = None
@@ -80,6 +86,10 @@ class Expect(Table, frozen=True):
     """Source with the names of the classes, one per line."""
     golden_only: bool | None = None
     """Whether the expected output is unknown, so that only the golden check applies."""
+    stdout: str | None = None
+    """What the guest prints to stdout; line ends at the end do not count."""
+    exit: ExitCode | None = None
+    """Exit code of the guest."""
 
 
 class GuestRun(Table, frozen=True):
@@ -89,6 +99,8 @@ class GuestRun(Table, frozen=True):
     """Guest program, by the name of its file in configs/guests."""
     load: Literal["bytes", "name"] = "bytes"
     """How the guest loads the model: as bytes from its memory, or by the fixture's name."""
+    component: bool = False
+    """Whether the fixture also has the guest as a component."""
     seconds: Seconds = 60.0
     """Wall-time limit of one run, in seconds."""
     memory: Bytes = "1 GiB"
@@ -149,29 +161,34 @@ class Fixture(Table, frozen=True):
     """Whether the fixture is built by default."""
 
 
-LanguageName = Literal["assemblyscript", "c", "c++", "rust", "wat", "zig"]
+LanguageName = Literal["assemblyscript", "c", "c++", "rust", "wasm", "wat", "zig"]
 
 
 class Guest(Table, frozen=True):
     """A guest program: its language, its source files, and its allowed imports.
 
-    ``sources`` are relative to the project. ``imports`` are modules; an import of the compiled
-    guest from any other module is an error.
+    ``sources`` are relative to the project; a guest in the language ``wasm`` is built already and
+    has a ``file`` instead. ``imports`` are modules; an import of the compiled guest from any other
+    module is an error.
     """
 
     description: Text
     """Description of the guest, in one sentence."""
-    sources: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    sources: tuple[Text, ...] = ()
     """Files to compile, relative to the project."""
+    file: Source | None = None
+    """For wasm: the guest itself."""
     language: LanguageName = "c"
     """Language of the guest."""
     headers: tuple[Text, ...] = ()
     """Files that the sources include, relative to the project; in Rust, its crates."""
+    component: tuple[Text, ...] = ()
+    """Further sources, in c or c++, with which the guest is built as a component."""
     compiler: dict[str, Source] = msgspec.field(default_factory=dict)
     """For assemblyscript: files of its compiler, fetched by hash to build the guest."""
     imports: tuple[Text, ...] = ("wasi_ephemeral_nn", "wasi_snapshot_preview1")
     """Modules that the guest may import from."""
-    seconds: Seconds = 300.0
+    seconds: Seconds = 1800.0
     """Time limit of the build, in seconds."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.config.address_rules import address_fault
 from pipeline.config.mistake import KnownNames, Mistake
-from pipeline.config.schema import Fixture, Source
+from pipeline.config.schema import Fixture, Guest, Source
 from pipeline.config.tensor_tables import sources_of
 from pipeline.config.wording import Path, closest, did_you_mean, dotted, listing, quoted, shown
 
@@ -20,28 +20,44 @@ def check_sources(
 
     Only project files in ``source`` may omit the digest.
     """
-    excused = "Only a source with a single file: URL may omit it."
     for name, source in sources.items():
-        path = (table, name)
-        for index, url in enumerate(source.urls):
-            if fault := address_fault(url):
-                where = (*path, "urls", str(index))
-                message = "Unsupported URL."
-                yield Mistake(where, message, fault, shown(url))
-        if not all(knows(*path, key) for key in ("urls", "size", *_DIGESTS)):
-            continue
-        alone = len(source.urls) == 1 and source.urls[0].startswith("file:")
-        local = alone and table == "source"
-        if not local and not any(getattr(source, key) for key in _DIGESTS):
-            yield Mistake(
-                path,
-                f"Source '{dotted((name,))}' has no digest.",
-                "sha256, or the publisher's sha384 or sha1 and a size",
-                hint=excused if table == "source" else "",
-            )
-        elif not local and source.sha256 is None and source.size is None:
-            message = f"Source '{dotted((name,))}' has neither sha256 nor size."
-            yield Mistake(path, message, "size = number of bytes")
+        named = f"Source '{dotted((name,))}'"
+        yield from check_source((table, name), named, source, knows, local=table == "source")
+
+
+def check_source(
+    path: Path, named: str, source: Source, knows: KnownNames, *, local: bool
+) -> Iterator[Mistake]:
+    """Yield errors in one source; if it may be ``local``, a file: URL alone needs no digest."""
+    for index, url in enumerate(source.urls):
+        if fault := address_fault(url):
+            yield Mistake((*path, "urls", str(index)), "Unsupported URL.", fault, shown(url))
+    if not all(knows(*path, key) for key in ("urls", "size", *_DIGESTS)):
+        return
+    if local and local_path(source) is not None:
+        return
+    if not any(getattr(source, key) for key in _DIGESTS):
+        yield Mistake(
+            path,
+            f"{named} has no digest.",
+            "sha256, or the publisher's sha384 or sha1 and a size",
+            hint="Only a source with a single file: URL may omit it." if local else "",
+        )
+    elif source.sha256 is None and source.size is None:
+        message = f"{named} has neither sha256 nor size."
+        yield Mistake(path, message, "size = number of bytes")
+
+
+def local_path(source: Source) -> str | None:
+    """Return the path of a source with a single file: URL, else None."""
+    [first, *others] = source.urls
+    return first.removeprefix("file:") if first.startswith("file:") and not others else None
+
+
+def guest_files(guest: Guest) -> tuple[str, ...]:
+    """Return the paths in the project of the files that a guest is made of."""
+    path = local_path(guest.file) if guest.file is not None else None
+    return (*guest.sources, *guest.headers, *([path] if path else []))
 
 
 def check_references(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:

@@ -9,6 +9,9 @@ from enum import Enum
 # The label of the first address beyond the guest's initial memory.
 END = "end of memory"
 
+# The encoding of the cases whose guests are components, which call wasi:nn.
+COMPONENT = "component"
+
 # The errnos of wasi-nn.witx other than success.
 ERRORS = tuple(range(1, 9))
 
@@ -25,6 +28,16 @@ class Level(Enum):
     SPEC = "spec"
     EXTENSION = "extension"
     CHOICE = "choice"
+
+
+class Need(Enum):
+    """What a case needs of a host besides wasi-nn; a host that lacks it does not offer the case.
+
+    ``preload``: a second module that the guest imports from. ``seconds``: a time limit of a second.
+    """
+
+    PRELOAD = "preload"
+    SECONDS = "seconds"
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,11 @@ class Call:
     advised: tuple[int, ...] = ()
     needed: bool = False
     may_trap: bool = False
+
+    @property
+    def must_trap(self) -> bool:
+        """Whether nothing else than a trap conforms."""
+        return self.may_trap and not self.expected
 
 
 @dataclass(frozen=True)
@@ -172,6 +190,20 @@ class OnSuccess:
     steps: Sequence[Step]
 
 
+@dataclass(frozen=True)
+class CallSecond:
+    """Run the second instance; results that it finds wrong are reported as unsafe."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Forever:
+    """Steps that are run again and again."""
+
+    steps: Sequence[Step]
+
+
 Step = (
     DataSegment
     | Call
@@ -186,6 +218,8 @@ Step = (
     | Exit
     | SkipUnlessSuccess
     | OnSuccess
+    | CallSecond
+    | Forever
 )
 
 
@@ -196,7 +230,8 @@ class Case:
     ``graphs`` are the names that the host must provide. ``arguments`` are the guest's, in which
     ``{models}`` is the folder of the named graphs. ``memory`` is whether the guest exports its
     memory; without it the guest cannot print, and reports by its exit code. ``exit_code`` is that
-    of a guest whose host conforms.
+    of a guest whose host conforms. ``second`` are the steps of a second instance. ``says`` are
+    patterns that are recommended for what the host prints by itself.
     """
 
     name: str
@@ -208,6 +243,14 @@ class Case:
     arguments: Sequence[str] = ()
     memory: bool = True
     exit_code: int = 0
+    need: Need | None = None
+    says: Sequence[str] = ()
+    second: Sequence[Step] = ()
+
+    @property
+    def component(self) -> bool:
+        """Whether the guest is a component; its models are OpenVINO's."""
+        return self.encoding == COMPONENT
 
     @property
     def title(self) -> str:
@@ -216,10 +259,10 @@ class Case:
 
 
 def all_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps with those of ``OnSuccess``, flat and in order."""
+    """Return the steps with those inside others, flat and in order."""
     flat: list[Step] = []
     for step in steps:
         flat.append(step)
-        if isinstance(step, OnSuccess):
+        if isinstance(step, (OnSuccess, Forever)):
             flat += all_steps(step.steps)
     return flat

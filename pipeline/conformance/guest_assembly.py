@@ -17,12 +17,14 @@ from pipeline.conformance.case import (
     ERRORS,
     At,
     Call,
+    CallSecond,
     Case,
     DataSegment,
     Exit,
     ExpectAdvised,
     ExpectBytes,
     ExpectUnlike,
+    Forever,
     Grow,
     Level,
     LoadU32,
@@ -35,7 +37,10 @@ from pipeline.conformance.case import (
     Write,
     all_steps,
 )
+from pipeline.conformance.component_runtime import COMPONENT_RUNTIME, EMPTY
+from pipeline.conformance.component_text import component, imports
 from pipeline.conformance.guest_runtime import ARGUMENTS, RUNTIME, WASI_IMPORTS
+from pipeline.conformance.second_instance import NAME
 from pipeline.host.abi.enums import FUNCTIONS, MODULE
 
 _PAGE = 65536
@@ -57,8 +62,11 @@ def assemble(case: Case) -> str:
 def assemble_calls(case: Case) -> str:
     """Return the calls of a case alone, without checks and output, as WebAssembly text.
 
-    Expectations are comments. It is for reading and for a bug report.
+    Expectations are comments. It is for reading and for a bug report. Of a component it is the
+    whole text, since its calls need what is around them.
     """
+    if case.component:
+        return assemble(case)
     return _Assembly(case, checks=False).text()
 
 
@@ -72,7 +80,10 @@ def stdout_of(case: Case) -> str:
     lines = []
     for step in case.steps:
         if isinstance(step, Call) and step.may_trap:
-            lines += [f"may trap: {step.function}\n", "returned\n"]
+            lines.append(f"may trap: {step.function}\n")
+            if step.must_trap:
+                return "".join(lines)
+            lines.append("returned\n")
         elif isinstance(step, Print) and step.stream == 1:
             lines.append(step.text + "\n")
     return "".join([*lines, "" if case.exit_code else "ok\n"])
@@ -110,6 +121,7 @@ class _Assembly:
         ):
             if self._checks and self._case.memory:
                 runtime = runtime.replace(f"{{{name}}}", str(self._constant(constant)))
+        empty = self._constant(EMPTY) if self._case.component else 0
         # Allocated after everything else, so that the end of memory is known.
         pages = -(-self._free // _PAGE) + 1
         self._places[END] = pages * _PAGE
@@ -122,6 +134,16 @@ class _Assembly:
         body = [self._resolved(line) for line in body]
         used = sorted({step.function for step in self._steps if isinstance(step, Call)})
         most = pages + sum(step.pages for step in self._steps if isinstance(step, Grow))
+        if self._case.component:
+            for name, value in (
+                ("heap", pages * _PAGE),
+                ("empty", empty),
+                ("empty-size", len(EMPTY)),
+            ):
+                runtime += "" if name != "heap" else COMPONENT_RUNTIME
+                runtime = runtime.replace(f"{{{name}}}", str(value))
+            return component("\n".join(self._component_module(body, runtime, pages)))
+        second = self._case.second
         export = ' (export "memory")' if self._case.memory else ""
         lines = [
             f";; {self._case.title}: {self._case.rule}",
@@ -131,6 +153,7 @@ class _Assembly:
                 f" (func ${name} (param{' i32' * len(FUNCTIONS[name])}) (result i32)))"
                 for name in used
             ),
+            *([f'  (import "{NAME}" "run" (func $second (result i32)))'] * bool(second)),
             *self._wasi_imports(),
             f"  (memory{export} {pages} {most})",
             *self._data(),
@@ -151,6 +174,22 @@ class _Assembly:
                 "    (call $finish)))",
             ]
         return "\n".join(lines) + "\n"
+
+    def _component_module(self, body: list[str], runtime: str, pages: int) -> list[str]:
+        """Return the program of a component, which has no maximum of memory."""
+        return [
+            f";; {self._case.title}: {self._case.rule}",
+            "(core module $main-module",
+            imports(),
+            f'  (memory (export "memory") {pages})',
+            *self._data(),
+            runtime.strip("\n"),
+            '  (func (export "_start")',
+            "    (block $end",
+            *_indented(body, 6),
+            "    )",
+            "    (call $finish)))",
+        ]
 
     def _data(self) -> list[str]:
         """Return the data segments; without checks, each with the label of its place."""
@@ -218,6 +257,12 @@ class _Assembly:
                 ]
             case SkipUnlessSuccess():
                 return ["(br_if $end (i32.load (i32.const 16)))"]
+            case CallSecond(what):
+                report = _indented(self._report(what, unsafe=True), 2)
+                return ["(if (call $second) (then", *report, "))"]
+            case Forever(steps):
+                inner = [line for each in steps for line in self._step(each)]
+                return ["(loop $again", *_indented(inner, 2), "  (br $again))"]
             case OnSuccess(steps):
                 inner = [line for each in steps for line in self._step(each)]
                 return [
@@ -245,6 +290,11 @@ class _Assembly:
                 return [f";; expected in memory at {label}: {shown}"]
             case ReadArgument(label):
                 return [f";; at {label}: address and length of the first argument, from args_get"]
+            case CallSecond():
+                return ["(drop (call $second)) ;; expected: 0"]
+            case Forever(steps):
+                inner = [line for each in steps for line in self._bare(each)]
+                return ["(loop $again", *_indented(inner, 2), "  (br $again))"]
             case OnSuccess(steps):
                 inner = [line for each in steps for line in self._bare(each)]
                 return [";; if it returned 0:", *inner]

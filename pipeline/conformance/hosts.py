@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.conformance.kit.adapters import iwasm, wasmedge, wasmtime
+from pipeline.child_python.commands import module_command
+from pipeline.conformance.kit.adapters import iwasm, wasi_nn, wasmedge, wasmtime
 from pipeline.conformance.kit.cases import ConformanceHost
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
@@ -28,8 +28,9 @@ def this_host() -> ConformanceHost:
     return ConformanceHost(
         THIS,
         version("wasi-nn-pipeline"),
-        (sys.executable, "-P", "-m", "pipeline.cli.main", "run", "{graph}", "{wasm}", "{args}"),
-        ("--graph", "{name}={encoding}::{path}"),
+        module_command("pipeline.cli.main", "run", "{graph}", "{wasm}", "{args}"),
+        wasi_nn.GRAPH,
+        options=wasi_nn.OPTIONS,
     )
 
 
@@ -48,6 +49,7 @@ def named_host(text: str, tools: Path) -> ConformanceHost:
             command,
             wasmtime.GRAPH,
             environment=wasmtime_environment(tools),
+            options=wasmtime.OPTIONS,
         )
     if text == "wasmedge":
         program = _program(wasmedge.get_name(), wasmedge.PROGRAM, text)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.conformance.case import Case, Level
 from pipeline.conformance.kit.judge import ABSENT, CONFORMS, DIFFERS, OTHER, UNSAFE, VERDICTS
-from pipeline.conformance.models.formats import FORMATS
+from pipeline.conformance.models.formats import SUITES
 from pipeline.conformance.write_kit import VERSION
 
 _MARKS = {CONFORMS: "●", OTHER: "○", ABSENT: "–", DIFFERS: "differs", UNSAFE: "**unsafe**"}
@@ -55,7 +55,7 @@ def as_matrix(cases: Sequence[Case], columns: Sequence[Column]) -> str:
         "",
         *_counts(cases, columns),
     ]
-    for name, form in FORMATS.items():
+    for name, title in SUITES.items():
         chosen = [case for case in cases if case.encoding == name]
         measured = [
             column for column in columns if any(case.title in column.cases for case in chosen)
@@ -67,7 +67,7 @@ def as_matrix(cases: Sequence[Case], columns: Sequence[Column]) -> str:
             for case in chosen
         ]
         titles = [column.title for column in measured]
-        lines += ["", f"## {form.title}", "", *_table(["case", "level", *titles], rows)]
+        lines += ["", f"## {title}", "", *_table(["case", "level", *titles], rows)]
     for column in columns:
         lines += _findings(cases, column)
     return "\n".join(lines) + "\n"
@@ -86,8 +86,8 @@ def as_list(cases: Sequence[Case]) -> str:
             lines += ["", f"- source: {_cell(basis.source)}", f"- reason: {_cell(basis.reason)}"]
             rows = []
             for name in dict.fromkeys(case.name for case in cases if case.basis == basis):
-                same = [case for case in cases if case.name == name]
-                others = [FORMATS[each.encoding].title for each in same[1:]]
+                same = [case for case in cases if case.name == name and case.basis == basis]
+                others = [SUITES[each.encoding] for each in same[1:]]
                 rows.append([f"`{name}`", _cell(same[0].rule), ", ".join(others)])
             lines += ["", *_table(["case", "conforms", "also in"], rows)]
     return "\n".join(lines) + "\n"
@@ -95,12 +95,12 @@ def as_list(cases: Sequence[Case]) -> str:
 
 def _counts(cases: Sequence[Case], columns: Sequence[Column]) -> list[str]:
     rows = []
-    for name in FORMATS:
+    for name in SUITES:
         for level in Level:
             chosen = [c for c in cases if c.encoding == name and c.basis.level is level]
             cells = [_counted(column, chosen) for column in columns]
             if chosen and any(cells):
-                rows.append([FORMATS[name].title, level.value, str(len(chosen)), *cells])
+                rows.append([SUITES[name], level.value, str(len(chosen)), *cells])
     return _table(["encoding", "level", "cases", *(column.title for column in columns)], rows)
 
 

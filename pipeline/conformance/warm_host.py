@@ -11,12 +11,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import IO
 
+from pipeline.child_python.commands import module_command
 from pipeline.conformance.hosts import THIS
 from pipeline.conformance.kit.cases import ConformanceHost
 from pipeline.host.sandbox.process_environment import without_secrets
@@ -80,7 +80,7 @@ class WarmHost:
         self._socket, other = socket.socketpair()
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _PROGRAM, str(other.fileno())],
+                module_command(_PROGRAM, str(other.fileno())),
                 env=without_secrets(os.environ),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[other.fileno()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -12,14 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache.atomic import write_bytes
-from pipeline.conformance.case import Call, Case, SkipUnlessSuccess
+from pipeline.cache.owned_folder import NotOwnedError, remove
+from pipeline.conformance.case import COMPONENT, Call, Case, SkipUnlessSuccess
 from pipeline.conformance.guest_assembly import assemble, assemble_calls, stdout_of
-from pipeline.conformance.models.formats import FORMATS
+from pipeline.conformance.models.formats import FORMATS, SUITES
+from pipeline.conformance.second_instance import assemble_second
 from pipeline.conformance.single_file import single_file
 from pipeline.errors import Code, PipelineError
+from pipeline.guest.component.componentize import ADAPTER
+from pipeline.guest.component.wasm_tools import WIT
 
 # Increased whenever a case changes, so that results can be compared.
-VERSION = 3
+VERSION = 4
 
 _KIT = "pipeline.conformance.kit"
 _RUNNER = ("cases", "judge", "run_cases", "report", "baseline", "explain", "main")
@@ -40,19 +45,27 @@ def kit_files(cases: Sequence[Case]) -> Mapping[str, bytes]:
         for each in (files(_KIT) / folder).iterdir():
             if each.name.endswith((".py", ".yml")) and each.name != "__init__.py":
                 kit[f"{folder}/{each.name}"] = each.read_bytes()
+    kit["component/wasi_ephemeral_nn.wat"] = ADAPTER.read_bytes()
+    kit["component/wasi-nn.wit"] = WIT.read_bytes()
     calls: dict[str, bytes] = {}
-    for name, form in FORMATS.items():
+    for name, title in SUITES.items():
         chosen = [case for case in cases if case.encoding == name]
         described = {}
         for case in chosen:
             wasm = _unnamed(bytes(wasmtime.wat2wasm(assemble(case))))
             kit[f"{name}/{case.name}.wasm"] = wasm
+            if case.second:
+                second = bytes(wasmtime.wat2wasm(assemble_second(case.second)))
+                kit[f"preload/{name}/{case.name}.wasm"] = _unnamed(second)
+                calls[f"{name}/{case.name}.second.wat"] = assemble_second(case.second).encode()
             kit[f"{name}/{case.name}.json"] = _json(_expected(case))
             calls[f"{name}/{case.name}.wat"] = assemble_calls(case).encode()
             described[case.name] = _described(case, hashlib.sha256(wasm).hexdigest())
-        title = f"wasi-nn conformance, {form.title}"
-        manifest = {"name": title, "version": str(VERSION), "wasi_version": "wasm32-wasip1"}
+        target = "wasm32-wasip2" if name == COMPONENT else "wasm32-wasip1"
+        manifest = {"name": f"wasi-nn conformance, {title}", "version": str(VERSION)}
+        manifest["wasi_version"] = target
         kit[f"{name}/manifest.json"] = _json({**manifest, "cases": described})
+    for name, form in FORMATS.items():
         for part, data in zip(form.files, form.add("f32").parts, strict=True):
             kit[f"models/{name}/add/{part}"] = data
             flat = "add.bin" if part.endswith(".bin") else "add"
@@ -74,11 +87,13 @@ def write_kit(folder: Path, cases: Sequence[Case]) -> None:
 def update_kit(folder: Path, cases: Sequence[Case]) -> bool:
     """Bring the kit in a folder up to date, file by file; return whether anything changed.
 
-    Raises PipelineError (STORAGE).
+    The folder above has our marker. Raises PipelineError (STORAGE).
     """
     kit = kit_files(cases)
     changed = False
     try:
+        if folder.is_symlink():
+            raise NotOwnedError(errno.EPERM, "It is a link", str(folder))
         for path, data in kit.items():
             target = folder / path
             if not target.is_file() or target.read_bytes() != data:
@@ -90,7 +105,7 @@ def update_kit(folder: Path, cases: Sequence[Case]) -> bool:
                 if not any(left.iterdir()):
                     left.rmdir()
             elif left.relative_to(folder).as_posix() not in kit:
-                left.unlink()
+                remove(left, folder.parent)
                 changed = True
     except OSError as error:
         raise PipelineError(
@@ -158,6 +173,10 @@ def _described(case: Case, digest: str) -> Mapping[str, Any]:
     }
     if not case.memory:
         described["memory"] = False
+    if case.need:
+        described["need"] = case.need.value
+    if case.says:
+        described["says"] = list(case.says)
     return described
 
 

@@ -5,19 +5,20 @@ Only what steps have made is removed, and no link below the folder of artifacts 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cache.confined_path import is_below
 from pipeline.cache.history import History
+from pipeline.cache.owned_folder import remove
 from pipeline.config.rules import name_fault
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.step_name import StepName
 from pipeline.graph.kinds import SHARED
 from pipeline.graph.step_graph import StepGraph
-from pipeline.publish.release.stale_files import drop_stale, is_below, noted
+from pipeline.publish.release.stale_files import drop_stale, noted
 
 # Folders beside those of the fixtures.
 _OF_ALL = {"code", "events", "guests", "history", "toolchains"}
@@ -49,6 +50,8 @@ def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Remove
             # A guest's are the manifests of all fixtures that have it.
             whose = stamp.relative_to(top).parts[0] if stamp.is_relative_to(top) else owner
             targets.setdefault(whose, {})[stamp] = None
+    if not dry:
+        project.layout.claim_artifacts()
     removed = []
     for owner, named in targets.items():
         paths = [path for path in named if is_below(top, path)]
@@ -59,7 +62,7 @@ def clean(project: StepGraph, steps: Iterable[str], *, dry: bool) -> list[Remove
         if not dry:
             with _storage_errors():
                 for path in paths:
-                    _remove(path)
+                    remove(path, top)
                 _forget_published(top / owner, project.layout.local / owner)
                 for path in (*paths, project.layout.local / owner / _NOTES):
                     _prune(path.parent, top)
@@ -95,6 +98,8 @@ def clean_undeclared(
                 hint="`doit status` lists such fixtures as 'left'.",
             )
     top = project.layout.artifacts
+    if not dry:
+        project.layout.claim_artifacts()
     for name in () if dry else wanted:
         if found[name].kept:
             continue
@@ -103,8 +108,7 @@ def clean_undeclared(
             drop_stale(folder, [], local / _NOTES)
             for each in _folders(folder):
                 _prune(each, top)
-            if local.is_dir():
-                shutil.rmtree(local)
+            remove(local, top)
         for step in history.steps():
             if _fixture(step) == name:
                 history.drop(step)
@@ -137,14 +141,6 @@ def _files(paths: Iterable[Path]) -> Mapping[Path, int]:
             elif each.is_file():
                 found[each] = each.stat().st_size
     return found
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            path.unlink()
 
 
 def _folders(folder: Path) -> Iterator[Path]:

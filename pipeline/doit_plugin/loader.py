@@ -15,6 +15,7 @@ from pipeline.doit_plugin.reporter import Reporter
 from pipeline.errors import PipelineError
 from pipeline.execution.once import Once
 from pipeline.graph.kinds import KINDS
+from pipeline.scratch import sweep_scratch
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -83,6 +84,8 @@ class StepTasks:
             self.save_snapshot()
             self.project.note_roots(self._current.values())
         self.project.close()
+        # Of other runs, and of workers that were ended.
+        sweep_scratch()
 
     def save_snapshot(self) -> None:
         """Save the steps for the next command, with those that this one found to be current.

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline import builtin
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest
 from pipeline.cache.file_version import TICK_NS, version_of
@@ -81,7 +82,8 @@ def project_stamp(root: Path) -> str:
     Empty when one was changed so lately that a further change could go unseen.
     """
     now = time.time_ns()
-    folders = [root / "configs" / "fixtures", root / "configs" / "guests"]
+    configs = [root / "configs", builtin.FOLDER / "configs"]
+    folders = [each / kind for each in configs for kind in ("fixtures", "guests")]
     lines = [sys.version]
     project = str(root / "configs" / "project.toml")
     for path in (project, *_configs(folders), *source_modules(PACKAGE)):
@@ -119,12 +121,18 @@ def snapshot_steps(graph: StepGraph, current: Collection[str]) -> list[SnapshotS
 
 def surroundings(project: StepGraph) -> Surroundings:
     """Return what the project's steps depend on besides configs and code, as it is now."""
+    from pipeline.config.source_rules import guest_files
     from pipeline.graph.open_cache import variables
     from pipeline.toolchain.environment import TOOLCHAINS
+    from pipeline.toolchain.toolchain_lock import lock_folders
 
     configs = project.configs
-    sources = [path for guest in configs.guests.values() for path in guest.sources + guest.headers]
-    watched = {(configs.root / path).parent for path in sources} | {project.layout.locks}
+    watched = {
+        (configs.guest_folder(name) / path).parent
+        for name, guest in configs.guests.items()
+        for path in guest_files(guest)
+    }
+    watched.update(lock_folders(configs.root))
     folders = {str(folder.absolute()): _version(str(folder)) for folder in watched}
     listed = [each for action in project.steps.values() for each in action.folders.items()]
     packages = [each.package for each in TOOLCHAINS.values() if each.package]

@@ -181,7 +181,8 @@ class ProjectContext:
         graph = self.graph
         cache = open_cache(graph.layout, graph.configs.project)
         history = History(graph.layout.step("history", ""), cache.temporary.atomic_write)
-        return Builder(cache, self._cluster or self.workers, history, graph.codes), history
+        executor = self._cluster or self.workers
+        return Builder(cache, executor, history, graph.codes, graph.layout.artifacts), history
 
     def _pool(self) -> WorkerPool:
         from pipeline.execution.pool.worker_pool import WorkerPool

@@ -11,7 +11,7 @@ from doit.doit_cmd import DoitMain
 
 _NAME = "wasi-nn-pipeline"
 _COMMANDS = "doit.COMMAND"
-_HINT = "  hint:     pip install -e .\n  hint:     `wasi-nn doctor` has details."
+_HINT = "  hint:     `wasi-nn doctor` has details."
 
 
 def check_registered(root: Path) -> None:
@@ -53,5 +53,7 @@ def _declared(root: Path, found: Distribution) -> dict[str, str]:
 
 
 def _end(message: str) -> NoReturn:
-    print(f"{message}\n{_HINT}", file=sys.stderr)
+    from pipeline.cli.extras import install_command
+
+    print(f"{message}\n  hint:     {install_command('build')}\n{_HINT}", file=sys.stderr)
     raise SystemExit(1)

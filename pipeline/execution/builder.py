@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action, Isolation, Job
 from pipeline.execution.executor import Executor, Inline
 from pipeline.execution.key_parts import key_parts, static_parts
+from pipeline.execution.output_folders import make_way
 from pipeline.execution.progress import ProgressCallback
 from pipeline.execution.reasons import reasons_to_run, reasons_unreadable, targets
 
@@ -84,7 +84,8 @@ class BuildResult:
 class Builder:
     """Builds actions over one cache; ``workers`` runs those that need a process of their own.
 
-    ``codes`` has the code of their recipes.
+    ``codes`` has the code of their recipes. ``top`` is the folder of all outputs: nothing is
+    written behind a link in it (default: the folder of each output).
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class Builder:
         workers: Executor,
         history: History | None = None,
         codes: RecipeCodes | None = None,
+        top: Path | None = None,
     ) -> None:
         self.cache = cache
+        self._top = top
         self._executors: Mapping[Isolation, Executor] = {
             Isolation.THREAD: Inline(),
             Isolation.WORKER: workers,
@@ -259,9 +262,7 @@ class Builder:
             if not all(self.cache.fetch(digest, part) for part, _, digest in parts):
                 return False
             self._invalidate(action)
-            for label, target in action.outputs.items():
-                if label.endswith("/"):
-                    _clear(target)
+            make_way(action, self._top)
             for part, path, _ in parts:
                 self.cache.temporary.place(part, path)
         return True
@@ -314,10 +315,9 @@ class Builder:
     def _publish(
         self, action: Action, files: Files, digests: Mapping[str, Mapping[str, Digest]]
     ) -> None:
+        make_way(action, self._top)
         for label, members in files.items():
             target = action.outputs[label]
-            if label.endswith("/"):
-                _clear(target)
             for name, path in members.items():
                 if action.restorable:
                     self.cache.objects.put(path, digests[label][name])
@@ -342,14 +342,6 @@ def _codes() -> RecipeCodes:
     from pipeline.execution.recipe_code import RecipeCodes
 
     return RecipeCodes()
-
-
-def _clear(folder: Path) -> None:
-    """Make way for a folder's new files; what a link leads to is not ours to remove."""
-    if folder.is_dir() and not folder.is_symlink():
-        shutil.rmtree(folder)
-    else:
-        folder.unlink(missing_ok=True)
 
 
 def _members(folder: Path) -> dict[str, Path]:

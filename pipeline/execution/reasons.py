@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache.action_records import Record
+from pipeline.cache.confined_path import path_fault
 from pipeline.cache.digest import Digest
 from pipeline.cache.history import BuildRecord, History, failed_last_time
 from pipeline.errors import PipelineError
@@ -56,6 +57,9 @@ def targets(action: Action, record: Record) -> list[tuple[Path, Digest]] | None:
         "" not in members if label.endswith("/") else set(members) == {""}
         for label, members in record.outputs.items()
     ):
+        return None
+    # A record may be somebody else's, by way of a remote cache.
+    if any(name and path_fault(name) for names in record.outputs.values() for name in names):
         return None
     return [
         (action.outputs[label] / name if name else action.outputs[label], digest)

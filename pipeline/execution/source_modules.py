@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# Python, and the program that runs in Node.js.
-_ENDINGS = (".py", ".mjs")
+# Python, the program that runs in Node.js, and the interface and the adapter of components.
+_ENDINGS = (".py", ".mjs", ".wat", ".wit")
 
 
 def source_modules(package: Path) -> list[str]:

@@ -74,9 +74,9 @@ class DatasetSteps:
     def _listing(self) -> Listing | None:
         dataset, root = self._dataset, self._layout.root
         if dataset.folder is not None:
-            return list_folder(root / dataset.folder)
+            return list_folder(root, dataset.folder)
         if dataset.glob is not None:
-            return list_glob(root / dataset.glob)
+            return list_glob(root, dataset.glob)
         return None
 
     def _pictures(self, listing: Listing | None) -> Action:

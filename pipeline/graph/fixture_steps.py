@@ -14,6 +14,7 @@ from pipeline.execution.action import Action, Isolation
 from pipeline.execution.key_parts import static_parts
 from pipeline.execution.recipe_code import RecipeCodes
 from pipeline.graph.dataset_steps import DatasetSteps
+from pipeline.graph.guest_steps import WASM_TOOLS
 from pipeline.graph.layout import Layout
 from pipeline.graph.model_steps import ModelSteps
 from pipeline.graph.parameters import to_parameters as _plain
@@ -38,7 +39,13 @@ class FixtureSteps:
     """The steps of one fixture, or of one variant, which has no sources of its own."""
 
     def __init__(
-        self, layout: Layout, configs: Configs, codes: RecipeCodes, name: str, guest: Action
+        self,
+        layout: Layout,
+        configs: Configs,
+        codes: RecipeCodes,
+        name: str,
+        guest: Action,
+        component: Action | None = None,
     ) -> None:
         fixture = configs.fixtures[name]
         # A variant uses its sources.
@@ -50,6 +57,7 @@ class FixtureSteps:
         self._whole = whole
         self._fixture = fixture
         self._guest = guest
+        self._component = component
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
         self._ir = layout.ir(name, fixture.model)
@@ -68,7 +76,8 @@ class FixtureSteps:
     def toolchains(self) -> set[str]:
         """Return the locked environments that the steps need."""
         tools = (*self._model.tools, self._executor)
-        return {tool.toolchain for tool in tools if tool.toolchain}
+        found = {tool.toolchain for tool in tools if tool.toolchain}
+        return found | ({WASM_TOOLS} if self._component else set())
 
     def all(self) -> list[Action]:
         """Return them in the order in which data flows."""
@@ -171,7 +180,9 @@ class FixtureSteps:
         )
 
     def _descriptor(self) -> Action:
-        program = self._fixture.guest.program
+        built = {"guest": self._guest.outputs["wasm"]}
+        if self._component is not None:
+            built["component"] = self._component.outputs["wasm"]
         return Action(
             kind="fixture",
             label=self._name,
@@ -179,13 +190,10 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name),
             title="fixture.txt, and the guest beside it",
             recipe=describe,
-            inputs={
-                "interface": self._interface,
-                "guest": self._layout.step("guests", f"{program}.wasm"),
-            },
+            inputs={"interface": self._interface, **built},
             outputs={
                 "descriptor": self._folder / "fixture.txt",
-                "guest": self._folder / f"{program}.wasm",
+                **{label: self._folder / path.name for label, path in built.items()},
             },
             parameters={
                 "files": [path.name for path in self._ir.values()],
@@ -264,7 +272,11 @@ class FixtureSteps:
         }
         inputs["interface"] = self._interface
         inputs |= self._model.evidence
-        inputs["imports"] = self._layout.step("guests", f"{program}.imports.json")
+        guests = [self._guest, *([self._component] if self._component else [])]
+        inputs |= {
+            "imports" if each.kind == "guest" else f"imports.{each.kind}": each.outputs["imports"]
+            for each in guests
+        }
         inputs |= {f"toolchain.{name}": self._layout.stamp(name) for name in self.toolchains()}
         tensors = {
             case: {
@@ -277,7 +289,7 @@ class FixtureSteps:
             }
             for case, cases in fixture.tensor.items()
         }
-        steps = [self._guest, *self._made()]
+        steps = [*guests, *self._made()]
         inputs |= {
             f"step.{step.name}.{label}": path
             for step in steps
@@ -321,9 +333,14 @@ class FixtureSteps:
         )
 
     def _published(self) -> dict[str, Path]:
+        guests = {"guest": self._guest, "component": self._component}
         return {
             **self._ir,
-            "guest": self._folder / f"{self._fixture.guest.program}.wasm",
+            **{
+                label: self._folder / step.outputs["wasm"].name
+                for label, step in guests.items()
+                if step is not None
+            },
             "descriptor": self._folder / "fixture.txt",
         }
 

@@ -11,6 +11,7 @@ KINDS = {
     "int8": "quantise the IRs of precision int8",
     "tensor": "convert pictures and signals to tensors",
     "guest": "compile the guests to wasm and audit their imports",
+    "component": "compile guests as components and audit their imports",
     "fixture": "write fixture.txt and put the guest beside it",
     "verify": "run each case in the sandbox and compare the outputs",
     "pictures": "list the pictures of a dataset, and distribute them among its shards",
@@ -21,4 +22,4 @@ KINDS = {
     "manifest": "write manifest.json, once every case of a fixture is verified",
 }
 # Steps of these kinds serve several fixtures.
-SHARED = frozenset({"toolchain", "guest"})
+SHARED = frozenset({"toolchain", "guest", "component"})

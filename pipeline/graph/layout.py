@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from pipeline.cache.owned_folder import INNER_MARKER, claim
 from pipeline.config.load_project import Configs
 from pipeline.config.model_tables import Model
 from pipeline.config.schema import Source
+from pipeline.errors import Code, PipelineError
 from pipeline.toolchain.environment import TOOLCHAINS, Environment, environment_folder
+from pipeline.toolchain.toolchain_lock import lock_file
 from pipeline.verify.evidence import REPORT
+
+# What lies beside the fixtures.
+_OURS = (".cache", "README.md", "lock.json")
 
 
 class Layout:
@@ -25,7 +31,27 @@ class Layout:
         self.local = self.artifacts / ".steps"
         self.toolchains = configs.root / configs.project.toolchains
         self.offline = configs.project.offline
-        self.locks = configs.root / "configs" / "toolchains"
+
+    def display(self, path: Path) -> str:
+        """Return a path from the project's folder on, or as it is if it is outside."""
+        inside = path.is_relative_to(self.root)
+        return (path.relative_to(self.root) if inside else path).as_posix()
+
+    def claim_artifacts(self) -> None:
+        """Make the folder of outputs ours; raises PipelineError (STORAGE) if it is not.
+
+        It may be a link, but not to a folder with somebody's files.
+        """
+        try:
+            claim(self.artifacts, known=_OURS, within=self.root, marker=INNER_MARKER)
+        except OSError as error:
+            raise PipelineError(
+                Code.STORAGE,
+                "The folder of outputs cannot be used.",
+                where=str(error.filename or self.artifacts),
+                found=error.strerror or str(error),
+                hint="artifacts/ may lead out of the project only to an empty folder.",
+            ) from None
 
     def source(self, fixture: str, name: str, source: Source) -> Path:
         """Return where a fetched file lies; its suffix is that of its first address."""
@@ -44,7 +70,7 @@ class Layout:
 
     def lock(self, toolchain: str) -> Path:
         """Return the requirements file of a toolchain."""
-        return self.locks / f"{toolchain}.lock"
+        return lock_file(self.root, toolchain)
 
     def environment(self, toolchain: str) -> Environment:
         """Return a toolchain's locked environment."""

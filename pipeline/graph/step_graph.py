@@ -107,6 +107,7 @@ class StepGraph:
         """
         if not action.fixture:
             return
+        self.layout.claim_artifacts()
         folder = self.layout.artifacts / action.fixture
         memory = self.layout.step(action.fixture, "published")
 

@@ -12,7 +12,8 @@ from typing import cast
 from pipeline.config.schema import LanguageName
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
-from pipeline.execution.process import Finished, run_process
+from pipeline.execution.containment import Containment, run_contained
+from pipeline.execution.process import Finished
 from pipeline.guest.imports import audit
 from pipeline.guest.language import Build, CompileError, CompilerDiagnostic
 from pipeline.guest.languages import LANGUAGES
@@ -33,6 +34,15 @@ def compile_guest(job: Job) -> None:
     name. Raises PipelineError: GUEST_BUILD with the compiler's first error, GUEST_IMPORTS,
     TIME_LIMIT, TOOLCHAIN, and the errors of ``source.fetch``.
     """
+    data = compile_core(job)
+    modules = cast(list[str], job.parameters["modules"])
+    imports = audit(data, modules, job.outputs["wasm"].name)
+    job.outputs["wasm"].write_bytes(data)
+    job.outputs["imports"].write_text(json.dumps(imports) + "\n")
+
+
+def compile_core(job: Job) -> bytes:
+    """Return the core module of a guest, compiled as ``compile_guest`` does, without an audit."""
     language = LANGUAGES[cast(LanguageName, job.parameters["language"])]
     # Copied to one folder, so that no path of the project gets into the wasm.
     folder = job.scratch / "guest"
@@ -48,7 +58,7 @@ def compile_guest(job: Job) -> None:
         scratch=job.scratch,
         kept=Path(str(job.unkeyed["kept"])),
         fetch=lambda name, path: _fetch(job, name, path),
-        execute=lambda command, env: _execute(job, command, folder, env),
+        execute=lambda command, allowed, env: _execute(job, command, allowed, folder, env),
     )
     job.progress("compiling (the first time, some compilers build their library)")
     try:
@@ -57,11 +67,7 @@ def compile_guest(job: Job) -> None:
         raise _compile_error(
             refused, language.diagnostic(refused.output), origins, sources
         ) from None
-    data = build.wasm.read_bytes()
-    modules = cast(list[str], job.parameters["modules"])
-    imports = audit(data, modules, job.outputs["wasm"].name)
-    job.outputs["wasm"].write_bytes(data)
-    job.outputs["imports"].write_text(json.dumps(imports) + "\n")
+    return build.wasm.read_bytes()
 
 
 def _labelled(job: Job, kind: str) -> dict[str, Path]:
@@ -113,10 +119,12 @@ def _fetch(job: Job, name: str, path: Path) -> None:
     )
 
 
-def _execute(job: Job, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Finished:
+def _execute(
+    job: Job, command: Sequence[str], allowed: Containment, folder: Path, env: Mapping[str, str]
+) -> Finished:
     seconds = float(str(job.parameters["seconds"]))
     try:
-        return run_process(command, seconds=seconds, cwd=folder, env=env)
+        return run_contained(command, allowed, seconds=seconds, cwd=folder, env=env)
     except PipelineError as error:
         if error.code is not Code.TIME_LIMIT:
             raise

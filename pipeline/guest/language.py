@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import PipelineError
+from pipeline.execution.containment import Containment
 from pipeline.execution.process import Finished
 
 
@@ -31,19 +32,29 @@ class Build:
     scratch: Path
     kept: Path
     fetch: Callable[[str, Path], None]
-    execute: Callable[[Sequence[str], Mapping[str, str]], Finished]
+    execute: Callable[[Sequence[str], Containment, Mapping[str, str]], Finished]
 
     @property
     def output(self) -> str:
         """The path of ``wasm`` relative to ``folder``: some linkers fail on absolute paths."""
         return os.path.relpath(self.wasm, self.folder)
 
-    def run(self, command: Sequence[str], **env: str) -> None:
-        """Run a compiler in ``folder`` with a minimal environment and these variables.
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        readable: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        **env: str,
+    ) -> None:
+        """Run a compiler in ``folder``, contained, with these variables.
 
-        Raises CompileError for a nonzero exit status, and PipelineError (TIME_LIMIT, TOOLCHAIN).
+        Besides the system's programs it may read ``readable``, and besides ``scratch`` change
+        ``writable``. CFLAGS and the like do not affect the bytes. Raises CompileError for a nonzero
+        exit status, and PipelineError (TIME_LIMIT, TOOLCHAIN; STORAGE beyond the disk limit).
         """
-        finished = self.execute(command, {**_environment(), **env})
+        allowed = Containment(folder=self.scratch, readable=readable, writable=writable)
+        finished = self.execute(command, allowed, env)
         if finished.returncode != 0:
             raise CompileError(finished.output, finished.returncode)
 
@@ -101,9 +112,3 @@ class Language(Protocol):
     def diagnostic(self, output: str) -> CompilerDiagnostic | None:
         """Return the first error in the compiler's output, or None."""
         ...
-
-
-def _environment() -> dict[str, str]:
-    """Return a minimal environment; CFLAGS and the like must not affect the bytes."""
-    kept = ("PATH", "HOME", "SYSTEMROOT", "LOCALAPPDATA", "TMPDIR", "TEMP", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in kept if name in os.environ}

@@ -5,26 +5,27 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any
 
-from pipeline.errors import PipelineError
-from pipeline.host.abi import enums
+from pipeline.errors import Code, PipelineError
+from pipeline.host.abi import enums, wit_types
 from pipeline.host.backend import Hint
+from pipeline.host.component.outline import program_of
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.model_types import Encoding
 from pipeline.host.sandbox.guest_command import Command, Preopen
-from pipeline.host.sandbox.run_guest import REFUSED_WRITE, run_command
+from pipeline.host.sandbox.guest_program import is_component, read_guest
+from pipeline.host.sandbox.limited import CommandResult
+from pipeline.host.sandbox.run_component import run_component
+from pipeline.host.sandbox.run_guest import REFUSED_WRITE, ModuleGuest, run_command
 from pipeline.host.session.session import Limits
 from pipeline.host.session.tensor_recorder import RecordedTensor, TensorRecorder
-from pipeline.host.wasi_nn import Calls, WasiNn
-
-if TYPE_CHECKING:
-    import tempfile
-
-    import wasmtime
+from pipeline.host.wasi_nn import Calls, ComponentCalls, WasiNn
+from pipeline.scratch import scratch_folder
 
 __all__ = ["Host", "Limits", "NamedGraph", "Outcome", "Preopen", "RecordedTensor"]
 
@@ -33,6 +34,9 @@ _KEPT_MESSAGES = 1000
 _SAID_MESSAGES, _SAID_TEXT = 10_000, 4 << 20
 _LONGEST_MESSAGE = 2000
 _TAIL = 8
+# The two ways to run a component, as the trace tells them.
+_AS_COMPONENT = "the component runs as such: Wasmtime copies values between it and the host"
+_AS_PROGRAM = "the component's program runs on WASI preview 1: the host copies values by itself"
 _MOST_CAPTURED = 1 << 30
 
 
@@ -134,6 +138,7 @@ class Host:
         env: Mapping[str, str] | None = None,
         dirs: Sequence[Preopen] = (),
         graphs: Sequence[NamedGraph] = (),
+        preloads: Mapping[str, Path] | None = None,
         seconds: float = 60.0,
         memory: int = 1 << 30,
         fuel: int | None = None,
@@ -145,14 +150,16 @@ class Host:
         capture: int | None = None,
         tensors: int = 0,
     ) -> Outcome:
-        """Run a WASI command with these arguments, variables, folders, named graphs and limits.
+        """Run a WASI command, a core module or a component.
 
-        ``memory`` is in bytes; ``stdout`` and ``stderr`` are files to write, or None for this
-        process's own; ``disk`` limits the bytes that it writes. ``capture`` is the number of bytes
-        of each stream to return in the outcome; ``disk`` is then 1 GiB by default. ``tensors`` is
-        the total size of the tensors to record, in bytes. Raises PipelineError: USAGE, GUEST_BUILD
-        and GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE and GUEST_FAILED
-        if it does not exit by itself.
+        It gets these arguments, variables, folders, named graphs and limits. ``memory`` is in
+        bytes; ``stdout`` and ``stderr`` are files to write, or None for this process's own;
+        ``disk`` limits the bytes that it writes. ``capture`` is the number of bytes of each stream
+        to return in the outcome; ``disk`` is then 1 GiB by default. ``tensors`` is the total size
+        of the tensors to record, in bytes. ``preloads`` are modules that a core module imports
+        from, by name, each with a memory of its own. Raises PipelineError: USAGE, GUEST_BUILD and
+        GUEST_IMPORTS before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE and GUEST_FAILED if
+        it does not exit by itself.
         """
         messages = _Messages(self._on_message)
         recorder = TensorRecorder(tensors) if tensors else None
@@ -168,25 +175,19 @@ class Host:
                 stderr=streams.stderr,
                 inherit_stdin=inherit_stdin,
                 fuel=fuel,
+                preloads=tuple((preloads or {}).items()),
                 disk=_MOST_CAPTURED if disk is None and capture is not None else disk,
             )
             command.check()
-            graph_names = self._wasi_nn.named(graphs)
-
-            def serve(linker: wasmtime.Linker, store: wasmtime.Store) -> Calls:
-                return self._wasi_nn.add_to_linker(
-                    linker,
-                    store,
-                    graph_names=graph_names,
-                    on_message=messages.add,
-                    trace=messages.add if trace else None,
-                    recorder=recorder,
-                    one_instance=True,
-                )
-
+            parts = {
+                "graph_names": self._wasi_nn.named(graphs),
+                "on_message": messages.add,
+                "trace": messages.add if trace else None,
+                "recorder": recorder,
+            }
             started = time.perf_counter()
             try:
-                ended = run_command(command, enums.MODULE, serve)
+                ended = self._run(command, parts)
             except PipelineError as error:
                 error.detail = "\n".join([*error.detail.splitlines(), *messages.last(_TAIL)])
                 raise
@@ -204,6 +205,47 @@ class Host:
                 dropped=recorder.dropped if recorder else 0,
             )
 
+    def _run(
+        self, command: Command, parts: dict[str, Any]
+    ) -> CommandResult[Calls] | CommandResult[ComponentCalls]:
+        nn = self._wasi_nn
+        if not is_component(command.wasm):
+            return run_command(
+                command,
+                ModuleGuest(
+                    modules=(enums.MODULE,),
+                    serve=lambda linker, store: nn.add_to_linker(
+                        linker, store, one_instance=not command.preloads, **parts
+                    ),
+                ),
+            )
+        if command.preloads:
+            raise PipelineError(
+                Code.USAGE,
+                "A component imports from no preloaded module.",
+                where=str(command.wasm),
+                hint="Compose the components into one.",
+            )
+        trace = parts["trace"] or _ignore
+        program = program_of(read_guest(command.wasm), wit_types.INTERFACES)
+        if program is None:
+            trace(_AS_COMPONENT)
+            return run_component(
+                command,
+                wit_types.INTERFACES,
+                lambda linker: nn.add_to_component_linker(linker, **parts),
+            )
+        trace(_AS_PROGRAM)
+        core = nn.core_program(**parts)
+        ended = run_command(
+            command,
+            ModuleGuest(
+                modules=wit_types.INTERFACES, serve=core.define, wasm=program, opened=core.open
+            ),
+        )
+        # WASI 0.2 passes no other codes.
+        return replace(ended, exit_code=min(ended.exit_code, 1))
+
 
 class _Streams:
     """Where a guest's output goes, and its first bytes if captured."""
@@ -211,15 +253,13 @@ class _Streams:
     def __init__(self, stdout: Path | None, stderr: Path | None, capture: int | None) -> None:
         self.stdout, self.stderr = stdout, stderr
         self._capture = capture
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._left = ExitStack()
 
     def __enter__(self) -> _Streams:
         if self._capture is not None:
-            import tempfile
-
-            self._folder = tempfile.TemporaryDirectory(prefix="wasi-nn-")
-            self.stdout = self.stdout or Path(self._folder.name, "stdout")
-            self.stderr = self.stderr or Path(self._folder.name, "stderr")
+            folder = self._left.enter_context(scratch_folder())
+            self.stdout = self.stdout or folder / "stdout"
+            self.stderr = self.stderr or folder / "stderr"
         return self
 
     def __exit__(
@@ -228,8 +268,7 @@ class _Streams:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._left.close()
 
     def first_bytes(self, path: Path | None) -> bytes | None:
         if self._capture is None or path is None:
@@ -262,3 +301,7 @@ class _Messages:
 
     def last(self, count: int) -> tuple[str, ...]:
         return tuple(self._kept)[-count:]
+
+
+def _ignore(_message: str) -> None:
+    pass

@@ -11,9 +11,11 @@ from pipeline.errors import Code, PipelineError
 from pipeline.host.abi import enums
 from pipeline.host.abi.memory import Memory
 from pipeline.host.abi.shortcuts import WitxFunction
+from pipeline.host.abi.wit import Wit
 from pipeline.host.abi.witx import Witx
 from pipeline.host.backend import Hint, Tuning
 from pipeline.host.backend_registry import Backends
+from pipeline.host.component.calls import ComponentCalls
 from pipeline.host.graph_registry import GraphNames, GraphRegistry, NamedGraph
 from pipeline.host.model_types import Encoding
 from pipeline.host.session.session import Limits, Session
@@ -21,8 +23,11 @@ from pipeline.host.session.tensor_recorder import TensorRecorder
 
 if TYPE_CHECKING:
     import wasmtime
+    from wasmtime import component
 
-__all__ = ["Calls", "Encoding", "Limits", "NamedGraph", "WasiNn"]
+    from pipeline.host.component.core_program import CoreProgram
+
+__all__ = ["Calls", "ComponentCalls", "Encoding", "Limits", "NamedGraph", "WasiNn"]
 
 
 class WasiNn:
@@ -133,6 +138,71 @@ class WasiNn:
             )
         weakref.finalize(store, calls.close)
         return calls
+
+    def add_to_component_linker(
+        self,
+        linker: component.Linker,
+        *,
+        graph_names: GraphNames | None = None,
+        on_message: Callable[[str], None] | None = None,
+        trace: Callable[[str], None] | None = None,
+        recorder: TensorRecorder | None = None,
+    ) -> ComponentCalls:
+        """Define wasi-nn's component interface in a linker for components.
+
+        The components of a store share their limits, not their resources, which end with the
+        store. ``encoding_numbers`` and ``tensor_type_abi`` have no meaning here; the other
+        parameters are those of ``add_to_linker``. Raises wasmtime.WasmtimeError if the linker
+        already has a wasi-nn.
+        """
+        from pipeline.host.component.linker import define
+
+        calls = ComponentCalls()
+        define(linker, self._faces(calls, graph_names, on_message, trace, recorder))
+        return calls
+
+    def core_program(
+        self,
+        *,
+        graph_names: GraphNames | None = None,
+        on_message: Callable[[str], None] | None = None,
+        trace: Callable[[str], None] | None = None,
+        recorder: TensorRecorder | None = None,
+    ) -> CoreProgram:
+        """Return what defines the component interface for the core program of one component.
+
+        The parameters are those of ``add_to_component_linker``.
+        """
+        from pipeline.host.component.core_program import CoreProgram
+
+        calls = ComponentCalls()
+        return CoreProgram(calls, self._faces(calls, graph_names, on_message, trace, recorder)())
+
+    def _faces(
+        self,
+        calls: ComponentCalls,
+        graph_names: GraphNames | None,
+        on_message: Callable[[str], None] | None,
+        trace: Callable[[str], None] | None,
+        recorder: TensorRecorder | None,
+    ) -> Callable[[], Wit]:
+        def new_face() -> Wit:
+            session = Session(
+                graph_names or self._graph_names,
+                self._backends,
+                limits=self._limits,
+                recorder=recorder,
+            )
+            face = Wit(
+                session,
+                on_message=on_message or self._on_message or _ignore,
+                succeeded=calls.succeeded,
+                trace=trace,
+            )
+            calls.add(face)
+            return face
+
+        return new_face
 
 
 class Calls:

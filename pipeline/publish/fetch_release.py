@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from msgspec import structs
 
 from pipeline.cache.atomic import write_bytes
 from pipeline.cache.digest import Digest, key_of
-from pipeline.errors import Code, PipelineError
+from pipeline.cache.user_cache import USER_CACHE_VARIABLE, user_cache_folder
+from pipeline.errors import Code, PipelineError, printable
 from pipeline.execution.progress import Progress, ProgressCallback, no_progress
 from pipeline.http.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from pipeline.publish.places.indexed import IndexedOrigin
@@ -32,12 +32,12 @@ from pipeline.publish.release.release import (
     check_version,
     decode,
 )
-from pipeline.publish.release.release_index import MOST_MIRRORS, choose
+from pipeline.publish.release.release_index import MOST_MIRRORS, choose, in_order
+from pipeline.scratch import part_beside
 from pipeline.source.download_cache import DownloadCache
 
 _AT_A_TIME = 4
 _MIRROR_SECONDS, _MIRROR_BYTES_PER_SECOND = 60.0, 1 << 18
-_CACHE = "WASI_NN_CACHE"
 
 
 def fetch(
@@ -50,6 +50,7 @@ def fetch(
     key: Path | None = None,
     evidence: bool = False,
     offline: bool = False,
+    allow_changed: bool = False,
     cache: Path | None = None,
     progress: ProgressCallback = no_progress,
     policy: RetryPolicy = DEFAULT_RETRY_POLICY,
@@ -61,7 +62,8 @@ def fetch(
     is ``out/<fixture>``, or a folder in the cache, which must not be changed. ``expect`` is the
     required root digest (``sha256:…``), ``key`` a public key that must have signed the release.
     ``evidence`` also fetches the evidence of the machine that built it. A version that was fetched
-    before needs no network. ``policy`` has the timeouts and retry limits of each request.
+    before needs no network; that it has other content now is an error, unless ``allow_changed``.
+    ``policy`` has the timeouts and retry limits of each request.
 
     Raises PipelineError: USAGE, SOURCE_UNREACHABLE, SOURCE_MISMATCH, PUBLISH, STORAGE.
     """
@@ -72,7 +74,7 @@ def fetch(
         from pipeline.publish.release.signing import check_public
 
         check_public(key)
-    cache = cache or cache_folder()
+    cache = cache or user_cache_folder()
     downloads = DownloadCache(cache / "downloads", offline, progress, policy)
     try:
         release, places, source = _found(fixture, version, sources, offline, cache, downloads)
@@ -85,6 +87,8 @@ def fetch(
                 found=release.digest,
                 hint="Nothing of the release was used.",
             )
+        if not allow_changed:
+            _check_unchanged(cache, release)
         if evidence and not release.evidence:
             release = _with_evidence(release, places)
         wanted = release if evidence else structs.replace(release, evidence=())
@@ -113,7 +117,9 @@ def fetch(
             "Cannot write the fixture.",
             where=str(error.filename or cache),
             found=error.strerror or str(error),
-            hint=f"Set {_CACHE} to a folder where you may write." if _refused(error) else "",
+            hint=f"Set {USER_CACHE_VARIABLE} to a folder where you may write."
+            if _refused(error)
+            else "",
         ) from None
     return target
 
@@ -126,16 +132,6 @@ def _counted(files: Iterable[Path], total: int, progress: ProgressCallback) -> I
     for count, file in enumerate(files, 1):
         progress(f"{count} of {total} files", Progress(count, total, "files"))
         yield file
-
-
-def cache_folder() -> Path:
-    """Return the cache folder of all of the user's projects; WASI_NN_CACHE overrides it."""
-    named = os.environ.get(_CACHE)
-    if named:
-        return Path(named)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("wasi-nn")
 
 
 def _found(
@@ -167,16 +163,58 @@ def _found(
         try:
             versions = place.versions(fixture)
             if not versions:
-                raise PipelineError(
-                    Code.USAGE, "No such fixture.", where=f"{place.describe()}: {fixture}"
-                )
+                raise _no_such_fixture(place, fixture)
             chosen = choose(version, versions, f"{place.describe()}: {fixture}")
             release = place.release(fixture, chosen)
+            if (release.name, release.version) != (fixture, chosen):
+                raise PipelineError(
+                    Code.SOURCE_MISMATCH,
+                    "The release is another one than its place says.",
+                    where=place.describe(),
+                    expected=f"{fixture} {chosen}",
+                    found=f"{release.name} {release.version}",
+                )
             mirrors = _mirrors(place, source, sources, downloads, release.size)
             return release, [*places, *mirrors], source
         except PipelineError as error:
             faults.append(error)
     raise _worst_error(faults)
+
+
+def list_releases(
+    source: str, *, cache: Path | None = None, policy: RetryPolicy = DEFAULT_RETRY_POLICY
+) -> dict[str, dict[str, int]]:
+    """Return the fixtures of a source, and the size in bytes of each of their versions.
+
+    Raises PipelineError (USAGE) for a registry or a hub, which has no list, and those of ``fetch``.
+    """
+    downloads = DownloadCache(
+        (cache or user_cache_folder()) / "downloads", False, no_progress, policy
+    )
+    place = open_origin(source, downloads)
+    if not isinstance(place, IndexedOrigin):
+        raise PipelineError(
+            Code.USAGE,
+            "This kind of source does not list its fixtures.",
+            where=place.describe(),
+            expected="a folder, a site (https://…) or a bucket",
+        )
+    return {
+        name: {version: versions[version].size for version in in_order(versions)}
+        for name, versions in sorted(place.listing().items())
+    }
+
+
+def _no_such_fixture(place: Origin, fixture: str) -> PipelineError:
+    near: list[str] = []
+    if isinstance(place, IndexedOrigin):
+        near = get_close_matches(fixture, place.listing(), n=1)
+    return PipelineError(
+        Code.USAGE,
+        "No such fixture.",
+        where=f"{place.describe()}: {fixture}",
+        hint=f"Did you mean {near[0]}?" if near else "",
+    )
 
 
 def _worst_error(faults: Sequence[PipelineError]) -> PipelineError:
@@ -228,6 +266,21 @@ def _with_evidence(release: Release, places: Sequence[Origin]) -> Release:
     )
 
 
+def _check_unchanged(cache: Path, release: Release) -> None:
+    """Raise PipelineError where this machine has seen the version with other content only."""
+    paths = cache.glob(f"releases/*/{release.name}/{release.version}.json")
+    seen = {each.digest for path in paths if (each := _read(path)) is not None}
+    if seen and release.digest not in seen:
+        raise PipelineError(
+            Code.SOURCE_MISMATCH,
+            "The version has other content than when it was first fetched.",
+            where=f"{release.name} {release.version}",
+            expected=", ".join(sorted(seen)),
+            found=release.digest,
+            hint="A version never changes. If you trust the new content: --allow-changed",
+        )
+
+
 def _place(release: Release) -> str:
     """Return the name of its folder in the cache, which depends on signature and evidence."""
     if release.all_files == release.files:
@@ -238,13 +291,16 @@ def _place(release: Release) -> str:
 def _check_signed(folder: Path, release: Release, key: Path) -> None:
     from pipeline.publish.release.signing import check_signature
 
-    why = check_signature(folder, key) if release.signature else "no signature"
+    why = "no signature"
+    if release.signature:
+        why = check_signature(folder, key, name=release.name, version=release.version)
     if why:
         raise PipelineError(
             Code.SOURCE_MISMATCH,
             "The release is not signed with this key.",
             where=f"{release.name} {release.version}",
-            expected=f"a signature made with the private key of {key}",
+            expected=f"a signature of {release.name}@{release.version}, made with the private key "
+            f"of {key}",
             found=why,
             hint="Nothing of the release was used.",
         )
@@ -261,13 +317,20 @@ def _is_there(target: Path, release: Release) -> bool:
         if Digest.of_file(path) != Digest(file.sha256, file.size):
             break
     else:
-        return True
+        files = {target / file.path for file in release.all_files} | {target / SUMS}
+        others = (each for each in target.rglob("*") if each.is_symlink() or not each.is_dir())
+        other = next((each for each in sorted(others) if each not in files), None)
+        if other is None:
+            return True
+        path = other
+    name = printable(path.relative_to(target).as_posix())
+    wanted = any(name == file.path for file in release.all_files)
     raise PipelineError(
         Code.STORAGE,
         "The folder exists with different content.",
         where=str(target),
         expected=f"{release.name} {release.version}, {release.digest}",
-        found=f"a different {file.path}" if path.exists() else f"no {file.path}",
+        found=f"{'a different' if wanted else 'also'} {name}" if path.exists() else f"no {name}",
         hint="Remove it, or choose another folder with -o.",
     )
 
@@ -275,7 +338,8 @@ def _is_there(target: Path, release: Release) -> bool:
 def _install(target: Path, release: Release, files: Sequence[Path], key: Path | None) -> None:
     """Install the folder atomically, after checking its signature if ``key`` is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(target) as part:
+    with part_beside(target) as part:
+        part.mkdir()
         for file, source in zip(release.all_files, files, strict=True):
             path = part / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -290,16 +354,6 @@ def _install(target: Path, release: Release, files: Sequence[Path], key: Path | 
             # Another run installed the same release first.
             if not _is_there(target, release):
                 raise
-
-
-@contextmanager
-def _scratch(target: Path) -> Iterator[Path]:
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield part
-    finally:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(part)
 
 
 def _remembered(cache: Path, source: str) -> Path:

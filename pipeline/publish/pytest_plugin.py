@@ -42,6 +42,8 @@ def wasi_nn_fixture(pytestconfig: pytest.Config) -> FetchFixture:
         try:
             return fetch(name, version=version, sources=sources, expect=expect)
         except PipelineError as error:
+            if not sources:
+                error.expected = "wasi_nn_sources in pytest's configuration, with a URL or folder"
             pytest.fail(error.render(), pytrace=False)
 
     return fetched

@@ -64,6 +64,12 @@ def _distance(outputs: Iterable[dict[str, Any]]) -> str:
     return f"within {nearest['distance']:.1e} of {nearest['bound']:.1e}" + tied
 
 
+def _sandbox(report: dict[str, Any]) -> str:
+    if report.get("printed"):
+        return "prints as expected"
+    return "= native" if report["native_equal"] else "differs"
+
+
 def verified_rows(cases: Iterable[VerifiedCase]) -> list[Row]:
     """Return a row for each case whose report is there, by fixture and case."""
     rows = []
@@ -81,7 +87,7 @@ def verified_rows(cases: Iterable[VerifiedCase]) -> list[Row]:
             Row(
                 fixture=verified.fixture,
                 case=verified.case,
-                native="= native" if report["native_equal"] else "differs",
+                native=_sandbox(report),
                 golden=f"{golden['executor']} {_distance(golden['outputs'].values())}",
                 came_out=f"{label} ({top['value']:.3f})",
             )

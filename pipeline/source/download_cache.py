@@ -22,13 +22,15 @@ from pipeline.source.expected_file import ExpectedFile
 class DownloadCache:
     """The download folder, shared by all sources and runs, and its settings.
 
-    Everything in it can be downloaded again, so it may be deleted at any time.
+    Everything in it can be downloaded again, so it may be deleted at any time. ``npm`` is the
+    program that locates npm packages.
     """
 
     folder: Path
     offline: bool
     progress: ProgressCallback
     policy: RetryPolicy = DEFAULT_RETRY_POLICY
+    npm: str = "npm"
 
     def get(self, expected: ExpectedFile) -> Path | None:
         """Return the file if it is present and matches ``expected``; raises OSError."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import Code, PipelineError
 
@@ -100,17 +101,24 @@ def _listed(digests: Mapping[str, str], size: int | None) -> str:
     return "\n".join(lines if size is None else [*lines, f"{size} bytes"])
 
 
-def _not_a_file(head: bytes) -> tuple[str, str]:
-    """Return the message and hint for a file that starts with ``head``, or ''."""
+def kind_of(head: bytes) -> Literal["web page", "Git LFS pointer", ""]:
+    """Return what a file is that starts with ``head``, if it is what servers send instead.
+
+    >>> kind_of(b"<!DOCTYPE html><title>Sign in</title>")
+    'web page'
+    """
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith(_HTML):
-        return (
-            "The server sent a web page instead of the file.",
-            "Open the URL in a browser: the file may have moved or require a login.",
-        )
-    if start.startswith(_LFS):
-        return (
-            "The server sent a Git LFS pointer instead of the file.",
-            "Use the URL of the file itself, not of its pointer.",
-        )
-    return "", "If the change is intended, review the file, then update the config."
+        return "web page"
+    return "Git LFS pointer" if start.startswith(_LFS) else ""
+
+
+def _not_a_file(head: bytes) -> tuple[str, str]:
+    """Return the message and hint for a file that starts with ``head``, or ''."""
+    kind = kind_of(head)
+    if not kind:
+        return "", "If the change is intended, review the file, then update the config."
+    hint = "Open the URL in a browser: the file may have moved or require a login."
+    if kind == "Git LFS pointer":
+        hint = "Use the URL of the file itself, not of its pointer."
+    return f"The server sent a {kind} instead of the file.", hint

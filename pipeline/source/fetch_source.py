@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.cache.atomic import atomic_write
+from pipeline.cache.confined_path import outside
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.http.retry import DEFAULT_RETRY_POLICY, RetryPolicy
@@ -27,9 +28,10 @@ def fetch_source(job: Job) -> None:
 
     Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Unkeyed:
     ``urls`` in order of preference, ``downloads`` (a folder), ``offline``, ``root`` (of relative
-    paths), optional ``retry_policy``. Raises PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE,
-    SOURCE_ARCHIVE) with the failure of every URL, (CONFIG) for an invalid URL or a source that is
-    not pinned, and OSError for a full disk. ``file`` is written atomically.
+    paths), optional ``retry_policy`` and ``npm``, its program. Raises PipelineError
+    (SOURCE_MISMATCH, SOURCE_UNREACHABLE, SOURCE_ARCHIVE) with the failure of every URL, (CONFIG)
+    for an invalid URL or a source that is not pinned, and OSError for a full disk. ``file`` is
+    written atomically.
     """
     urls = tuple(parse_url(url) for url in cast("Sequence[str]", job.unkeyed["urls"]))
     expected = _expected(job.parameters, urls)
@@ -38,6 +40,7 @@ def fetch_source(job: Job) -> None:
         offline=bool(job.unkeyed["offline"]),
         progress=job.progress,
         policy=cast("RetryPolicy", job.unkeyed.get("retry_policy", DEFAULT_RETRY_POLICY)),
+        npm=str(job.unkeyed.get("npm", "npm")),
     )
     root = Path(str(job.unkeyed["root"]))
     with atomic_write(job.outputs["file"]) as part:
@@ -94,7 +97,17 @@ def _take(
 
 def _take_local(url: FileUrl, expected: ExpectedFile, part: Path, root: Path) -> None:
     path = root / url.path
-    found = ""
+    # The author of a digest has had the file; without one, a link may lead to anybody's secrets.
+    found = "" if expected.digests else outside(root, path)
+    if found:
+        raise PipelineError(
+            Code.SOURCE_UNREACHABLE,
+            "The local file is outside the project.",
+            where=str(path),
+            expected=f"a file in {root}, or a sha256",
+            found=found,
+            hint="Copy it into the project, or declare its sha256.",
+        )
     try:
         # Reading a pipe or device might never end.
         if path.is_file():

@@ -6,7 +6,6 @@ import base64
 import binascii
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -16,6 +15,7 @@ from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.http.urls import http_fault, printable_line, redacted_url
+from pipeline.scratch import scratch_folder
 from pipeline.source.addresses import NpmUrl
 from pipeline.source.archive_member import member_pieces
 from pipeline.source.download_cache import DownloadCache
@@ -96,12 +96,13 @@ def _query(url: NpmUrl, downloads: DownloadCache) -> _Dist:
     downloads.progress("querying npm")
     try:
         # Its answer is remembered by us, so that its own cache and log are of no further use.
-        with TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as npms:
+        with scratch_folder() as npms:
             finished = run_process(
-                ["npm", "view", url.release, "dist", "--json", "--loglevel=error"],
+                [downloads.npm, "view", url.release, "dist", "--json", "--loglevel=error"],
                 seconds=min(_SECONDS, downloads.policy.total),
-                cwd=downloads.folder,
-                env={**os.environ, "npm_config_cache": npms},
+                # A folder above downloads may have an .npmrc that is not the user's.
+                cwd=npms,
+                env={**os.environ, "npm_config_cache": str(npms)},
             )
     except PipelineError as error:
         if error.code is not Code.TOOLCHAIN:

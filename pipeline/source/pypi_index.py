@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from email.message import Message
 from functools import cache
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pipeline.child_python.commands import module_command
 from pipeline.errors import Code, PipelineError
 from pipeline.http.urls import http_fault, printable_line, redacted_url
 from pipeline.source.addresses import PypiUrl
@@ -117,7 +117,7 @@ def index_address() -> str:
 @cache
 def _pips_index() -> str:
     # Not `config get`: that reads a single file and ignores the machine-wide one.
-    command = [sys.executable, "-m", "pip", "config", "list"]
+    command = module_command("pip", "config", "list")
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_MOST_PIP_SECONDS

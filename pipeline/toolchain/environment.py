@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import cast
 
 import msgspec
@@ -22,12 +21,13 @@ from pipeline.cache.json_decoding import decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import run_process
+from pipeline.scratch import part_beside
+from pipeline.toolchain.environment_record import USERS, is_recorded, owner, write_record
 from pipeline.toolchain.interpreters import Interpreter, find_interpreter, uv_program
 
 _INSTALL_SECONDS = 900.0
 _PROBE_SECONDS = 30.0
 _STAMP = "environment.json"
-_USERS = "users.json"
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,31 @@ TOOLCHAINS: Mapping[str, Toolchain] = {
         Toolchain("mo", ("3.10", "3.11", "3.12")),
         Toolchain("mo-mxnet", ("3.10", "3.9")),
         Toolchain("nncf", _RECENT),
+        # For machines without npm.
+        Toolchain("npm", _RECENT),
         Toolchain("paddle", _RECENT),
         Toolchain("tensorflow", _RECENT),
         # Its builds differ by accelerator and have gigabytes.
         Toolchain("torch", _RECENT, package="torch"),
+        Toolchain("wasm-tools", _RECENT),
     )
 }
 
 
 def environment_folder(toolchain: Toolchain, lock: Path, folder: Path) -> Path:
-    """Return the folder of the environment for this content of the lock file."""
-    return folder / f"{toolchain.name}-{Digest.of_file(lock).sha256[:12]}"
+    """Return the folder of this user's environment for this content of the lock file."""
+    return folder / f"{toolchain.name}-{Digest.of_file(lock).sha256[:12]}-{owner()}"
 
 
 def python_of(environment: Path) -> Path:
     """Return the Python interpreter of an environment."""
     parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return environment.joinpath(*parts)
+
+
+def program_of(environment: Path, name: str) -> Path:
+    """Return a program that a package of an environment installs."""
+    return python_of(environment).with_name(name + (".exe" if os.name == "nt" else ""))
 
 
 def installed(toolchain: Toolchain) -> bool:
@@ -114,7 +122,14 @@ class Environment:
 
     def relocated(self, files: Mapping[str, Path], folder: Path) -> Environment:
         """Return the environment of the same lock file on another machine, in ``folder``."""
-        return replace(self, lock=files["lock"], folder=folder / self.folder.name)
+        lock = files["lock"]
+        place = environment_folder(TOOLCHAINS[self.toolchain], lock, folder)
+        return replace(self, lock=lock, folder=place)
+
+
+def is_complete(environment: Environment) -> bool:
+    """Return whether an environment exists, as this machine has made it."""
+    return is_recorded(environment.folder, Digest.of_file(environment.lock).sha256)
 
 
 def ensure_environment(
@@ -122,45 +137,40 @@ def ensure_environment(
 ) -> bytes:
     """Return the stamp of an environment, which is created if it is missing.
 
-    Only wheels are installed, so no downloaded code runs during installation. One process creates
-    it while others wait. Raises PipelineError (TOOLCHAIN).
+    One that this user's commands did not create is replaced. Only wheels are installed, so no
+    downloaded code runs during installation. One process creates it while others wait. Raises
+    PipelineError (TOOLCHAIN; STORAGE if the user's cache cannot be written).
     """
     from filelock import FileLock
 
     folder = environment.folder
+    lock = Digest.of_file(environment.lock).sha256
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if python_of(folder).exists() and (folder / _STAMP).exists():
+        if is_recorded(folder, lock):
             _note_user(environment)
             return (folder / _STAMP).read_bytes()
-        # Leftovers of a killed process: creating them requires this lock.
-        for left in folder.parent.glob(f".{folder.name}.*"):
-            shutil.rmtree(left, ignore_errors=True)
-        part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
+        with part_beside(folder) as made:
             toolchain = TOOLCHAINS[environment.toolchain]
             progress("finding a Python")
             env = _environment(folder.parent, scratch)
             interpreter = _fitting_python(toolchain, scratch, env, environment.offline)
             progress(f"creating the environment with Python {interpreter.version}")
-            made = part / "env"
             python = interpreter.program
             _install(python, environment, made, scratch, env)
-            lock = Digest.of_file(environment.lock).sha256
             stamp = {"lock": lock, "python": interpreter.version}
             (made / _STAMP).write_text(json.dumps(stamp, sort_keys=True) + "\n")
+            write_record(made, lock, folder)
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
             _note_user(environment)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         return (folder / _STAMP).read_bytes()
 
 
 def users_of(folder: Path) -> list[Path]:
     """Return the lock files that an environment was made or used for, of whatever project."""
     try:
-        return [Path(text) for text in decode_json((folder / _USERS).read_bytes(), list[str])]
+        return [Path(text) for text in decode_json((folder / USERS).read_bytes(), list[str])]
     except (OSError, msgspec.MsgspecError):
         return []
 
@@ -170,7 +180,7 @@ def _note_user(environment: Environment) -> None:
     if lock not in users:
         with suppress(OSError):
             texts = sorted(str(each) for each in (*users, lock) if each.exists())
-            write_bytes(environment.folder / _USERS, msgspec.json.encode(texts))
+            write_bytes(environment.folder / USERS, msgspec.json.encode(texts))
 
 
 def require(environment: Environment, stamp: bytes, scratch: Path) -> None:
@@ -235,6 +245,8 @@ def _install(
         "--no-config",
         "--no-deps",
         "--require-hashes",
+        # Programs that run later write nothing into the environment.
+        "--compile-bytecode",
     ]
     for command in (
         [*make, "--python", python, made],

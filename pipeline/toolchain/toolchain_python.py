@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Code, PipelineError
+from pipeline import builtin
+from pipeline.cache.user_cache import user_cache_folder
 from pipeline.execution.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -20,38 +22,43 @@ def toolchain_python(toolchain: str | None, scratch: Path, progress: ProgressCal
     """
     from pipeline.toolchain.environment import ensure_environment, python_of
 
-    environment = _environment(toolchain) if toolchain else None
+    environment = _unless_installed(toolchain) if toolchain else None
     if environment is None:
         return Path(sys.executable)
     ensure_environment(environment, scratch, progress)
     return python_of(environment.folder)
 
 
-def _environment(toolchain: str) -> Environment | None:
-    """Return a toolchain's environment, by the lock of the project here or of this checkout."""
-    from pipeline.toolchain.environment import (
-        TOOLCHAINS,
-        Environment,
-        environment_folder,
-        installed,
-    )
+def existing_python(toolchain: str) -> Path | None:
+    """Return the interpreter of a toolchain that exists already, or None."""
+    from pipeline.toolchain.environment import is_complete, python_of
 
-    if installed(TOOLCHAINS[toolchain]):
-        return None
-    roots = (Path.cwd(), Path(__file__).resolve().parents[2])
-    locks = [root / "configs" / "toolchains" / f"{toolchain}.lock" for root in roots]
-    lock = next((lock for lock in locks if lock.exists()), None)
-    if lock is None:
-        raise PipelineError(
-            Code.TOOLCHAIN,
-            f"Lock file of toolchain {toolchain} not found.",
-            expected=str(locks[0]),
-            hint="Run this in a checkout of the project.",
-        )
-    folder = lock.parents[2] / "artifacts" / ".cache" / "toolchains"
+    environment = _unless_installed(toolchain)
+    if environment is None:
+        return Path(sys.executable)
+    return python_of(environment.folder) if is_complete(environment) else None
+
+
+def locked_environment(toolchain: str) -> Environment:
+    """Return a toolchain's environment, by the built-in lock file and in the user's cache.
+
+    The folder that a command runs in may be a stranger's: neither its lock file nor its
+    environments are looked for.
+    """
+    from pipeline.toolchain.environment import TOOLCHAINS, Environment, environment_folder
+
+    lock = builtin.FOLDER / "configs" / "toolchains" / f"{toolchain}.lock"
+    named = os.environ.get("WASI_NN_TOOLCHAINS")
+    folder = Path(named) if named else user_cache_folder() / "toolchains"
     return Environment(
         toolchain=toolchain,
         lock=lock,
         folder=environment_folder(TOOLCHAINS[toolchain], lock, folder),
         offline=False,
     )
+
+
+def _unless_installed(toolchain: str) -> Environment | None:
+    from pipeline.toolchain.environment import TOOLCHAINS, installed
+
+    return None if installed(TOOLCHAINS[toolchain]) else locked_environment(toolchain)

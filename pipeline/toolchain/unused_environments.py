@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.scratch import part_beside
 from pipeline.toolchain.environment import TOOLCHAINS, environment_folder, users_of
+from pipeline.toolchain.environment_record import remove_record
 
-_NAME = re.compile(r"(?P<toolchain>.+)-[0-9a-f]{12}")
+_NAME = re.compile(r"(?P<toolchain>.+)-[0-9a-f]{12}(?:-[0-9a-f]{8})?")
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,13 @@ class Unneeded:
 
 
 def collect_environments(
-    folder: Path, needed: Collection[str], own: Path, *, dry: bool = False
+    folder: Path, needed: Collection[str], own: Collection[Path], *, dry: bool = False
 ) -> Iterator[Unneeded]:
     """Remove the environments in ``folder`` but those that are ``needed`` by name; raises OSError.
 
-    ``own`` is the project's folder of lock files. Kept too: what another project that shares the
-    folder still has the lock file of, what is being made, and what a process of this machine runs.
+    ``own`` are the folders of lock files that this project alone uses. Kept too: what another
+    project that shares the folder still has the lock file of, what is being made, and what a
+    process of this machine runs.
     """
     from filelock import FileLock, Timeout
 
@@ -49,10 +50,10 @@ def collect_environments(
         if not dry:
             try:
                 with FileLock(folder / f"{environment.name}.lock", timeout=0):
-                    # The name of a part that a killed run left: whoever makes it anew removes it.
-                    gone = folder / f".{environment.name}.{uuid.uuid4().hex[:8]}"
-                    environment.rename(gone)
-                    shutil.rmtree(gone)
+                    # Renamed first, so that a run that is killed leaves no half environment.
+                    with part_beside(environment) as gone:
+                        environment.rename(gone)
+                    remove_record(environment)
             except Timeout:
                 continue
         yield Unneeded(environment.name, size)
@@ -69,10 +70,11 @@ def folder_size(folder: Path) -> int:
     return sum(sizes.values())
 
 
-def _is_wanted(environment: Path, own: Path) -> bool:
+def _is_wanted(environment: Path, own: Collection[Path]) -> bool:
     """Return whether the lock file of another project, which used it, still says the same."""
+    ours = {folder.absolute() for folder in own}
     for lock in users_of(environment):
-        toolchain = None if lock.parent == own.absolute() else TOOLCHAINS.get(lock.stem)
+        toolchain = None if lock.parent in ours else TOOLCHAINS.get(lock.stem)
         with suppress(OSError):
             if toolchain and environment_folder(toolchain, lock, environment.parent) == environment:
                 return True

@@ -30,16 +30,18 @@ _FIELD_TYPES = TENSOR_TYPES[2023]
 
 
 def describe(job: Job) -> None:
-    """Recipe: write ``descriptor`` and put the ``guest`` beside it.
+    """Recipe: write ``descriptor`` and put the ``guest`` beside it, and its ``component``.
 
-    Inputs: ``interface`` (of the IR) and ``guest`` (wasm). Parameters: ``files`` (names of xml
-    and bin) and ``cases``: case → model input → tensor file name.
+    Inputs: ``interface`` (of the IR), ``guest`` (wasm), and ``component`` if there is one.
+    Parameters: ``files`` (names of xml and bin) and ``cases``: case → model input → tensor file
+    name.
     """
     interface = decode_json(job.inputs["interface"].read_bytes(), Interface)
     cases = cast(Mapping[str, Mapping[str, str]], job.parameters["cases"])
     files = cast(list[str], job.parameters["files"])
     job.outputs["descriptor"].write_text(descriptor_text(interface, files, cases))
-    shutil.copyfile(job.inputs["guest"], job.outputs["guest"])
+    for label in job.inputs.keys() - {"interface"}:
+        shutil.copyfile(job.inputs[label], job.outputs[label])
 
 
 def descriptor_text(

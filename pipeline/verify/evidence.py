@@ -69,6 +69,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The case."""
     native_equal: bool
     """Whether the guest's bytes equal those of the separate native process."""
+    printed: bool = False
+    """Whether what the guest printed and its exit code were checked instead of its bytes."""
     golden: GoldenResult
     """How the outputs agree with the source framework."""
     top: tuple[RankedValue, ...]
@@ -77,6 +79,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What the config expects, in words."""
     outputs: dict[str, str]
     """The SHA-256 of each raw output here."""
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    """The SHA-256 of each other file here, by its path in the folder (since manifest version 5)."""
     seconds: dict[str, float]
     """The wall times of the checks."""
     machine: Machine

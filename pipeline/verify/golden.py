@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,19 @@ from typing import Any
 import msgspec
 
 from pipeline.cache.json_decoding import convert_value
-from pipeline.config.model_tables import Golden, Model, ModelInput, ModelOutput
+from pipeline.config.model_tables import ExecutorName, Golden, Model, ModelInput, ModelOutput
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.request import Interface
 from pipeline.model.convert.signatures import with_signature
+from pipeline.model.inspect.dynamic_range import rounds_activations
 from pipeline.toolchain.environment import python_for
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
-from pipeline.verify.noise_floor import moved
+from pipeline.verify.noise_floor import draws_of, moved
 from pipeline.verify.sums import longest_average
 from pipeline.verify.ties import tied
 from pipeline.verify.tolerance import FACTOR, INT8, Tolerance, tolerance, ulps_of
@@ -47,10 +49,6 @@ def run_reference_executor(
     for port in interface.inputs:
         name = next(name for name in port.names if name in model.inputs)
         fed[golden.inputs.get(name, name)] = source_input(inputs[port.name], model.inputs[name])
-    integer_kernels = is_quantised(job.inputs["xml"])
-    # NNCF quantises the IR alone.
-    quantised = integer_kernels and model.precision != "int8"
-    draws = moved(fed, quantised=quantised)
     folder = job.scratch / "golden"
     folder.mkdir()
     files: Mapping[str, Path] = {
@@ -60,39 +58,69 @@ def run_reference_executor(
     }
     if not golden.files:
         files = with_signature(model.framework, files, model.signature, job.scratch)
-    result = EXECUTORS[golden.executor].run(
-        InferenceRequest(
-            files=files,
-            inputs=fed,
-            outputs=[golden.outputs.get(name, name) for name in outputs],
-            architecture=model.architecture,
-            folder=folder,
-            python=python_for(job, "executor"),
-            seconds=_SECONDS,
-            moved=draws,
-        )
+    request = InferenceRequest(
+        files=files,
+        inputs=fed,
+        outputs=[golden.outputs.get(name, name) for name in outputs],
+        architecture=model.architecture,
+        folder=folder,
+        python=python_for(job, "executor"),
+        seconds=_SECONDS,
     )
-    allowed = tolerance(golden, model.precision)
-    shapes = [array.shape for array in inputs.values()]
-    ulps = ulps_of(longest_average(job.inputs["xml"], shapes))
-    floats: Mapping[str, Any] = {}
-    if integer_kernels:
-        inferred = infer_in_floats(job.inputs["xml"], list(inputs.values()))
-        floats = dict(zip(outputs, inferred, strict=True))
+    xml = job.inputs["xml"]
+    rounded = is_rounded(xml, model, files)
+    result = infer_source(golden.executor, request, rounded=rounded)
+    compared = compare_with_source(golden, model, xml, inputs, outputs, result, rounded=rounded)
     theirs = {
         name: _typed(source, model.outputs.get(name), ours)
         for (name, ours), source in zip(outputs.items(), result.outputs, strict=True)
     }
-    compared = evidence.GoldenResult(
+    return compared, theirs
+
+
+def is_rounded(xml: Path, model: Model, files: Mapping[str, Path]) -> bool:
+    """Return whether the source model itself rounds to int8 inside, as its IR or files show."""
+    if model.framework == "tflite" and "model" in files and rounds_activations(files["model"]):
+        return True
+    # NNCF quantises the IR alone.
+    return is_quantised(xml) and model.precision != "int8"
+
+
+def infer_source(
+    executor: ExecutorName, request: InferenceRequest, *, rounded: bool
+) -> InferenceResult:
+    """Run the source model, and again with its inputs moved by rounding."""
+    draws = moved(request.inputs, quantised=rounded)
+    return EXECUTORS[executor].run(replace(request, moved=draws))
+
+
+def compare_with_source(
+    golden: Golden,
+    model: Model,
+    xml: Path,
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    result: InferenceResult,
+    *,
+    rounded: bool,
+) -> evidence.GoldenResult:
+    """Compare an IR's ``outputs`` for its ``inputs`` with what the source model answered."""
+    allowed = tolerance(golden, model.precision)
+    shapes = [array.shape for array in inputs.values()]
+    ulps = ulps_of(longest_average(xml, shapes))
+    floats: Mapping[str, Any] = {}
+    if is_quantised(xml):
+        inferred = infer_in_floats(xml, list(inputs.values()))
+        floats = dict(zip(outputs, inferred, strict=True))
+    return evidence.GoldenResult(
         executor=golden.executor,
         version=result.version,
         factor=FACTOR,
         ulps=ulps,
-        draws=len(draws),
+        draws=draws_of(quantised=rounded),
         tolerance=allowed,
-        outputs=_compared(outputs, floats, result, model, allowed, ulps, quantised),
+        outputs=_compared(outputs, floats, result, model, allowed, ulps, rounded),
     )
-    return compared, theirs
 
 
 def _compared(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.child_python.commands import program_command
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 
@@ -36,7 +36,7 @@ def infer_natively(
         "outputs": [str(path.absolute()) for path in outputs],
     }
     finished = run_process(
-        [sys.executable, "-I", _PROGRAM, json.dumps(job)], seconds=seconds, cwd=outputs[0].parent
+        program_command(_PROGRAM, json.dumps(job)), seconds=seconds, cwd=outputs[0].parent
     )
     if finished.returncode != 0:
         raise PipelineError(

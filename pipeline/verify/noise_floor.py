@@ -26,8 +26,14 @@ def moved(inputs: Mapping[str, Any], *, quantised: bool) -> list[dict[str, Any]]
     import numpy
 
     generator = numpy.random.default_rng(_SEED)
-    move, draws = (_by_quantum, _DRAWS_OF_QUANTA) if quantised else (_by_ulp, DRAWS)
+    move = _by_quantum if quantised else _by_ulp
+    draws = draws_of(quantised=quantised)
     return [{name: move(a, generator) for name, a in inputs.items()} for _ in range(draws)]
+
+
+def draws_of(*, quantised: bool) -> int:
+    """Return how many sets ``moved`` returns."""
+    return _DRAWS_OF_QUANTA if quantised else DRAWS
 
 
 def _by_ulp(array: Any, generator: Any) -> Any:

@@ -6,12 +6,12 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
+from pipeline.scratch import scratch_folder
 from pipeline.verify.peer_process import PeerRun, run_peer
 
 _PROBE_SECONDS = 30.0
@@ -60,13 +60,13 @@ def run_on_wasmtime(
     PipelineError (TOOLCHAIN, TIME_LIMIT).
     """
     # Next to `out`: the system's folder for temporary files may be mounted noexec.
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as tools:
+    with scratch_folder() as tools:
         named = () if graph is None else ("-S", f"nn-graph=openvino::{graph}")
         command = [
-            *(str(wasmtime_command(Path(tools))), "run", *WITHOUT_CACHE, "-S", "nn", *named),
+            *(str(wasmtime_command(tools)), "run", *WITHOUT_CACHE, "-S", "nn", *named),
             *("--dir", f"{fixture}::fixture", "--dir", f"{out}::out", str(wasm), *args),
         ]
-        return run_peer(command, wasmtime_environment(Path(tools)), seconds)
+        return run_peer(command, wasmtime_environment(tools), seconds)
 
 
 def wasmtime_environment(folder: Path) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.cache.objects import copy
 from pipeline.config.schema import GuestRun
@@ -45,6 +46,46 @@ def infer_in_sandbox(
     it. ``on_message`` receives each call that the host refused. Raises PipelineError (GUEST_FAILED,
     VERIFY, and those of ``Host.run``).
     """
+    outcome, out, streams = run_case(
+        guest, model, given, cases, run, sum(outputs.values()), scratch, on_message
+    )
+    if outcome.exit_code != 0:
+        raise _failed(outcome, run, ", ".join(cases), streams.stderr, where)
+    _check_left(out, outputs, where)
+    for name in ("compute", "get_output"):
+        if not outcome.succeeded.get(name):
+            raise PipelineError(
+                Code.VERIFY,
+                f"The guest wrote outputs without a single {name}.",
+                where=where,
+                expected=f"what the host gave it, by {name}",
+                hint="The guest must run the inference, not copy the expected output.",
+            )
+    return out
+
+
+class Streams(NamedTuple):
+    """The files with what a guest printed."""
+
+    stdout: Path
+    stderr: Path
+
+
+def run_case(
+    guest: Path,
+    model: Sequence[Path],
+    given: Iterable[Path],
+    cases: Sequence[str],
+    run: GuestRun,
+    size: int,
+    scratch: Path,
+    on_message: Callable[[str], None] = no_progress,
+) -> tuple[Outcome, Path, Streams]:
+    """Run a guest as infer_in_sandbox does; return how it ended, its ``out``, and its streams.
+
+    ``size`` is that of its outputs in bytes, beside which it may write some more. Raises
+    PipelineError, as ``Host.run`` does.
+    """
     fixture, out = scratch / "fixture", scratch / "out"
     fixture.mkdir()
     out.mkdir()
@@ -59,7 +100,7 @@ def infer_in_sandbox(
         copy(path, fixture / path.name)
     for path in model:
         copy(path, (graphs[0].folder if graphs else fixture) / path.name)
-    streams = [scratch / "stdout", scratch / "stderr"]
+    streams = Streams(scratch / "stdout", scratch / "stderr")
     with Host(on_message=on_message) as host, limited(run.seconds + _GRACE_SECONDS):
         outcome = host.run(
             guest,
@@ -71,23 +112,11 @@ def infer_in_sandbox(
             ),
             seconds=run.seconds,
             memory=byte_count(run.memory),
-            disk=sum(outputs.values()) + _SPARE_BYTES,
-            stdout=streams[0],
-            stderr=streams[1],
+            disk=size + _SPARE_BYTES,
+            stdout=streams.stdout,
+            stderr=streams.stderr,
         )
-    if outcome.exit_code != 0:
-        raise _failed(outcome, run, ", ".join(cases), streams[1], where)
-    _check_left(out, outputs, where)
-    for name in ("compute", "get_output"):
-        if not outcome.succeeded.get(name):
-            raise PipelineError(
-                Code.VERIFY,
-                f"The guest wrote outputs without a single {name}.",
-                where=where,
-                expected=f"what the host gave it, by {name}",
-                hint="The guest must run the inference, not copy the expected output.",
-            )
-    return out
+    return outcome, out, streams
 
 
 def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str) -> PipelineError:

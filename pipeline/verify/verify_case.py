@@ -29,6 +29,7 @@ from pipeline.verify.golden import disagreements, run_reference_executor
 from pipeline.verify.input_pictures import write_pictures
 from pipeline.verify.native import infer_natively
 from pipeline.verify.onnx_data_set import write_data_set
+from pipeline.verify.printed import is_printed, unmet_printing
 from pipeline.verify.sandboxed import infer_in_sandbox
 
 _START_SECONDS = 60.0
@@ -37,8 +38,9 @@ _START_SECONDS = 60.0
 def verify(job: Job) -> None:
     """Recipe: run one case of a fixture in the sandbox and check what comes out.
 
-    The guest's bytes must equal those of a separate native process; they must agree with an
-    independent executor of the source model; what the config expects must hold. Inputs: the
+    The guest's bytes must equal those of a separate native process, unless what it prints is
+    expected instead; they must agree with an independent executor of the source model; what the
+    config expects must hold. Inputs: the
     files of the fixture's folder (``descriptor``, ``guest``, ``xml``, ``bin``,
     ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and ``picture.<input>``, the
     sources of those that are made from one. Output: the folder ``evidence/``. Raises
@@ -57,9 +59,17 @@ def verify(job: Job) -> None:
     given = [path for label, path in job.inputs.items() if _is_given(label)]
     model = [job.inputs["xml"], job.inputs["bin"]]
     sizes = {file: _size(port) for port, file in zip(interface.outputs, files, strict=True)}
-    out = infer_in_sandbox(
-        job.inputs["guest"], model, given, [case], run, sizes, job.scratch, where, job.progress
-    )
+    expect = convert_value(job.parameters["expect"], Expect)
+    guest, printed = job.inputs["guest"], is_printed(expect)
+    failures: list[PipelineError] = []
+    if printed:
+        failures += unmet_printing(
+            guest, model, given, case, run, expect, job.scratch, where, job.progress
+        )
+    else:
+        out = infer_in_sandbox(
+            guest, model, given, [case], run, sizes, job.scratch, where, job.progress
+        )
     seconds["guest"] = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -74,7 +84,10 @@ def verify(job: Job) -> None:
     shapes = [port.shape for port in interface.inputs]
     infer_natively(job.inputs["xml"], tensors, shapes, [native / file for file in files], limit)
     seconds["native"] = time.perf_counter() - started
-    failures = _unequal(out, native, files, where)
+    if printed:
+        out = native
+    else:
+        failures += _unequal(out, native, files, where)
 
     started = time.perf_counter()
     outputs = {
@@ -89,7 +102,6 @@ def verify(job: Job) -> None:
     seconds["golden"] = time.perf_counter() - started
     failures += disagreements(golden, where)
 
-    expect = convert_value(job.parameters["expect"], Expect)
     labels = labels_of(read_lines(job.inputs["labels"], where)) if "labels" in job.inputs else ()
     failures += unmet_expectations(expect, outputs, labels, where)
     wanted = expect.output or interface.outputs[0].name
@@ -113,9 +125,18 @@ def verify(job: Job) -> None:
 
     judged = outputs[wanted]
     bound = bound_at(golden.outputs[wanted], judged, golden.tolerance, golden.ulps)
+    for file in files:
+        copy(out / file, folder / file)
+    write_data_set(
+        folder,
+        list(zip(interface.inputs, tensors, strict=True)),
+        [(port, out / file) for port, file in zip(interface.outputs, files, strict=True)],
+    )
+    _write_pictures(job, folder)
     report = evidence.Evidence(
         case=case,
-        native_equal=True,
+        native_equal=not printed,
+        printed=printed,
         golden=golden,
         top=tuple(
             evidence.RankedValue(
@@ -129,16 +150,9 @@ def verify(job: Job) -> None:
         expected=_expected(expect),
         outputs={file: Digest.of_file(out / file).sha256 for file in files},
         seconds={name: round(value, 4) for name, value in seconds.items()},
+        files=_digests(folder, files),
         machine=_machine(),
     )
-    for file in files:
-        copy(out / file, folder / file)
-    write_data_set(
-        folder,
-        list(zip(interface.inputs, tensors, strict=True)),
-        [(port, out / file) for port, file in zip(interface.outputs, files, strict=True)],
-    )
-    _write_pictures(job, folder)
     (folder / evidence.REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
@@ -155,6 +169,16 @@ def _write_pictures(job: Job, folder: Path) -> None:
             convert_value(table, Tensor),
             tuple(inputs[name]["shape"]),
         )
+
+
+def _digests(folder: Path, outputs: Sequence[str]) -> dict[str, str]:
+    """Return the digest of each file of the evidence but the outputs."""
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    return {
+        name: Digest.of_file(path).sha256
+        for name, path in paths.items()
+        if path.is_file() and name not in outputs
+    }
 
 
 def _is_given(label: str) -> bool:
@@ -202,6 +226,10 @@ def _expected(expect: Expect) -> str:
         parts.append(f"with {expect.value:g} within {expect.within:g}")
     if expect.strongest:
         parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
+    if is_printed(expect):
+        parts.append(f"the guest exits with {expect.exit or 0}")
+    if expect.stdout is not None:
+        parts.append("and prints the declared lines")
     if expect.golden_only:
         parts.append("what the golden executor gives")
     return ", ".join(parts)

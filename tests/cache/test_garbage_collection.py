@@ -156,7 +156,7 @@ def test_what_is_used_while_it_looks_on_stays(
 def test_what_a_long_run_has_used_stays(store: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     began = time.time_ns() - int(2 * YOUNG_SECONDS * 1e9) - 350 * 10**9
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.cache.temporary.time.time_ns", lambda: began)
+        patch.setattr("pipeline.scratch.time.time_ns", lambda: began)
         building = Cache(store.folder)
     with building.temporary.folder():
         collect_garbage(store, 0)
@@ -192,7 +192,7 @@ def test_the_lock_of_a_download_stays(store: Cache) -> None:
 def test_nothing_is_left_of_the_work(store: Cache) -> None:
     collect_garbage(store, 0)
     assert [path for path in (store.folder / "tmp").rglob("*") if path.suffix != ".lock"] == [
-        store.folder / "tmp" / store.temporary._token
+        store.folder / "tmp" / store.temporary._run.token
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config.address_rules import address_fault, path_fault
+from pipeline.cache.confined_path import path_fault
+from pipeline.config.address_rules import address_fault
 
 
 @pytest.mark.parametrize(

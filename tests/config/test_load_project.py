@@ -30,7 +30,7 @@ def test_a_good_project_is_loaded_whole(tmp_path: Path) -> None:
     (tmp_path / "configs/fixtures/another.toml").write_text(FIXTURE)
     configs = load_project(tmp_path)
     assert list(configs.fixtures) == ["another", "net"]
-    assert list(configs.guests) == ["classify"]
+    assert configs.guests.keys() - configs.builtin_guests == {"classify"}
     fixture = configs.fixtures["net"]
     assert fixture.model.inputs["data"].mean == (104.0, 117.0, 123.0)
     assert fixture.tensor["cat"]["data"].image == "chelsea"
@@ -165,6 +165,19 @@ def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
     [error] = errors_of(tmp_path)
     assert error.where == "configs/project.toml"
     assert "no such file" in error.message
+
+
+@pytest.mark.parametrize("part", ["a", '"a.b"', "'a b'", "a "])
+@pytest.mark.parametrize(("before", "after"), [("", " = 0"), ("[", "]"), ("x = [{", " = 0}]")])
+def test_a_key_of_many_parts_is_refused_before_it_is_parsed(
+    tmp_path: Path, part: str, before: str, after: str
+) -> None:
+    """To parse it takes the square of its length: 40 s for 400 KB."""
+    key = ".".join([part] * 100_000)
+    write_project(tmp_path, f"{FIXTURE}\n{before}{key}{after}\n")
+    [error] = errors_of(tmp_path)
+    assert error.message == "A dotted key has too many parts."
+    assert error.where == f"{FIXTURE_PATH}:{len(FIXTURE.splitlines()) + 2}"
 
 
 def test_a_file_without_measure_is_not_read(tmp_path: Path) -> None:

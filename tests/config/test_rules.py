@@ -506,6 +506,44 @@ def test_the_files_of_a_guest(tmp_path: Path, edit: tuple[str, str], line: int, 
     assert error.where == f"{GUEST_PATH}:{line}"
 
 
+WASM = """\
+description = "built elsewhere"
+language = "wasm"
+
+[file]
+urls = ["file:guests/classify/main.c"]
+license = "MIT"
+"""
+FETCHED = ("file:guests/classify/main.c", "https://x.example/a.wasm")
+
+
+@pytest.mark.parametrize(
+    ("edits", "line", "words"),
+    [
+        ([("main.c", "mian.c")], 5, "No file 'guests/classify/mian.c'"),
+        ([("guests/classify/main.c", "../main.c")], 5, "Unsupported URL."),
+        ([FETCHED], 4, "The guest has no digest."),
+        ([('"wasm"\n', '"wasm"\nsources = ["guests/classify/main.c"]\n')], 3, "has no sources"),
+        ([('"wasm"', '"rust"\nsources = ["guests/classify/main.c"]')], 5, "Only a guest in wasm"),
+        ([(WASM[WASM.index("[file]") :], "")], 2, "The guest has no file."),
+        ([(WASM[WASM.index("[file]") :], ""), ('"wasm"', '"zig"')], 2, "The guest has no sources."),
+    ],
+)
+def test_the_file_of_a_guest_that_is_built(
+    tmp_path: Path, edits: list[tuple[str, str]], line: int, words: str
+) -> None:
+    assert load_project(write_project(tmp_path / "whole", guest=WASM)).guests["classify"].file
+    [error] = errors_of(write_project(tmp_path / "edited", guest=edited(WASM, *edits)))
+    assert words in error.message
+    assert error.where == f"{GUEST_PATH}:{line}"
+
+
+@pytest.mark.parametrize("key", ['stdout = "285"', "exit = 3"])
+def test_what_a_guest_prints_is_an_expectation(tmp_path: Path, key: str) -> None:
+    text = FIXTURE[: FIXTURE.index("top1 = 285")] + key + "\n"
+    assert load_project(write_project(tmp_path, text)).fixtures
+
+
 @pytest.mark.parametrize("stem", ["model", "Alex", "a/b", "a.b", "", "alexnet\\n"])
 def test_the_stem_of_an_ir_is_a_file_name_of_its_own(tmp_path: Path, stem: str) -> None:
     text = edited(FIXTURE, ("[model]\n", f'[model]\nstem = "{stem}"\n'))

@@ -14,7 +14,7 @@ from pipeline.conformance.cases.all_cases import CASES
 class Served:
     """One call on its way: the host that would serve it, and what came before."""
 
-    answer: Callable[[str, list[int]], int]
+    answer: Callable[[str, list[int], Any], int]
     guest: Any
     name: str
     values: list[int]
@@ -22,7 +22,7 @@ class Served:
     kept: dict[str, Any] = field(default_factory=dict)
 
     def properly(self) -> int:
-        return self.answer(self.name, self.values)
+        return self.answer(self.name, self.values, self.guest)
 
     def count(self, name: str) -> int:
         return sum(1 for each, _, errno in self.before if each == name and errno == 0)
@@ -153,7 +153,7 @@ def aliases(call: Served) -> int:
     if call.name == "compute":
         for name, values, _ in list(call.before):
             if name == "set_input":
-                call.answer(name, list(values))
+                call.answer(name, list(values), call.guest)
     return call.properly()
 
 
@@ -238,6 +238,11 @@ def opens_files(call: Served) -> int:
     return 0 if name.startswith("/") else call.properly()
 
 
+def has_the_memory_of_one_instance(call: Served) -> int:
+    """A host that takes every pointer for one of the instance that called first."""
+    return call.answer(call.name, call.values, call.kept.setdefault("memory", call.guest))
+
+
 _OF_THEIR_OWN: Mapping[str, Fault] = {
     "load-infer": tells_another_size,
     "load-misaligned": garbles,
@@ -281,6 +286,7 @@ _OF_THEIR_OWN: Mapping[str, Fault] = {
     "output-twice": gives_once,
     "output-several": swaps("get_output", 1),
     "output-reread": gives_the_first_output_again,
+    "instances-two": has_the_memory_of_one_instance,
     "type-f16": takes_f32_alone,
     "type-f64": takes_f32_alone,
     "type-u8": takes_f32_alone,
@@ -291,8 +297,8 @@ _OF_THEIR_OWN: Mapping[str, Fault] = {
     "type-boolean-as-u8": garbles,
     "unload-handle-not-reused": reuses_handles,
 }
-# A guest without memory, and what a host passes on, are judged from outside.
-FROM_OUTSIDE = {"memory-not-exported", "streams"}
+# A guest without memory, what a host passes on, and its time limit, are judged from outside.
+FROM_OUTSIDE = {"memory-not-exported", "streams", "limit-seconds"}
 
 
 def faults() -> dict[str, Fault]:

@@ -29,6 +29,8 @@ def case(**changes: object) -> KitCase:
 
 PLAIN = case()
 MUTE = case(memory=False, stdout="")
+LIMIT = case(stdout="may trap: compute\nok\n", need="seconds", level="extension")
+SAYING = case(says=("f32|float", "i32"))
 STREAMS = case(exit_code=7, stdout="to stdout\n")
 EXTENSION = case(level="extension")
 
@@ -88,6 +90,15 @@ def test_the_end_of_a_guest(ended: Ended | None, verdict: str, found: str) -> No
         (EXTENSION, Ended(1, "Exception: failed to call unlinked import function\n", ""), ABSENT),
         (EXTENSION, Ended(1, "", "out of memory"), DIFFERS),
         (EXTENSION, Ended(-6, "", ""), UNSAFE),
+        # The time limit: kept, reached by a host that lets the guest end, and not kept.
+        (LIMIT, Ended(1, "may trap: compute\n", "it took too long"), CONFORMS),
+        (LIMIT, Ended(134, "may trap: compute\n", _TRAP), CONFORMS),
+        (LIMIT, Ended(0, "may trap: compute\n", ""), DIFFERS),
+        (LIMIT, None, UNSAFE),
+        (SAYING, Ended(0, "ok\n", "the input is FLOAT, the tensor i32\n"), CONFORMS),
+        (SAYING, Ended(0, "the input is f32, the tensor i32\nok\n", ""), CONFORMS),
+        (SAYING, Ended(0, "ok\n", "the input is f32\n"), OTHER),
+        (SAYING, Ended(0, "ok\n", "choice: f32, i32\n"), OTHER),
     ],
 )
 def test_what_is_judged_from_outside(asked: KitCase, ended: Ended, verdict: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache.owned_folder import claim
 from pipeline.cli.main import main
 from pipeline.conformance.cases.all_cases import CASES
 from pipeline.conformance.hosts import named_host
@@ -206,6 +207,7 @@ def test_the_kit_is_the_same_bytes_each_time_and_small(kit: Path, tmp_path: Path
 
 def test_a_kit_is_brought_up_to_date(kit: Path, tmp_path: Path) -> None:
     folder = tmp_path / "kit"
+    claim(folder.parent)
     assert update_kit(folder, CASES)
     assert not update_kit(folder, CASES)
     (folder / "openvino" / "load-infer.wasm").write_bytes(b"")
@@ -225,6 +227,11 @@ def test_every_encoding_has_its_models_and_cases(kit: Path) -> None:
         assert len(cases) > 70
         sizes = [path.stat().st_size for path in (kit / "models" / name / "add").iterdir()]
         assert 0 < sum(sizes) < 1500
+    components = json.loads((kit / "component" / "manifest.json").read_text())
+    assert sorted(components["cases"]) == sorted(
+        path.stem for path in (kit / "component").glob("*.wasm")
+    )
+    assert components["wasi_version"] == "wasm32-wasip2"
 
 
 def test_a_kit_is_not_written_over_something_else(

@@ -87,6 +87,24 @@ def test_the_matrix_that_is_shipped_is_true(
     assert rows == found
 
 
+def test_what_wasmtime_does_with_components_is_found(kit: Path, wasmtime: ConformanceHost) -> None:
+    text = MATRIX.read_text(encoding="utf-8").partition("\n## Components\n")[2]
+    rows = dict(re.findall(r"^\| ([a-z0-9-]+) \| [a-z]+ \| (\S+) \| ●", text, re.M))
+    assert len(rows) == sum(case.component for case in CASES)
+    if not wasmtime.version.startswith("49."):
+        pytest.skip(f"what is known is of Wasmtime 49, not {wasmtime.version}")
+    chosen = [
+        case
+        for case in read_cases(kit, ("component",))
+        if rows[case.name] == "**unsafe**" or case.name == "infer"
+    ]
+    assert len(chosen) == 9
+    found = run_all(wasmtime, chosen, 60, os.cpu_count() or 1, lambda _: None)
+    assert {each.case.name: each.verdict for each in found} == {
+        case.name: CONFORMS if case.name == "infer" else UNSAFE for case in chosen
+    }
+
+
 def test_the_list_of_cases_that_is_shipped_is_the_suite() -> None:
     shipped = (ROOT / "docs" / "conformance-cases.md").read_text(encoding="utf-8")
     assert shipped == as_list(CASES), "wasi-nn conformance --list --matrix makes it"
@@ -232,7 +250,7 @@ def test_a_case_is_explained_for_a_maintainer(capsys: pytest.CaptureFixture[str]
         (["--case", "load-nothing"], "No such case"),
         (["--jobs", "0"], "greater than 0"),
         (["--level", "safety,none"], "some of safety, spec, extension, choice"),
-        (["--encodings", "ggml"], "some of openvino, onnx, tensorflowlite"),
+        (["--encodings", "ggml"], "some of openvino, onnx, tensorflowlite, component"),
         (["--host", "this", "--host", "this", "--baseline", "a"], "one --host"),
     ],
 )

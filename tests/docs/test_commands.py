@@ -22,7 +22,7 @@ from tests.tiny import ROOT, Project, Run
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHOWING = [path for path in PAGES if list(shown_in(path.read_text()))]
 # These make the environment that the tests run in: the gate runs them itself.
-BY_THE_GATE = {"pip install -e . && doit", "pip install -e '.[test]' && pytest"}
+BY_THE_GATE = {"pip install -e '.[build]' && doit", "pip install -e '.[test]' && pytest"}
 BACKENDS = ROOT / "docs/backends.md"
 DOIT_OWN = {"list", "forget", "clean", "help", "info"}
 
@@ -74,16 +74,17 @@ def test_the_commands_of_a_page_do_what_it_says(
     environment: Mapping[str, str],
     served: Callable[[str], str],
 ) -> None:
-    prepare(page.stem, checkout)
+    prepare(page.stem, checkout, environment)
     printed = ""
+    folder = checkout
     for shown in commands(page):
         asked = Shown(shown.line, served(shown.command), tuple(map(served, shown.output)))
-        said = run(asked, checkout, environment, printed)
+        said, folder = run(asked, folder, environment, printed)
         assert agrees(asked, said), f"line {shown.line}: {shown.command}\n{said}"
         printed += said
 
 
-def prepare(page: str, checkout: Path) -> None:
+def prepare(page: str, checkout: Path, environment: Mapping[str, str]) -> None:
     """Put a reader's own files where the page's commands expect them."""
     sources = checkout / "artifacts/.steps/squeezenet/sources"
     folder = checkout / "artifacts/squeezenet"
@@ -94,7 +95,12 @@ def prepare(page: str, checkout: Path) -> None:
             photo(sources / "chelsea.png", checkout / "cat.jpg")
         case "README":
             model = checkout / "artifacts/.steps/text-direction/sources/model.onnx"
-            shutil.copy(model, checkout / "net.onnx")
+            shutil.copy(model, checkout.parent / "net.onnx")
+            photo(sources / "chelsea.png", checkout.parent / "cat.jpg")
+        case "runtimes":
+            publish = Shown(0, "doit publish --to published --as 1.0", ())
+            run(publish, checkout, environment, "")
+        case "project":
             shutil.copy(sources / "weights.caffemodel", checkout / "net.caffemodel")
             shutil.copy(sources / "topology.prototxt", checkout / "net.prototxt")
             photo(sources / "chelsea.png", checkout / "cat.jpg")

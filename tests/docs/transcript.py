@@ -38,8 +38,12 @@ def shown_in(page: str) -> Iterator[Shown]:
             yield Shown(first + start, lines[start][2:], output)
 
 
-def run(shown: Shown, folder: Path, environment: Mapping[str, str], printed: str) -> str:
-    """Run a command in a folder, and return what it prints; it must end as it is said to.
+def run(
+    shown: Shown, folder: Path, environment: Mapping[str, str], printed: str
+) -> tuple[str, Path]:
+    """Run a command in a folder; return what it prints, and the folder that it changes to.
+
+    It must end as it is said to.
 
     ``sha256:…`` in it is the last digest that was ``printed`` before.
     """
@@ -47,7 +51,7 @@ def run(shown: Shown, folder: Path, environment: Mapping[str, str], printed: str
     if "sha256:…" in command:
         command = command.replace("sha256:…", _DIGEST.findall(printed)[-1])
     done = subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", f"trap 'pwd >\"$HOME/.pwd\"' EXIT\n{command}"],
         cwd=folder,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -58,7 +62,7 @@ def run(shown: Shown, folder: Path, environment: Mapping[str, str], printed: str
     )
     expected = int(command.startswith(_FINDING))
     assert done.returncode == expected, f"line {shown.line}: {command}\n{done.stdout}"
-    return done.stdout
+    return done.stdout, Path(Path(environment["HOME"], ".pwd").read_text().rstrip("\n"))
 
 
 def agrees(shown: Shown, printed: str) -> bool:

@@ -17,7 +17,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.tiny import ROOT, Project, Run, write_model
+from tests.tiny import BUILTIN, ROOT, Project, Run, write_model
 
 WRONG = "0" * 64
 
@@ -160,7 +160,7 @@ def test_a_guest_that_does_not_compile(project: Project) -> None:
 
 
 # A guest that does all that it should, and then more.
-_INFER = (ROOT / "guests/classify/classify.c").read_text().replace(
+_INFER = (BUILTIN / "guests/classify/classify.c").read_text().replace(
     "int main(", "#include <unistd.h>\nint more(void);\nint inferred("
 ) + "\nint main(int n, char **a) { int code = inferred(n, a); return code ? code : more(); }\n"
 
@@ -329,8 +329,6 @@ def test_a_full_disk(project: Project) -> None:
     import resource
     import subprocess
     import sys
-
-    from tests.tiny import ROOT
 
     big = project.root / "red.png"
     from PIL import Image

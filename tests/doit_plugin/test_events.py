@@ -89,9 +89,11 @@ def test_a_killed_run_leaves_whole_lines(project: Project) -> None:
 def test_no_secret_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CACHE_TOKEN", "a-token-of-ours")
     monkeypatch.setenv("CACHE_SECRET", "a-secret-of-ours")
+    server = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("WASI_NN_HOSTS", f"CACHE_TOKEN={server} CACHE_SECRET={server}")
     settings = project.root / "configs/project.toml"
     settings.write_text(
-        f'{settings.read_text()}[remote]\nurl = "http://127.0.0.1:{free_port()}"\nwrite = true\n'
+        f'{settings.read_text()}[remote]\nurl = "{server}"\nwrite = true\n'
         'token_env = "CACHE_TOKEN"\nsecret_env = "CACHE_SECRET"\n'
     )
     project.edit("mean = [10, 20, 30]", "mean = [10, 20, 37]")

@@ -232,13 +232,14 @@ def test_a_variable_that_the_remote_cache_needs_is_missed(
     while not noop_snapshot.project_stamp(settled.root):
         time.sleep(0.01)
     monkeypatch.setenv("TINY_TOKEN", "secret")
+    monkeypatch.setenv("WASI_NN_HOSTS", "TINY_TOKEN=http://127.0.0.1:9")
     assert settled.doit("list").returncode == 0
     assert recalled(settled) is not None
     assert settled.doit("list").returncode == 0
     monkeypatch.delenv("TINY_TOKEN")
     run = settled.doit("list")
     assert run.returncode == 1
-    assert "needs the environment variable TINY_TOKEN" in run.output
+    assert "The environment variable TINY_TOKEN is not set" in run.output
 
 
 def test_changed_code_of_the_pipeline_is_noticed(

@@ -25,7 +25,7 @@ FUNCTIONS = {
     "write": "pipeline.cache.objects:copy",
     "sync": "os:fsync",
     "rename": "pathlib:Path.replace",
-    "clear": "pipeline.execution.builder:_clear",
+    "clear": "pipeline.execution.output_folders:make_way",
     "record": "pipeline.cache.action_records:Records.put",
     "fetch": "pipeline.cache.objects:Objects.fetch",
     "place": "pipeline.cache.temporary:Temporary.place",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -115,10 +114,6 @@ def twins(folder: Path, graph: str) -> tuple[Twin, Twin]:
     for name, dodo in (("plain", _PLAIN), ("ours", _OURS)):
         root = folder / name
         (root / "configs/fixtures").mkdir(parents=True)
-        (root / "configs/guests").mkdir()
-        guest = "configs/guests/classify.toml"
-        (root / guest).write_text((ROOT / guest).read_text())
-        shutil.copytree(ROOT / "guests", root / "guests")
         (root / "configs/fixtures/tiny.toml").write_text(FIXTURE)
         (root / "dodo.py").write_text(dodo.replace('GRAPH"', f'{graph}"'))
         for number, source in enumerate(("in.txt", "other.txt")):

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from msgspec.structs import replace
+
 from pipeline.config.load_project import load_project
 from pipeline.config.schema import LanguageName
-from pipeline.execution.action import Job
-from pipeline.graph.all_steps import all_steps
+from pipeline.execution.action import Action, Job
+from pipeline.graph.guest_steps import guest_steps
 from pipeline.graph.layout import Layout
 from pipeline.guest.build import compile_guest
 from pipeline.guest.languages import LANGUAGES
 from tests.programs import COMPILERS, require_program
-from tests.tiny import ROOT
+from tests.tiny import BUILTIN, ROOT
 
 MODULES = ("wasi_ephemeral_nn", "wasi_snapshot_preview1")
 
@@ -43,7 +45,7 @@ def compile_files(
     (into / "scratch").mkdir(parents=True)
     wasm, imports = into / "guest.wasm", into / "imports.json"
     # The files of a compiler are those that a guest of ours in this language has.
-    steps = all_steps(Layout(load_project(ROOT)))
+    steps = steps_of_every_guest(ROOT)
     ours = next(step for step in steps if step.parameters.get("language") == language)
     compile_guest(
         Job(
@@ -64,6 +66,17 @@ def compile_files(
     return Built(wasm, tuple(json.loads(imports.read_text())))
 
 
+def steps_of_every_guest(root: Path) -> list[Action]:
+    """Return the steps of the guests of a project, those that no fixture runs included."""
+    configs = load_project(root)
+    fixture = next(iter(configs.fixtures.values()))
+    fixtures = {
+        name: replace(fixture, guest=replace(fixture.guest, program=name))
+        for name in configs.guests
+    }
+    return list(guest_steps(Layout(configs), replace(configs, fixtures=fixtures)))
+
+
 def kept_in(toolchains: Path) -> dict[str, Path]:
     """Return where compilers keep what they build and what is fetched for them."""
     return {"kept": toolchains, "downloads": toolchains / "downloads"}
@@ -74,7 +87,7 @@ def compile_named(name: str, into: Path, toolchains: Path, root: Path = ROOT) ->
 
     A compiler that is not installed skips the test, and in CI fails it.
     """
-    steps = {step.name: step for step in all_steps(Layout(load_project(root)))}
+    steps = {step.name: step for step in steps_of_every_guest(root)}
     step = steps[f"guest:{name}"]
     into.mkdir(parents=True)
     job = Job(
@@ -96,18 +109,18 @@ def require_compiler(language: str) -> None:
 
 
 def guest_names() -> list[str]:
-    """Return the guests that have a config."""
-    return sorted(path.stem for path in (ROOT / "configs/guests").glob("*.toml"))
+    """Return the built-in guests, and those of this project."""
+    return sorted(load_project(ROOT).guests)
 
 
-def classify_files(root: Path = ROOT) -> tuple[list[Path], list[Path]]:
+def classify_files(root: Path = BUILTIN) -> tuple[list[Path], list[Path]]:
     """Return the sources and headers of ``classify``, as its config lists them."""
-    config = tomllib.loads((ROOT / "configs/guests/classify.toml").read_text())
+    config = tomllib.loads((BUILTIN / "configs/guests/classify.toml").read_text())
     sources, headers = ([root / each for each in config[key]] for key in ("sources", "headers"))
     return sources, headers
 
 
-def compile_classify(into: Path, toolchains: Path, root: Path = ROOT) -> Built:
-    """Compile ``classify`` from the project at ``root``."""
+def compile_classify(into: Path, toolchains: Path, root: Path = BUILTIN) -> Built:
+    """Compile ``classify`` from the sources below ``root``."""
     sources, headers = classify_files(root)
     return compile_files(sources, headers, into=into, toolchains=toolchains)

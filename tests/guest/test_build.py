@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.errors import Code, PipelineError
 from tests.guest.compiling import Built, classify_files, compile_classify, compile_files
-from tests.tiny import ROOT
+from tests.tiny import BUILTIN, ROOT
 
 MAIN = "int main(void) { return 0; }\n"
 
@@ -57,7 +57,7 @@ def test_another_folder_gives_the_same_bytes(
     classify: Built, tmp_path: Path, toolchains: Path
 ) -> None:
     other = tmp_path / "ein anderer" / "Ort"
-    shutil.copytree(ROOT / "guests", other / "guests")
+    shutil.copytree(BUILTIN / "guests", other / "guests")
     twin = compile_classify(tmp_path / "twin", toolchains, root=other)
     assert twin.wasm.read_bytes() == classify.wasm.read_bytes()
     for place in (str(other), str(ROOT), str(tmp_path), "guests/classify"):

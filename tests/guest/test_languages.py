@@ -18,7 +18,7 @@ from pipeline.guest.languages import LANGUAGES
 from tests.guest.compiling import Built, compile_files, compile_named, guest_names, require_compiler
 from tests.guest.running import GOOD, SCORES
 from tests.guest.scripted_host import Ended, ScriptedHost, Tensor
-from tests.tiny import ROOT
+from tests.tiny import BUILTIN, ROOT
 
 Compiled = Callable[[str], Built]
 
@@ -65,8 +65,9 @@ def test_a_guest_has_the_same_bytes_from_another_folder(
     name: str, compiled: Compiled, tmp_path: Path, toolchains: Path
 ) -> None:
     other = tmp_path / "ein anderer" / "Ort"
-    for part in ("configs", "guests"):
+    for part in ("configs", "guests", "pipeline/builtin"):
         shutil.copytree(ROOT / part, other / part)
+    shutil.copytree(BUILTIN, other, dirs_exist_ok=True)
     data = compiled(name).wasm.read_bytes()
     twin = compile_named(name, tmp_path / "twin", toolchains, root=other)
     assert twin.wasm.read_bytes() == data

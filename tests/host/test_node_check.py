@@ -12,10 +12,13 @@ import openvino
 import pytest
 from openvino import opset15 as op
 
+from pipeline.conformance.models import ir as suite_ir
+from pipeline.conformance.models import onnx
 from pipeline.host import node_check
+from pipeline.host.backend import BackendError
 from pipeline.host.constant_pads import has_constant_pads
 from pipeline.host.model_types import Encoding
-from pipeline.host.node_check import safe_model
+from pipeline.host.node_check import SafeModels, safe_model
 from pipeline.host.node_check_program import CHECKED, Unsafe, make_safe
 from tests.host.conftest import Ir
 from tests.host.script import Ran, Script
@@ -320,3 +323,35 @@ def test_an_ir_without_such_nodes_is_taken_as_it_is(
 def test_every_node_of_concern_is_looked_for(kind: str, quote: str) -> None:
     assert node_check._TYPE.search(f"<layer type ={quote}{kind}{quote}/>".encode())
     assert not node_check._TYPE.search(f"<layer type ={quote}Not{kind}{quote}/>".encode())
+
+
+def test_a_model_that_is_loaded_again_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = node_check._run
+    read: list[str] = []
+
+    def counted(folder: Path, frontend: str, name: str) -> None:
+        read.append(name)
+        run(folder, frontend, name)
+
+    monkeypatch.setattr(node_check, "_run", counted)
+    models = SafeModels()
+    parts = [bytearray(onnx.add().parts[0])]
+    first = models.get(Encoding.ONNX, parts)
+    assert first[0].startswith(b"<?xml")
+    assert models.get(Encoding.ONNX, [bytearray(parts[0])]) is first
+    assert read == ["model.onnx"]
+    # Of an IR that needs no look nothing is kept, and of others the last.
+    plain = [bytearray(part) for part in suite_ir.add().parts]
+    assert models.get(Encoding.OPENVINO, plain) is plain
+    assert models.get(Encoding.ONNX, parts) is first
+    other = [bytearray(onnx.subtract().parts[0])]
+    assert models.get(Encoding.ONNX, other) != first
+    assert models.get(Encoding.ONNX, parts) == first
+    assert read == ["model.onnx"] * 3
+    monkeypatch.setattr(node_check, "_REMEMBERED", 10)
+    small = SafeModels()
+    assert small.get(Encoding.ONNX, parts) == small.get(Encoding.ONNX, parts)
+    assert len(read) == 5
+    # The same bytes as another encoding are another model.
+    with pytest.raises(BackendError):
+        models.get(Encoding.TENSORFLOWLITE, parts)

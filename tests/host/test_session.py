@@ -100,3 +100,17 @@ def test_what_was_released_does_not_count(
     with pytest.raises(WasiNnError) as caught:
         load(used, models["subtract"])
     assert caught.value.cause is Cause.TOO_LARGE
+
+
+def test_a_graph_counts_until_its_last_context_ends(models: dict[str, Ir]) -> None:
+    ir = models["subtract"]
+    size = len(ir.xml) + len(ir.bin)
+    used = session(models, Limits(bytes=64 << 20))
+    used.hold((64 << 20) - size)
+    graph = load(used, ir)
+    context = used.init_context(graph)
+    used.drop_graph(graph)
+    with pytest.raises(WasiNnError, match="more bytes"):
+        load(used, ir)
+    used.finalize(context)
+    load(used, ir)

@@ -15,7 +15,8 @@ from socket import SO_LINGER, SOL_SOCKET
 from threading import Event, Thread
 
 OK = b"HTTP/1.1 200 OK\r\n"
-PAUSE = 0.02
+# Shorter than a client waits for the next byte.
+PAUSE = 0.005
 
 
 @dataclass
@@ -72,7 +73,7 @@ ENDLESS: dict[str, Way] = {
     "headers that drip": lambda talk: talk.drip(OK + b"X-Slow: x"),
     "a body that drips": lambda talk: talk.drip(OK + b"\r\n "),
     "a body that drips below its length": lambda talk: talk.drip(
-        OK + b"Content-Length: 999999\r\n\r\n ", 0.05
+        OK + b"Content-Length: 999999\r\n\r\n ", 0.02
     ),
     "chunks that drip": lambda talk: talk.drip(OK + b"Transfer-Encoding: chunked\r\n\r\n0"),
     "interim responses for ever": lambda talk: talk.flood(b"HTTP/1.1 100 Continue\r\n\r\n"),
@@ -212,7 +213,7 @@ def speaking(way: Way, good: bytes, tls: ssl.SSLContext | None = None) -> Iterat
     with Server(("127.0.0.1", 0), Handler) as server:
         scheme = "http" if tls is None else "https"
         found = BadServer(f"{scheme}://127.0.0.1:{server.server_address[1]}")
-        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread = Thread(target=server.serve_forever, args=(0.005,), daemon=True)
         thread.start()
         try:
             yield found

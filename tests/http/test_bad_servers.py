@@ -36,7 +36,7 @@ from tests.publish.hub import TOKEN
 
 # Nobody waits for an answer that does not come; what ends by itself has all the time it needs.
 HASTY = RetryPolicy(
-    connect=0.4, read=0.2, total=0.4, attempts=2, first_wait=0.01, longest_wait=0.02
+    connect=0.1, read=0.06, total=0.1, attempts=2, first_wait=0.01, longest_wait=0.02
 )
 PATIENT = replace(HASTY, connect=30.0, read=30.0, total=60.0)
 GUARD_SECONDS = 90.0

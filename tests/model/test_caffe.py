@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.caffe.caffemodel import read_blobs, write_caffemodel
-from pipeline.model.caffe.layers import check_repeated_fields, check_weights, weighted_layers
+from pipeline.model.caffe.layers import (
+    check_input_shapes,
+    check_repeated_fields,
+    check_weights,
+    weighted_layers,
+)
 from pipeline.model.caffe.prototxt import Message, read_prototxt
 from pipeline.model.caffe.seeded_weights import draw_weights
 
@@ -268,3 +273,28 @@ def test_a_cut_or_changed_caffemodel_is_read_or_one_error(
         check_weights(folder / "net.prototxt", folder / "cut")
     except PipelineError as error:
         assert error.code is Code.MODEL  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize(
+    ("topology", "input_name"),
+    [
+        ('layer { name: "data" type: "Input" top: "data" }', "data"),
+        ('input: "rows"', "rows"),
+        ('input: "a" input: "b" input_shape { dim: 1 }', "b"),
+        ('layer { name: "i" type: "Input" top: "d" input_param { } }', "d"),
+    ],
+)
+def test_an_input_without_a_shape_is_refused_by_name(
+    tmp_path: Path, topology: str, input_name: str
+) -> None:
+    (tmp_path / "net.prototxt").write_text(topology)
+    with pytest.raises(PipelineError, match=f"The input {input_name} of the topology has no shape"):
+        check_input_shapes(tmp_path / "net.prototxt")
+
+
+def test_inputs_with_shapes_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(
+        'input: "a" input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9 '
+        'layer { name: "i" type: "Input" top: "d" input_param { shape { dim: 1 } } }'
+    )
+    check_input_shapes(tmp_path / "net.prototxt")

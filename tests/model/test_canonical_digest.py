@@ -70,7 +70,7 @@ def test_one_bit_of_a_weight_changes_it(pair: tuple[bytes, Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (rb'names="x"', rb'names="z"'),
+        (rb'names="x', rb'names="z'),
         (rb'type="Subtract"|type="Add"', rb'type="Multiply"'),
         (rb"<dim>8</dim>", rb"<dim>9</dim>"),
     ],

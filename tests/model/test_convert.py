@@ -218,13 +218,16 @@ def test_onnxruntime_answers_for_a_tensor_inside_of_the_network(tmp_path: Path) 
     assert [each.ravel().tolist() for each in found] == [[1, 1, 3], [-1, -1, -3]]
 
 
-@pytest.mark.parametrize("data", [b"", b"<html>no model</html>", b"\x00" * 1000])
-def test_what_is_no_model_is_one_error(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", "empty"), (b"<html>no model</html>", "a web page"), (b"\x00" * 1000, "damaged")],
+)
+def test_what_is_no_model_is_one_error(tmp_path: Path, data: bytes, said: str) -> None:
     (tmp_path / "bad.onnx").write_bytes(data)
     with pytest.raises(PipelineError) as caught:
         run(tmp_path / "made", tmp_path / "bad.onnx")
     assert caught.value.code is Code.MODEL
-    assert "damaged" in caught.value.message
+    assert said in caught.value.message
     assert "Traceback" not in caught.value.detail
     assert not (tmp_path / "made" / "net.xml").exists()
 

@@ -38,6 +38,20 @@ While validating node 'opset8::MaxPool MaxPool@0 (opset4::HSwish HSwish_5096[0]:
 Kernel after dilation has size (dim: 2) larger than the data shape after padding (dim: 1) at axis 0.
 """
 
+ROUND = """\
+[ FRAMEWORK ERROR ]  Exception message: 3:116 : Message type "mo_caffe.PoolingParameter" has no \
+field named "round_mode".
+    But you can still try. Model Optimizer is not able to parse /tmp/net.prototxt
+"""
+V1_INPUT = """\
+[ FRAMEWORK ERROR ]  Exception message: 2:29 : 'layers { name: "data" type: "Input" }': Enum type \
+"mo_caffe.V1LayerParameter.LayerType" has no value named "Input".
+"""
+TFLITE = """\
+FrontEnd API failed with OpConversionFailure:
+No translator found for TFLite_Detection_PostProcess node.
+"""
+
 
 def told(folder: Path, framework: str, output: str, *inputs: str) -> PipelineError:
     topology = folder / "net.prototxt"
@@ -51,7 +65,11 @@ def told(folder: Path, framework: str, output: str, *inputs: str) -> PipelineErr
 
 @pytest.mark.parametrize(
     ("framework", "output", "found"),
-    [("caffe", CUSTOM, "Wobble, the layer prob"), ("mxnet", UNKNOWN, "Wobble")],
+    [
+        ("caffe", CUSTOM, "Wobble, the layer prob"),
+        ("mxnet", UNKNOWN, "Wobble"),
+        ("tflite", TFLITE, "TFLite_Detection_PostProcess"),
+    ],
 )
 def test_an_operation_that_is_lacking_is_told_by_its_name(
     tmp_path: Path, framework: str, output: str, found: str
@@ -81,3 +99,20 @@ def test_shapes_that_cannot_be_are_told_with_the_layer(
     assert "does not accept inputs of these shapes" in error.message
     assert error.where.endswith(f": {node}")
     assert error.found.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("output", "where", "found", "hint"),
+    [
+        (ROUND, "net.prototxt:3", "the field round_mode of PoolingParameter", "ceil_mode: false"),
+        (V1_INPUT, "net.prototxt:2", "the value Input of LayerType", "Rename 'layers'"),
+    ],
+    ids=["a field", "a value"],
+)
+def test_a_field_of_the_topology_that_is_unknown_is_told_with_its_line(
+    tmp_path: Path, output: str, where: str, found: str, hint: str
+) -> None:
+    error = told(tmp_path, "caffe", output)
+    assert "does not support a field of the topology" in error.message
+    assert (error.where, error.found) == (where, found)
+    assert hint in error.hint

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import pickle
 import shutil
 import struct
 import wave
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -19,9 +21,12 @@ from pipeline.config.load_project import load_project
 from pipeline.config.tensor_tables import StoredArray, TokenText
 from pipeline.errors import ConfigErrors, PipelineError
 from pipeline.model.caffe.caffemodel import read_blobs, write_caffemodel
-from pipeline.model.caffe.layers import check_repeated_fields, weighted_layers
+from pipeline.model.caffe.layers import check_input_shapes, check_repeated_fields, weighted_layers
 from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.signatures import with_signature
+from pipeline.model.convert.torch_archive import check_pickle
+from pipeline.model.inspect.dynamic_range import rounds_activations
+from pipeline.model.inspect.model_bytes import check_model_bytes
 from pipeline.tensor.decode_image import decode
 from pipeline.tensor.sound import read_wave
 from pipeline.tensor.stored_array import read_array
@@ -31,6 +36,7 @@ from pipeline.verify.expectation import labels_of
 from tests.config.sample import FIXTURE, FIXTURE_PATH, write_project
 from tests.host.test_model_formats import onnx_model
 from tests.model.test_caffe import SMALL
+from tests.model.test_model_bytes import archive
 from tests.model.test_signatures import saved_model, tflite
 from tests.tensor.test_image import COLOUR, png
 
@@ -87,8 +93,20 @@ def read_saved_model(path: Path) -> object:
 
 
 def read_topology(path: Path) -> object:
+    check_input_shapes(path)
     check_repeated_fields(path)
     return weighted_layers(path)
+
+
+def read_pickle(path: Path) -> object:
+    check_model_bytes(path)
+    check_pickle(path)
+    return path
+
+
+def state_dict(*, zipped: bool) -> bytes:
+    data = pickle.dumps(OrderedDict(weight=[1.0, 2.0], name="net"), 4)
+    return archive(net__data_pkl=data) if zipped else data
 
 
 def read_vocabulary(path: Path) -> object:
@@ -115,6 +133,9 @@ ARRAY = numpy.arange(6.0).reshape(2, 3)
 READERS: dict[str, tuple[Callable[[], bytes], Reader]] = {
     "onnx": (lambda: onnx_model("weights.bin"), check_external_data),
     "tflite": (lambda: tflite(["enc", "dec"]), read_tflite),
+    "dynamic range": (lambda: tflite(["enc", "dec"]), rounds_activations),
+    "pickle": (lambda: state_dict(zipped=False), read_pickle),
+    "zipped pickle": (lambda: state_dict(zipped=True), read_pickle),
     "saved_model": (lambda: saved_model("enc", "dec"), read_saved_model),
     "caffemodel": (caffemodel, read_blobs),
     "prototxt": (SMALL.encode, read_topology),

@@ -93,10 +93,10 @@ def test_a_card_names_the_class_that_is_expected(built: Project) -> None:
     from pipeline.publish.release.card import card
 
     manifest = read(built, "manifest.json")
-    manifest["expect"]["red"]["labels"] = "names"
-    assert "top 1 is 0 reddish |" in card(manifest, {"names": ["reddish"]})
+    manifest["classes"]["red"] = "reddish"
+    assert "top 1 is 0 reddish |" in card(manifest)
     manifest["sources"]["model"]["license"] = "Our own: ask"
-    assert "license: other\n" in card(manifest, {})
+    assert "license: other\n" in card(manifest)
 
 
 def test_what_a_config_says_cannot_break_the_card(built: Project) -> None:
@@ -104,7 +104,7 @@ def test_what_a_config_says_cannot_break_the_card(built: Project) -> None:
 
     manifest = read(built, "manifest.json")
     manifest["description"] = "a | b <script>\n# no heading"
-    text = card(manifest, {})
+    text = card(manifest)
     assert "a \\| b &lt;script> # no heading" in text
 
 

@@ -97,6 +97,16 @@ def test_a_folder_that_holds_something_else_is_left_alone(published: Path, tmp_p
     assert [path.name for path in (tmp_path / "out" / "tiny").iterdir()] == ["mine.txt"]
 
 
+def test_a_fetched_folder_with_a_file_more_is_refused(published: Path, tmp_path: Path) -> None:
+    folder = fetch("tiny", version="1.0", sources=[str(published)], out=tmp_path / "out")
+    assert fetch("tiny", version="1.0", sources=[str(published)], out=tmp_path / "out") == folder
+    (folder / "more").mkdir()
+    (folder / "more/mine.txt").symlink_to("nowhere")
+    with pytest.raises(PipelineError, match="The folder exists with different content") as caught:
+        fetch("tiny", version="1.0", sources=[str(published)], out=tmp_path / "out")
+    assert "more/mine.txt" in caught.value.found
+
+
 def test_two_sources_may_use_one_name(
     published: Path, tmp_path: Path, fixture_folder: Path
 ) -> None:
@@ -110,10 +120,45 @@ def test_two_sources_may_use_one_name(
         progress=lambda _: None,
     )
     first = fetch("tiny", version="1.0", sources=[str(published)])
-    second = fetch("tiny", version="1.0", sources=[str(other)])
+    second = fetch("tiny", version="1.0", sources=[str(other)], allow_changed=True)
     assert (first / "tiny.xml").read_text() != (second / "tiny.xml").read_text()
     with pytest.raises(PipelineError, match="Two sources have different releases"):
         fetch("tiny", version="1.0")
+
+
+def replaced(published: Path, folder: Path) -> None:
+    """Give the version 1.0 of a place other content, as only who writes to it can."""
+    shutil.rmtree(published)
+    (folder / "tiny.xml").write_text("<other/>")
+    release = release_of(folder, "1.0")
+    place = open_destination(str(published))
+    publish_all(place, [(release, folder)], dry_run=False, progress=lambda _: None)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_version_that_was_seen_has_no_other_content_later(
+    published: Path, fixture_folder: Path, capsys: pytest.CaptureFixture[str], elsewhere: bool
+) -> None:
+    shutil.rmtree(published / "tiny" / "1.1")
+    index = json.loads((published / "index.json").read_bytes())
+    del index["fixtures"]["tiny"]["1.1"]
+    (published / "index.json").write_text(json.dumps(index))
+    first = fetch("tiny", sources=[str(published)])
+    # The same content from another place is the same version.
+    moved = published.with_name("moved")
+    shutil.copytree(published, moved)
+    assert fetch("tiny", sources=[str(moved)]) == first
+    changed = moved.with_name("third") if elsewhere else published
+    if elsewhere:
+        shutil.copytree(moved, changed)
+    replaced(changed, fixture_folder)
+    command = ["fetch", "tiny@1", "--from", str(changed)]
+    assert main(command) == 1
+    assert "The version has other content than when it was first fetched" in capsys.readouterr().err
+    assert main([*command, "--allow-changed"]) == 0
+    # What was accepted once is known.
+    assert main(command) == 0
+    assert fetch("tiny", sources=[str(moved)]) == first
 
 
 def with_mirrors(published: Path, *mirrors: str) -> None:
@@ -283,11 +328,10 @@ def test_the_index_tells_those_who_have_only_curl(published: Path) -> None:
 
 
 @pytest.mark.needs("curl")
-@pytest.mark.parametrize("page", ["README.md", "docs/publishing.md"])
 def test_the_commands_for_those_who_have_only_curl_work_as_they_are_written(
-    published: Path, tmp_path: Path, page: str
+    published: Path, tmp_path: Path
 ) -> None:
-    lines = (ROOT / page).read_text().splitlines()
+    lines = (ROOT / "docs/publishing.md").read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("$ curl"))
     commands = [line.removeprefix("$ ") for line in lines[start : lines.index("```", start)]]
     assert "sha256sum -c SHA256SUMS" in commands
@@ -478,6 +522,9 @@ def test_a_runtime_s_own_tests_fetch_by_the_plug_in(
     result = pytester.runpytest_subprocess("-p", "pipeline.publish.pytest_plugin")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*No such fixture.*"])
+    pytester.makeini("[pytest]\n")
+    result = pytester.runpytest_subprocess("-p", "pipeline.publish.pytest_plugin")
+    result.stdout.fnmatch_lines(["*expected: wasi_nn_sources in pytest's configuration*"])
 
 
 @pytest.mark.parametrize("columns", [40, 90])

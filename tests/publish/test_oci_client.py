@@ -294,7 +294,10 @@ def test_where_docker_keeps_logins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert find_login("a.example") is None
     monkeypatch.setenv("ORAS_USER", "carol")
     monkeypatch.setenv("ORAS_PASS", "p")
+    assert find_login("a.example") is None
+    monkeypatch.setenv("WASI_NN_HOSTS", "ORAS_PASS=https://a.example")
     assert find_login("a.example") == Login("carol", "p")
+    assert find_login("other.example") is None
 
 
 def test_an_identity_token_is_exchanged(

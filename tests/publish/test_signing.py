@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pipeline.cli.main import main
 from pipeline.errors import Code, PipelineError
@@ -18,6 +19,8 @@ from pipeline.publish.fetch_release import fetch
 from pipeline.publish.places.destination import publish_all
 from pipeline.publish.places.open_place import open_destination
 from pipeline.publish.release.release import release_of
+from pipeline.publish.release.release_index import encode, index_of
+from pipeline.publish.release.signing import check_signature
 from pipeline.publish.validation.finding import Validation, ValidationVerdict
 from pipeline.publish.validation.validate_fixture import validate
 from tests.programs import require_program
@@ -76,6 +79,51 @@ def test_from_every_place_it_comes_back_signed(
     assert model_signing(*verified, keys / "other.pub") != 0
     (out / "tiny.xml").write_text("<other/>")
     assert model_signing(*verified, keys / "key.pub") != 0
+
+
+def passed_off(place: Path, name: str, version: str) -> None:
+    """Give a folder's only release another name or version, as who writes to it can."""
+    from pipeline.publish.release.release import decode
+
+    (path,) = place.glob("*/*/release.json")
+    release = decode(path.read_bytes(), "here")
+    target = place / name / version
+    target.parent.mkdir(exist_ok=True)
+    path.parent.rename(target)
+    release = structs.replace(release, name=name, version=version)
+    (target / "release.json").write_bytes(release.encode())
+    index = index_of([release], ())
+    (place / "index.json").write_bytes(encode(index))
+
+
+@pytest.mark.parametrize(("name", "version"), [("squeezenet", "1.0"), ("tiny", "9.9")])
+def test_signed_files_are_no_release_of_another_name_or_version(
+    fixture_folder: Path, keys: Path, tmp_path: Path, name: str, version: str
+) -> None:
+    place = tmp_path / "place"
+    publish(str(place), fixture_folder, keys / "key.pem")
+    passed_off(place, name, version)
+    with pytest.raises(PipelineError, match="not signed with this key") as caught:
+        fetch(name, version=version, sources=[str(place)], key=keys / "key.pub")
+    assert caught.value.found == "the key signed these files as tiny@1.0"
+    assert f"a signature of {name}@{version}" in caught.value.expected
+
+
+@pytest.mark.parametrize("key", ["dsse_envelope", "DsseEnvelope"])
+def test_a_signature_has_one_statement(
+    fixture_folder: Path, keys: Path, tmp_path: Path, key: str
+) -> None:
+    """A second one, in another spelling, might be the one that is not verified."""
+    place = tmp_path / "place"
+    publish(str(place), fixture_folder, keys / "key.pem")
+    out = fetch("tiny", sources=[str(place)], out=tmp_path / "out")
+    bundle = json.loads((out / "model.sig").read_bytes())
+    assert check_signature(out, keys / "key.pub", name="tiny") == ""
+    (out / "model.sig").write_text(json.dumps(bundle | {key: bundle["dsseEnvelope"]}))
+    assert check_signature(out, keys / "key.pub", name="tiny") != ""
+    twice = json.dumps(bundle).replace("{", '{"mediaType": "x", ', 1)
+    (out / "model.sig").write_text(twice)
+    assert check_signature(out, keys / "key.pub", name="tiny") != ""
 
 
 def test_another_key_and_no_signature_are_refused_before_the_folder_appears(
@@ -217,6 +265,12 @@ def test_what_was_not_signed_is_invalid(
     assert "signature" in {finding.kind for finding in validation.findings}
 
 
+def test_a_signed_folder_has_its_name(signed: Path, keys: Path) -> None:
+    renamed = signed.rename(signed.with_name("other"))
+    validation = validate(renamed, key=keys / "key.pub", run=False)
+    assert [finding.kind for finding in validation.findings] == ["name"]
+
+
 def test_the_command_takes_a_key(
     signed: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,5 +302,5 @@ def test_doit_signs(project: Project, keys: Path, tmp_path: Path) -> None:
     run = project.doit(*to, "--sign", str(keys / "key.pem"))
     assert run.returncode == 0, run.output
     assert fetch("tiny", sources=[str(tmp_path / "place")], key=keys / "key.pub").is_dir()
-    assert not list(project.folder.parent.glob(".signing-*"))
+    assert not list(project.folder.parent.glob(".signing*"))
     assert not (project.folder / "model.sig").exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache.owned_folder import claim
 from pipeline.publish.release.stale_files import drop_stale, note_published
 
 
@@ -15,6 +16,7 @@ def test_what_is_no_longer_published_goes(tmp_path: Path) -> None:
     evidence.mkdir(parents=True)
     for name in ("old.bgr", "new.bgr", "notes.txt", "evidence/old case/report.json"):
         (folder / name).write_text("x")
+    claim(tmp_path, known=("fixture",))
     note_published(folder, [folder / "old.bgr", evidence], memory)
     note_published(folder, [folder / "new.bgr"], memory)
     assert drop_stale(folder, [folder / "new.bgr"], memory) == [evidence, folder / "old.bgr"]
@@ -23,14 +25,18 @@ def test_what_is_no_longer_published_goes(tmp_path: Path) -> None:
 
 
 def test_what_is_gone_already_is_fine(tmp_path: Path) -> None:
-    note_published(tmp_path, [tmp_path / "gone" / "file"], tmp_path / "memory")
-    (tmp_path / "gone").write_text("a file now")
-    assert drop_stale(tmp_path, [], tmp_path / "memory") == [tmp_path / "gone" / "file"]
+    claim(tmp_path)
+    folder, memory = tmp_path / "fixture", tmp_path / "memory"
+    note_published(folder, [folder / "gone" / "file"], memory)
+    folder.mkdir()
+    (folder / "gone").write_text("a file now")
+    assert drop_stale(folder, [], memory) == [folder / "gone" / "file"]
 
 
 @pytest.mark.parametrize("name", ["..%2Fmine", "a%2F..%2F..%2Fmine", "%2Ftmp%2Fmine", ".."])
 def test_a_note_leads_nowhere_else(tmp_path: Path, name: str) -> None:
     folder, memory, mine = tmp_path / "fixture", tmp_path / ".steps/fixture/n", tmp_path / "mine"
+    claim(tmp_path)
     folder.mkdir()
     memory.mkdir(parents=True)
     mine.write_text("mine")
@@ -45,6 +51,7 @@ def test_a_note_leads_nowhere_else(tmp_path: Path, name: str) -> None:
 )
 def test_no_link_is_followed_to_what_was_noted(tmp_path: Path, link: str) -> None:
     folder, memory = tmp_path / "fixture", tmp_path / "steps/fixture/n"
+    claim(tmp_path)
     (folder / "evidence").mkdir(parents=True)
     (folder / "evidence/report.json").write_text("mine")
     note_published(folder, [folder / "evidence/report.json"], memory)

@@ -171,6 +171,19 @@ def test_a_local_file_is_relative_to_the_project_or_absolute(fetch: Fetch) -> No
     assert fetch.fails("file:models/a.bin", "https://h.example/a").code is Code.CONFIG
 
 
+def test_a_link_out_of_the_project_needs_a_digest(fetch: Fetch) -> None:
+    secret = fetch.folder.parent / "secret"
+    secret.write_bytes(BODY)
+    (fetch.folder / "labels.txt").symlink_to(secret)
+    (fetch.folder / "up").symlink_to(fetch.folder.parent)
+    (fetch.folder / "inner").symlink_to("labels.txt")
+    for name in ("labels.txt", "up/secret", "inner", str(secret)):
+        error = fetch.fails(f"file:{name}")
+        assert error.message == "The local file is outside the project."
+    # Who states the digest has had the file.
+    assert fetch("file:labels.txt", of=BODY) == BODY
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
 def test_what_is_no_local_file_is_one_clear_error(fetch: Fetch) -> None:
     (fetch.folder / "folder").mkdir()

@@ -27,7 +27,7 @@ from tests.source.packages import sdist
 from tests.source.recipe import Fetch
 from tests.source.site import plainly, resumable, serving
 from tests.telemetry.isolated import Isolated, run_isolated
-from tests.tiny import ROOT, write_model
+from tests.tiny import BUILTIN, write_model
 
 OPENVINO = "import openvino; openvino.convert_model"
 ONNX_RUNTIME = "import onnxruntime; onnxruntime.InferenceSession('tiny.onnx')"
@@ -81,7 +81,7 @@ def test_openvino_does_not_in_a_private_home(tmp_path: Path) -> None:
 
 @pytest.mark.network
 def test_model_optimizer_does_not(tmp_path: Path, toolchains: Path) -> None:
-    lock = ROOT / "configs/toolchains/mo.lock"
+    lock = BUILTIN / "configs/toolchains/mo.lock"
     place = environment_folder(TOOLCHAINS["mo"], lock, toolchains)
     environment = Environment(toolchain="mo", lock=lock, folder=place, offline=False)
     ensure_environment(environment, tmp_path, lambda _: None)

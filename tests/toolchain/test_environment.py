@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache.digest import Digest
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import run_process
@@ -21,10 +22,11 @@ from pipeline.toolchain.environment import (
     python_of,
     require,
 )
+from pipeline.toolchain.environment_record import write_record
 from tests.telemetry.isolated import run_isolated
-from tests.tiny import ROOT
+from tests.tiny import BUILTIN
 
-LOCK = ROOT / "configs/toolchains/mo.lock"
+LOCK = BUILTIN / "configs/toolchains/mo.lock"
 
 
 def job(folder: Path, lock: Path, *, offline: bool = False) -> Job:
@@ -120,6 +122,7 @@ def test_an_environment_of_another_python_is_refused(tmp_path: Path) -> None:
     python_of(environment.folder).parent.mkdir(parents=True)
     python_of(environment.folder).touch()
     (environment.folder / "environment.json").write_text('{"python": "3.11"}')
+    write_record(environment.folder, Digest.of_file(LOCK).sha256, environment.folder)
     with pytest.raises(PipelineError) as caught:
         require(environment, b'{"python": "3.10"}', tmp_path)
     assert caught.value.code is Code.TOOLCHAIN
@@ -140,7 +143,9 @@ lock = here / "mo.lock"
 ensure_environment(Environment(toolchain="mo", lock=lock, folder=folder, offline=True), here, print)
 """
     command = [sys.executable, "-c", program]
-    (done,) = run_isolated([command], tmp_path, read_only=read_only)
+    # The record of the environment is written there.
+    env = {"WASI_NN_CACHE": str(tmp_path / "cache")}
+    (done,) = run_isolated([command], tmp_path, read_only=read_only, env=env)
     assert done.code == 0, done.stderr
     assert done.contacted == []
     assert python_of(tmp_path / "toolchains/mo-0123456789ab").exists()

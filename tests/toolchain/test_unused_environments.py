@@ -42,7 +42,7 @@ def made(lock: Path, folder: Path) -> Path:
 
 
 def collected(folder: Path, project: Path, *needed: str, dry: bool = False) -> list[str]:
-    own = project / "configs/toolchains"
+    own = [project / "configs/toolchains"]
     return [each.name for each in collect_environments(folder, needed, own, dry=dry)]
 
 

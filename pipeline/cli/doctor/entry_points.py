@@ -10,10 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.cli.doctor.check import CheckResult, failed, passed
-from pipeline.cli.doctor.packages import NAME
+from pipeline.cli.extras import DISTRIBUTION, install_command
 
 GROUPS = ("doit.COMMAND", "doit.BACKEND", "console_scripts")
-_INSTALL = "pip install -e ."
 
 
 def registration(root: Path) -> list[CheckResult]:
@@ -23,9 +22,15 @@ def registration(root: Path) -> list[CheckResult]:
     the pyproject.toml of ``root``, if that is ours.
     """
     try:
-        found = distribution(NAME)
+        found = distribution(DISTRIBUTION)
     except PackageNotFoundError:
-        return [failed("plug-in", NAME, "not installed in this Python", _INSTALL)]
+        return [
+            failed(
+                "plug-in", DISTRIBUTION, "not installed in this Python", install_command("build")
+            )
+        ]
+    if find_spec("doit") is None and not (root / "configs").is_dir():
+        return [_group("console_scripts", found, root)]
     return [*(_group(group, found, root) for group in GROUPS), _program()]
 
 
@@ -35,24 +40,24 @@ def _group(group: str, found: Distribution, root: Path) -> CheckResult:
     missing = sorted(declared.keys() - points.keys())
     if missing:
         problem = f"outdated install, without {', '.join(missing)}"
-        return failed("plug-in", group, problem, _INSTALL)
+        return failed("plug-in", group, problem, install_command("build"))
     for name, point in points.items():
         if name in declared and point.value != declared[name]:
             problem = f"{name} is {point.value}, now {declared[name]}"
-            return failed("plug-in", group, problem, _INSTALL)
+            return failed("plug-in", group, problem, install_command("build"))
         if group != "console_scripts":
             try:
                 point.load()
             except Exception as error:
                 problem = f"{name} does not load: {type(error).__name__}: {error}"
-                return failed("plug-in", group, problem, _INSTALL)
+                return failed("plug-in", group, problem, install_command("build"))
     return passed("plug-in", group, ", ".join(sorted(points)))
 
 
 def _declared(group: str, root: Path) -> dict[str, str]:
     try:
         project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-        if project["name"] != NAME:
+        if project["name"] != DISTRIBUTION:
             return {}
         table: dict[str, str]
         table = project["scripts"] if group == "console_scripts" else project["entry-points"][group]
@@ -63,7 +68,7 @@ def _declared(group: str, root: Path) -> dict[str, str]:
 
 def _program() -> CheckResult:
     if find_spec("doit") is None:
-        return failed("plug-in", "doit", "not installed in this Python", _INSTALL)
+        return failed("plug-in", "doit", "not installed in this Python", install_command("build"))
     named = shutil.which("doit")
     beside = Path(sys.executable).parent
     if named is None or Path(named).parent.resolve() != beside.resolve():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pipeline.cli.doctor.python import interpreter
 from pipeline.cli.doctor.remote_cache_check import remote_cache
 from pipeline.cli.doctor.sources import sources
 from pipeline.cli.doctor.toolchains import compilers, toolchains
+from pipeline.cli.extras import install_command
 
 if TYPE_CHECKING:
     from pipeline.config.load_project import Configs
@@ -26,12 +27,16 @@ Check = Callable[[], Iterable[CheckResult]]
 _AT_ONCE = 4
 
 
-def examine(root: Path) -> Iterator[CheckResult]:
-    """Yield the lines about this machine and the project in ``root``, in order."""
+def examine(root: Path, *, in_order: bool = True) -> Iterator[CheckResult]:
+    """Yield the lines about this machine and the project in ``root``.
+
+    If not ``in_order``, those of each check come as soon as it has ended.
+    """
     configs, problem = _configs(root)
+    building = (root / "configs").is_dir()
     checks: list[tuple[str, Check]] = [
         ("python", interpreter),
-        ("package", packages),
+        ("package", lambda: packages(building=building)),
         ("plug-in", lambda: registration(root)),
         ("device", devices),
         ("config", lambda: problem),
@@ -49,7 +54,7 @@ def examine(root: Path) -> Iterator[CheckResult]:
         futures: list[Future[list[CheckResult]]] = [
             pool.submit(_guarded, name, check) for name, check in checks
         ]
-        for future in futures:
+        for future in futures if in_order else as_completed(futures):
             yield from future.result()
 
 
@@ -89,7 +94,7 @@ def _configs(root: Path) -> tuple[Configs | None, list[CheckResult]]:
         ]
     except Exception as error:
         problem = f"cannot be read: {type(error).__name__}: {error}"
-        return None, [failed("config", "configs", problem, "pip install -e .")]
+        return None, [failed("config", "configs", problem, install_command("build"))]
     count = f"{len(configs.fixtures)} fixtures, {len(configs.guests)} guests"
     return configs, [passed("config", "configs", count)]
 
@@ -101,9 +106,9 @@ def _folders(root: Path, configs: Configs | None) -> dict[str, Path]:
         named["cache"] = root / configs.project.cache
         named["toolchains"] = root / configs.project.toolchains
     try:
-        from pipeline.publish.fetch_release import cache_folder
+        from pipeline.cache.user_cache import user_cache_folder
 
-        named["fetched"] = cache_folder()
+        named["fetched"] = user_cache_folder()
     except ImportError:
         # The check of the packages reports this.
         pass

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pipeline.cli.doctor.check import CheckResult, failed, passed
 from pipeline.cli.doctor.subprocess_probe import ProbeError, probe
+from pipeline.cli.extras import DISTRIBUTION, PARTS, install_command, requirements
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-NAME = "wasi-nn-pipeline"
-_INSTALL = "pip install -e ."
-# pyproject.toml says what each is for; the other extras are for our own tests.
-_EXTRAS = ("buckets", "dask", "peers")
+# pyproject.toml says what each is for.
+_EXTRAS = ("hub", "buckets", "sign", "dask", "peers")
 # Packages with compiled code, which may be installed and still fail to load.
 _MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -31,33 +31,38 @@ _MODULES = {
 }
 
 
-def packages() -> list[CheckResult]:
-    """Return a line for each required package, and one for each extra."""
+def packages(*, building: bool) -> list[CheckResult]:
+    """Return a line for each required package, and one for each extra.
+
+    For ``building`` fixtures, those of the extra ``build`` are required too.
+    """
     try:
-        asked_for = distribution(NAME).requires or []
+        distribution(DISTRIBUTION)
     except PackageNotFoundError:
-        return [failed("package", NAME, "not installed in this Python", _INSTALL)]
-    try:
-        from packaging.requirements import Requirement
-    except ImportError:
-        return [failed("package", "packaging", "not installed; cannot check versions", _INSTALL)]
-    requirements = [Requirement(text) for text in asked_for]
-    needed = [each for each in requirements if each.marker is None or each.marker.evaluate()]
+        fix = install_command("build")
+        return [failed("package", DISTRIBUTION, "not installed in this Python", fix)]
+    if find_spec("packaging") is None:
+        problem = "not installed; cannot check versions"
+        return [failed("package", "packaging", problem, install_command("build"))]
+    needed = {each.name: each for each in requirements()}
+    if building:
+        needed |= {each.name: each for each in requirements("build")}
     with ThreadPoolExecutor(2) as pool:
-        lines = list(pool.map(_package, needed))
-    return [*lines, *_one_another(needed), *_extras(requirements)]
+        lines = list(pool.map(_package, needed.values()))
+    extras = _EXTRAS if building else (*PARTS, *_EXTRAS)
+    return [*lines, *_one_another([*needed.values()]), *_extras(extras)]
 
 
 def _package(requirement: Requirement) -> CheckResult:
     name = requirement.name
     if fault := _fault(requirement):
-        return failed("package", name, fault, f"pip install '{requirement}'")
+        return failed("package", name, fault, f"pip install '{name}{requirement.specifier}'")
     version = distribution(name).version
     if module := _MODULES.get(name):
         try:
             probe(f"import {module}")
         except ProbeError as problem:
-            fix = f"pip install --force-reinstall '{requirement}'"
+            fix = f"pip install --force-reinstall '{name}{requirement.specifier}'"
             return failed("package", name, f"{version} does not load: {problem}", fix)
     required = f", required {requirement.specifier}" if requirement.specifier else ""
     return passed("package", name, f"{version}{required}")
@@ -94,18 +99,12 @@ def _one_another(needed: Sequence[Requirement]) -> Iterator[CheckResult]:
                 waiting.append(requirement.name)
 
 
-def _extras(requirements: Sequence[Requirement]) -> Iterator[CheckResult]:
-    for extra in _EXTRAS:
-        asked_for = [
-            each
-            for each in requirements
-            if each.marker is not None
-            and not each.marker.evaluate({"extra": ""})
-            and each.marker.evaluate({"extra": extra})
-        ]
+def _extras(extras: Sequence[str]) -> Iterator[CheckResult]:
+    for extra in extras:
+        asked_for = [*requirements(extra)]
         faults = [f"{each.name}: {fault}" for each in asked_for if (fault := _fault(each))]
         if faults:
-            fix = f"pip install -e '.[{extra}]'"
+            fix = install_command(extra)
             yield failed("extra", extra, "; ".join(faults), fix, needed=False)
         elif asked_for:
             versions = (f"{each.name} {distribution(each.name).version}" for each in asked_for)

@@ -24,18 +24,25 @@ def remote_cache(configs: Configs) -> list[CheckResult]:
     """
     from pipeline.cache.remote.open_store import open_remote_store
     from pipeline.cache.remote.remote_store import RemoteError
+    from pipeline.http.paired_secrets import paired_secret
 
     remote = configs.project.remote
     if remote is None:
         return []
-    lines = [
-        failed("remote cache", name, "the environment variable is not set", f"export {name}=…")
-        for name in filter(None, (remote.token_env, remote.secret_env))
-        if not os.environ.get(name)
-    ]
+    secrets: dict[str, str] = {}
+    lines = []
+    for name in filter(None, (remote.token_env, remote.secret_env)):
+        if not os.environ.get(name):
+            problem = "the environment variable is not set"
+            lines.append(failed("remote cache", name, problem, f"export {name}=…"))
+            continue
+        try:
+            secrets[name] = paired_secret(name, remote.url, where="configs/project.toml")
+        except PipelineError as error:
+            lines.append(failed("remote cache", name, error.message, error.hint))
     if configs.project.offline:
         return [*lines, passed("remote cache", "reach", "not checked: the project is offline")]
-    token = os.environ.get(remote.token_env) if remote.token_env else None
+    token = secrets.get(remote.token_env)
     try:
         opened = open_remote_store(
             remote.url, token=token, seconds=min(remote.seconds, _MOST_SECONDS)

@@ -24,7 +24,7 @@ def report(root: Path, *, as_json: bool) -> int:
         print(as_object(lines))
         return exit_code(lines)
     lines = []
-    for line in _shown(examine(root)):
+    for line in _shown(examine(root, in_order=False)):
         lines.append(line)
     print(summary_line(lines))
     return exit_code(lines)

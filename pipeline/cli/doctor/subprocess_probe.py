@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-import tempfile
 
+from pipeline.child_python.commands import text_command
+from pipeline.scratch import scratch_folder
 from pipeline.telemetry import PREAMBLE
 
 _SECONDS = 60.0
@@ -17,10 +17,10 @@ class ProbeError(Exception):
 
 def probe(program: str) -> str:
     """Return what a Python snippet prints, run from an empty folder; raises ProbeError."""
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
+    with scratch_folder() as folder:
         try:
             done = subprocess.run(
-                [sys.executable, "-c", PREAMBLE + program],
+                text_command(PREAMBLE + program),
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.doctor.check import CheckResult, failed, passed
+from pipeline.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from pipeline.config.load_project import Configs
@@ -27,21 +26,24 @@ def toolchains(configs: Configs) -> Iterator[CheckResult]:
 
 
 def _toolchain(toolchain: Toolchain, configs: Configs, *, needed: bool) -> CheckResult:
-    from pipeline.toolchain.environment import environment_folder, installed, python_of
+    from pipeline.cache.digest import Digest
+    from pipeline.toolchain.environment import environment_folder, installed
+    from pipeline.toolchain.environment_record import is_recorded
     from pipeline.toolchain.interpreters import find_interpreter
+    from pipeline.toolchain.toolchain_lock import lock_file
 
     name = toolchain.name
     if installed(toolchain):
         return passed("toolchain", name, f"{toolchain.package} is installed in this Python")
-    lock = configs.root / "configs" / "toolchains" / f"{name}.lock"
+    lock = lock_file(configs.root, name)
     if not lock.is_file():
         problem = f"{lock} does not exist"
-        return failed("toolchain", name, problem, "Restore it from the repository", needed=needed)
+        return failed("toolchain", name, problem, "Restore it, or reinstall", needed=needed)
     folder = environment_folder(toolchain, lock, configs.root / configs.project.toolchains)
-    if python_of(folder).exists():
+    if is_recorded(folder, Digest.of_file(lock).sha256):
         return passed("toolchain", name, f"installed in {folder}")
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as scratch:
-        found = find_interpreter(toolchain.pythons, Path(scratch))
+    with scratch_folder() as scratch:
+        found = find_interpreter(toolchain.pythons, scratch)
     make = f"doit toolchain:{name}"
     if found is not None:
         problem = f"will be created on demand, with Python {found.version}"

@@ -14,6 +14,7 @@ from pipeline.config.model_tables import Framework, Precision
 from pipeline.errors import Code, PipelineError, printable
 
 if TYPE_CHECKING:
+    from pipeline.cli.new.built_guest import BuiltGuest
     from pipeline.cli.new.inputs import Overrides
     from pipeline.cli.new.make_draft import DraftResult
 
@@ -87,7 +88,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--description", help="description in one sentence")
     parser.add_argument("--license", metavar="SPDX", help="licence of the model")
     parser.add_argument("--image-license", metavar="SPDX", help="licence of the photos")
-    parser.add_argument("--guest", default="classify", help="guest program (default: classify)")
+    parser.add_argument(
+        "--guest",
+        default="classify",
+        metavar="NAME|FILE.wasm",
+        help="guest program: its name, or a guest that is already built (default: classify)",
+    )
+    parser.add_argument("--guest-license", metavar="SPDX", help="licence of a guest in a file")
     transfer = parser.add_mutually_exclusive_group()
     transfer.add_argument(
         "--copy",
@@ -110,14 +117,20 @@ def add_parser(subparsers: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Draft the config, write it and print the guesses; raises PipelineError."""
+    from pipeline.cli.extras import require
+    from pipeline.cli.new.built_guest import SUFFIX, built_guest
     from pipeline.cli.new.draft_options import DraftOptions
     from pipeline.cli.new.make_draft import make_draft
     from pipeline.cli.new.terminal_prompts import asker
     from pipeline.model.inspect.model_files import model_files
 
+    require("convert")
     root = _project()
     target = _target(root, args.name, force=args.force)
     _check_kinds(args.model)
+    built = None
+    if args.guest.endswith(SUFFIX):
+        built = built_guest(root, Path(args.guest), args.guest_license, force=args.force)
     framework, files = model_files(args.model, args.framework)
     options = DraftOptions(
         root=root,
@@ -133,12 +146,17 @@ def execute(args: argparse.Namespace) -> int:
         license=args.license,
         image_license=args.image_license,
         way=args.way,
-        guest=args.guest,
-        guests=sorted(path.stem for path in (root / "configs/guests").glob("*.toml")),
+        guest=built.name if built else args.guest,
+        guests=[*_guests(root), *([built.name] if built else [])],
     )
     result = make_draft(options, asker(quiet=args.yes))
-    _write(root, target, result, force=args.force)
+    _write(root, target, result, built, force=args.force)
     _print_summary(root, target, result)
+    if built:
+        print(
+            f"  {built.config}: if the guest does not read fixture.txt, declare what it prints in "
+            f"[expect.{result.draft.cases[0]}]: stdout, exit"
+        )
     return 0
 
 
@@ -153,8 +171,15 @@ def _project() -> Path:
         "No project found.",
         where=str(here),
         expected="a folder with dodo.py and configs/, or a folder inside one",
-        hint="Run this in a checkout of the project.",
+        hint="`wasi-nn init` writes a new project.",
     )
+
+
+def _guests(root: Path) -> list[str]:
+    from pipeline.config.load_project import builtin_guest_names
+
+    own = (path.stem for path in (root / "configs/guests").glob("*.toml"))
+    return sorted({*own, *builtin_guest_names()})
 
 
 def _target(root: Path, name: str, *, force: bool) -> Path:
@@ -253,13 +278,18 @@ def _shapes(texts: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
     return found
 
 
-def _write(root: Path, target: Path, result: DraftResult, *, force: bool) -> None:
-    """Copy the files and write the config, or change nothing."""
+def _write(
+    root: Path, target: Path, result: DraftResult, built: BuiltGuest | None, *, force: bool
+) -> None:
+    """Copy the files and write the configs, or change nothing."""
     from pipeline.cache.atomic import write_bytes
     from pipeline.cli.new.local_files import imported_files
 
-    with imported_files(root, result.local_files, result.way, force=force):
+    files = [*result.local_files, *([built.file] if built else [])]
+    with imported_files(root, files, result.way, force=force):
         try:
+            if built:
+                write_bytes(root / built.config, built.text.encode())
             write_bytes(target, result.text.encode())
         except OSError as error:
             raise PipelineError(

@@ -28,6 +28,16 @@ _RATE = 16000
 _STATES = re.compile(r"state|hidden|cache|past|^[hc]_?[0n]$", re.I)
 _SAMPLE_RATE = re.compile(r"^sr$|rate", re.I)
 _MASK = re.compile(r"mask", re.I)
+# wasi-nn types that hold the values of an input whose type it lacks.
+_CARRIED = {
+    "boolean": "u8",
+    "i8": "i32",
+    "i16": "i32",
+    "u16": "i32",
+    "u32": "i64",
+    "u64": "i64",
+}
+_PIXELS = {**_CARRIED, "i8": "f32"}
 _SEGMENT = re.compile(r"token_type|segment", re.I)
 
 Keys = Mapping[str, Any]
@@ -75,8 +85,10 @@ def draft_input(
     tensor_info: TensorInfo, framework: Framework, overrides: Overrides, photos: bool, ask: Asker
 ) -> Input:
     """Draft an input; raises PipelineError (MODEL, USAGE)."""
-    signed = tensor_info.type == "i8" and framework == "tflite"
-    if tensor_info.type not in get_args(PortType) and not signed:
+    carried = _CARRIED.get(tensor_info.type, "")
+    if framework == "tflite" and tensor_info.type == "i8":
+        carried = "f32"
+    if tensor_info.type not in get_args(PortType) and not carried:
         raise PipelineError(
             Code.MODEL,
             f"Input {tensor_info.name!r} has an element type that wasi-nn does not have.",
@@ -86,9 +98,11 @@ def draft_input(
     settled = resolve_shape(tensor_info, framework, overrides.shapes, photos, ask)
     why = {"shape": settled.why} if settled.why else {}
     declared: dict[str, Any] = {"shape": list(settled.shape)}
-    if signed:
-        declared["type"] = "f32"
-        why["type"] = "wasi-nn does not have the model's i8; f32 holds its values exactly"
+    if carried:
+        declared["type"] = carried
+        why["type"] = (
+            f"wasi-nn does not have the model's {tensor_info.type}; {carried} holds its values"
+        )
     layout = overrides.layout if overrides.layout and settled.layout else settled.layout
     if layout:
         keys, reasons = _picture(tensor_info, framework, settled, layout, overrides, photos, ask)
@@ -101,9 +115,7 @@ def draft_input(
             without={"type": keys["type"], "noise": _noise_like(keys)},
             why={**why, **reasons},
         )
-    kind, keys, told_one = _stand_in(
-        tensor_info, settled.shape, "f32" if signed else tensor_info.type
-    )
+    kind, keys, told_one = _stand_in(tensor_info, settled.shape, carried or tensor_info.type)
     return Input(
         name=tensor_info.name,
         shape=settled.shape,
@@ -141,7 +153,7 @@ def _picture(
         "range": values.range,
         **({"mean": list(values.mean)} if values.mean else {}),
         **({"scale": list(values.scale)} if values.scale else {}),
-        "type": "f32" if tensor_info.type == "i8" else tensor_info.type,
+        "type": _PIXELS.get(tensor_info.type, tensor_info.type),
         "layout": layout,
     }
     if overrides.layout:
@@ -274,7 +286,7 @@ def _whole_numbers(
             {"type": kind, "noise": noise},
             {"noise": f"indices of {tensor_info.indices} entries"},
         )
-    high = 255 if kind == "u8" else 1
+    high = 255 if tensor_info.type == "u8" else 1
     comment = "the model does not say how large these values may be"
     return "noise", {"type": kind, "noise": {"seed": 1, "low": 0, "high": high}}, {"noise": comment}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.cache.atomic import atomic_write
+from pipeline.cache.confined_path import path_fault
 from pipeline.cache.digest import Digest
 from pipeline.cache.objects import copy
 from pipeline.cli.new.prompts import Asker, Question
-from pipeline.config.address_rules import path_fault
 from pipeline.errors import Code, PipelineError
 
 Way = Literal["copy", "link"]
@@ -35,6 +35,17 @@ class LocalFile:
     path: str
     digest: Digest
     origin: Path | None
+
+
+def local_file(root: Path, target: str, path: Path) -> LocalFile:
+    """Return a file as a source, which is brought to ``target`` if it is outside the project.
+
+    Raises PipelineError (USAGE) for a file that cannot be read.
+    """
+    digest, inside = _digest(path), _inside(root, path)
+    if inside is not None:
+        return LocalFile(path=inside, digest=digest, origin=None)
+    return LocalFile(path=target, digest=digest, origin=path)
 
 
 def to_local_files(

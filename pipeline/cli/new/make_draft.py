@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,14 +22,16 @@ from pipeline.cli.new.prompts import Asker, Question
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture, Source
 from pipeline.errors import Code, PipelineError
+from pipeline.model.inspect.dynamic_range import rounds_activations
 from pipeline.model.inspect.introspect import introspect
 from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.model.ir.ir_xml import writable
+from pipeline.scratch import scratch_folder
 from pipeline.tensor.text_lines import split_lines
 from pipeline.verify.expectation import labels_of
 
 # wasi-nn types that hold the values of types that it lacks.
-_CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32"}
+_CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32", "u32": "i64", "u64": "i64"}
 _MOST_LABELS = 1 << 20
 _SHOWN = 100
 
@@ -52,8 +53,8 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is missing.
     """
     names = _names(options.labels)
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as folder:
-        interface = introspect(options.framework, options.files, Path(folder))
+    with scratch_folder() as folder:
+        interface = introspect(options.framework, options.files, folder)
     if not interface.inputs:
         raise PipelineError(
             Code.MODEL,
@@ -77,6 +78,12 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
             hint="Omit --image, or give the shape of the image input with --shape.",
         )
     notes: list[str] = []
+    dynamic_range = options.framework == "tflite" and rounds_activations(options.files["model"])
+    if dynamic_range:
+        notes.append(
+            "LiteRT rounds this model's activations to int8, and OpenVINO does not: the golden "
+            "check allows for what such rounding moves"
+        )
     photo_paths = _photos(options, inputs, notes)
     local_files, sources, files, way = _sources(options, photo_paths, ask)
     draft = Draft(
@@ -88,7 +95,7 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
         inputs=inputs,
         outputs=_outputs(interface),
         precisions=options.precisions,
-        quantised=_quantised(interface),
+        quantised=_quantised(interface) or dynamic_range,
         photos=[shot for shot, _ in photo_paths],
         guest=options.guest,
         size=size_of(options.files.values()),

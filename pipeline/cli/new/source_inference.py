@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +15,7 @@ from pipeline.config.schema import Fixture
 from pipeline.config.tensor_tables import sources_of
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.execution.action import Job
+from pipeline.scratch import scratch_folder
 
 _SECONDS = 300.0
 _MEMORY = 8 << 30
@@ -72,8 +72,7 @@ def run_source_model(
 
     if EXECUTORS[fixture.golden.executor].toolchain is not None:
         return {}
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary:
-        scratch = Path(temporary)
+    with scratch_folder() as scratch:
         job = Job(
             inputs={
                 **{f"file.{label}": path for label, path in files.items()},

@@ -1,4 +1,4 @@
-"""All cases of the suite, in the order of a guest's calls."""
+"""All cases of the suite, in the order of a guest's calls; those of components are last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from pipeline.conformance.case import Case
 from pipeline.conformance.cases import (
+    components,
     compute,
+    host_options,
     lifetime,
     load,
     load_by_name,
@@ -32,8 +34,10 @@ def _of(form: ModelFormat) -> list[Case]:
         *(tensors.cases() if once else ()),
         *compute.cases(form),
         *(lifetime.cases() if once else ()),
+        *(host_options.cases() if once else ()),
     ]
     return [replace(case, encoding=form.name) for case in found]
 
 
-CASES: tuple[Case, ...] = tuple(case for form in FORMATS.values() for case in _of(form))
+MODULE_CASES: tuple[Case, ...] = tuple(case for form in FORMATS.values() for case in _of(form))
+CASES: tuple[Case, ...] = (*MODULE_CASES, *components.cases())

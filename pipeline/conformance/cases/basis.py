@@ -141,6 +141,12 @@ SCALAR = _spec(
     "dimensions.”",
     "So a scalar input takes `[1]`.",
 )
+MESSAGE = choice(
+    "An errno alone leaves users to guess (wasmtime#7157). A line on the host's stderr that names "
+    "both types tells them what to change.",
+    f"{_WIT}, error: “data: func() -> string; Errors are propagated with backend specific status "
+    "through a string value.”",
+)
 DYNAMIC = _spec(
     f"{_WIT}, tensor-dimensions: “each element in the array describes the size of each dimension”",
     "A dynamic axis takes the size that the tensor states.",
@@ -178,6 +184,16 @@ NEEDED_SIZE = choice(
 TYPE = _spec(
     f"{_WITX}: “(typename $tensor_type (enum (@witx tag u8) $f16 $f32 $f64 $u8 $i32 $i64))”",
     "A type that the model has and the enum lists is computed exactly.",
+)
+OWN_MEMORY = _safety(
+    "A pointer means the memory of the instance that calls. A host that takes another's reads and "
+    "writes where the guest has no right to. Whether instances share handles is left open."
+)
+TIME_LIMIT = Basis(
+    Level.EXTENSION,
+    f"{_NO_TEXT}; the error code `timeout` of {_WIT}",
+    "A host that offers a time limit ends a guest with it, also one that spends its time in "
+    "compute. The limit is a second here.",
 )
 FRESH = _safety("Handles belong to an instance; a new one has none.")
 UNLOAD = _extension("unload", "A graph is released once.")

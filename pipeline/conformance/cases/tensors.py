@@ -98,6 +98,17 @@ def cases() -> list[Case]:
             steps=_grown(after_input=True),
         ),
         _gather(),
+        Case(
+            name="message-type",
+            rule="the host prints which type the input has, and which the refused tensor",
+            basis=basis.MESSAGE,
+            says=("f32|fp32|float32|float_32", "i32|int32|int_32"),
+            steps=[
+                *ready(ir.add()),
+                *tensor(element="i32"),
+                refused("set_input", LoadU32("context"), 0, At("x")),
+            ],
+        ),
     ]
 
 

@@ -22,16 +22,19 @@ class KitCase(NamedTuple):
     stdout: str | None
     args: Sequence[str]
     graphs: Sequence[str]
+    need: str = ""
+    says: Sequence[str] = ()
 
     @property
     def encoding(self) -> str:
-        """The suite's folder is named after the encoding of its models."""
-        return self.folder.name
+        """The suite's folder is named after the encoding of its models; components have IRs."""
+        return "openvino" if self.folder.name == "component" else self.folder.name
 
     @property
     def title(self) -> str:
         """The name among all cases."""
-        return self.name if self.encoding == "openvino" else f"{self.encoding}/{self.name}"
+        suite = self.folder.name
+        return self.name if suite == "openvino" else f"{suite}/{self.name}"
 
 
 class ConformanceHost(NamedTuple):
@@ -39,7 +42,9 @@ class ConformanceHost(NamedTuple):
 
     In the command, {wasm}, {args}, {graph}, {models} and {dir} are replaced; in ``graph``, {name},
     {encoding}, {path} (a folder) and {files} (joined by colons). ``folder`` is where it runs.
-    ``start`` starts a command in another way than as a new process of its program.
+    ``options`` are the words that give a case what it needs: ``preload`` a module, in which {name}
+    and {path} are replaced, and ``seconds`` a time limit of a second. ``start`` starts a command in
+    another way than as a new process of its program.
     """
 
     name: str
@@ -48,6 +53,7 @@ class ConformanceHost(NamedTuple):
     graph: Sequence[str] = ()
     folder: str = ""
     environment: Mapping[str, str] | None = None
+    options: Mapping[str, Sequence[str]] = {}
     start: Callable[[Sequence[str]], Any] | None = None
 
 
@@ -72,6 +78,8 @@ def _suite(folder: Path) -> Iterator[KitCase]:
             stdout=expected.get("stdout"),
             args=expected.get("args", ()),
             graphs=expected.get("graphs", ()),
+            need=about.get("need", ""),
+            says=about.get("says", ()),
         )
 
 
@@ -90,7 +98,11 @@ def command_of(host: ConformanceHost, case: KitCase) -> list[str]:
         more = {"name": name, "encoding": case.encoding, "path": str(models / name)}
         return [filled(part, files=files, **more) for part in host.graph]
 
-    graphs = [word for name in case.graphs for word in named(name)]
+    second = case.folder.parent / "preload" / case.encoding / f"{case.name}.wasm"
+    options = [
+        filled(part, name="second", path=str(second)) for part in host.options.get(case.need, ())
+    ]
+    graphs = [*options, *(word for name in case.graphs for word in named(name))]
     args = [filled(arg) for arg in case.args]
     words: list[str] = []
     for part in host.command:

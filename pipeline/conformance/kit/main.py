@@ -84,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_words,
         default=["openvino"],
         metavar="LIST",
-        help="encodings that the host has: openvino, onnx, tensorflowlite (default: openvino)",
+        help="encodings that the host has: openvino, onnx, tensorflowlite (default: openvino); "
+        "component for guests that are components",
     )
     add(
         "--level",
@@ -164,6 +165,7 @@ def adapted(kit: Path, adapter: str, name: str | None, version: str | None) -> C
         facts["COMMAND"],
         facts["GRAPH"],
         facts.get("FOLDER", ""),
+        options=facts.get("OPTIONS", {}),
     )
 
 

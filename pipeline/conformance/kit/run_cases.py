@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 from pipeline.conformance.kit.cases import ConformanceHost, KitCase, command_of
-from pipeline.conformance.kit.judge import Ended, Result, judge
+from pipeline.conformance.kit.judge import ABSENT, Ended, Result, judge
 
 _PRINTED = 1 << 20
 _LEFT_SECONDS = 5.0
@@ -20,6 +20,8 @@ _LEFT_SECONDS = 5.0
 
 def run(host: ConformanceHost, case: KitCase, seconds: float) -> Result:
     """Run a case in its own process and judge it; raises OSError if the host cannot start."""
+    if case.need and case.need not in host.options:
+        return Result(case, ABSENT, f"the host has no option for it: {case.need}")
     started = time.monotonic()
     models = str(case.folder.parent / "models" / case.encoding)
     command = command_of(host, case)

@@ -13,6 +13,7 @@ from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
+from pipeline.toolchain.toolchain_lock import lock_folders
 from pipeline.toolchain.unused_environments import Unneeded, collect_environments
 
 _OPTIONS = (
@@ -107,8 +108,11 @@ def _collect_toolchains(project: ProjectContext, dry: bool) -> list[Unneeded]:
     layout = project.graph.layout
     steps = project.graph.of_kind("toolchain")
     needed = {layout.environment(step.label).folder.name for step in steps}
+    folders = lock_folders(layout.root)
+    # In a folder that projects share, others may use the built-in lock files.
+    own = folders if layout.toolchains.is_relative_to(layout.root) else folders[:1]
     try:
-        return list(collect_environments(layout.toolchains, needed, layout.locks, dry=dry))
+        return list(collect_environments(layout.toolchains, needed, own, dry=dry))
     except OSError as error:
         raise PipelineError(
             Code.STORAGE,

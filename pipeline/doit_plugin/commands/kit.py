@@ -9,6 +9,7 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.doit_plugin.commands.command_errors import with_command_errors
 from pipeline.doit_plugin.commands.run_command import run_command
+from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.release.lock_file import LOCK_VERSION, Lock, LockedKit, read_lock, write_lock
 from pipeline.publish.release.release import Release, release_of
@@ -49,9 +50,11 @@ class KitCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
     cmd_options = (_OUT, _CHECK)
 
     def _execute(self, out: str, check: bool, pos_args: list[str]) -> int:
-        return run_command(
-            self, lambda project: _write(project.root / "artifacts", Path(out), check, pos_args)
-        )
+        def command(project: ProjectContext) -> int:
+            project.graph.layout.claim_artifacts()
+            return _write(project.graph.layout.artifacts, Path(out), check, pos_args)
+
+        return run_command(self, command)
 
 
 def take_kit(root: Path, names: Sequence[str]) -> tuple[list[str], list[Path]]:

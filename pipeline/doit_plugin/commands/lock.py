@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
@@ -50,7 +51,8 @@ class LockCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         "Without a name: the fixtures of a plain run; '*' means all. They must be built; one "
         "whose last build failed is left out, and its entry is kept. The lock has the size and "
         "sha256 of each file, the step that makes it, the versions of all tools that took part, "
-        "the canonical digest of each IR, and the largest output values. With --check, a file "
+        "the canonical digest of each IR, a digest of what its manifest declares (sources, "
+        "licences, texts), and the largest output values. With --check, a file "
         "that differs although its tools have the locked versions is an error; with another "
         "version of a tool it may differ, as long as the outputs agree within their bound."
     )
@@ -96,7 +98,7 @@ def _check(project: ProjectContext, actions: Sequence[Action]) -> int:
         wrong = sum(each.fault for each in findings)
         faults += wrong
         if not wrong:
-            equal = len(now.files) - len(findings)
+            equal = len(now.files) - len({each.path for each in findings} & now.files.keys())
             print(f"{name}: {equal} of {len(now.files)} files match the lock")
     return 1 if faults else 0
 
@@ -115,7 +117,7 @@ def _show_fault(finding: LockDifference, lock: Path, name: str) -> None:
 
 def _present(
     actions: Sequence[Action],
-) -> Iterator[tuple[str, Mapping[str, object], LockedFixture]]:
+) -> Iterator[tuple[str, Mapping[str, Any], LockedFixture]]:
     """Yield each fixture's name, its manifest, and its entry in the lock."""
     makers = {path: action for action in actions for path in action.outputs.values()}
     for action in manifests(actions):

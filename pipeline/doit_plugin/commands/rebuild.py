@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.child_python.commands import module_command
 from pipeline.config.load_project import Configs
+from pipeline.config.source_rules import guest_files
 from pipeline.doit_plugin.project import ProjectContext
+from pipeline.scratch import scratch_folder
 
 _NEEDED = ("configs", "guests", "dodo.py", "pyproject.toml")
 _OWN = re.compile(r"^\s*(?:toolchains|cache)\s*=.*$", re.M)
@@ -26,8 +27,8 @@ def rebuild(project: ProjectContext, names: list[str]) -> int:
     """
     layout = project.graph.layout
     fixtures = [each.name for each in project.graph.manifests(names)] if names else []
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
-        root = Path(name) / "project"
+    with scratch_folder() as name:
+        root = name / "project"
         root.mkdir()
         for part in _NEEDED:
             source = layout.root / part
@@ -49,7 +50,7 @@ def rebuild(project: ProjectContext, names: list[str]) -> int:
         for arguments in (fixtures, ["lock", "--check", "--strict", *names]):
             # A remote cache would supply what others built; the copy has none.
             finished = subprocess.run(
-                [sys.executable, "-m", "doit", *arguments],
+                module_command("doit", *arguments),
                 cwd=root,
                 check=False,
                 env=_environment(),
@@ -60,7 +61,10 @@ def rebuild(project: ProjectContext, names: list[str]) -> int:
 
 
 def _local_sources(configs: Configs) -> Iterator[Path]:
-    """Yield the files inside the project that sources name."""
+    """Yield the files inside the project that sources and guests name."""
+    for name, guest in configs.guests.items():
+        if name not in configs.builtin_guests:
+            yield from map(Path, guest_files(guest))
     for fixture in configs.fixtures.values():
         for source in fixture.source.values():
             for url in source.urls:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.cli.limits import MEMORY, SECONDS, limits
 from pipeline.cli.validate import report
 from pipeline.doit_plugin.commands.built_fixtures import (
     STRICT_OPTION,
@@ -21,8 +22,10 @@ from pipeline.doit_plugin.commands.run_command import run_command
 from pipeline.doit_plugin.project import ProjectContext
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Action
+from pipeline.execution.bounded_call import BoundedCalls
 from pipeline.execution.planner import Intent
 from pipeline.publish.release.lock_file import read_lock
+from pipeline.publish.validation.validate_bounded import validate_bounded
 from pipeline.publish.validation.validate_fixture import validate
 
 _UNCHECKED = 2
@@ -60,6 +63,23 @@ _JUNIT = {
     "help": "also write JUnit XML into this file",
 }
 
+_SECONDS = {
+    "name": "seconds",
+    "short": "",
+    "long": "seconds",
+    "type": float,
+    "default": SECONDS,
+    "help": "time limit for each fixture",
+}
+_MEMORY = {
+    "name": "memory",
+    "short": "",
+    "long": "memory",
+    "type": str,
+    "default": MEMORY,
+    "help": "limit on resident memory for each fixture",
+}
+
 
 @with_command_errors
 class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
@@ -75,7 +95,16 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         "configs are built in an empty folder, with the downloads and toolchains of this project, "
         "and the resulting bytes are compared with artifacts/lock.json."
     )
-    cmd_options = (_REBUILD, _NO_RUN, STRICT_OPTION, JSON_OPTION, _GITHUB, _JUNIT)
+    cmd_options = (
+        _REBUILD,
+        _NO_RUN,
+        STRICT_OPTION,
+        JSON_OPTION,
+        _GITHUB,
+        _JUNIT,
+        _SECONDS,
+        _MEMORY,
+    )
 
     def _execute(
         self,
@@ -85,6 +114,8 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
         as_json: bool,
         github: bool,
         junit: str,
+        seconds: float,
+        memory: str,
         pos_args: list[str],
     ) -> int:
         def command(project: ProjectContext) -> int:
@@ -93,7 +124,8 @@ class ValidateCommand(DoitCmdBase):  # type: ignore[misc] # doit has no types
             chosen = _chosen(project, pos_args, strict)
             if not chosen:
                 return _UNCHECKED
-            return _validate(chosen, not no_run, as_json, github, Path(junit) if junit else None)
+            report_path = Path(junit) if junit else None
+            return _validate(chosen, not no_run, as_json, github, report_path, seconds, memory)
 
         return run_command(self, command)
 
@@ -117,13 +149,24 @@ def _chosen(project: ProjectContext, names: Sequence[str], strict: bool) -> list
 
 
 def _validate(
-    chosen: Sequence[Action], run: bool, as_json: bool, github: bool, junit: Path | None
+    chosen: Sequence[Action],
+    run: bool,
+    as_json: bool,
+    github: bool,
+    junit: Path | None,
+    seconds: float,
+    memory: str,
 ) -> int:
     steps = {action.outputs["manifest"].parent: action.name for action in chosen}
     folders = [folder for folder in steps if folder.is_dir()]
     try:
-        lock = read_lock(folders[0].parent / "lock.json").fixtures if folders else {}
-        validations = [validate(folder, lock=lock, run=run) for folder in folders]
+        path = folders[0].parent / "lock.json" if folders else None
+        # A project that has no lock yet is only consistent.
+        lock = read_lock(path).fixtures if path and path.exists() else None
+        with BoundedCalls(*limits(seconds, memory)) as calls:
+            validations = [
+                validate_bounded(calls, validate, folder, lock=lock, run=run) for folder in folders
+            ]
     except PipelineError as error:
         print(error.render(), file=sys.stderr)
         return _UNCHECKED

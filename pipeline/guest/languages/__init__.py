@@ -9,6 +9,7 @@ from pipeline.guest.language import Language
 from pipeline.guest.languages.assemblyscript import AssemblyScript
 from pipeline.guest.languages.clang import Clang
 from pipeline.guest.languages.rust import Rust
+from pipeline.guest.languages.wasm import Wasm
 from pipeline.guest.languages.wat import Wat
 from pipeline.guest.languages.zig import Zig
 
@@ -18,6 +19,7 @@ LANGUAGES: Mapping[LanguageName, Language] = {
     # wasm32-wasi has no unwinding; without RTTI, libc++ is a tenth as large.
     "c++": Clang("c++", ("-std=c++20", "-fno-exceptions", "-fno-rtti")),
     "rust": Rust(),
+    "wasm": Wasm(),
     "wat": Wat(),
     "zig": Zig(),
 }

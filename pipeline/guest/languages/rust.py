@@ -74,7 +74,8 @@ class Rust:
                     *crates,
                     f"./{source}",
                     f"-o{made}",
-                ]
+                ],
+                readable=[_sysroot(standard_library)],
             )
             crates.append(f"--extern={name}={made}")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.errors import Code, PipelineError
 from pipeline.guest.language import Build, CompilerDiagnostic
@@ -26,11 +26,22 @@ def run_zig(build: Build, command: Sequence[str]) -> None:
     """Run ``zig`` in the build's folder; raises as Build.run does."""
     if (missing := missing_zig()) is not None:
         raise missing
+    zig, kept = _zig(), build.kept / "zig"
+    kept.mkdir(parents=True, exist_ok=True)
     build.run(
-        [sys.executable, "-m", PACKAGE, *command],
-        ZIG_GLOBAL_CACHE_DIR=str(build.kept / "zig"),
+        [str(zig), *command],
+        readable=[zig.parent],
+        writable=[kept],
+        ZIG_GLOBAL_CACHE_DIR=str(kept),
         ZIG_LOCAL_CACHE_DIR=str(build.scratch / "zig"),
     )
+
+
+def _zig() -> Path:
+    """Return the program of the package, which is what its module runs."""
+    package = importlib.util.find_spec(PACKAGE)
+    places = package.submodule_search_locations if package else None
+    return next(Path(place, "zig") for place in places or ())
 
 
 def missing_zig() -> PipelineError | None:

@@ -17,7 +17,7 @@ from pipeline.host.backend import (
 from pipeline.host.clean_text import clean_text
 from pipeline.host.model_check import check_model, check_model_file
 from pipeline.host.model_types import ELEMENT_SIZES, Encoding, Target
-from pipeline.host.node_check import safe_model
+from pipeline.host.node_check import SafeModels
 from pipeline.host.onnx_external_data import check_file, check_parts
 from pipeline.host.onnx_outline import check_whole
 from pipeline.host.openvino_c.library import LEAST, CallFailed, LibraryMissing, Owned
@@ -44,6 +44,7 @@ class OpenVINO:
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
         self._lock = threading.Lock()
+        self._safe = SafeModels()
         self._started: Core | None = None
 
     def targets(self) -> Mapping[Target, str]:
@@ -59,7 +60,7 @@ class OpenVINO:
         core = self._core()
         # Other formats become IR: from memory, OpenVINO cannot read TensorFlow and TFLite, and ONNX
         # may name any file of the host as its weights.
-        _, (xml, weights) = safe_model(encoding, parts)
+        xml, weights = self._safe.get(encoding, parts)
         try:
             return self._compile(core, core.read_memory(bytes(xml), weights), device)
         except _FAILURES as error:

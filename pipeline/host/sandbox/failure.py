@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _MORE_MEMORY = "Increase `memory` if an allocation failed."
 
+# Wasmtime's words for a list beyond its limit.
+_FUEL_OF_LISTS = "too much data is being copied"
+
 TABLES = 100
 TABLE_ELEMENTS = 1_000_000
 
@@ -32,7 +35,8 @@ def failure(
     text = str(error)
     if deadline.passed:
         return too_late(command)
-    if code is wasmtime.TrapCode.OUT_OF_FUEL:
+    # A component's trap has no code.
+    if code is wasmtime.TrapCode.OUT_OF_FUEL or "all fuel consumed" in text:
         return PipelineError(
             Code.TIME_LIMIT,
             "The guest ran out of fuel.",
@@ -70,6 +74,16 @@ def failure(
             detail=text,
         )
     trapped = isinstance(error, wasmtime.Trap) or "wasm backtrace" in text or "wasm trap" in text
+    if _FUEL_OF_LISTS in text:
+        return PipelineError(
+            Code.GUEST_FAILED,
+            "The component passes more in one call than Wasmtime copies.",
+            where=where,
+            expected="lists of at most 4 MiB (4194304 bytes) in a call",
+            hint="Load large models by name (`graphs`), or build the component from a core module "
+            "with the usual adapter, whose lists have no limit.",
+            detail=text,
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return PipelineError(
         Code.GUEST_FAILED,

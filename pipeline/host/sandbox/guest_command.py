@@ -28,7 +28,8 @@ class Command:
     ``stderr`` are files to overwrite, or None for this process's own; stdin is empty unless
     ``inherit_stdin``. ``env`` are its environment variables, and it sees no others. ``fuel`` limits
     the number of instructions, and ``disk`` the bytes by which writable folders, stdout and stderr
-    may grow; None is no limit.
+    may grow; None is no limit. ``preloads`` are modules by the name that the guest imports them
+    from, each an instance of its own with a memory of up to ``memory`` bytes.
     """
 
     wasm: Path
@@ -42,6 +43,7 @@ class Command:
     inherit_stdin: bool = False
     fuel: int | None = None
     disk: int | None = None
+    preloads: tuple[tuple[str, Path], ...] = ()
 
     def check(self) -> None:
         """Raise PipelineError (USAGE) for invalid limits."""

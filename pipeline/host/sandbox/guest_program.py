@@ -17,7 +17,7 @@ _LARGEST = 256 << 20
 _PAGE = 65536
 _START = "_start"
 # Limits for showing names that a guest chose.
-_SHOWN, _LONGEST_NAME = 20, 120
+SHOWN, _LONGEST_NAME = 20, 120
 # Bytes 0 to 8 of a core module, and of a component.
 _CORE = b"\0asm\x01\0\0\0"
 _COMPONENT = b"\0asm\x0d\0\x01\0"
@@ -44,15 +44,17 @@ class Program:
     functions: tuple[str, ...]
 
 
-def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> Program:
-    """Return the compiled module of a WASI command.
+def load_program(
+    engine: wasmtime.Engine, path: Path, memory: int, wasm: bytes | None = None
+) -> Program:
+    """Return the compiled module of a WASI command, which ``wasm`` is if it is part of the file.
 
     Raises PipelineError: USAGE if the file cannot be read, GUEST_BUILD if it is not a core module
     or lacks a command's exports, MEMORY_LIMIT if its initial memory exceeds ``memory`` bytes.
     """
     import wasmtime
 
-    wasm = _read(path)
+    wasm = read_guest(path) if wasm is None else wasm
     start = None
     try:
         if has_start_section(wasm):
@@ -60,17 +62,25 @@ def load_program(engine: wasmtime.Engine, path: Path, memory: int) -> Program:
             wasm, start = export_start(wasm)
         module = wasmtime.Module(engine, wasm)
     except wasmtime.WasmtimeError as error:
-        raise PipelineError(
-            Code.GUEST_BUILD,
-            "The guest is not a valid WebAssembly module.",
-            where=str(path),
-            detail=str(error),
-        ) from None
+        raise _invalid(path, error) from None
     check_exports(module, str(path), start)
     _check_memory(module, path, memory)
     command = any(each.name == _START for each in module.exports)
     functions = [start] if start is not None else []
     return Program(module, (*functions, *([_START] if command else [])))
+
+
+def compile_module(engine: wasmtime.Engine, path: Path, memory: int) -> wasmtime.Module:
+    """Return the compiled module of a file, whatever it exports; raises as ``load_program``."""
+    import wasmtime
+
+    wasm = read_guest(path)
+    try:
+        module = wasmtime.Module(engine, wasm)
+    except wasmtime.WasmtimeError as error:
+        raise _invalid(path, error) from None
+    _check_memory(module, path, memory)
+    return module
 
 
 def check_imports(
@@ -81,20 +91,29 @@ def check_imports(
 ) -> None:
     """Raise PipelineError (GUEST_IMPORTS) with the imports that none of ``modules`` has."""
     missing = [
-        f"{_short(each.module)}.{_short(each.name or '')}"
+        f"{short_name(each.module)}.{short_name(each.name or '')}"
         for each in module.imports
         if (each.module, each.name or "") not in offered
     ]
     if missing:
-        more = len(missing) - _SHOWN
+        more = len(missing) - SHOWN
         raise PipelineError(
             Code.GUEST_IMPORTS,
             "The guest has unknown imports.",
             where=str(path),
             expected=f"functions of {' and '.join(modules)}",
-            found=", ".join(missing[:_SHOWN]) + (f" and {more} more" if more > 0 else ""),
+            found=", ".join(missing[:SHOWN]) + (f" and {more} more" if more > 0 else ""),
             hint=_owner(module, offered),
         )
+
+
+def _invalid(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        Code.GUEST_BUILD,
+        "The guest is not a valid WebAssembly module.",
+        where=str(path),
+        detail=str(error),
+    )
 
 
 def _owner(module: wasmtime.Module, offered: Collection[tuple[str, str]]) -> str:
@@ -107,12 +126,25 @@ def _owner(module: wasmtime.Module, offered: Collection[tuple[str, str]]) -> str
     return _PREVIEW_1
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Return a guest's name as text of one line."""
     return repr(name)[1:-1][:_LONGEST_NAME]
 
 
-def _read(path: Path) -> bytes:
+def is_component(path: Path) -> bool:
+    """Return whether a file begins as a component; False if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_COMPONENT)) == _COMPONENT
+    except OSError:
+        return False
+
+
+def read_guest(path: Path) -> bytes:
+    """Return the bytes of a core module or component.
+
+    Raises PipelineError: USAGE if the file cannot be read, GUEST_BUILD if it is none.
+    """
     try:
         with path.open("rb") as stream:
             wasm = stream.read(_LARGEST + 1)
@@ -127,19 +159,13 @@ def _read(path: Path) -> bytes:
             where=str(path),
             expected=f"at most {_LARGEST >> 20} MiB",
         )
-    if wasm.startswith(_COMPONENT):
-        raise PipelineError(
-            Code.GUEST_BUILD,
-            "The guest is a component, but this host runs core modules.",
-            where=str(path),
-            hint="Build it for wasm32-wasip1, without converting it to a component.",
-        )
-    if not wasm.startswith(_CORE):
+    if not wasm.startswith((_CORE, _COMPONENT)):
         raise PipelineError(
             Code.GUEST_BUILD,
             "The guest is not WebAssembly.",
             where=str(path),
-            expected="a binary that starts with 00 61 73 6d 01 00 00 00",
+            expected=f"a binary that starts with {_CORE.hex(' ')}, or a component's "
+            f"{_COMPONENT.hex(' ')}",
             found=wasm[:8].hex(" ") or "an empty file",
         )
     return wasm
@@ -165,7 +191,7 @@ def check_exports(module: wasmtime.Module, where: str, started: str | None = Non
             Code.GUEST_BUILD,
             f"The guest does not export {' and '.join(missing)}.",
             where=where,
-            found=", ".join(sorted(_short(name) for name in types if name)[:_SHOWN])
+            found=", ".join(sorted(short_name(name) for name in types if name)[:SHOWN])
             or "no exports",
             hint="Build it as a WASI command: a program with a main, not a library. AssemblyScript "
             "has `--exportStart _start` for that (`--explicitStart` before 0.19).",

@@ -18,6 +18,8 @@ from wasmtime import _bindings as bindings
 from wasmtime import _func
 from wasmtime._ffi import dll
 
+from pipeline.host.session.error import GuestTrap
+
 # Takes the memory of the calling instance, or None if it exports none, and its arguments as u32s.
 HostFunction = Callable[..., int]
 
@@ -158,9 +160,15 @@ class HostCallbacks:
 
     def _trap(self, error: BaseException) -> int:
         self.failure = error
-        if self._reraised:
-            _func.LAST_EXCEPTION = error  # type: ignore[assignment] # of any kind, as its own
-        trap = wasmtime.Trap("a host function failed")._consume()
+        if isinstance(error, wasmtime.Trap):
+            # Of the guest's function that the host called: its code and words are kept.
+            trap = error._consume()
+        elif isinstance(error, GuestTrap):
+            trap = wasmtime.Trap(str(error))._consume()
+        else:
+            if self._reraised:
+                _func.LAST_EXCEPTION = error  # type: ignore[assignment] # of any kind, as its own
+            trap = wasmtime.Trap("a host function failed")._consume()
         return ctypes.cast(trap, ctypes.c_void_p).value or 0
 
     def _find(self, caller: int) -> InstanceMemory | None:

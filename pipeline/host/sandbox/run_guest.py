@@ -10,19 +10,17 @@ than 128 MiB in one call (errno ENOMEM for the guest); see large_io.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
-from pipeline.errors import PipelineError
 from pipeline.host.sandbox import large_io
-from pipeline.host.sandbox.deadline import Deadline
-from pipeline.host.sandbox.disk_limit import DiskLimit
-from pipeline.host.sandbox.failure import TABLE_ELEMENTS, TABLES, failure, too_large, too_late
+from pipeline.host.sandbox.failure import TABLE_ELEMENTS, TABLES, failure
 from pipeline.host.sandbox.guest_command import Command
 from pipeline.host.sandbox.guest_program import check_imports, load_program
+from pipeline.host.sandbox.limited import AnyServed, CommandResult, Limited, run_limited
+from pipeline.host.sandbox.preload import instantiate, preload
 from pipeline.host.sandbox.wasi import MODULE, configure, define_exit
 
 if TYPE_CHECKING:
@@ -33,107 +31,54 @@ REFUSED_WRITE = (
 )
 
 
-class Served(Protocol):
-    """The host functions that a guest got."""
-
-    def cancel(self) -> None:
-        """Interrupt a running one; called from another thread."""
-        ...
-
-    def close(self) -> None:
-        """Release what they hold for the guest."""
-        ...
-
-
-_Served = TypeVar("_Served", bound=Served)
+# Receives the instance's exports and the store, before any code of the guest runs.
+Opened = Callable[[Mapping[str, object], "wasmtime.Store"], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandResult(Generic[_Served]):
-    """Result of a guest that exited by itself: exit code (u32), and memory size in bytes.
+class ModuleGuest(Generic[AnyServed]):
+    """What a core module gets: ``serve`` defines the functions of ``modules`` in its linker.
 
-    ``calls`` are the host functions that it got. ``refused_write`` is whether it tried to write to
-    a read-only folder.
+    ``wasm`` is the module if it is part of the command's file.
     """
 
-    exit_code: int
-    memory: int
-    calls: _Served
-    refused_write: bool
+    modules: tuple[str, ...]
+    serve: Callable[[wasmtime.Linker, wasmtime.Store], AnyServed]
+    wasm: bytes | None = None
+    opened: Opened | None = None
 
 
-def run_command(
-    command: Command,
-    module_name: str,
-    serve: Callable[[wasmtime.Linker, wasmtime.Store], _Served],
-) -> CommandResult[_Served]:
-    """Run a guest, for which ``serve`` defines the functions of a module in its linker.
+def run_command(command: Command, guest: ModuleGuest[AnyServed]) -> CommandResult[AnyServed]:
+    """Run a guest with the functions that it gets.
 
     They are cancelled at the time limit. Raises PipelineError: USAGE, GUEST_BUILD and GUEST_IMPORTS
     before the guest runs; TIME_LIMIT, MEMORY_LIMIT, STORAGE (disk limit) and GUEST_FAILED (a trap)
     if it does not exit by itself.
     """
-    import wasmtime
-
-    engine = start_engine(command)
-
-    served: list[_Served] = []
-
-    def stop() -> None:
-        engine.increment_epoch()
-        for each in served:
-            each.cancel()
-
-    store = wasmtime.Store(engine)
-    store.set_epoch_deadline(1)
-    places = [each.host for each in command.dirs if each.writable]
-    places += [stream for stream in (command.stdout, command.stderr) if stream]
-    with (
-        Deadline(command.seconds, stop) as deadline,
-        DiskLimit(places, command.disk, stop) as quota,
-    ):
-        try:
-            ended = _run(command, engine, store, module_name, serve, served, deadline)
-        except PipelineError:
-            if quota.exceeded:
-                raise too_large(command) from None
-            raise
-        finally:
-            store.close()
-            for each in served:
-                each.close()
-        if quota.check():
-            raise too_large(command)
-        # Graphs and contexts were released meanwhile, which takes long if there are many.
-        if deadline.passed:
-            raise too_late(command)
-        return ended
+    return run_limited(command, lambda limited: _run(command, limited, guest))
 
 
 def _run(
     command: Command,
-    engine: wasmtime.Engine,
-    store: wasmtime.Store,
-    module_name: str,
-    serve: Callable[[wasmtime.Linker, wasmtime.Store], _Served],
-    served: list[_Served],
-    deadline: Deadline,
-) -> CommandResult[_Served]:
+    limited: Limited[AnyServed],
+    guest: ModuleGuest[AnyServed],
+) -> CommandResult[AnyServed]:
     import wasmtime
 
     from pipeline.host.sandbox.host_callbacks import HostCallbacks
 
+    engine, store = limited.engine, limited.store
+    count = 1 + len(command.preloads)
     store.set_limits(
         memory_size=command.memory,
         table_elements=TABLE_ELEMENTS,
-        instances=1 + large_io.INSTANCES,
-        tables=TABLES + large_io.TABLES,
-        memories=1,
+        instances=count + large_io.INSTANCES,
+        tables=count * TABLES + large_io.TABLES,
+        memories=count,
     )
-    if command.fuel is not None:
-        store.set_fuel(command.fuel)
-    program = load_program(engine, command.wasm, command.memory)
+    program = load_program(engine, command.wasm, command.memory, guest.wasm)
     module = program.module
+    preloads = preload(command, engine, guest.modules[0])
     store.set_wasi(configure(command))
     linker = wasmtime.Linker(engine)
     linker.allow_shadowing = True
@@ -141,16 +86,20 @@ def _run(
     exits: list[int] = []
     callbacks = HostCallbacks()
     define_exit(callbacks, linker, exits)
-    served.append(serve(linker, store))
-    _check_linkable(linker, store, module, command.wasm, module_name)
+    limited.served.append(guest.serve(linker, store))
+    exported = {(name, each.name or "") for name, other in preloads for each in other.exports}
+    _check_linkable(linker, store, module, command.wasm, guest.modules, exported)
     gate = large_io.wrap(linker, store, module)
     memory: wasmtime.Memory | None = None
     try:
+        instantiate(preloads, linker, store)
         exports = linker.instantiate(store, module).exports(store)
         found = exports["memory"]
         assert isinstance(found, wasmtime.Memory)
         memory = found
         gate.open(memory)
+        if guest.opened is not None:
+            guest.opened(exports, store)
         for name in program.functions:
             start = exports[name]
             assert isinstance(start, wasmtime.Func)
@@ -158,38 +107,17 @@ def _run(
     except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
         if not exits:
             used = memory.data_len(store) if memory is not None else 0
-            problem = failure(error, command, used, deadline)
+            problem = failure(error, command, used, limited.deadline)
             if gate.refused_write():
                 problem.detail = f"{problem.detail.rstrip()}\n{REFUSED_WRITE}"
             raise problem from None
-    # The last inference may have been cancelled, so its results do not count.
-    if deadline.passed:
-        raise too_late(command)
     used = memory.data_len(store) if memory is not None else 0
     return CommandResult(
         exit_code=exits[0] if exits else 0,
         memory=used,
-        calls=served[0],
+        calls=limited.served[0],
         refused_write=gate.refused_write(),
     )
-
-
-def start_engine(command: Command) -> wasmtime.Engine:
-    """Return an engine to compile and run one guest; each has its own epoch and limits."""
-    import wasmtime
-
-    config = wasmtime.Config()
-    config.epoch_interruption = True
-    # Libraries that read models install signal handlers ahead of wasmtime's, so a trap by signal
-    # would kill the process.
-    config.signals_based_traps = False
-    config.consume_fuel = command.fuel is not None
-    # The ABI's pointers are i32.
-    config.wasm_memory64 = False
-    # Wasmtime's code cache in the user's cache folder; if unavailable, it compiles every time.
-    with suppress(wasmtime.WasmtimeError):
-        config.cache = True
-    return wasmtime.Engine(config)
 
 
 def _check_linkable(
@@ -197,16 +125,18 @@ def _check_linkable(
     store: wasmtime.Store,
     module: wasmtime.Module,
     path: Path,
-    module_name: str,
+    modules: Collection[str],
+    exported: set[tuple[str, str]],
 ) -> None:
     import wasmtime
 
-    offered = set()
+    offered = set(exported)
     for each in module.imports:
-        if each.module in (module_name, MODULE) and each.name is not None:
+        if each.module in (*modules, MODULE) and each.name is not None:
             try:
                 linker.get(store, each.module, each.name)
             except wasmtime.WasmtimeError:
                 continue
             offered.add((each.module, each.name))
-    check_imports(module, path, offered, (module_name, MODULE))
+    names = dict.fromkeys((*modules, MODULE, *(name for name, _ in exported)))
+    check_imports(module, path, offered, tuple(names))

@@ -7,9 +7,10 @@ The binary format is that of the WebAssembly core specification, section 5.5.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
-_HEADER = 8
+from pipeline.host.sandbox.wasm_binary import HEADER, sections, u32
+
 _EXPORT, _START = 7, 8
 # Those that come after the export section.
 _LATER = (_START, 9, 10, 11, 12)
@@ -19,7 +20,7 @@ _FUNCTION = b"\0"
 def has_start_section(wasm: bytes) -> bool:
     """Return whether a module, which may be invalid, has a start section."""
     try:
-        return any(number == _START for number, *_ in _sections(wasm))
+        return any(number == _START for number, *_ in sections(wasm))
     except (IndexError, ValueError):
         return False
 
@@ -29,20 +30,20 @@ def export_start(wasm: bytes) -> tuple[bytes, str | None]:
 
     >>> export_start(bytes.fromhex("0061736d 01000000"))[1]
     """
-    sections = list(_sections(wasm))
-    started = [wasm[begin:end] for number, _, begin, end in sections if number == _START]
+    listed_sections = list(sections(wasm))
+    started = [wasm[begin:end] for number, _, begin, end in listed_sections if number == _START]
     if not started:
         return wasm, None
-    exports = [wasm[begin:end] for number, _, begin, end in sections if number == _EXPORT]
-    count, at = _u32(exports[0], 0) if exports else (0, 0)
+    exports = [wasm[begin:end] for number, _, begin, end in listed_sections if number == _EXPORT]
+    count, at = u32(exports[0], 0) if exports else (0, 0)
     listed = exports[0][at:] if exports else b""
     name = _unused(_names(listed, count))
     entry = _text(name) + _FUNCTION + started[0]
     payload = _leb(count + 1) + listed + entry
     export = bytes([_EXPORT]) + _leb(len(payload)) + payload
-    made = bytearray(wasm[:_HEADER])
+    made = bytearray(wasm[:HEADER])
     placed = False
-    for number, whole, _, end in sections:
+    for number, whole, _, end in listed_sections:
         if not placed and (number == _EXPORT or number in _LATER):
             made += export
             placed = True
@@ -51,23 +52,14 @@ def export_start(wasm: bytes) -> tuple[bytes, str | None]:
     return bytes(made if placed else made + export), name
 
 
-def _sections(wasm: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Yield each section's number, its beginning, that of its contents, and its end."""
-    at = _HEADER
-    while at < len(wasm):
-        length, begin = _u32(wasm, at + 1)
-        yield wasm[at], at, begin, begin + length
-        at = begin + length
-
-
 def _names(listed: bytes, count: int) -> Collection[bytes]:
     names = set()
     at = 0
     for _ in range(count):
-        length, at = _u32(listed, at)
+        length, at = u32(listed, at)
         names.add(listed[at : at + length])
         # After the name come a byte for the kind and an index.
-        _, at = _u32(listed, at + length + 1)
+        _, at = u32(listed, at + length + 1)
     return names
 
 
@@ -80,18 +72,6 @@ def _unused(names: Collection[bytes]) -> str:
 
 def _text(text: str) -> bytes:
     return _leb(len(text.encode())) + text.encode()
-
-
-def _u32(data: bytes, at: int) -> tuple[int, int]:
-    """Return an unsigned LEB128 number, and the position after it."""
-    value = 0
-    for shift in range(0, 35, 7):
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-    raise ValueError("a number of more than 32 bits")
 
 
 def _leb(value: int) -> bytes:

@@ -27,6 +27,10 @@ class WasiNnError(Exception):
         self.message = message
 
 
+class GuestTrap(Exception):
+    """The guest broke a rule for which its functions have no error, which ends it."""
+
+
 def refuse_argument(message: str) -> WasiNnError:
     """Return the WasiNnError for an invalid argument."""
     return WasiNnError(Cause.INVALID_ARGUMENT, message)

@@ -40,10 +40,14 @@ class Limits:
 
 @dataclass(slots=True)
 class Loaded:
-    """A graph of the guest, and the bytes that it counts for."""
+    """A graph of the guest, and the bytes that it counts for while anything uses it.
+
+    ``uses`` are its handle and its contexts.
+    """
 
     graph: Graph
     size: int
+    uses: int = 1
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class Context:
 
     handle: int
     graph: int
+    loaded: Loaded
     execution: ExecutionContext
     input_ports: tuple[GraphPort, ...]
     output_ports: tuple[GraphPort, ...]
@@ -157,7 +162,7 @@ class Session:
 
     def init_context(self, graph: int) -> int:
         """Return the handle of a new context of a graph."""
-        loaded = self.graphs.get(graph).graph
+        loaded = self.graphs.get(graph)
         self.contexts.check_room()
         grown = resident_bytes() - self._resident
         if grown > self._most_bytes:
@@ -166,8 +171,10 @@ class Session:
                 f"the host has grown by {grown} bytes since the guest began, more than its limit "
                 f"of {self._most_bytes} bytes, so no more contexts are made",
             )
-        context = Context(-1, graph, loaded.context(), loaded.inputs, loaded.outputs)
+        made = loaded.graph
+        context = Context(-1, graph, loaded, made.context(), made.inputs, made.outputs)
         context.handle = self.contexts.add(context)
+        loaded.uses += 1
         return context.handle
 
     def set_input(
@@ -233,15 +240,29 @@ class Session:
 
     def unload(self, graph: int) -> None:
         """Release a graph and its contexts."""
-        self._bytes -= self.graphs.remove(graph).size
+        self.drop_graph(graph)
         for handle, context in self.contexts.items():
             if context.graph == graph:
                 self.finalize(handle)
+
+    def drop_graph(self, graph: int) -> None:
+        """Release a graph's handle; its contexts go on, and keep the graph itself."""
+        self._leave(self.graphs.remove(graph))
 
     def finalize(self, context: int) -> None:
         """Release a context."""
         ended = self.contexts.remove(context)
         self._bytes -= sum(len(each.memory) for each in ended.inputs.values())
+        self._leave(ended.loaded)
+
+    def hold(self, size: int) -> None:
+        """Count bytes that a face keeps for the guest; raises WasiNnError (too large)."""
+        self._check_bytes(size)
+        self._bytes += size
+
+    def let_go(self, size: int) -> None:
+        """Stop counting bytes that a face has kept."""
+        self._bytes -= size
 
     def close(self) -> None:
         """Release all graphs and contexts."""
@@ -254,12 +275,17 @@ class Session:
         if running is not None:
             running.cancel()
 
+    def _leave(self, loaded: Loaded) -> None:
+        loaded.uses -= 1
+        if not loaded.uses:
+            self._bytes -= loaded.size
+
     def _check_bytes(self, more: int) -> None:
         if self._bytes + more > self._most_bytes:
             raise WasiNnError(
                 Cause.TOO_LARGE,
                 f"{more} more bytes would exceed the guest's limit of {self._most_bytes} bytes for "
-                "models and inputs",
+                "models and tensors",
             )
 
 

@@ -113,6 +113,28 @@ def check_repeated_fields(topology: Path) -> None:
                 )
 
 
+def check_input_shapes(topology: Path) -> None:
+    """Raise PipelineError (MODEL) for an input without a shape.
+
+    Model Optimizer fails for one, whatever shape it is given.
+    """
+    net = read_prototxt(topology)
+    declared = len(net.messages("input_shape")) + len(net.texts("input_dim")) // 4
+    known = set(net.texts("input")[:declared])
+    for layer in net.messages("layer"):
+        if layer.message("input_param").messages("shape") or layer.text("type") == "DummyData":
+            known.update(layer.texts("top"))
+    for name in input_names(topology):
+        if name not in known:
+            raise PipelineError(
+                Code.MODEL,
+                f"The input {name} of the topology has no shape.",
+                where=topology.name,
+                expected="input_param { shape { dim: 1 dim: 3 dim: 224 dim: 224 } }",
+                hint="Add the shape to the topology.",
+            )
+
+
 def input_names(topology: Path) -> list[str]:
     """Return the names of a topology's inputs; raises PipelineError (MODEL)."""
     net = read_prototxt(topology)

@@ -13,12 +13,18 @@ _LACKS = (
     re.compile(r"No conversion rule found for operations?: *(?P<names>[^\n]+)"),
     re.compile(r'Found custom layer "(?P<names>[^"]+)"'),
     re.compile(r"unsupported type <(?P<names>[^>]+)>"),
+    re.compile(r"No translator found for (?P<names>\S+) node"),
     re.compile(r"Operation '(?P<names>[^']+)' not supported"),
 )
 _DAMAGED = re.compile(
     r"can't be parsed|is corrupted or malformed|Unexpected end of|Error parsing"
     r"|Cannot recognize input model|is not able to parse|Invalid NDArray file format"
     r"|wasn't successfully read|PytorchStreamReader failed"
+)
+# protobuf's text format, with the line and column in the prototxt.
+_FIELD = re.compile(r"Exception message: (?P<line>\d+):\d+ : (?P<what>(?:'.*': )?[^\n]+)")
+_FIELD_NAME = re.compile(
+    r'"(?:\w+\.)*(?P<owner>\w+)" has no (?P<kind>field|value) named "(?P<name>[^"]*)"'
 )
 _NO_NODE = re.compile(r"No node with name (?P<name>\S+)")
 # The failing node, in Model Optimizer's or OpenVINO's output; the latter's last line is the reason.
@@ -43,6 +49,7 @@ def converter_error(
     return (
         _unsupported_operation(request, converter, finished.output, lines)
         or _unknown_name(request, finished.output, inputs)
+        or _unknown_field(request, finished.output)
         or _damaged(request, finished.output, lines)
         or _shape_error(request, finished.output)
         or _other_error(request, converter, finished, lines)
@@ -88,6 +95,26 @@ def _unknown_name(request: Request, output: str, inputs: Sequence[str]) -> Pipel
         f"{request.name} has no input or layer with this name.",
         where=_files(request),
         found=f"no {missing['name']!r}{there}",
+        hint=hint,
+    )
+
+
+def _unknown_field(request: Request, output: str) -> PipelineError | None:
+    """Return the error for a field or value of a prototxt that Model Optimizer does not know."""
+    if request.model.framework != "caffe" or not (failed := _FIELD.search(output)):
+        return None
+    named = _FIELD_NAME.search(failed["what"])
+    found = f"the {named['kind']} {named['name']} of {named['owner']}" if named else failed["what"]
+    hint = "Write the topology with the fields of BVLC Caffe."
+    if named and named["name"] == "round_mode":
+        hint = "Write ceil_mode: false instead of round_mode: FLOOR."
+    elif named and named["owner"] == "LayerType":
+        hint = "Rename 'layers' to 'layer' in the whole topology, with types in quotes."
+    return PipelineError(
+        Code.MODEL,
+        "Model Optimizer does not support a field of the topology.",
+        where=f"{request.files['topology'].name}:{failed['line']}",
+        found=found[:300],
         hint=hint,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.config.address_rules import path_fault
+from pipeline.cache.confined_path import path_fault
 from pipeline.errors import Code, PipelineError
 from pipeline.host.onnx_external_data import is_memory_address, mapped_external_files
 from pipeline.protobuf.wire import WireError

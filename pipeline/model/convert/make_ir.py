@@ -16,6 +16,7 @@ from pipeline.execution.action import Job
 from pipeline.model.convert import mo, ovc
 from pipeline.model.convert.request import Converter, Request
 from pipeline.model.convert.signatures import with_signature
+from pipeline.model.inspect.model_bytes import check_model_bytes
 from pipeline.model.ir.canonical_xml import canonical_or_refused, weights_size
 from pipeline.model.ir.interface import read_interface
 from pipeline.toolchain.environment import python_for
@@ -81,6 +82,8 @@ def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
     Raises PipelineError (MODEL, TIME_LIMIT).
     """
     model = request.model
+    for path in request.files.values():
+        check_model_bytes(path)
     files = with_signature(model.framework, request.files, model.signature, folder)
     raw = CONVERTERS[model.framework](replace(request, files=files), folder)
     xml = canonical_or_refused(raw.read_bytes(), request.name)

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.child_python.commands import program_command, seeded_command
 from pipeline.config.model_tables import ModelInput
 from pipeline.execution.process import run_process
-from pipeline.model.caffe.layers import check_repeated_fields, check_weights, input_names
+from pipeline.model.caffe.layers import (
+    check_input_shapes,
+    check_repeated_fields,
+    check_weights,
+    input_names,
+)
 from pipeline.model.convert.converter_errors import converter_error
 from pipeline.model.convert.request import Request
 from pipeline.telemetry import private_home
 
 _COPY_STATES = Path(__file__).parent / "programs" / "copy_states.py"
+_RUN_MO = Path(__file__).parent / "programs" / "run_mo.py"
 
 
 def convert_caffe(request: Request, folder: Path) -> Path:
     """Convert a caffemodel (``weights``) and its prototxt (``topology``)."""
     check_weights(request.files["topology"], request.files["weights"])
     check_repeated_fields(request.files["topology"])
+    check_input_shapes(request.files["topology"])
     weights = _copied(request, "weights", folder, ".caffemodel")
     topology = _copied(request, "topology", folder, ".prototxt")
     return _convert(request, folder, "caffe", weights, ["--input_proto", topology])
@@ -35,7 +42,7 @@ def convert_kaldi(request: Request, folder: Path) -> Path:
     target = folder / "states" / xml.name
     target.parent.mkdir()
     finished = run_process(
-        [sys.executable, "-I", _COPY_STATES, str(xml), str(target)],
+        program_command(_COPY_STATES, xml, target),
         seconds=request.seconds,
         cwd=folder,
         env=private_home(folder / "states"),
@@ -64,16 +71,17 @@ def _convert(
     request: Request, folder: Path, framework: str, model: str, more: Sequence[str]
 ) -> Path:
     finished = run_process(
-        [
-            *(request.python, "-W", "ignore", "-m", "openvino.tools.mo"),
+        seeded_command(
+            _RUN_MO,
             *("--framework", framework, "--model_name", request.name),
             *("--input_model", model, *more),
             *("--output_dir", "out", f"--compress_to_fp16={request.half}"),
             *arguments(request),
-        ],
+            python=request.python,
+        ),
         seconds=request.seconds,
         cwd=folder,
-        env=private_home(folder),
+        env={**private_home(folder), "PYTHONWARNINGS": "ignore"},
     )
     xml = folder / "out" / f"{request.name}.xml"
     if finished.returncode != 0 or not xml.exists():
@@ -134,12 +142,22 @@ def _typed(name: str, given: ModelInput) -> str:
 def _shape(given: ModelInput) -> str:
     """Return the shape of the model's input, whose axis order may differ from the tensor's."""
     sizes = [
-        f"{low}..{high}" if low != high else str(low)
-        for low, high in given.bounds or zip(given.shape, given.shape, strict=True)
+        _size(low, high) for low, high in given.bounds or zip(given.shape, given.shape, strict=True)
     ]
     if given.layout and given.model_layout:
         sizes = [sizes[given.layout.index(axis)] for axis in given.model_layout]
     return f"[{','.join(sizes)}]"
+
+
+def _size(low: int, high: int) -> str:
+    """Return a size; an axis without an upper bound has -1.
+
+    >>> _size(3, 3), _size(1, 8), _size(1, -1), _size(0, -1)
+    ('3', '1..8', '1..', '?')
+    """
+    if high < 0:
+        return f"{low}.." if low else "?"
+    return f"{low}..{high}" if low != high else str(low)
 
 
 def _layout(given: ModelInput) -> str:

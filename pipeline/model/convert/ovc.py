@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from pipeline.child_python.commands import seeded_command
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.model.convert.converter_errors import converter_error
@@ -92,11 +93,10 @@ def _convert(request: Request, folder: Path, model: str, program: str = "convert
         "half": request.half,
     }
     finished = run_process(
-        # -s -P instead of -I, which would also ignore PYTHONHASHSEED.
-        [request.python, "-s", "-P", PROGRAMS / program, json.dumps(payload)],
+        seeded_command(PROGRAMS / program, json.dumps(payload), python=request.python),
         seconds=request.seconds,
         cwd=folder,
-        env={**private_home(folder), "PYTHONPATH": str(PROGRAMS)},
+        env=private_home(folder),
     )
     if finished.returncode != 0 or not xml.exists():
         raise converter_error(request, "OpenVINO", finished)

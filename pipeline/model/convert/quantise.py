@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.cache.json_decoding import convert_value
+from pipeline.child_python.commands import seeded_command
 from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
@@ -88,7 +89,7 @@ def quantise_ir(
         "shapes": {given: list(shape) for given, shape in request.shapes.items()},
     }
     finished = run_process(
-        [request.python, "-s", PROGRAMS / "quantise_ir.py", json.dumps(payload)],
+        seeded_command(PROGRAMS / "quantise_ir.py", json.dumps(payload), python=request.python),
         seconds=request.seconds,
         cwd=folder,
         env=private_home(folder),

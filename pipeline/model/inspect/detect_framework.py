@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline.config.model_tables import Framework
 from pipeline.errors import Code, PipelineError
-from pipeline.model.convert.torch_archive import is_torchscript
+from pipeline.model.convert.torch_archive import check_pickle, is_torchscript
+from pipeline.model.inspect.model_bytes import check_model_bytes
 
 # Each form of a model: the framework, then the suffixes of its files by label.
 _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
@@ -36,6 +37,14 @@ def detect_framework(
     for path in paths:
         if not path.exists():
             raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
+        check_model_bytes(path)
+    if len(paths) == 1 and paths[0].name == "saved_model.pb" and framework is None:
+        raise PipelineError(
+            Code.USAGE,
+            "saved_model.pb is one file of a SavedModel, which is a folder.",
+            where=str(paths[0]),
+            hint=f"Give the folder instead: {paths[0].absolute().parent}",
+        )
     if len(paths) == 1 and paths[0].is_dir():
         return "tensorflow", _saved_model(paths[0])
     known = [form for form in _FORMS if framework in (None, form[0])]
@@ -43,6 +52,7 @@ def detect_framework(
         if found := _fitting(paths, labels, len(known) == 1):
             script = found.get("torchscript")
             if script is not None and not is_torchscript(script):
+                check_pickle(script)
                 return name, {"weights": script}
             return name, found
     endings = {label: ends for _, labels in known for label, ends in labels.items()}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.cache.digest import Digest
+from pipeline.child_python.commands import program_command
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.model.caffe.caffemodel import read_blobs
@@ -18,6 +17,7 @@ from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.ovc import PROGRAMS
 from pipeline.model.ir.canonical_digest import canonical_digest
 from pipeline.model.ir.canonical_xml import weights_size
+from pipeline.scratch import scratch_folder
 from pipeline.telemetry import private_home
 
 _SECONDS = 600.0
@@ -89,12 +89,11 @@ def inspect_caffemodel(path: Path) -> Mapping[str, Any]:
 
 def _network(path: Path) -> Mapping[str, Any]:
     """Return what OpenVINO reads in a model, in a process that the model cannot take along."""
-    with tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary:
-        folder = Path(temporary)
+    with scratch_folder() as folder:
         target = folder / "network.json"
         payload = {"model": str(path.absolute()), "target": str(target)}
         finished = run_process(
-            [sys.executable, "-s", "-P", PROGRAMS / "inspect_file.py", json.dumps(payload)],
+            program_command(PROGRAMS / "inspect_file.py", json.dumps(payload)),
             seconds=_SECONDS,
             cwd=folder,
             env=private_home(folder),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.cache.json_decoding import decode_json
+from pipeline.child_python.commands import program_command
 from pipeline.config.model_tables import Framework, Model
 from pipeline.execution.process import run_process
 from pipeline.model.convert.converter_errors import converter_error
@@ -32,7 +33,7 @@ def introspect_openvino(
     target = folder / "outline.json"
     payload = {"model": str(_model(framework, files, folder)), "outline": str(target)}
     finished = run_process(
-        [sys.executable, "-s", "-P", PROGRAMS / "introspect_file.py", json.dumps(payload)],
+        program_command(PROGRAMS / "introspect_file.py", json.dumps(payload)),
         seconds=_SECONDS,
         cwd=folder,
         env=private_home(folder),

@@ -60,6 +60,12 @@ class _Network:
                 raise ValueError(f"an edge between layers {source} and {target}")
             at = (int(_attribute(edge, "to-port")), source, _attribute(edge, "from-port"))
             self._inputs.setdefault(target, []).append(at)
+        # What an untrusted file has thousands of is looked up, not searched for.
+        results = self.of_type("Result")
+        self._outputs = {
+            source for result in results for _, source, _ in self._inputs.get(result, ())
+        }
+        self._ports: dict[str, dict[str | None, int]] = {}
         self._found: dict[str, str] = {}
 
     def digest(self) -> str:
@@ -109,7 +115,7 @@ class _Network:
                 "dims": [dim.text for dim in port.iterfind("dim")],
                 # Names of inputs and outputs are part of the interface.
                 "names": sorted((port.get("names") or "").split(","))
-                if kind == "Parameter" or self._is_output(name)
+                if kind == "Parameter" or name in self._outputs
                 else [],
             }
             for port in layer.iterfind("output/port")
@@ -131,17 +137,14 @@ class _Network:
             }
         )
 
-    def _is_output(self, name: str) -> bool:
-        return any(
-            source == name
-            for result in self.of_type("Result")
-            for _, source, _ in self._inputs.get(result, ())
-        )
-
     def _position(self, source: str, port: str) -> int:
         """Return the index of an output port: ids differ between converters."""
-        ids = [each.get("id") for each in self._layers[source].iterfind("output/port")]
-        return ids.index(port) if port in ids else -1
+        if source not in self._ports:
+            ports: dict[str | None, int] = {}
+            for index, each in enumerate(self._layers[source].iterfind("output/port")):
+                ports.setdefault(each.get("id"), index)
+            self._ports[source] = ports
+        return self._ports[source].get(port, -1)
 
     def _content(self, attributes: dict[str, str]) -> str:
         start = int(attributes.pop("offset", "0"))

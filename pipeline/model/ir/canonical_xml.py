@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from pipeline.errors import Code, PipelineError
+from pipeline.model.ir.input_aliases import alias_inputs
 from pipeline.model.ir.ir_xml import read_net
 from pipeline.model.ir.layer_names import name_layers
 
@@ -16,7 +17,7 @@ _TOOL_ENTRIES = frozenset({"MO_version", "Runtime_version", "conversion_paramete
 def canonical_xml(xml: bytes) -> bytes:
     """Return the xml without tool metadata, with stable layer names and uniform indentation.
 
-    Attributes are sorted.
+    Attributes are sorted. The names of an input end with its index.
 
     Raises ValueError for anything else than the xml of an IR.
     """
@@ -28,6 +29,7 @@ def canonical_xml(xml: bytes) -> bytes:
         if not len(info):
             net.remove(info)
     name_layers(net)
+    alias_inputs(net)
     for element in net.iter():
         attributes = sorted(element.attrib.items())
         element.attrib.clear()

@@ -33,8 +33,11 @@ def read_interface(xml: Path, given: Model) -> Interface:
     shapes = {name: openvino.PartialShape(each.shape) for name, each in given.inputs.items()}
     model.reshape(shapes)
     return Interface(
-        inputs=tuple(_port(port, given.inputs, xml.name) for port in model.inputs),
-        outputs=tuple(_port(port, given.outputs, xml.name) for port in model.outputs),
+        inputs=tuple(
+            _port(port, _names(port, index), given.inputs, xml.name)
+            for index, port in enumerate(model.inputs)
+        ),
+        outputs=tuple(_port(port, _names(port), given.outputs, xml.name) for port in model.outputs),
     )
 
 
@@ -46,7 +49,7 @@ def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
         raise PipelineError(
             Code.MODEL,
             f"The model {title} has no input {name!r}.",
-            found=", ".join(_names(port)[0] for port in model.inputs),
+            found=", ".join(_names(port, index)[0] for index, port in enumerate(model.inputs)),
             hint="Use one of these names under [model.inputs].",
         )
     if not port.partial_shape.compatible(openvino.PartialShape(given.shape)):
@@ -58,12 +61,13 @@ def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
         )
 
 
-def _names(port: Any) -> tuple[str, ...]:
-    return tuple(sorted(port.names)) or (port.node.friendly_name,)
+def _names(port: Any, index: int | None = None) -> tuple[str, ...]:
+    """Return a port's names; an input's alias, which is its index, comes last."""
+    alias = {str(index)} & port.names
+    return (*(sorted(port.names - alias) or (port.node.friendly_name,)), *alias)
 
 
-def _port(port: Any, expected: Collection[str], file: str) -> Port:
-    names = _names(port)
+def _port(port: Any, names: tuple[str, ...], expected: Collection[str], file: str) -> Port:
     name = next((name for name in names if name in expected), names[0])
     if port.partial_shape.is_dynamic:
         raise PipelineError(

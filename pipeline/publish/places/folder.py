@@ -23,6 +23,7 @@ from pipeline.publish.release.release_index import (
     encode,
     index_of,
 )
+from pipeline.scratch import remove
 from pipeline.source.download_cache import DownloadCache
 
 
@@ -54,6 +55,10 @@ class Folder:
                 root = self.digest_of(release.name, release.version)
                 if root not in (None, release.digest):
                     raise version_conflict(release, str(root), self.describe())
+                # Of killed runs: others wait for the lock.
+                for left in self._root.glob("[!.]*/.*.part"):
+                    if left != part:
+                        remove(left)
                 moved = 0
                 if root is None:
                     for file in release.all_files:

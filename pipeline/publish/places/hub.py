@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from pipeline.publish.release.release import (
     decode,
 )
 from pipeline.publish.release.release_index import RELEASE
+from pipeline.scratch import scratch_folder
 from pipeline.source.download import read_page
 from pipeline.source.download_cache import DownloadCache
 
@@ -56,7 +56,7 @@ class HubDestination:
             if Digest.of_file(folder / file.path) != Digest(file.sha256, file.size):
                 raise changed(folder / file.path)
         try:
-            with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
+            with scratch_folder() as name:
                 made = {SUMS: release.sums(), RELEASE: release.encode()}
                 files = {file.path: folder / file.path for file in release.all_files}
                 for path, data in made.items():

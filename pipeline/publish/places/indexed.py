@@ -11,7 +11,14 @@ from pipeline.errors import Code, PipelineError
 from pipeline.publish.release.release import MOST_BYTES as MOST_RELEASE_BYTES
 from pipeline.publish.release.release import Release, ReleasedFile
 from pipeline.publish.release.release import decode as decode_release
-from pipeline.publish.release.release_index import INDEX, MOST_BYTES, RELEASE, Index, decode
+from pipeline.publish.release.release_index import (
+    INDEX,
+    MOST_BYTES,
+    RELEASE,
+    Index,
+    IndexEntry,
+    decode,
+)
 from pipeline.source.expected_file import ExpectedFile
 
 
@@ -46,6 +53,10 @@ class IndexedOrigin:
     def mirrors(self) -> tuple[str, ...]:
         """The mirrors that the index names."""
         return self._index().mirrors
+
+    def listing(self) -> Mapping[str, Mapping[str, IndexEntry]]:
+        """Return the versions of every fixture; raises PipelineError."""
+        return self._index().fixtures
 
     def versions(self, name: str) -> Mapping[str, object]:
         """Return the versions of a fixture; raises PipelineError."""

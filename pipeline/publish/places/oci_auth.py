@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pipeline.cache.json_decoding import decode_json
 from pipeline.http.client import HttpClient
+from pipeline.http.paired_secrets import is_paired
 from pipeline.http.retry import PermanentError, RequestDeadline
 from pipeline.http.urls import http_fault, is_loopback
 
@@ -45,12 +46,12 @@ class Login:
 
 
 def find_login(host: str) -> Login | None:
-    """Return the login of ORAS_USER and ORAS_PASS, or of `docker login`.
+    """Return the login of ORAS_USER and ORAS_PASS, if paired with the host, or of `docker login`.
 
-    That is in docker's config.json or with a credential helper.
+    The latter is in docker's config.json or with a credential helper.
     """
     user, secret = os.environ.get("ORAS_USER"), os.environ.get("ORAS_PASS")
-    if user and secret:
+    if user and secret and is_paired("ORAS_PASS", f"https://{host}"):
         return Login(user, secret)
     config = _read_config()
     keys = [host, f"https://{host}", f"https://{host}/v1/", f"https://{host}/v2/"]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from pipeline.errors import printable
 
-def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> str:
+
+def card(manifest: Mapping[str, Any]) -> str:
     """Return the card: description, commands, tensors, sources and licences.
 
-    ``labels`` are the class names, by the source that holds them. The front matter is for model
-    hubs. Source: the Hugging Face Hub's documentation of model cards.
+    The front matter is for model hubs. Source: the Hugging Face Hub's documentation of model cards.
     """
     name = manifest["name"]
     model = manifest["model"]
@@ -55,7 +56,7 @@ def card(manifest: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> st
         "|---|---|---|---|---|",
         *(
             f"| {text(case)} | {text(given)} | `{tensor['file']}` | {_origin(tensor)} | "
-            f"{_expected(manifest['expect'].get(case, {}), labels)} |"
+            f"{_expected(manifest['expect'].get(case, {}), manifest['classes'].get(case, ''))} |"
             for case, inputs in manifest["tensors"].items()
             for given, tensor in inputs.items()
         ),
@@ -101,12 +102,10 @@ def _licence(manifest: Mapping[str, Any]) -> str:
     return licence if re.fullmatch(r"[a-z0-9.+-]+", licence) else "other"
 
 
-def _expected(expect: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> str:
+def _expected(expect: Mapping[str, Any], name: str) -> str:
     parts = []
-    names = labels.get(expect.get("labels", ""), ())
     if "top1" in expect:
-        index = expect["top1"]
-        parts.append(f"top 1 is {index}" + (f" {text(names[index])}" if index < len(names) else ""))
+        parts.append(f"top 1 is {expect['top1']}" + (f" {text(name)}" if name else ""))
     if "value" in expect:
         parts.append(f"{expect['value']:g} ± {expect['within']:g}")
     if expect.get("strongest"):
@@ -121,8 +120,12 @@ def _dims(shape: list[int]) -> str:
 
 
 def text(words: str) -> str:
-    """Return a text on one line, escaped for a Markdown table."""
-    line = " ".join(str(words).split())
+    r"""Return a text on one line, escaped for a Markdown table, without control characters.
+
+    >>> text("a\x1b[2J | \u202eb")
+    'a\\\\x1b[2J \\| \\\\u202eb'
+    """
+    line = printable(" ".join(str(words).split()))
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 

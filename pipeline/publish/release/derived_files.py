@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
 
 from pipeline.cache.digest import Digest
 from pipeline.publish.release.bom import bill_of_materials
@@ -18,17 +17,13 @@ FOUND = f"{EVIDENCE}/{CARD}"
 DERIVED_FILES = frozenset({CARD, SCRIPT, PROVENANCE, BILL, SUMS})
 
 
-def derived_files(
-    manifest: Mapping[str, Any], text: bytes, labels: Mapping[str, Sequence[str]]
-) -> dict[str, bytes]:
-    """Return the bytes of each file derived from a manifest; ``text`` is the manifest's own.
-
-    ``labels`` are the class names, by the source that holds them.
-    """
+def derived_files(text: bytes) -> dict[str, bytes]:
+    """Return the bytes of each file derived from a manifest, of which ``text`` is the JSON."""
+    manifest = json.loads(text)
     files = [ReleasedFile(**file) for file in manifest["files"]]
     files.append(_released("manifest.json", text))
     made = {
-        CARD: card(manifest, labels).encode(),
+        CARD: card(manifest).encode(),
         SCRIPT: regenerate(manifest).encode(),
         PROVENANCE: provenance(manifest, files),
         BILL: bill_of_materials(manifest, files),

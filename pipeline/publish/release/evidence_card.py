@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.cache.digest import Digest
 from pipeline.publish.release.card import text
 
 
-def evidence_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> str:
+def evidence_card(text_of_manifest: bytes, reports: Mapping[str, bytes]) -> bytes:
     """Return the card: for each case its inputs, its top five values, and its accuracy.
 
-    ``reports`` are those of the cases. Values and images are here instead of in the fixture's card,
-    because they differ between machines.
+    The manifest and the ``reports`` of the cases are JSON. Values and images are here instead of
+    in the fixture's card, because they differ between machines.
     """
+    manifest = json.loads(text_of_manifest)
     lines = [
         f"# {manifest['name']}: evidence",
         "",
         "Results of the machine that built the fixture. The last digits differ between processors, "
         "so nothing here is part of the fixture's digest.",
     ]
-    for case, report in reports.items():
+    for case, data in reports.items():
+        report = json.loads(data)
         lines += ["", f"## {text(case)}", ""]
         lines += _pictures(case, manifest["tensors"][case])
         lines += [
@@ -44,11 +48,14 @@ def evidence_card(manifest: Mapping[str, Any], reports: Mapping[str, Mapping[str
                 if (reason := report["golden"]["tolerance"]["reason"])
                 else []
             ),
+            "",
+            f"`report.json`: sha256 `{Digest.of_bytes(data).sha256}`; it has the digests of all "
+            "other files of the case.",
         ]
-    machine = next(iter(reports.values()))["machine"]
+    machine = json.loads(next(iter(reports.values())))["machine"]
     lines += ["", "## The machine", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {text(value)} |" for name, value in machine.items()]
-    return "\n".join(lines) + "\n"
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _agreement(name: str, found: Mapping[str, Any], golden: Mapping[str, Any]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from pipeline.cache.atomic import atomic_write
+from pipeline.cache.digest import key_of
 from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.errors import Code, PipelineError
 from pipeline.verify.evidence import Evidence
@@ -40,12 +41,14 @@ class LockedFixture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One fixture: its files by their paths, its network, and what came out for each case.
 
     ``tools`` maps each tool to its version; a locked environment is ``toolchain:NAME``.
+    ``manifest`` is the digest of what the manifest declares, '' in a lock of an older version.
     """
 
     canonical_digest: _Sha256
     tools: dict[str, str]
     files: dict[str, LockedFile]
     cases: dict[str, tuple[LockedValue, ...]]
+    manifest: str = ""
 
 
 class LockedKit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,7 +118,7 @@ def write_lock(path: Path, lock: Lock) -> None:
         ) from None
 
 
-def lock_fixture(manifest: Mapping[str, object], made: Mapping[str, FileOrigin]) -> LockedFixture:
+def lock_fixture(manifest: Mapping[str, Any], made: Mapping[str, FileOrigin]) -> LockedFixture:
     """Return a fixture as it is now; ``made`` tells how each file of its manifest came about."""
     facts = convert_value(manifest, _Facts)
     tools = {tool: version for each in made.values() for tool, version in each.tools.items()}
@@ -132,7 +135,31 @@ def lock_fixture(manifest: Mapping[str, object], made: Mapping[str, FileOrigin])
             case: tuple(LockedValue(each.index, each.value) for each in evidence.top)
             for case, evidence in facts.evidence.items()
         },
+        manifest=declared_digest(manifest),
     )
+
+
+def declared_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the digest of what a manifest declares: sources, licences, tensors, texts, commands.
+
+    It does not depend on the versions of tools and of the pipeline's code: left out are files and
+    the canonical digest, which a lock has itself, versions, and the keys and code of steps.
+    """
+    facts = {key: value for key, value in manifest.items() if key != "evidence"}
+    facts["files"] = [_without(file, "path", "size", "sha256") for file in manifest["files"]]
+    facts["model"] = _without(manifest["model"], "canonical_digest")
+    steps = manifest.get("steps", {})
+    facts["steps"] = {name: _without(step, "key", "code") for name, step in steps.items()}
+    facts["tools"] = sorted(manifest.get("tools", {}))
+    facts["toolchains"] = {
+        name: _without(each, "lock", "python")
+        for name, each in manifest.get("toolchains", {}).items()
+    }
+    return f"sha256:{key_of(facts)}"
+
+
+def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
 
 
 def compare(
@@ -169,6 +196,14 @@ def compare(
                 expected=f"{old.size} bytes, sha256 {old.sha256}",
                 found=f"{new.size} bytes, sha256 {new.sha256}",
             )
+    if was.manifest != now.manifest:
+        yield LockDifference(
+            "manifest.json",
+            "The manifest declares something else than the locked one.",
+            fault=not changed,
+            expected=was.manifest or "a digest, which older locks do not have",
+            found=now.manifest,
+        )
     yield from _strayed(was, convert_value(manifest, _Facts))
 
 

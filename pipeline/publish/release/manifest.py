@@ -29,8 +29,9 @@ def write_manifest(job: Job) -> None:
     """Recipe: write ``manifest`` and the files derived from it, after all cases are verified.
 
     Inputs: ``file.<path>`` for every file of the folder, ``source.<name>``, ``interface``,
-    ``imports`` of the guest, the reports ``evidence.<case>``, which are not part of the fixture
-    because they depend on the machine, and ``step.<name>.<label>``, the inputs of each step.
+    ``imports`` of the guest and ``imports.component`` of its component, the reports
+    ``evidence.<case>``, which are not part of the fixture because they depend on the machine, and
+    ``step.<name>.<label>``, the inputs of each step.
     Parameters: ``declared``, the parts copied from the config, and ``steps``: the description of
     each step and the ``files`` that it made.
     """
@@ -56,11 +57,13 @@ def write_manifest(job: Job) -> None:
         "tensors": declared["tensors"],
         "outputs": _outputs(interface, list(declared["tensors"])),
         "guest": {
-            **declared["guest"],
+            **{key: value for key, value in declared["guest"].items() if key != "component"},
             "imports": json.loads(job.inputs["imports"].read_bytes()),
+            **_component(job, declared["guest"]["program"]),
         },
         "golden": {**declared["golden"], "factor": FACTOR},
         "expect": declared["expect"],
+        "classes": _classes(job, declared["expect"]),
         **(
             {"quantisation": json.loads(job.inputs["quantisation"].read_bytes())}
             if "quantisation" in job.inputs
@@ -71,22 +74,26 @@ def write_manifest(job: Job) -> None:
             label: json.loads(path.read_bytes()) for label, path in _labelled(job, "toolchain.")
         },
         "tools": {tool: version(tool) for tool in cast(list[str], job.parameters["tools"])},
-        "run": _commands(declared["name"], declared["guest"]["program"], declared["tensors"]),
+        "run": _commands(
+            declared["name"],
+            declared["guest"]["program"],
+            declared["tensors"],
+            component="imports.component" in job.inputs,
+        ),
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n"
     job.outputs["manifest"].write_bytes(text)
-    named = {each["labels"] for each in declared["expect"].values() if "labels" in each}
-    labels = {
-        name: labels_of(read_lines(job.inputs[f"source.{name}"], f"source {name}"))
-        for name in named
-    }
-    for name, data in derived_files(manifest, text, labels).items():
+    for name, data in derived_files(text).items():
         job.outputs[name].write_bytes(data)
-    reports = {
-        case: json.loads(job.inputs[f"evidence.{case}"].read_bytes())
-        for case in declared["tensors"]
-    }
-    job.outputs[FOUND].write_text(evidence_card(manifest, reports), encoding="utf-8")
+    reports = {case: job.inputs[f"evidence.{case}"].read_bytes() for case in declared["tensors"]}
+    job.outputs[FOUND].write_bytes(evidence_card(text, reports))
+
+
+def _component(job: Job, program: str) -> dict[str, object]:
+    if "imports.component" not in job.inputs:
+        return {}
+    imports = json.loads(job.inputs["imports.component"].read_bytes())
+    return {"component": {"file": f"{program}.component.wasm", "imports": imports}}
 
 
 def _labelled(job: Job, prefix: str) -> list[tuple[str, Path]]:
@@ -114,6 +121,18 @@ def _outputs(interface: Interface, cases: list[str]) -> dict[str, list[dict[str,
     }
 
 
+def _classes(job: Job, expect: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the name of the class that each case expects, where there are labels."""
+    classes = {}
+    for case, each in expect.items():
+        if "labels" in each and "top1" in each:
+            source = each["labels"]
+            names = labels_of(read_lines(job.inputs[f"source.{source}"], f"source {source}"))
+            if each["top1"] < len(names):
+                classes[case] = names[each["top1"]]
+    return classes
+
+
 def _steps(job: Job) -> dict[str, dict[str, object]]:
     """Return each step that made a file of the folder, with its action key."""
     steps_made = {}
@@ -133,7 +152,9 @@ def _steps(job: Job) -> dict[str, dict[str, object]]:
     return steps_made
 
 
-def _commands(name: str, program: str, cases: Mapping[str, object]) -> dict[str, str]:
+def _commands(
+    name: str, program: str, cases: Mapping[str, object], *, component: bool
+) -> dict[str, str]:
     """Return the command for each runtime; paths are relative to the project.
 
     Sources: the help of each command line; WAMR's README of wasi-nn. WasmEdge needs its wasi-nn
@@ -142,11 +163,13 @@ def _commands(name: str, program: str, cases: Mapping[str, object]) -> dict[str,
     folder = f"artifacts/{name}"
     mapped = f"--dir {folder}::fixture"
     case = next(iter(cases))
+    also = f"wasmtime run -S nn {mapped} {folder}/{program}.component.wasm {case}"
     return {
         "wasi-nn": f"wasi-nn run {mapped} {folder}/{program}.wasm -- {case}",
         "wasmtime": f"wasmtime run -S nn {mapped} {folder}/{program}.wasm {case}",
         "wasmtime, by name": f"wasmtime run -S nn,nn-graph=openvino::{folder} {mapped} "
         f"{folder}/{program}.wasm --graph {name} {case}",
+        **({"wasmtime, component": also} if component else {}),
         "wasmedge": f"wasmedge --dir fixture:{folder} {folder}/{program}.wasm {case}",
         "iwasm": f"iwasm --map-dir=fixture::{folder} {folder}/{program}.wasm {case}",
     }

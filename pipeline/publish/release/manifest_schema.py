@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
     Its definition ``Evidence`` is that of the reports beside them, ``evidence/CASE/report.json``.
 
     >>> schema()["properties"]["manifest_version"]["const"]
-    4
+    5
     """
     generated = {**_tables(Manifest), **_tables(Evidence)}
     tables = {name: _documented(name, table) for name, table in generated.items()}

@@ -14,9 +14,11 @@ from pipeline.cache.json_decoding import convert_value
 from pipeline.config.schema import Expect
 from pipeline.model.convert.request import Interface
 
-MANIFEST_VERSION = 4
-# Version 1 included the evidence; 2 had neither outputs nor steps; 3 a number for a step's code.
-READ_VERSIONS = (1, 2, 3, 4)
+# Also the version of the files derived from a manifest: other bytes for them need another one.
+MANIFEST_VERSION = 5
+# Version 1 included the evidence; 2 had neither outputs nor steps; 3 a number for a step's code;
+# 4 no classes.
+READ_VERSIONS = (1, 2, 3, 4, 5)
 SINCE_3 = ("outputs", "steps", "run")
 MOST_SECONDS = 3600.0
 
@@ -92,6 +94,15 @@ class ManifestOutput(msgspec.Struct, frozen=True):
     """Element type."""
 
 
+class ManifestComponent(msgspec.Struct, frozen=True):
+    """The guest as a component."""
+
+    file: str
+    """File of the component."""
+    imports: tuple[str, ...]
+    """All imported interfaces, with their versions."""
+
+
 class ManifestGuest(msgspec.Struct, frozen=True):
     """The guest, its limits, and its imports."""
 
@@ -107,6 +118,8 @@ class ManifestGuest(msgspec.Struct, frozen=True):
     """Wall-time limit of one run."""
     memory: str = "1 GiB"
     """Linear memory limit."""
+    component: ManifestComponent | None = None
+    """The same program as a component, if the fixture has it."""
 
 
 class ManifestGolden(msgspec.Struct, frozen=True):
@@ -177,6 +190,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """Reference executor and tolerance."""
     description: str = ""
     """Description of the fixture, in one sentence."""
+    classes: dict[str, str] = msgspec.field(default_factory=dict)
+    """Name of each case's expected class, where the config has labels (since version 5)."""
     outputs: dict[str, tuple[ManifestOutput, ...]] = msgspec.field(default_factory=dict)
     """Output tensors of each case, by index."""
     steps: dict[str, ManifestStep] = msgspec.field(default_factory=dict)

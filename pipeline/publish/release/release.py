@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.cache.digest import Digest
 from pipeline.cache.json_decoding import decode_json
+from pipeline.config.rules import DEVICE_NAMES
 from pipeline.errors import Code, PipelineError, printable
 
 RELEASE_VERSION = 1
@@ -33,8 +34,6 @@ _MOST_SIZE = 1 << 40
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}(?<!\.)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}[a-z0-9]|[a-z0-9]")
 _PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._+@-]{0,127}(?<!\.)")
-# Windows treats these as devices, whatever their suffix.
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.I)
 
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 _Size = Annotated[int, msgspec.Meta(ge=0, le=_MOST_SIZE)]
@@ -171,7 +170,7 @@ def decode(data: bytes, where: str) -> Release:
 
 def check_name(name: str) -> None:
     """Raise PipelineError (USAGE) unless this is a valid name of a fixture."""
-    if not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
+    if not _NAME.fullmatch(name) or DEVICE_NAMES.fullmatch(name):
         raise PipelineError(
             Code.USAGE,
             "Invalid fixture name.",
@@ -203,7 +202,7 @@ def check_path(path: str, where: str) -> None:
     """
     parts = path.split("/")
     if len(path) > 240 or not all(
-        _PART.fullmatch(part) and not _DEVICES.fullmatch(part) for part in parts
+        _PART.fullmatch(part) and not DEVICE_NAMES.fullmatch(part) for part in parts
     ):
         raise _wrong(
             "The file name is not portable.",

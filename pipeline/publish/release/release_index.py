@@ -85,6 +85,15 @@ def decode(data: bytes, where: str) -> Index:
     return index
 
 
+def in_order(versions: Iterable[str]) -> list[str]:
+    """Return versions from the oldest to the newest.
+
+    >>> in_order(["1.10", "1.2", "2.0rc1"])
+    ['2.0rc1', '1.2', '1.10']
+    """
+    return sorted(versions, key=_order)
+
+
 def choose(wanted: str, versions: Mapping[str, object], where: str) -> str:
     """Return the requested version: an exact match, the newest with this prefix, or the newest.
 
@@ -103,7 +112,7 @@ def choose(wanted: str, versions: Mapping[str, object], where: str) -> str:
         "No such version.",
         where=where,
         expected=wanted or "a version",
-        found=", ".join(sorted(versions, key=_order)[-10:]) or "none",
+        found=", ".join(in_order(versions)[-10:]) or "none",
     )
 
 

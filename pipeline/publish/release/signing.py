@@ -1,15 +1,17 @@
 """Sign releases, and verify signatures, with OpenSSF's model-signing.
 
-The signature is a Sigstore bundle with an in-toto statement that has the digest of each file. Keys
-use the elliptic curve P-256, P-384 or P-521, in PEM, as made by `openssl ecparam`.
+The signature is a Sigstore bundle with an in-toto statement that has the digest of each file. Its
+subject is `NAME@VERSION`, so that no release passes for another one of the same key. Keys use the
+elliptic curve P-256, P-384 or P-521, in PEM, as made by `openssl ecparam`.
 """
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -30,10 +32,13 @@ from pipeline.publish.release.release import (
     ReleasedFile,
 )
 from pipeline.publish.release.release_index import RELEASE
+from pipeline.scratch import part_beside
 
 PASSWORD = "WASI_NN_SIGN_PASSWORD"  # noqa: S105 - the name of the variable
 _MOST_BYTES = 16 << 20
 _MOST_KEY_BYTES = 1 << 16
+_BUNDLE_KEYS = {"mediaType", "verificationMaterial", "dsseEnvelope"}
+_ENVELOPE_KEYS = {"payload", "payloadType", "signatures"}
 # Not covered by the signature: derived files, and files beside the fixture. It lists these itself.
 _APART = (SIGNATURE, SUMS, RELEASE, EVIDENCE, DATASETS)
 
@@ -48,10 +53,10 @@ def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[R
     if key is None:
         yield release, folder
         return
-    with tempfile.TemporaryDirectory(
-        prefix=".signing-", dir=folder.resolve().parent, ignore_cleanup_errors=True
-    ) as name:
-        target = Path(name) / release.name
+    # Beside the folder, so that its files can be linked.
+    with part_beside(folder.resolve().with_name("signing")) as part:
+        # The library signs the folder's name as the subject.
+        target = part / _subject(release.name, release.version)
         for file in structs.replace(release, signature=()).all_files:
             path = target / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,11 +67,14 @@ def signed(release: Release, folder: Path, key: Path | None) -> Iterator[tuple[R
         yield structs.replace(release, signature=(file,)), target
 
 
-def check_signature(folder: Path, key: Path, signature: Path | None = None) -> str:
-    """Return '' if ``key`` signed the folder's files, else the reason.
+def check_signature(
+    folder: Path, key: Path, signature: Path | None = None, *, name: str, version: str = ""
+) -> str:
+    """Return '' if ``key`` signed the folder's files as this release, else the reason.
 
-    ``key`` is the public key, ``signature`` a file (default: that of the folder). Raises
-    PipelineError (USAGE) if the key is invalid.
+    ``key`` is the public key, ``signature`` a file (default: that of the folder), ``name`` the
+    fixture's; without a ``version`` it may be any. Raises PipelineError (USAGE) if the key is
+    invalid.
     """
     verifier = _verifier(key)
     path = signature or folder / SIGNATURE
@@ -83,7 +91,38 @@ def check_signature(folder: Path, key: Path, signature: Path | None = None) -> s
     except Exception as error:
         reason = printable(" ".join(str(error).split())[:300])
         return reason or "not signed with this key"
+    try:
+        signed_as = _signed_subject(path.read_bytes())
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"{path.name} is not written as by model-signing"
+    if signed_as != _subject(name, version or signed_as.partition("@")[2]):
+        return f"the key signed these files as {printable(signed_as[:200])}"
     return ""
+
+
+def _subject(name: str, version: str) -> str:
+    return f"{name}@{version}"
+
+
+def _signed_subject(bundle: bytes) -> str:
+    """Return the subject of a bundle whose signature was verified; raises ValueError, TypeError.
+
+    The bundle may have just the keys that the library writes: of two spellings of one key, it
+    might have verified the other one.
+    """
+    outer = json.loads(bundle, object_pairs_hook=_unique)
+    envelope = outer["dsseEnvelope"]
+    if outer.keys() != _BUNDLE_KEYS or envelope.keys() != _ENVELOPE_KEYS:
+        raise ValueError("other keys")
+    payload = json.loads(base64.b64decode(envelope["payload"], validate=True))
+    (subject,) = payload["subject"]
+    return str(subject["name"])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
 
 
 def check_public(key: Path) -> None:

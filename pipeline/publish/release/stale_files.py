@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
+
+from pipeline.cache.confined_path import is_below
+from pipeline.cache.owned_folder import remove
 
 
 def note_published(folder: Path, paths: Iterable[Path], memory: Path) -> None:
@@ -36,26 +37,11 @@ def noted(folder: Path, memory: Path) -> dict[Path, Path]:
 def drop_stale(folder: Path, published: Iterable[Path], memory: Path) -> list[Path]:
     """Remove everything recorded in ``memory`` that is not in ``published``; return the paths.
 
-    Files that the user added were never recorded, and are kept.
+    Files that the user added were never recorded, and are kept. The folder above has our marker.
     """
     kept = set(published)
     stale = {path: note for path, note in noted(folder, memory).items() if path not in kept}
     for path, note in stale.items():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                path.unlink()
+        remove(path, folder.parent)
         note.unlink(missing_ok=True)
     return list(stale)
-
-
-def is_below(top: Path, path: Path) -> bool:
-    """Tell whether a path lies below ``top``, with no link on the way to it.
-
-    It may be a link itself, and need not exist.
-    """
-    if ".." in path.parts or path == top or not path.is_relative_to(top):
-        return False
-    between = (parent for parent in path.parents if parent != top and parent.is_relative_to(top))
-    return not any(parent.is_symlink() for parent in between)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from stat import S_ISREG
 
 from pipeline.errors import printable
-from pipeline.publish.release.derived_files import CARD, DERIVED_FILES
-from pipeline.publish.release.lock_file import LockedFixture
+from pipeline.publish.release.derived_files import DERIVED_FILES
 from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.release.release import DATASETS, EVIDENCE, SUMS, Release
 from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.read_manifest import MANIFEST
 
+_PATH = re.compile(r'"path": "([^"]*)"')
 _MOST_SUMS = 4 << 20
 # Excess size up to which files are hashed before they are reported.
 _MOST_BEYOND = 64 << 20
@@ -24,6 +25,7 @@ def oversized(folder: Path, manifest: Manifest) -> Iterator[Finding]:
 
     They are reported without being hashed, which would take long.
     """
+    lines = _lines_of(folder)
     declared = {file.path: file.size for file in manifest.files}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -35,7 +37,7 @@ def oversized(folder: Path, manifest: Manifest) -> Iterator[Finding]:
                 kind="size" if name in declared else "undeclared",
                 message="The file is far larger than the manifest declares.",
                 file=name,
-                line=_line(folder, name),
+                line=lines.get(name),
                 expected=f"{size} bytes" if name in declared else "no such file",
                 found=f"{about.st_size} bytes",
             )
@@ -43,8 +45,12 @@ def oversized(folder: Path, manifest: Manifest) -> Iterator[Finding]:
 
 def against_manifest(folder: Path, manifest: Manifest, there: Release) -> Iterator[Finding]:
     """Yield the differences between the existing and the declared files."""
+    lines = _lines_of(folder)
     found = {file.path: file for file in there.files}
     declared = {file.path: file for file in manifest.files}
+    names: dict[str, list[str]] = {}
+    for file in manifest.files:
+        names.setdefault(file.sha256, []).append(file.path)
     for path, file in sorted(declared.items()):
         now = found.get(path)
         if now is None:
@@ -52,7 +58,7 @@ def against_manifest(folder: Path, manifest: Manifest, there: Release) -> Iterat
                 kind="missing",
                 message="A declared file is missing.",
                 file=path,
-                line=_line(folder, path),
+                line=lines.get(path),
                 expected=f"{file.size} bytes, sha256 {file.sha256}",
             )
         elif (now.size, now.sha256) != (file.size, file.sha256):
@@ -60,10 +66,10 @@ def against_manifest(folder: Path, manifest: Manifest, there: Release) -> Iterat
                 kind="size" if now.size != file.size else "digest",
                 message="The file does not match the manifest.",
                 file=path,
-                line=_line(folder, path),
+                line=lines.get(path),
                 expected=f"{file.size} bytes, sha256 {file.sha256}",
                 found=f"{now.size} bytes, sha256 {now.sha256}",
-                hint=_taken_for(now.sha256, declared, path),
+                hint=_taken_for(names.get(now.sha256, []), path),
             )
     for path in sorted(set(found) - set(declared) - {MANIFEST} - DERIVED_FILES):
         yield Finding(
@@ -73,21 +79,6 @@ def against_manifest(folder: Path, manifest: Manifest, there: Release) -> Iterat
             expected="the files of the manifest, evidence/ and SHA256SUMS",
             hint="Remove it, or rebuild the fixture.",
         )
-
-
-def check_derived_files(folder: Path, manifest: Manifest, there: Release) -> Iterator[Finding]:
-    """Yield missing files that are derived from the manifest; versions before 3 had none."""
-    if manifest.manifest_version < 3:
-        return
-    found = {file.path for file in there.files}
-    for name in sorted(DERIVED_FILES):
-        if name not in found and not (folder / name).is_file():
-            yield Finding(
-                kind="missing",
-                message="A file derived from the manifest is missing.",
-                file=name,
-                hint="Fetch the folder again, or rebuild the fixture.",
-            )
 
 
 def against_sums(folder: Path, there: Release) -> Iterator[Finding]:
@@ -128,48 +119,16 @@ def _lines(sums: bytes) -> Iterator[tuple[str, str]]:
         yield printable(name[:240]), printable(sha256[:64])
 
 
-def against_lock(locked: LockedFixture, there: Release) -> Iterator[Finding]:
-    """Yield the differences from the lock, for the files that it has."""
-    found = {file.path: file for file in there.files}
-    for path, file in sorted(locked.files.items()):
-        now = found.get(path)
-        if now is None or (now.size, now.sha256) != (file.size, file.sha256):
-            yield Finding(
-                kind="lock",
-                message="The file does not match the lock.",
-                file=path,
-                expected=f"{file.size} bytes, sha256 {file.sha256}",
-                found="none" if now is None else f"{now.size} bytes, sha256 {now.sha256}",
-            )
+def _taken_for(names: Sequence[str], path: str) -> str:
+    others = (name for name in names if name != path)
+    return next((f"Its bytes are those of {name}." for name in others), "")
 
 
-def against_evidence(folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    """Yield evidence without a case."""
-    evidence = folder / EVIDENCE
-    if not evidence.is_dir():
-        return
-    for path in sorted(evidence.iterdir()):
-        if path.name not in manifest.tensors and path.name != CARD:
-            yield Finding(
-                kind="undeclared",
-                message="The manifest has no case for this evidence.",
-                file=f"{EVIDENCE}/{path.name}",
-            )
-
-
-def _taken_for(sha256: str, declared: Mapping[str, object], path: str) -> str:
-    others = [
-        name
-        for name, file in declared.items()
-        if name != path and getattr(file, "sha256", "") == sha256
-    ]
-    return f"Its bytes are those of {others[0]}." if others else ""
-
-
-def _line(folder: Path, path: str) -> int | None:
-    """Return the line of the manifest that declares a file."""
+def _lines_of(folder: Path) -> Mapping[str, int]:
+    """Return the line of the manifest that declares each file."""
     text = (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        if f'"path": "{path}"' in line:
-            return number
-    return None
+        for path in _PATH.findall(line):
+            lines.setdefault(path, number)
+    return lines

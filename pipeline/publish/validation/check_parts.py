@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.guest.component.component_imports import component_imports
 from pipeline.guest.imports import imports_of
 from pipeline.model.ir.canonical_digest import canonical_digest
 from pipeline.model.ir.canonical_xml import weights_size
@@ -100,26 +101,34 @@ def tensors(folder: Path, manifest: Manifest) -> Iterator[Finding]:
 
 
 def guest(folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    """Yield undeclared imports of the guest, and declared ones that it lacks."""
-    path = folder / f"{manifest.guest.program}.wasm"
+    """Yield undeclared imports of the guest and its component, and declared ones they lack."""
+    declared = manifest.guest
+    yield from _imports(folder / f"{declared.program}.wasm", declared.imports, imports_of)
+    if declared.component:
+        component = declared.component
+        yield from _imports(folder / component.file, component.imports, component_imports)
+
+
+def _imports(
+    path: Path, declared: Iterable[str], found_in: Callable[[bytes, str], Iterable[str]]
+) -> Iterator[Finding]:
     if not path.is_file():
         return
     if path.stat().st_size > _MOST_WASM:
         yield Finding(kind="guest", message="The guest is too large.", file=path.name)
         return
     try:
-        imports = imports_of(path.read_bytes(), path.name)
+        imports = set(found_in(path.read_bytes(), path.name))
     except PipelineError as error:
         yield Finding.of("guest", path.name, error)
         return
-    declared = set(manifest.guest.imports)
-    if set(imports) != declared:
+    if imports != set(declared):
         yield Finding(
             kind="imports",
             message="The guest's imports do not match the manifest.",
             file=path.name,
-            expected=_some(declared - set(imports)) or "only declared imports",
-            found=_some(set(imports) - declared) or "none of these",
+            expected=_some(set(declared) - imports) or "only declared imports",
+            found=_some(imports - set(declared)) or "none of these",
         )
 
 

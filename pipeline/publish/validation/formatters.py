@@ -8,14 +8,13 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from pipeline.errors import printable
-from pipeline.publish.validation.finding import Finding, Validation
+from pipeline.publish.validation.finding import Finding, Validation, cleaned
 
 
 def as_text(validations: Sequence[Validation]) -> str:
     """Return a line for each folder, and one block for each finding."""
     lines = []
-    for each in validations:
+    for each in map(cleaned, validations):
         by = f" by {each.trusted_by}" if each.trusted_by else ""
         count = f", {len(each.findings)} findings" if len(each.findings) > 1 else ""
         lines.append(f"{each.folder}: {each.verdict}{by}{count}")
@@ -23,10 +22,10 @@ def as_text(validations: Sequence[Validation]) -> str:
             lines.append(f"  {each.root}")
         for finding in each.findings:
             at = f":{finding.line}" if finding.line else ""
-            lines.append(f"  {finding.kind}: {printable(finding.message)}")
-            lines.append(f"    where:    {printable(finding.file)}{at and f' (manifest.json{at})'}")
+            lines.append(f"  {finding.kind}: {finding.message}")
+            lines.append(f"    where:    {finding.file}{at and f' (manifest.json{at})'}")
             lines += [
-                f"    {word + ':':<9} {printable(text)}"
+                f"    {word + ':':<9} {text}"
                 for word, text in (
                     ("expected", finding.expected),
                     ("found", finding.found),
@@ -39,9 +38,8 @@ def as_text(validations: Sequence[Validation]) -> str:
 
 def as_json(validations: Sequence[Validation]) -> str:
     """Return a JSON list with an object for each folder."""
-    return msgspec.json.format(
-        msgspec.json.encode(list(validations), enc_hook=str), indent=2
-    ).decode()
+    clean = [cleaned(each) for each in validations]
+    return msgspec.json.format(msgspec.json.encode(clean, enc_hook=str), indent=2).decode()
 
 
 def as_annotations(validations: Sequence[Validation]) -> str:
@@ -50,7 +48,7 @@ def as_annotations(validations: Sequence[Validation]) -> str:
         f"::error file={_property(_file(each, finding))}"
         f"{f',line={finding.line}' if finding.line else ''}"
         f",title={_property(finding.kind)}::{_data(_sentence(finding))}\n"
-        for each in validations
+        for each in map(cleaned, validations)
         for finding in each.findings
     )
 
@@ -58,7 +56,7 @@ def as_annotations(validations: Sequence[Validation]) -> str:
 def as_junit(validations: Sequence[Validation]) -> str:
     """Return JUnit XML: a suite for each folder, a failing case for each finding."""
     root = ElementTree.Element("testsuites", name="wasi-nn validate")
-    for each in validations:
+    for each in map(cleaned, validations):
         suite = ElementTree.SubElement(
             root,
             "testsuite",
@@ -73,9 +71,9 @@ def as_junit(validations: Sequence[Validation]) -> str:
                 suite, "testcase", classname=each.name, name=f"{finding.kind} {finding.file}"
             )
             failure = ElementTree.SubElement(
-                case, "failure", type=finding.kind, message=printable(finding.message)
+                case, "failure", type=finding.kind, message=finding.message
             )
-            failure.text = printable(_sentence(finding))
+            failure.text = _sentence(finding)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 

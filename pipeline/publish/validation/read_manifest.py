@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,9 @@ from pipeline.publish.release.release import check_name, check_path
 
 MANIFEST = "manifest.json"
 _MOST_BYTES = 16 << 20
+# Of ours, 6; Python's own reader and writer of JSON give up at some hundreds.
+_DEEPEST = 64
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -28,6 +32,8 @@ def read_manifest(folder: Path) -> Manifest:
     if len(data) > _MOST_BYTES:
         raise _no_manifest(path, f"more than {_MOST_BYTES} bytes")
     try:
+        if _nesting(data) > _DEEPEST:
+            raise _no_manifest(path, f"more than {_DEEPEST} levels of nesting")
         version = decode_json(data, _VersionField).manifest_version
         if version not in READ_VERSIONS:
             raise _no_manifest(
@@ -53,6 +59,16 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def _nesting(data: bytes) -> int:
+    """Return how deep the arrays and objects of a JSON text are nested."""
+    depth = deepest = 0
+    for found in _BRACKETS.finditer(data):
+        mark = data[found.start()]
+        depth += (mark in b"[{") - (mark in b"]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
 class _VersionField(msgspec.Struct):
     manifest_version: int
 
@@ -65,6 +81,7 @@ def _names(manifest: Manifest) -> list[str]:
         *(case for case in (*manifest.tensors, *manifest.outputs)),
         f"{manifest.stem}.xml",
         f"{manifest.guest.program}.wasm",
+        *([manifest.guest.component.file] if manifest.guest.component else []),
     ]
 
 

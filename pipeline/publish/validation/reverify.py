@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.cache.json_decoding import decode_json
+from pipeline.child_python.commands import module_command
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.byte_count import byte_count
 from pipeline.execution.process import run_process
@@ -34,7 +34,7 @@ def reverify(folder: Path, manifest: Manifest, scratch: Path) -> Iterator[Findin
         written = place / "findings.json"
         try:
             finished = run_process(
-                [sys.executable, "-P", "-m", _PROGRAM, folder.absolute(), case, place.absolute()],
+                module_command(_PROGRAM, folder.absolute(), case, place.absolute()),
                 seconds=manifest.guest.seconds + _START_SECONDS,
                 cwd=place,
                 env=without_secrets(os.environ),

@@ -20,6 +20,7 @@ from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import unmet_expectations
+from pipeline.verify.printed import is_printed, unmet_printing
 from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.verify.tolerance import INT8, Tolerance, tolerance
 from pipeline.verify.verify_case import array_of
@@ -72,9 +73,16 @@ def _findings(
         },
         GuestRun,
     )
+    guest = folder / f"{manifest.guest.program}.wasm"
+    model = [folder / f"{manifest.stem}.{end}" for end in ("xml", "bin")]
+    expect = manifest.expected(case)
+    if is_printed(expect):
+        for error in unmet_printing(guest, model, given, case, run, expect, scratch, file):
+            yield Finding.of("expect", file, error)
+        return
     out = infer_in_sandbox(
-        folder / f"{manifest.guest.program}.wasm",
-        [folder / f"{manifest.stem}.{end}" for end in ("xml", "bin")],
+        guest,
+        model,
         given,
         [case],
         run,
@@ -86,7 +94,7 @@ def _findings(
         port.name: array_of(out / name, port)
         for port, name in zip(interface.outputs, files, strict=True)
     }
-    for error in unmet_expectations(manifest.expected(case), outputs, (), file):
+    for error in unmet_expectations(expect, outputs, (), file):
         yield Finding.of("expect", file, error)
     kept_golden = _kept_golden(folder / file / evidence.REPORT)
     for port, name in zip(interface.outputs, files, strict=True):

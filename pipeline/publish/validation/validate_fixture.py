@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from pipeline.errors import Code, PipelineError
 from pipeline.publish.release.lock_file import LockedFixture
 from pipeline.publish.release.manifest_tables import Manifest
 from pipeline.publish.release.release import SIGNATURE, Release, release_of
 from pipeline.publish.validation import check_files, check_parts
+from pipeline.publish.validation.check_datasets import datasets
+from pipeline.publish.validation.check_derived import derived
+from pipeline.publish.validation.check_evidence import evidence
+from pipeline.publish.validation.check_lock import against_lock
 from pipeline.publish.validation.finding import Finding, Validation, ValidationVerdict
 from pipeline.publish.validation.read_manifest import MANIFEST, read_manifest
 from pipeline.publish.validation.reverify import reverify
+from pipeline.scratch import scratch_folder
+
+_MOST_FINDINGS = 1000
 
 
 def validate(
@@ -28,10 +36,10 @@ def validate(
     """Return the validation of a folder.
 
     It is valid only against a trusted reference: its root digest ``expect``, a public ``key`` that
-    made its ``signature`` (default: its model.sig), or a ``lock`` that has the fixture. All given
-    ones must match. With ``run``, the inference is run again if all files are correct: nothing is
-    executed from a folder that does not match its manifest. Raises PipelineError (USAGE) if there
-    is no folder, or the key is invalid.
+    made its ``signature`` (default: its model.sig), or a ``lock``. All given ones must match, and
+    with a lock or a key the folder must have the fixture's name. With ``run``, the inference is run
+    again if all files are correct: nothing is executed from a folder that does not match its
+    manifest. Raises PipelineError (USAGE) if there is no folder, or the key is invalid.
     """
     if not folder.is_dir():
         raise PipelineError(
@@ -61,15 +69,28 @@ def validate(
             folder, folder.name, there.digest, "", [Finding.of("manifest", MANIFEST, error)]
         )
     findings = list(_checked(folder, manifest, there))
-    trusted, more = _trust(manifest, there, expect, lock)
+    trusted, more = _trust(folder, manifest, there, expect, lock)
     findings += more
     if key is not None:
         trusted = " and ".join(filter(None, (trusted, f"the key {key.name}")))
-        findings += _signature(folder, key, signature)
+        findings += _signature(folder, manifest.name, key, signature)
+    # A lock and a key tell which of their fixtures it is by its name alone.
+    if (lock is not None or key is not None) and folder.resolve().name != manifest.name:
+        findings.append(
+            Finding(
+                kind="name",
+                message="The folder does not have the fixture's name.",
+                file=MANIFEST,
+                expected=folder.resolve().name,
+                found=manifest.name,
+            )
+        )
     if run and not findings:
-        with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as scratch:
-            findings += reverify(folder, manifest, Path(scratch))
-    return _validation(folder, manifest.name, there.digest, trusted, findings)
+        with scratch_folder() as scratch:
+            findings += reverify(folder, manifest, scratch)
+    validation = _validation(folder, manifest.name, there.digest, trusted, findings)
+    digests = {file.path: file.sha256 for file in there.evidence}
+    return msgspec.structs.replace(validation, evidence=digests)
 
 
 def _oversized(folder: Path) -> list[Finding]:
@@ -84,9 +105,10 @@ def _oversized(folder: Path) -> list[Finding]:
 def _checked(folder: Path, manifest: Manifest, there: Release) -> list[Finding]:
     return [
         *check_files.against_manifest(folder, manifest, there),
-        *check_files.check_derived_files(folder, manifest, there),
+        *derived(folder, manifest, there),
         *check_files.against_sums(folder, there),
-        *check_files.against_evidence(folder, manifest),
+        *evidence(folder, manifest, there),
+        *datasets(folder, manifest.name),
         *check_parts.ir(folder, manifest),
         *check_parts.tensors(folder, manifest),
         *check_parts.guest(folder, manifest),
@@ -97,7 +119,11 @@ def _checked(folder: Path, manifest: Manifest, there: Release) -> list[Finding]:
 
 
 def _trust(
-    manifest: Manifest, there: Release, expect: str, lock: Mapping[str, LockedFixture] | None
+    folder: Path,
+    manifest: Manifest,
+    there: Release,
+    expect: str,
+    lock: Mapping[str, LockedFixture] | None,
 ) -> tuple[str, list[Finding]]:
     """Return the trusted references, and the findings where the folder does not match them."""
     by, findings = [], []
@@ -112,16 +138,16 @@ def _trust(
                 found=there.digest,
             )
             findings.append(finding)
-    if lock is not None and manifest.name in lock:
+    if lock is not None:
         by.append("the lock")
-        findings += check_files.against_lock(lock[manifest.name], there)
+        findings += against_lock(lock, folder, manifest, there)
     return " and ".join(by), findings
 
 
-def _signature(folder: Path, key: Path, signature: Path | None) -> list[Finding]:
+def _signature(folder: Path, name: str, key: Path, signature: Path | None) -> list[Finding]:
     from pipeline.publish.release.signing import check_signature
 
-    if why := check_signature(folder, key, signature):
+    if why := check_signature(folder, key, signature, name=name):
         return [
             Finding(
                 kind="signature",
@@ -137,6 +163,13 @@ def _signature(folder: Path, key: Path, signature: Path | None) -> list[Finding]
 def _validation(
     folder: Path, name: str, root: str, trusted: str, findings: list[Finding]
 ) -> Validation:
+    if len(findings) > _MOST_FINDINGS:
+        more = Finding(
+            kind="more",
+            message=f"{len(findings) - _MOST_FINDINGS} further findings are not listed.",
+            file=folder.name,
+        )
+        findings = [*findings[:_MOST_FINDINGS], more]
     verdict = ValidationVerdict.VALID if trusted else ValidationVerdict.CONSISTENT
     return Validation(
         folder=folder,

@@ -46,6 +46,8 @@ def summary_lines(rows: Sequence[Row], incomplete: IncompleteSteps) -> list[str]
 
     >>> summary_lines([], IncompleteSteps(skipped={"guest:x": "error[toolchain]: Rust not found."}))
     ['skipped guest:x: error[toolchain]: Rust not found.', '0 cases verified, 1 skipped']
+    >>> summary_lines([], IncompleteSteps())
+    ['done']
     """
     counted = [f"{len(rows)} case{'' if len(rows) == 1 else 's'} verified"]
     lines = [f"FAILED {name}: {_first(text)}" for name, text in incomplete.failed.items()]
@@ -55,6 +57,9 @@ def summary_lines(rows: Sequence[Row], incomplete: IncompleteSteps) -> list[str]
         counted += [f"{len(incomplete.failed)} failed", f"{len(incomplete.blocked)} not run"]
     if incomplete.skipped:
         counted.append(f"{len(incomplete.skipped)} skipped")
+    elif not rows and not incomplete.failed:
+        # Nobody asked for a case.
+        counted = ["done"]
     return [one_line(line) for line in (*lines, ", ".join(counted))]
 
 

@@ -57,6 +57,7 @@ class Checks:
     """The checks of a case, from its evidence."""
 
     native_equal: bool
+    printed: bool = False
     executor: str
     version: str
     factor: float

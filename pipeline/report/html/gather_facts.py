@@ -123,6 +123,7 @@ def _checks(subject: Subject, case: str, evidence: Evidence) -> facts.Checks:
     largest = max((abs(each.value) for each in evidence.top), default=0.0)
     return facts.Checks(
         native_equal=evidence.native_equal,
+        printed=evidence.printed,
         executor=golden.executor,
         version=golden.version,
         factor=golden.factor,

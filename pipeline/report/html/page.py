@@ -108,7 +108,8 @@ def _figure(value: float) -> str:
 
 
 def _passed(case: CaseFacts) -> bool:
-    return case.checks is not None and case.checks.native_equal and case.checks.agrees
+    checks = case.checks
+    return checks is not None and (checks.native_equal or checks.printed) and checks.agrees
 
 
 def _outcomes(report: Report) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cache.confined_path import outside
 from pipeline.cache.file_version import version_of
 from pipeline.errors import printable
 from pipeline.tensor.dataset.pictures import is_picture, is_plain
@@ -31,26 +32,31 @@ class Listing:
     folders: Mapping[Path, str]
 
 
-def list_folder(folder: Path) -> Listing:
-    """Return the files below ``folder`` with an image suffix; a missing folder has none."""
-    return _walked(folder, is_picture)
+def list_folder(root: Path, folder: str) -> Listing:
+    """Return the files below a folder of the project with an image suffix; none if it is missing.
+
+    Links that lead out of the project are faults.
+    """
+    return _walked(root, root / folder, is_picture)
 
 
-def list_glob(pattern: Path) -> Listing:
-    """Return the files that match ``pattern``, where ``**`` matches zero or more folders.
+def list_glob(root: Path, pattern: str) -> Listing:
+    """Return the project's files that match ``pattern``, in which ``**`` is zero or more folders.
 
     Names are relative to the last folder before the first ``*``, ``?`` or ``[``.
     """
-    parts = pattern.parts
+    parts = (root / pattern).parts
     fixed = next((at for at, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
     rest = parts[fixed:]
-    return _walked(Path(*parts[:fixed]), lambda name: _matches(name.split("/"), rest))
+    return _walked(root, Path(*parts[:fixed]), lambda name: _matches(name.split("/"), rest))
 
 
-def _walked(top: Path, wanted: Callable[[str], bool]) -> Listing:
+def _walked(root: Path, top: Path, wanted: Callable[[str], bool]) -> Listing:
     files: dict[str, Path] = {}
     faults: dict[str, str] = {}
     folders: dict[Path, str] = {}
+    if fault := outside(root, top):
+        return Listing({}, {top.name: f"The folder is {fault}."}, {})
     waiting = [("", top)]
     while waiting:
         prefix, folder = waiting.pop()
@@ -73,6 +79,8 @@ def _walked(top: Path, wanted: Callable[[str], bool]) -> Listing:
                 faults[printable(ascii(name)[1:-1])] = "The name is not allowed in an index."
             elif not entry.is_file():
                 faults[name] = "Not a regular file, or a broken link."
+            elif entry.is_symlink() and (fault := outside(root, folder / entry.name)):
+                faults[name] = f"It is {fault}."
             else:
                 files[name] = folder / entry.name
     return Listing(files, faults, folders)

@@ -11,6 +11,13 @@ from pipeline.model.convert.ovc import place_files
 from pipeline.protobuf.wire import bytes_field
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
+# ONNX Runtime's names of types to NumPy's.
+_INTEGERS = {
+    "bool": "bool",
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+_NEAR = 1e-3
+
 
 def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
     """Run the ONNX file ``model``, with its external data beside it.
@@ -49,13 +56,32 @@ def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
 
 def _run(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any]) -> Sequence[Any]:
     fed = {
-        # A scalar: the IR's has one axis.
-        given.name: array.reshape(()) if not given.shape else array
+        given.name: _as_declared(array, given)
         for given in session.get_inputs()
         if (array := inputs.get(given.name)) is not None
     }
     found: Sequence[Any] = session.run(list(outputs), {**inputs, **fed})
     return found
+
+
+def _as_declared(array: Any, given: Any) -> Any:
+    """Return an input in the model's own type and shape, where the IR's has another one.
+
+    Floats become integers as in the IR, towards zero; those that a draw moved by rounding error
+    stay the integers that they were.
+    """
+    import numpy
+
+    if not given.shape:
+        # A scalar: the IR's has one axis.
+        array = array.reshape(())
+    own = _INTEGERS.get(given.type.removeprefix("tensor(").removesuffix(")"))
+    if own is None or array.dtype == own:
+        return array
+    if array.dtype.kind == "f":
+        whole = numpy.rint(array)
+        array = numpy.where(numpy.abs(array - whole) < _NEAR, whole, numpy.trunc(array))
+    return array.astype(own)
 
 
 def _session(request: InferenceRequest, options: Any, more: Sequence[str]) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
+from pipeline.child_python.commands import seeded_command
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.model.convert.ovc import PROGRAMS as MODEL_PROGRAMS
@@ -30,13 +30,14 @@ def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceRes
         "architecture": request.architecture,
     }
     finished = run_process(
-        # -P came with Python 3.11, and some frameworks need an older one.
-        [request.python, "-s", _PROGRAMS / f"infer_{framework}.py", json.dumps(payload)],
+        seeded_command(
+            _PROGRAMS / f"infer_{framework}.py", json.dumps(payload), python=request.python
+        ),
         seconds=request.seconds,
         cwd=folder,
         env={
             **private_home(folder),
-            "PYTHONPATH": os.pathsep.join(map(str, (_PROGRAMS, MODEL_PROGRAMS))),
+            "PYTHONPATH": str(MODEL_PROGRAMS),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         },
     )

@@ -1,10 +1,11 @@
-"""Ways to break an environment for one process: what stands earlier on its path."""
+"""Ways to break an environment of a process and its children: what stands earlier on the path."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +31,21 @@ def package(folder: Path, name: str, version: str, *needs: str, points: str = ""
     (about / "entry_points.txt").write_text(points)
 
 
+def python_after(folder: Path) -> str:
+    """Return a Python that has ``folder``, this checkout, and then everything installed here.
+
+    It has them from its environment, so that its isolated children have them too.
+    """
+    environment = folder.with_name("environment")
+    if not environment.exists():
+        venv.EnvBuilder(symlinks=True).create(environment)
+        [installed] = environment.glob("lib/python*/site-packages")
+        here = [path for path in sys.path if path.endswith("-packages")]
+        further = [f"import site; site.addsitedir({path!r})" for path in here]
+        (installed / "further.pth").write_text("\n".join([str(folder), str(ROOT), *further]) + "\n")
+    return str(environment / "bin" / "python")
+
+
 def run(
     command: tuple[str, ...],
     *arguments: str,
@@ -37,14 +53,16 @@ def run(
     before: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project, with the folder ``before`` in front of everything installed."""
-    path = os.pathsep.join(str(each) for each in (before, ROOT) if each is not None)
+    """Run a command of this Python, with the folder ``before`` in front of everything installed."""
+    python, *words = command
+    if before is not None:
+        python = python_after(before)
     return subprocess.run(
-        [*command, *arguments],
+        [python, *words, *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": path, **(env or {})},
+        env={**os.environ, "PYTHONPATH": "" if before else str(ROOT), **(env or {})},
     )

@@ -54,21 +54,21 @@ def test_a_python_that_is_too_old_is_wrong_and_one_that_is_untried_a_note() -> N
 
 
 def test_this_environment_is_fine() -> None:
-    lines = packages()
+    lines = packages(building=True)
     assert wrong(lines) == {}
     assert any(line.subject == "openvino" and "required >=" in line.found for line in lines)
 
 
 def test_a_package_that_is_too_old_is_named_with_what_is_wanted(tmp_path: Path) -> None:
     package(tmp_path / "before", "wasmtime", "12.0")
-    found = wrong(told(tmp_path, "packages", "packages"))["wasmtime"]
+    found = wrong(told(tmp_path, "packages", "packages", "building=True"))["wasmtime"]
     assert found.found.startswith("12.0 is installed, >=")
     assert found.fix.startswith("pip install 'wasmtime>=")
 
 
 def test_a_package_that_does_not_load_is_wrong_with_its_devices(tmp_path: Path) -> None:
     module(tmp_path / "before", "openvino", "raise ImportError('libtbb.so.12: cannot open')")
-    found = wrong(told(tmp_path, "packages", "packages"))["openvino"]
+    found = wrong(told(tmp_path, "packages", "packages", "building=True"))["openvino"]
     assert "does not load: ImportError: libtbb.so.12: cannot open" in found.found
     assert found.fix.startswith("pip install --force-reinstall 'openvino")
     [line] = told(tmp_path, "devices", "devices")
@@ -95,7 +95,7 @@ def test_an_openvino_without_a_cpu_is_wrong(tmp_path: Path) -> None:
 
 def test_packages_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
     package(tmp_path / "before", "filelock", "99.0", "numpy<1")
-    found = wrong(told(tmp_path, "packages", "packages"))["filelock"]
+    found = wrong(told(tmp_path, "packages", "packages", "building=True"))["filelock"]
     assert found.found.startswith("requires numpy: ")
     assert found.found.endswith("is installed, <1 is required")
 
@@ -103,10 +103,13 @@ def test_packages_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
 def test_a_package_that_is_missing_is_wrong_and_an_extra_only_a_note(tmp_path: Path) -> None:
     needs = ("no-such-thing>=2", 'nor-this>=1; extra == "dask"')
     package(tmp_path / "before", "wasi-nn-pipeline", "0.1.0", *needs)
-    thing, extra = told(tmp_path, "packages", "packages")
+    thing, extra = told(tmp_path, "packages", "packages", "building=True")
     assert (thing.status, thing.found) == (CheckStatus.FAIL, "not installed")
     assert thing.fix == "pip install 'no-such-thing>=2'"
-    assert (extra.status, extra.fix) == (CheckStatus.WARN, "pip install -e '.[dask]'")
+    assert (extra.status, extra.fix) == (
+        CheckStatus.WARN,
+        "pip install 'wasi-nn-pipeline[dask]==0.1.0'",
+    )
 
 
 def test_the_plug_in_is_registered_here() -> None:
@@ -131,7 +134,7 @@ def test_an_install_that_is_older_than_a_command_is_told(tmp_path: Path) -> None
     lines = told(tmp_path, "entry_points", "registration", f"Path({str(ROOT)!r})")
     found = wrong(lines)["doit.COMMAND"]
     assert found.found == "outdated install, without doctor"
-    assert found.fix == "pip install -e ."
+    assert found.fix == "pip install 'wasi-nn-pipeline[build]==0.1.0'"
 
 
 def test_a_command_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -149,7 +152,7 @@ def test_doit_itself_says_what_to_do_where_it_knows_no_doctor(
     done = run(DOIT, "doctor", cwd=project.root, before=tmp_path / "before")
     assert done.returncode != 0
     assert "was installed before it had the command `doit doctor`" in done.stderr
-    assert "pip install -e ." in done.stderr
+    assert "pip install 'wasi-nn-pipeline[build]==0.1.0'" in done.stderr
     assert "`wasi-nn doctor` has details" in done.stderr
     # Its other commands are as they were.
     assert run(DOIT, "list", cwd=project.root, before=tmp_path / "before").returncode == 0

@@ -137,12 +137,7 @@ def test_a_toolchain_without_its_python_names_the_command(
     assert found["tensorflow"].status is CheckStatus.WARN
 
 
-def test_a_toolchain_that_can_be_made_is_a_note_and_one_without_lock_is_not(
-    project: Project,
-) -> None:
-    found = by_subject(toolchains(load_project(project.root)))
-    assert found["mo"].found.endswith("mo.lock does not exist")
-    shutil.copytree(ROOT / "configs/toolchains", project.root / "configs/toolchains")
+def test_a_toolchain_that_can_be_made_is_a_note(project: Project) -> None:
     (project.root / "configs/project.toml").write_text('toolchains = "nowhere"')
     found = by_subject(toolchains(load_project(project.root)))
     assert found["mo"].status is CheckStatus.WARN
@@ -281,6 +276,29 @@ def test_a_remote_cache_that_refuses_us_is_wrong(
     assert "access denied (HTTP 401)" in found["reach"].found
 
 
+def test_a_secret_is_not_sent_to_a_server_that_the_user_has_not_paired_it_with(
+    project: Project, site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[str] = []
+
+    def ask(handler: Handler) -> None:
+        sent.append(handler.headers.get("Authorization", ""))
+        handler.say(404, b"")
+
+    site.put(f"/ac/{'0' * 64}", ask)
+    monkeypatch.setenv("GITHUB_TOKEN", "a secret")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for paired in ("", "GITHUB_TOKEN=https://other.example", f"OTHER={site.address}"):
+        monkeypatch.setenv("WASI_NN_HOSTS", paired)
+        found = remote(project, site.address, 'token_env = "GITHUB_TOKEN"')
+        assert found["GITHUB_TOKEN"].status is CheckStatus.FAIL
+        assert f"GITHUB_TOKEN={site.address}" in found["GITHUB_TOKEN"].fix
+    assert set(sent) == {""}
+    monkeypatch.setenv("WASI_NN_HOSTS", f"GITHUB_TOKEN={site.address}/")
+    assert remote(project, site.address, 'token_env = "GITHUB_TOKEN"')["reach"].found
+    assert sent[-1] == "Bearer a secret"
+
+
 def test_a_remote_cache_that_is_down_is_a_note_since_runs_go_on(project: Project) -> None:
     line = remote(project, f"http://127.0.0.1:{free_port()}")["reach"]
     assert line.status is CheckStatus.WARN
@@ -296,10 +314,10 @@ def test_on_a_terminal_the_lines_are_folded_and_not_garbled(
     assert terminal.end(240) == 1
     text = " ".join(terminal.screen)
     assert "1 wrong (source tiny.model)" in text
-    screen = [line.rstrip() for line in terminal.screen]
+    # Checks are printed as they end, so later ones may have scrolled this one away.
     heading = "✗ source tiny.model" if columns == 40 else "✗ source       tiny.model"
-    assert any(line.startswith(heading) for line in screen)
-    assert any("→ Check the network" in line for line in screen)
+    assert any(line.startswith(heading) for line in terminal.scroll)
+    assert any("→ Check the network" in line for line in terminal.scroll)
 
 
 def test_the_temporary_folder_is_looked_at(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tomllib
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,6 @@ def project(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> Proje
     """A project with the models and photos of a newcomer, and a folder outside of it."""
     made = make_project(tmp_path_factory.mktemp("new") / "project", toolchains)
     root = made.root
-    (root / "configs/toolchains").symlink_to(ROOT / "configs/toolchains")
     write_colours(root / "colours.onnx")
     write_tokens(root / "tokens.onnx")
     (root / "float.tflite").write_bytes(tflite_model(0, (1, 8, 8, 3)))
@@ -77,6 +78,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> Proje
     draw_weights(weights)
     saved_model(root / "saved")
     paddle_model(root / "paddle")
+    # The program has no parameters, but an empty file would be refused.
+    (root / "paddle/net.pdiparams").write_bytes(b"not read")
     outside = root.parent / "outside"
     outside.mkdir()
     write_model(outside / "net.onnx")
@@ -405,6 +408,7 @@ BAD = {
     "an IR": (["x", "net.xml"], "An OpenVINO IR cannot be the source"),
     "a picture as a model": (["x", "tiny.onnx", "red.png"], "Give it as --image red.png"),
     "a state dict": (["x", "weights.pth"], "--architecture mobilenet_v2"),
+    "a pickle that runs code": (["x", "hostile.pth"], "a pickle of os.system"),
     "a shape that is not told": (["x", "rows2.onnx"], "--shape x="),
     "a shape of another rank": (
         ["x", "tiny.onnx", "--shape", "x=3x8"],
@@ -465,8 +469,9 @@ def spoilt(project: Project) -> Path:
     (root / "cut.onnx").write_bytes(data[: len(data) // 2])
     (root / "other.prototxt").write_text(CAFFE.replace("num_output: 5", "num_output: 6"))
     (root / "net.xml").write_text("<net></net>")
+    (root / "weights.pth").write_bytes(pickle.dumps(OrderedDict(w=1.0), 2))
     # As a pickle begins that would run something if it were loaded.
-    (root / "weights.pth").write_bytes(
+    (root / "hostile.pth").write_bytes(
         b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85R."
     )
     Image.new("1", (20000, 20000)).save(root / "huge.png")

@@ -23,7 +23,7 @@ from pipeline.host.backend_registry import Backends
 from pipeline.host.graph_registry import GraphRegistry, NamedGraph
 from pipeline.host.model_types import Encoding
 from pipeline.host.sandbox.guest_command import Command, Preopen
-from pipeline.host.sandbox.run_guest import run_command
+from pipeline.host.sandbox.run_guest import ModuleGuest, run_command
 from pipeline.host.session.session import Session
 from pipeline.host.wasi_nn import Calls
 from tests.host.fuzz.calls import sequence
@@ -88,7 +88,7 @@ class Fuzzer:
             seconds=_SECONDS,
             memory=_MEMORY,
         )
-        ended = run_command(command, enums.MODULE, serve)
+        ended = run_command(command, ModuleGuest(modules=(enums.MODULE,), serve=serve))
         self.answers.update(watches[0].answers)
         assert ended.exit_code == 0
         failed = [text for text in said if "the host failed" in text or "Traceback" in text]

@@ -39,7 +39,7 @@ def test_a_folder_gives_its_pictures_and_nothing_else(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "photos", FILES)
     others = {"labels.txt": b"", ".x.jpg": b"", ".git/a.jpg": b"", "red/README": b""}
     write_folder(folder, others)
-    listing = list_folder(folder)
+    listing = list_folder(folder.parent, folder.name)
     assert contents(GivenPictures(listing.files), tmp_path / "scratch") == FILES
     assert listing.faults == {}
     assert set(listing.folders) == {folder, *(folder / name for name in ("red", "green", "blue"))}
@@ -51,15 +51,31 @@ def test_a_link_to_a_file_is_followed_one_to_a_folder_is_not(tmp_path: Path) -> 
     (folder / "c.jpg").symlink_to(folder / "a.jpg")
     (folder / "d.jpg").symlink_to(folder / "nowhere")
     os.mkfifo(folder / "e.jpg")
-    listing = list_folder(folder)
+    listing = list_folder(folder.parent, folder.name)
     assert set(listing.files) == {"a.jpg", "c.jpg", "deep/b.jpg"}
     assert set(listing.faults) == {"d.jpg", "e.jpg"}
+
+
+def test_a_link_out_of_the_project_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    folder = write_folder(tmp_path / "project" / "photos", {"a.jpg": b"a"})
+    (folder / "b.jpg").symlink_to(tmp_path / "secret.jpg")
+    (tmp_path / "project" / "all").symlink_to(tmp_path)
+    listing = list_folder(tmp_path / "project", "photos")
+    assert set(listing.files) == {"a.jpg"}
+    assert listing.faults == {"b.jpg": "It is a link that leads out of project."}
+    for listing in (
+        list_folder(tmp_path / "project", "all"),
+        list_glob(tmp_path / "project", "all/*"),
+    ):
+        assert listing.files == {}
+        assert listing.faults == {"all": "The folder is a link that leads out of project."}
 
 
 def test_a_name_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "photos", {"a.jpg": b"a", "b\n.jpg": b"b"})
     (tmp_path / "photos" / os.fsdecode(b"c\xff.jpg")).write_bytes(b"c")
-    listing = list_folder(folder)
+    listing = list_folder(folder.parent, folder.name)
     assert set(listing.files) == {"a.jpg"}
     assert len(listing.faults) == 2
     assert all(name.isprintable() for name in listing.faults)
@@ -70,7 +86,7 @@ def test_patterns(tmp_path: Path) -> None:
     write_folder(tmp_path, dict.fromkeys(names, b""))
 
     def found(pattern: str) -> set[str]:
-        return set(list_glob(tmp_path / pattern).files)
+        return set(list_glob(tmp_path, pattern).files)
 
     assert found("*.jpg") == {"a.jpg"}
     assert found("**/*.jpg") == {"a.jpg", "x/a.jpg", "x/y/a.jpg"}

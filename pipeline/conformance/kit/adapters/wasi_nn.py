@@ -14,6 +14,12 @@ PROGRAM = shlex.split(os.environ.get("WASI_NN", "wasi-nn"))
 COMMAND = [*PROGRAM, "run", "{graph}", "{wasm}", "{args}"]
 GRAPH: list[str] = ["--graph", "{name}={encoding}::{path}"]
 
+# Words for a case that needs a second module, or a time limit.
+OPTIONS: dict[str, list[str]] = {
+    "preload": ["--preload", "{name}={path}"],
+    "seconds": ["--seconds", "1"],
+}
+
 
 def get_name() -> str:
     """Return the runtime's name."""

@@ -14,6 +14,12 @@ PROGRAM = shlex.split(os.environ.get("WASMTIME", "wasmtime"))
 COMMAND = [*PROGRAM, "run", "-C", "cache=n", "-S", "nn", "{graph}", "{wasm}", "{args}"]
 GRAPH: list[str] = ["-S", "nn-graph={encoding}::{path}"]
 
+# Words for a case that needs a second module, or a time limit.
+OPTIONS: dict[str, list[str]] = {
+    "preload": ["--preload", "{name}={path}"],
+    "seconds": ["-W", "timeout=1s"],
+}
+
 
 def get_name() -> str:
     """Return the runtime's name."""

@@ -25,7 +25,7 @@ def main(payload: dict[str, Any]) -> None:
                 **_tensor_info(port),
                 **scales.get(_name(port), {}),
                 "steps": _steps(port),
-                "indices": _indices(port, 0),
+                "indices": table_rows(port, 0),
             }
             for port in model.inputs
         ],
@@ -80,7 +80,7 @@ def _constant(node: Any) -> list[float] | None:
     return [float(value) for value in values] if len(values) <= _MOST_CHANNELS else None
 
 
-def _indices(port: Any, depth: int) -> int | None:
+def table_rows(port: Any, depth: int) -> int | None:
     """Return the number of rows of the table that an input's values index, or None."""
     for taker in list(port.get_target_inputs())[:_MOST_TAKERS]:
         node, place = taker.get_node(), taker.get_index()
@@ -98,7 +98,7 @@ def _indices(port: Any, depth: int) -> int | None:
             if values:
                 return int(values[0])
         elif kind in _CARRIES and depth < _MOST_STEPS:
-            found = _indices(node.output(0), depth + 1)
+            found = table_rows(node.output(0), depth + 1)
             if found is not None:
                 return found
     return None

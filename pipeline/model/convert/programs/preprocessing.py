@@ -30,14 +30,12 @@ def checked(model: Model, inputs: dict[str, Any]) -> dict[str, Any]:
     ports = {name: port for port in model.inputs for name in port.names}
     names = ", ".join(sorted(ports))
     if not inputs:
-        for port in model.inputs:
-            _fixed(port)
         return inputs
     if "*" in inputs:
         if len(model.inputs) > 1:
             sys.exit(f"The model has {len(model.inputs)} inputs, which must be named: {names}.")
         [port] = model.inputs
-        given = {**inputs["*"], "shape": inputs["*"]["shape"] or _fixed(port)}
+        given = inputs["*"] if inputs["*"]["shape"] else {**inputs["*"], **_own_shape(port)}
         inputs = {port.any_name: _with_layout(port.any_name, given)}
     for name in inputs:
         if name not in ports:
@@ -98,12 +96,15 @@ def _widen(model: Model, inputs: dict[str, Any]) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _fixed(port: Any) -> list[int]:
-    """Return the static shape of an input, or exit with one line."""
-    shape = port.partial_shape
-    if shape.is_dynamic:
-        sys.exit(f"Input {port.any_name!r} has dynamic shape {shape}: declare a static one.")
-    return list(shape.to_shape())
+def _own_shape(port: Any) -> dict[str, Any]:
+    """Return the shape and bounds of an input as the model has it, or exit with one line."""
+    own = port.partial_shape
+    if own.rank.is_dynamic:
+        sys.exit(f"Input {port.any_name!r} has no known number of axes: give its shape.")
+    if own.is_static:
+        return {"shape": list(own.to_shape()), "bounds": []}
+    bounds = [(size.get_min_length(), size.get_max_length()) for size in own]
+    return {"shape": [max(low, 1) for low, _ in bounds], "bounds": bounds}
 
 
 def prepared(model: Model, inputs: dict[str, Any], outputs: dict[str, Any]) -> Model:

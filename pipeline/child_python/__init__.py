@@ -1,0 +1,1 @@
+"""Child processes of Python, which import nothing from the working folder."""

@@ -1,0 +1,61 @@
+"""The files of a new project."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import PurePosixPath
+
+from pipeline import builtin
+from pipeline.config import json_schema
+
+# Where each file of the template belongs.
+_TEMPLATE = {
+    "dodo.txt": "dodo.py",
+    "README.md": "README.md",
+    "gitignore": ".gitignore",
+    "pre-commit.yaml": ".pre-commit-config.yaml",
+    "workflow.yml": ".github/workflows/fixtures.yml",
+}
+_GUEST = "hello"
+_FIXTURE = "configs/fixtures/text-direction.toml"
+
+
+def project_files(package: str, language: str | None = None) -> dict[str, bytes]:
+    """Return the files of a new project that requires ``package``, by their paths in it.
+
+    With a ``language`` it has a guest of its own, a copy of the built-in one, which its fixture
+    runs.
+    """
+    template = builtin.FOLDER / "project"
+    fixture = (builtin.FOLDER / _FIXTURE).read_text(encoding="utf-8")
+    guest: dict[str, bytes] = {}
+    if language is not None:
+        guest = _own_guest(language)
+        fixture = fixture.replace('program = "classify"', f'program = "{_GUEST}"')
+    return {
+        **{target: (template / name).read_bytes() for name, target in _TEMPLATE.items()},
+        "requirements.txt": f"{package}\n".encode(),
+        _FIXTURE: fixture.encode(),
+        **guest,
+        **{f"configs/schema/{name}": data for name, data in json_schema.files().items()},
+    }
+
+
+def _own_guest(language: str) -> dict[str, bytes]:
+    """Return the files of the built-in guest in a language, as those of a guest of one's own."""
+    configs = sorted((builtin.FOLDER / "configs" / "guests").glob("*.toml"))
+    texts = [path.read_text(encoding="utf-8") for path in configs]
+    text = next(each for each in texts if tomllib.loads(each)["language"] == language)
+    declared = tomllib.loads(text)
+    paths = (*declared["sources"], *declared.get("headers", ()))
+    _, _, rest = text.partition("\n")
+    rest = re.sub(r'"guests/[^/"]+/', f'"guests/{_GUEST}/', rest)
+    head = '#:schema ../schema/guest.schema.json\ndescription = "a guest of our own"\n'
+    return {
+        f"configs/guests/{_GUEST}.toml": f"{head}{rest}".encode(),
+        **{
+            f"guests/{_GUEST}/{PurePosixPath(path).name}": (builtin.FOLDER / path).read_bytes()
+            for path in paths
+        },
+    }

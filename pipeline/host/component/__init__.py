@@ -1,0 +1,1 @@
+"""wasi-nn's component interface in Wasmtime: values, resources, and functions of a linker."""

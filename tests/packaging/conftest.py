@@ -1,0 +1,66 @@
+"""The wheel of this checkout, and environments that it is installed in."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+from tests.conftest import once
+from tests.packaging.environment import Installed, install
+from tests.tiny import ROOT
+
+
+@pytest.fixture(scope="session")
+def distributions(shared: Path) -> Path:
+    """The folder with the wheel and the sdist of this checkout."""
+    with once(shared, "distributions") as folder:
+        if folder:
+            tree = folder / "tree"
+            listed = subprocess.run(
+                ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            # Not in the checkout, where setuptools leaves folders that would get into the next.
+            for name in listed.stdout.splitlines():
+                if (ROOT / name).is_file():
+                    (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(ROOT / name, tree / name)
+            subprocess.run(
+                [find_uv_bin(), "build", "--quiet", "--python", sys.executable, "-o", "../dist"],
+                cwd=tree,
+                check=True,
+            )
+    return shared / "distributions/dist"
+
+
+@pytest.fixture(scope="session")
+def wheel(distributions: Path) -> Path:
+    """The wheel, which is built from the sdist."""
+    [path] = distributions.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="session")
+def full(wheel: Path, shared: Path) -> Installed:
+    """An environment with the wheel and what `doit` needs."""
+    with once(shared, "full install") as folder:
+        if folder:
+            install(folder, wheel, "build", "pip")
+    return Installed(shared / "full install")
+
+
+@pytest.fixture(scope="session")
+def light(wheel: Path, shared: Path) -> Installed:
+    """An environment with the wheel and what it requires, and pytest."""
+    with once(shared, "light install") as folder:
+        if folder:
+            install(folder, wheel, "", "pytest")
+    return Installed(shared / "light install")
