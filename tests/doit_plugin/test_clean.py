@@ -12,7 +12,6 @@ import pytest
 from tests.conftest import once
 from tests.tiny import Project
 
-
 # What a build keeps besides its steps.
 _STEPS = ("CACHEDIR.TAG", "code", "history", "events", "remembered")
 _KEPT = (".cache", *(f".steps/{name}" for name in _STEPS))
