@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.request import Interface, Port
+from pipeline.model.ir.input_aliases import without_alias
 
 
 def read_interface(xml: Path, given: Model) -> Interface:
@@ -63,8 +64,8 @@ def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
 
 def _names(port: Any, index: int | None = None) -> tuple[str, ...]:
     """Return a port's names; an input's alias, which is its index, comes last."""
-    alias = {str(index)} & port.names
-    return (*(sorted(port.names - alias) or (port.node.friendly_name,)), *alias)
+    own = without_alias(port.names, index)
+    return (*(sorted(own) or (port.node.friendly_name,)), *(port.names - own))
 
 
 def _port(port: Any, names: tuple[str, ...], expected: Collection[str], file: str) -> Port:
