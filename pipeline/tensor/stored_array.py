@@ -1,4 +1,4 @@
-"""Read stored arrays: NumPy's .npy and .npz without unpickling, ONNX's TensorProto, raw elements."""
+"""Read stored arrays: NumPy's .npy and .npz, without unpickling, TensorProto, and raw elements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read ONNX's TensorProto, such as input_0.pb of a test_data_set, from bytes that may be hostile."""
+"""Read ONNX's TensorProto, such as input_0.pb of a test data set, from hostile bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.protobuf.wire import Field, Wire, WireError, read_fields, read_var
 _DIMS, _DATA_TYPE, _SEGMENT, _RAW_DATA, _DATA_LOCATION = 1, 2, 3, 9, 14
 _FLOATS, _INT32, _INT64, _DOUBLES, _UINT64 = 4, 5, 7, 10, 11
 _BF16 = 16
-# Of each TensorProto.DataType: NumPy's type of its raw data, and the field that may have it instead.
+# By TensorProto.DataType: NumPy's type of the raw data, and the field that may have it instead.
 _TYPES: Mapping[int, tuple[str, int]] = {
     1: ("<f4", _FLOATS),
     2: ("u1", _INT32),

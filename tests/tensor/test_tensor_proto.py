@@ -98,9 +98,9 @@ ZEROS = numpy.zeros(DIMS, numpy.float32)
     ("proto", "reason"),
     [
         (numpy_helper.from_array(ZEROS.T), "shape 3x2"),
-        (numpy_helper.from_array(numpy.float32(1)), "shape a scalar"),
-        (helper.make_tensor("x", TensorProto.STRING, DIMS, [b"a"] * 6), "its data_type is 8"),
-        (helper.make_tensor("x", TensorProto.COMPLEX64, DIMS, [1j] * 6), "its data_type is 14"),
+        (numpy_helper.from_array(numpy.array(1, numpy.float32)), "shape a scalar"),
+        (TensorProto(data_type=8, dims=DIMS, string_data=[b"a"] * 6), "its data_type is 8"),
+        (TensorProto(data_type=14, dims=DIMS, float_data=[1.0] * 12), "its data_type is 14"),
         (TensorProto(data_type=1, dims=DIMS, raw_data=bytes(20)), "with 5 values"),
         (TensorProto(data_type=1, dims=DIMS, raw_data=bytes(23)), "23 bytes of float32"),
         (TensorProto(data_type=1, dims=DIMS, int32_data=[1] * 6), "values in field 5"),
