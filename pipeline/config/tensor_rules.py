@@ -164,7 +164,12 @@ def _sound(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistak
 
 
 def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
+    assert tensor.array is not None
     yield from _without_a_picture(tensor, name, "an array")
+    if tensor.array.raw and tensor.array.member is not None:
+        yield Mistake(
+            ("array", "member"), "A raw array has no members.", hint="Remove one of both."
+        )
 
 
 def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:

@@ -1,4 +1,4 @@
-"""Read arrays saved by NumPy (.npy, or a member of .npz) without unpickling."""
+"""Read stored arrays: NumPy's .npy and .npz, without unpickling, TensorProto, and raw elements."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.config.tensor_tables import StoredArray
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
+from pipeline.tensor.element_values import as_floats
+from pipeline.tensor.tensor_proto import largest_proto, read_tensor_proto
 
 _KINDS = "biuf"
-_ZIP = b"PK\x03\x04"
+_ZIP, _NUMPY = b"PK\x03\x04", b"\x93NUMPY"
 
 
 def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str) -> Any:
-    """Return the array as float64, or in its own type if it has integers.
+    """Return the array of a .npy, .npz or TensorProto file as float64, or as its own integers.
 
     Its shape must be ``dims`` and is checked before the data is read. Raises PipelineError
     (TENSOR) for another shape, for objects, strings, complex numbers and NaN, and a damaged file.
@@ -26,11 +29,14 @@ def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str
     try:
         with path.open("rb") as stream:
             # By its first bytes: an array's numbers may be those of an archive.
-            if stream.read(len(_ZIP)) != _ZIP:
+            head = stream.read(len(_NUMPY))
+            stream.seek(0)
+            if not head.startswith(_ZIP):
                 if stored.member is not None:
                     raise _refused(path, name, "The file is not an .npz and has no members.")
-                stream.seek(0)
-                return _checked(stream, dims, path, name)
+                if head == _NUMPY:
+                    return _checked(stream, dims, path, name)
+                return _of_proto(stream, dims, path, name)
         with zipfile.ZipFile(path) as archive:
             members = [each.removesuffix(".npy") for each in archive.namelist()]
             member = members[0] if stored.member is None and len(members) == 1 else stored.member
@@ -57,6 +63,58 @@ def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str
         raise _refused(path, name, "The array cannot be read.", found=str(error)[:200]) from None
 
 
+def read_raw(path: Path, kind: str, dims: tuple[int, ...], name: str) -> Any:
+    """Return a file's bytes as the elements of a tensor of type ``kind``, little-endian.
+
+    Raises PipelineError (TENSOR) for another size, and for NaN and infinite values.
+    """
+    import numpy
+
+    element = ELEMENT_TYPES[kind]
+    size = int(numpy.prod(dims)) * element.size
+    with path.open("rb") as stream:
+        data = stream.read(size + 1)
+    if len(data) != size:
+        found = f"{path.stat().st_size} bytes"
+        shown = f"{size} bytes, of {'x'.join(map(str, dims))} {kind}"
+        raise _refused(path, name, "The raw array has another size than the input.", shown, found)
+    array = numpy.frombuffer(data, element.dtype).reshape(dims)
+    return _finite(as_floats(array, kind) if kind == "bf16" else array, path, name)
+
+
+def _of_proto(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) -> Any:
+    import numpy
+
+    most = largest_proto(int(numpy.prod(dims)))
+    data = stream.read(most + 1)
+    if len(data) > most:
+        found = f"{path.stat().st_size} bytes"
+        raise _refused(path, name, "The file is too large for the input.", f"at most {most}", found)
+    try:
+        return _finite(read_tensor_proto(data, dims), path, name)
+    except ValueError as error:
+        refused = _refused(
+            path,
+            name,
+            "The array cannot be read.",
+            f"a .npy, .npz or TensorProto file of shape {'x'.join(map(str, dims))}",
+            str(error)[:200],
+        )
+        refused.hint = "For a file of the elements alone set raw = true."
+        raise refused from None
+
+
+def _finite(array: Any, path: Path, name: str) -> Any:
+    """Return integers as they are and other numbers as float64, which must be finite."""
+    import numpy
+
+    if array.dtype.kind == "f" and not numpy.isfinite(array).all():
+        place = numpy.argwhere(~numpy.isfinite(array))[0]
+        found = f"{array[tuple(place)]} at [{', '.join(map(str, place))}]"
+        raise _refused(path, name, "The array has NaN or infinite values.", "finite numbers", found)
+    return array if array.dtype.kind in "iu" else array.astype(numpy.float64)
+
+
 def _checked(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) -> Any:
     import numpy
     from numpy.lib import format as npy
@@ -75,11 +133,7 @@ def _checked(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) ->
         there = f"{len(data)} bytes" if len(data) < count else "more"
         raise _refused(path, name, "The array is truncated or too long.", f"{count} bytes", there)
     array = numpy.frombuffer(data, dtype).reshape(dims, order="F" if by_columns else "C")
-    if dtype.kind == "f" and not numpy.isfinite(array).all():
-        place = numpy.argwhere(~numpy.isfinite(array))[0]
-        found = f"{array[tuple(place)]} at [{', '.join(map(str, place))}]"
-        raise _refused(path, name, "The array has NaN or infinite values.", "finite numbers", found)
-    return array if dtype.kind in "iu" else array.astype(numpy.float64)
+    return _finite(array, path, name)
 
 
 def _refused(

@@ -11,6 +11,7 @@ import msgspec
 from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.programs.channel_layout import channel_layout
+from pipeline.model.ir.input_aliases import without_alias
 
 _SEED = 1
 # Sizes of dynamic axes after the first, in the order in which they are tried.
@@ -26,12 +27,12 @@ _MOST_ELEMENTS = 1 << 28
 
 
 def name_of(port: Any, index: int | None = None) -> str:
-    """Return the name of an IR's output, or of its input of this index, that its framework knows.
+    """Return the name of an IR's output, or its input at ``index``, that its framework knows.
 
     A TensorFlow tensor has the name of its signature, and one with :0. The index of an input is a
     further name of it in the IR alone.
     """
-    names = port.names - {str(index)} or {port.node.friendly_name}
+    names = without_alias(port.names, index) or {port.node.friendly_name}
     found: str = min(names, key=lambda name: (":" in name, len(name), name))
     return found
 
@@ -82,7 +83,7 @@ def _array(
     if dtype is None or dtype.kind not in "fiub" or math.prod(shape) > _MOST_ELEMENTS:
         raise PipelineError(
             Code.VERIFY,
-            f"Cannot make a seeded input for {name_of(port)}",
+            f"Cannot make a seeded input for {port.node.friendly_name}",
             found=f"{kind} {list(shape)}",
         )
     if dtype.kind == "f":

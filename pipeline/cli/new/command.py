@@ -64,6 +64,11 @@ def add_parser(subparsers: Any) -> None:
         help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
+    )
+    parser.add_argument(
         "--shape",
         action="append",
         default=[],
@@ -122,6 +127,7 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.cli.new.draft_options import DraftOptions
     from pipeline.cli.new.make_draft import make_draft
     from pipeline.cli.new.terminal_prompts import asker
+    from pipeline.model.convert.signatures import check_signature
     from pipeline.model.inspect.model_files import model_files
 
     require("convert")
@@ -132,6 +138,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.guest.endswith(SUFFIX):
         built = built_guest(root, Path(args.guest), args.guest_license, force=args.force)
     framework, files = model_files(args.model, args.framework)
+    check_signature(framework, files, args.signature)
     options = DraftOptions(
         root=root,
         name=args.name,
@@ -142,6 +149,7 @@ def execute(args: argparse.Namespace) -> int:
         overrides=_overrides(args),
         precisions=list(dict.fromkeys(args.precision)) or ["f32"],
         architecture=args.architecture,
+        signature=args.signature,
         description=args.description,
         license=args.license,
         image_license=args.image_license,

@@ -19,6 +19,7 @@ from pipeline.cli.new.local_files import LocalFile, Way, check_regular, to_local
 from pipeline.cli.new.photo import fit
 from pipeline.cli.new.predictions import clear_classes, source_predictions, warn
 from pipeline.cli.new.prompts import Asker, Question
+from pipeline.cli.new.shapes import shown
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture, Source
 from pipeline.errors import Code, PipelineError
@@ -54,7 +55,7 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     """
     names = _names(options.labels)
     with scratch_folder() as folder:
-        interface = introspect(options.framework, options.files, folder)
+        interface = introspect(options.framework, options.files, folder, options.signature)
     if not interface.inputs:
         raise PipelineError(
             Code.MODEL,
@@ -77,7 +78,7 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
             found=", ".join(f"{each.name} {_dims(each)}" for each in inputs),
             hint="Omit --image, or give the shape of the image input with --shape.",
         )
-    notes: list[str] = []
+    notes = _unsized(interface)
     dynamic_range = options.framework == "tflite" and rounds_activations(options.files["model"])
     if dynamic_range:
         notes.append(
@@ -91,6 +92,7 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
         sources=sources,
         framework=options.framework,
         architecture=options.architecture,
+        signature=options.signature,
         files=files,
         inputs=inputs,
         outputs=_outputs(interface),
@@ -248,6 +250,18 @@ def _check_distinct_files(given: Mapping[str, tuple[Path, str]]) -> None:
                 where=f"{taken[beside.casefold()]}, {path}",
                 hint="Rename one: both go into one folder.",
             )
+
+
+def _unsized(interface: ModelInterface) -> list[str]:
+    """Return a note on each output whose size is not fixed though those of all inputs are."""
+    if any(each.shape is None or None in each.shape for each in interface.inputs):
+        return []
+    return [
+        f"output {each.name} has no fixed size ({shown(each.shape or (None,))}), and a fixture's "
+        "outputs need one: doit ir:NAME says where to cut the model with [model.outputs]"
+        for each in interface.outputs
+        if each.shape is None or None in each.shape
+    ]
 
 
 def _quantised(interface: ModelInterface) -> bool:
