@@ -77,8 +77,10 @@ def typing(shell: str, folder: Path, home: Path) -> Iterator[Ask]:
         start = f"line {next(asked)} <"
 
         def shown(screen: list[str]) -> str:
-            found = (re.fullmatch(rf"{re.escape(start)}(.*)>", line) for line in screen)
-            return next((each[1] for each in found if each), "")
+            # Before the prompt is there again, the terminal itself takes Ctrl-U.
+            text = "\n".join(screen)
+            found = re.search(rf"^{re.escape(start)}(.*)>\s*^ready>", text, re.MULTILINE)
+            return found[1] if found else ""
 
         return shown(terminal.until(lambda screen: bool(shown(screen))))
 
