@@ -104,16 +104,23 @@ def plain(model: Model, files: Sequence[Path], python: Path | None) -> list[str]
 
 def told(runs: Sequence[Timed]) -> str:
     """Return the medians in words."""
-    seconds = statistics.median(run.seconds for run in runs)
-    memory = statistics.median(run.memory for run in runs)
-    return f"{seconds:.2f} s {memory / 2**20:.0f} MiB"
+    seconds, cpu, memory = medians(runs)
+    return f"{seconds:.2f} s, {cpu:.2f} s of processor, {memory / 2**20:.0f} MiB"
 
 
 def ratios(ours: Sequence[Timed], bare: Sequence[Timed]) -> str:
     """Return the ratios of the medians."""
-    time = [statistics.median(run.seconds for run in runs) for runs in (ours, bare)]
-    memory = [statistics.median(run.memory for run in runs) for runs in (ours, bare)]
-    return f"ratio {time[0] / time[1]:.2f} of time, {memory[0] / memory[1]:.2f} of memory"
+    time, cpu, memory = (a / b for a, b in zip(medians(ours), medians(bare), strict=True))
+    return f"ratio {time:.2f} of time, {cpu:.2f} of processor time, {memory:.2f} of memory"
+
+
+def medians(runs: Sequence[Timed]) -> tuple[float, float, float]:
+    """Return the medians of wall time, processor time and memory."""
+    return (
+        statistics.median(run.seconds for run in runs),
+        statistics.median(run.cpu for run in runs),
+        statistics.median(run.memory for run in runs),
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One run of a command: its wall time, and the most memory that it held."""
+"""One run of a command: its wall time, its processor time, and the most memory that it held."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Timed:
-    """Wall time in seconds, and peak resident memory in bytes."""
+    """Wall time in seconds, peak resident memory in bytes, and processor time in seconds.
+
+    The processor time includes that of child processes; another load changes it least.
+    """
 
     seconds: float
     memory: int
+    cpu: float
 
 
 def timed(command: list[str], folder: Path) -> Timed:
@@ -25,4 +29,5 @@ def timed(command: list[str], folder: Path) -> Timed:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Timed(time.perf_counter() - started, usage.ru_maxrss * 1024)
+    seconds = time.perf_counter() - started
+    return Timed(seconds, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)

@@ -45,6 +45,11 @@ def add_parser(subparsers: Any) -> None:
     needed.add_argument("--colour", choices=("RGB", "BGR", "GRAY", "RGBA"), required=True)
     needed.add_argument("--resize", choices=get_args(Kernel), required=True, help="resizing kernel")
     parser.add_argument(
+        "--any-layout",
+        action="store_true",
+        help="accept a layout that no framework has, such as NCWH",
+    )
+    parser.add_argument(
         "--range", choices=("0-255", "0-1"), default="0-255", help="value range (default: 0-255)"
     )
     parser.add_argument(

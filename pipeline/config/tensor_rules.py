@@ -12,6 +12,7 @@ CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}
 _OF_IMAGES = ("colour", "layout", "resize", "range")
 _ONLY_IMAGES = (
     *("crop", "rotate", "shorter", "padding", "background", "pixels", *_OF_IMAGES, "mean", "scale"),
+    "any_layout",
 )
 _MADE_OF = ("image", "signal", "sound", "array", "text", "content", "noise", "constant")
 _WHOLE = ("u8", "i8", "i32", "i64")
@@ -22,6 +23,15 @@ _BOUNDS = {
     "i32": (-(2**31), 2**31 - 1),
     "i64": (-(2**53), 2**53),
 }
+
+
+def is_usual_layout(layout: str) -> bool:
+    """Return whether some framework has images in this order: depth, height and width in a row.
+
+    >>> is_usual_layout("NCDHW"), is_usual_layout("CHWN"), is_usual_layout("NCWH")
+    (True, True, False)
+    """
+    return ("DHW" if "D" in layout else "HW") in layout
 
 
 def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Mistake]:
@@ -51,6 +61,10 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake
         if getattr(tensor, key) is None:
             message = f"[{name}] has an image but no {key}."
             yield Mistake((), message, key, hint="Nothing about an image is guessed: set it.")
+    if tensor.layout is not None and not (tensor.any_layout or is_usual_layout(tensor.layout)):
+        message = f"No framework has the layout {tensor.layout}."
+        hint = "If the model takes such images, set any_layout = true or --any-layout."
+        yield Mistake(("layout",), message, "such as NCHW or NHWC", tensor.layout, hint)
     if tensor.colour is not None and tensor.layout is not None:
         yield from _axes(tensor, dims, name)
     yield from _framing(tensor, dims)
@@ -137,7 +151,7 @@ def _channels(tensor: Tensor, channels: int) -> Iterator[Mistake]:
 
 def _without_a_picture(tensor: Tensor, name: str, what: str) -> Iterator[Mistake]:
     for key in _ONLY_IMAGES:
-        if getattr(tensor, key) not in (None, (), 0):
+        if getattr(tensor, key) not in (None, (), 0, False):
             yield Mistake((key,), f"[{name}] is {what}, which has no {key}.")
 
 

@@ -166,6 +166,8 @@ class Tensor(Table, frozen=True):
     """Channel order."""
     layout: Layout | None = None
     """Axis order: batch N, channels C, depth D, height H, width W."""
+    any_layout: bool = False
+    """Whether the layout may be one that no framework has, such as NCWH."""
     range: Literal["0-255", "0-1"] | None = None
     """Values that the bytes 0 and 255 of the image become."""
     mean: tuple[Number, ...] = ()

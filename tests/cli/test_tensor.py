@@ -133,6 +133,10 @@ def test_bytes_in_another_order_than_the_name_says_are_noticed(folder: Path) -> 
         (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --rows 0,99", "exceeds the image's rows"),
         (f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --shorter 0", "Invalid option value"),
         (f"tensor photo.png no/where --dims 1x3x8x8 {NEEDED} --type i8", "do not fit into i8"),
+        (
+            f"tensor photo.png . --dims 1x3x8x8 {NEEDED} --layout NCWH",
+            "No framework has the layout NCWH",
+        ),
         ("preview text.txt a.png", "The file name is not that of a tensor"),
         ("preview short-1x3x8x8-f32.bgr a.png", "size does not match the tensor spec"),
         ("preview text.txt a.png --dims 4 --type u8", "Cannot detect the axis order"),

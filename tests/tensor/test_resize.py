@@ -113,8 +113,11 @@ def test_every_order_of_axes_is_what_its_name_says(tmp_path: Path, layout: str) 
     Image.fromarray(pixels).save(tmp_path / "p.png")
     lengths = {"N": 1, "C": 3, "H": 4, "W": 5}
     dims = tuple(lengths[axis] for axis in layout)
-    spec = tensor(layout=layout)
+    spec = tensor(layout=layout, any_layout=True)
     assert not check_tensor(spec, dims, "x")
+    usual = layout in ("NCHW", "NHWC", "CNHW", "HWNC", "HWCN", "CHWN", "CHW", "HWC")
+    found = check_tensor(tensor(layout=layout), dims, "x")
+    assert [mistake.path for mistake in found] == ([] if usual else [("layout",)])
     made = image_tensor(tmp_path / "p.png", spec, dims, "x")
     for row, column, channel in numpy.ndindex(4, 5, 3):
         place = {"N": 0, "C": channel, "H": row, "W": column}

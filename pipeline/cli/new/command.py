@@ -264,7 +264,11 @@ def _overrides(args: argparse.Namespace) -> Overrides:
     from pipeline.cli.new.inputs import Overrides
 
     return Overrides(
-        shapes=_shapes(args.shape), values=args.values, colour=args.colour, layout=args.layout
+        shapes=_shapes(args.shape),
+        values=args.values,
+        colour=args.colour,
+        layout=args.layout,
+        any_layout=args.yes,
     )
 
 

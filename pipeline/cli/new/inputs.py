@@ -18,6 +18,7 @@ from pipeline.cli.new.conventions import (
 from pipeline.cli.new.prompts import Asker, Question, by_person
 from pipeline.cli.new.shapes import SOUND_NAMES, ResolvedShape, Shape, resolve_shape
 from pipeline.config.model_tables import SPELLED, Framework, PortType
+from pipeline.config.tensor_rules import is_usual_layout
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.model_interface import TensorInfo
 
@@ -51,6 +52,7 @@ class Overrides:
     values: str | None = None
     colour: str | None = None
     layout: str | None = None
+    any_layout: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +149,7 @@ def _picture(
     elif channels == 3:
         colour, why["colour"] = _order(tensor_info, framework, photos, ask)
     values, why["range"] = _values(tensor_info, framework, channels, overrides, ask)
-    keys = {
+    keys: dict[str, Any] = {
         "resize": "opencv-linear",
         "colour": colour,
         "range": values.range,
@@ -158,7 +160,29 @@ def _picture(
     }
     if overrides.layout:
         why["layout"] = "as given"
+    if not is_usual_layout(layout):
+        _confirm(layout, overrides, ask)
+        keys["any_layout"] = True
     return keys, why
+
+
+def _confirm(layout: str, overrides: Overrides, ask: Asker) -> None:
+    """Ask whether a layout that no framework has is meant; raises PipelineError (USAGE) if not."""
+    if overrides.any_layout:
+        return
+    question = Question(
+        text=f"No framework has the layout {layout}. Use it",
+        flag="--yes",
+        choices={"yes": "the model takes such images", "no": "another --layout is needed"},
+    )
+    if not by_person(ask) or ask(question) != "yes":
+        raise PipelineError(
+            Code.USAGE,
+            f"No framework has the layout {layout}.",
+            where=f"--layout {layout}",
+            expected="such as NCHW or NHWC",
+            hint="If the model takes such images, add --yes.",
+        )
 
 
 def _order(

@@ -236,6 +236,16 @@ def test_the_named_signature_is_drafted_and_run(project: Project) -> None:
     assert "--signature applies to TFLite files and SavedModels only" in done.stderr
 
 
+def test_a_layout_that_no_framework_has_is_confirmed(project: Project) -> None:
+    options = ("odd", "tiny.onnx", "--layout", "NCWH")
+    done = run_new(project.root, *options)
+    assert done.returncode == 1
+    assert "No framework has the layout NCWH" in done.stderr
+    assert "add --yes" in done.stderr
+    table = drafted(project.root, *options, "--yes", "--image", "red.png")["tensor"]["red"]["x"]
+    assert (table["layout"], table["any_layout"]) == ("NCWH", True)
+
+
 def test_an_output_without_fixed_size_is_said_at_once(project: Project) -> None:
     write_positions(project.root / "positions.onnx")
     done = run_new(project.root, "positions", "positions.onnx")
