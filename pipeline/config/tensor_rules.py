@@ -164,7 +164,11 @@ def _sound(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistak
 
 
 def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
+    assert tensor.array is not None
     yield from _without_a_picture(tensor, name, "an array")
+    if tensor.array.raw and tensor.array.member is not None:
+        message = "A raw array has no members."
+        yield Mistake(("array", "member"), message, hint="Remove the key, or raw.")
 
 
 def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:

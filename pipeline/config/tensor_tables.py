@@ -75,12 +75,14 @@ class Content(Table, frozen=True):
 
 
 class StoredArray(Table, frozen=True):
-    """An array saved by NumPy, in the shape of the input: .npy, or a member of .npz."""
+    """An array in the shape of the input: NumPy's .npy, a member of .npz, or its bytes alone."""
 
     source: Text
     """Source of the file."""
     member: Text | None = None
     """Name of the array in a .npz file."""
+    raw: bool = False
+    """Whether the file is the elements alone, in the tensor's type and little-endian."""
 
 
 class TokenText(Table, frozen=True):
@@ -174,7 +176,7 @@ class Tensor(Table, frozen=True):
     sound: Sound | None = None
     """A WAV file instead of an image."""
     array: StoredArray | None = None
-    """An array saved by NumPy instead of an image."""
+    """An array from a file instead of an image."""
     text: TokenText | None = None
     """The words of a text instead of an image."""
     noise: Noise | None = None
