@@ -1,8 +1,9 @@
 """What converting costs beside the bare converter: wall time and peak memory, as ratios.
 
-Run `python benchmarks/convert.py [FIXTURE...]` in a project where these fixtures were built. Each
-pair of commands runs in turn, so that a machine whose speed drifts slows both; the medians count.
-`wasi-nn convert` reads the IR once more, writes its canonical form and takes its digest.
+Run `python benchmarks/convert.py [FIXTURE...]` in a project where these fixtures were built. The
+commands run in turn, so that a machine whose speed drifts slows all; the medians count.
+`wasi-nn convert` reads the IR once more, writes its canonical form and takes its digest. Its check
+infers a seeded input with the IR, and several times with the source's framework.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pipeline.graph.layout import Layout
 from pipeline.model.convert.make_ir import TOOLCHAINS
 from pipeline.toolchain.environment import python_of
 
-RUNS = 7
+RUNS = 5
 USUAL = ("squeezenet", "text-direction", "mobilenet-v1", "basic-pitch")
 
 
@@ -45,13 +46,16 @@ def main() -> None:
             continue
         toolchain = TOOLCHAINS.get(model.framework)
         python = python_of(layout.environment(toolchain).folder) if toolchain else None
-        ours, bare = [], []
+        ours, checked, bare = [], [], []
         for _ in range(RUNS):
             with tempfile.TemporaryDirectory() as folder:
                 given = placed(Path(folder), model, files)
-                ours.append(timed(convert(model, given), ROOT))
+                ours.append(timed([*convert(model, given), "--no-check"], ROOT))
+                checked.append(timed(convert(model, given), ROOT))
                 bare.append(timed(plain(model, given, python), Path(folder)))
-        print(f"{name:<16} {told(ours)}, bare {told(bare)}, {ratios(ours, bare)}")
+        print(f"{name:<16} bare {told(bare)}", flush=True)
+        for what, runs in (("--no-check", ours), ("checked", checked)):
+            print(f"{'':<16} {what} {told(runs)}, {ratios(runs, bare)}", flush=True)
 
 
 def placed(folder: Path, model: Model, files: dict[str, Path]) -> list[Path]:

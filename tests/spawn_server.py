@@ -105,6 +105,9 @@ def _become(
     words = request["arguments"]
     at = words.index("-c") + 1
     sys.argv[:] = ["-c", *words[at + 1 :]]
+    command = sys.modules["__main__"]
+    # multiprocessing runs the command's module again, and runpy warns if it is imported already.
+    sys.modules.pop(getattr(command.__spec__, "name", ""), None)
     sys.modules["__main__"] = ModuleType("__main__")
     code = compile(words[at], "<string>", "exec")
     end(lambda: exec(code, {"__name__": "__main__"}))

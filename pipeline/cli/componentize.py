@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +64,16 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.guest.component.componentize import componentize
     from pipeline.guest.component.preview1 import fetch_preview1
     from pipeline.guest.component.wasm_tools import WasmTools
+    from pipeline.scratch import scratch_folder
     from pipeline.toolchain.environment import ensure_environment, program_of
     from pipeline.toolchain.toolchain_python import locked_environment
 
     if not args.guest.is_file():
         raise PipelineError(Code.USAGE, "No such file.", where=str(args.guest))
     with (
-        tempfile.TemporaryDirectory(prefix="wasi-nn-") as temporary,
+        scratch_folder() as scratch,
         show_progress(args, args.guest.name) as progress,
     ):
-        scratch = Path(temporary)
         environment = locked_environment("wasm-tools")
         ensure_environment(environment, scratch, progress)
         downloads = {

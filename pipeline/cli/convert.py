@@ -93,6 +93,7 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.cli.extras import require
     from pipeline.model.convert.make_ir import TOOLCHAINS, make_ir
     from pipeline.model.convert.request import Request
+    from pipeline.model.convert.signatures import check_signature
     from pipeline.model.ir.canonical_digest import canonical_digest
     from pipeline.model.ir.weights import clamped_weights, weights_precision
 
@@ -100,12 +101,7 @@ def execute(args: argparse.Namespace) -> int:
     check_calibration(args)
     framework, files = model_files(args.model, args.framework)
     _check_architecture(args, files)
-    if args.signature and framework not in ("tflite", "tensorflow"):
-        raise PipelineError(
-            Code.USAGE,
-            "--signature applies to TFLite files and SavedModels only.",
-            hint="Omit --signature.",
-        )
+    check_signature(framework, files, args.signature)
     name = args.name or args.model[0].stem
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise PipelineError(

@@ -28,7 +28,9 @@ def project_files(package: str, language: str | None = None) -> dict[str, bytes]
     runs.
     """
     template = builtin.FOLDER / "project"
+    # A component takes further toolchains, and a guest of one's own does not have one at first.
     fixture = (builtin.FOLDER / _FIXTURE).read_text(encoding="utf-8")
+    fixture = fixture.replace("component = true\n", "")
     guest: dict[str, bytes] = {}
     if language is not None:
         guest = _own_guest(language)
@@ -50,6 +52,7 @@ def _own_guest(language: str) -> dict[str, bytes]:
     declared = tomllib.loads(text)
     paths = (*declared["sources"], *declared.get("headers", ()))
     _, _, rest = text.partition("\n")
+    rest = re.sub(r"(^#.*\n)*^component = .*\n", "", rest, flags=re.MULTILINE)
     rest = re.sub(r'"guests/[^/"]+/', f'"guests/{_GUEST}/', rest)
     head = '#:schema ../schema/guest.schema.json\ndescription = "a guest of our own"\n'
     return {

@@ -100,7 +100,7 @@ class GuestRun(Table, frozen=True):
     load: Literal["bytes", "name"] = "bytes"
     """How the guest loads the model: as bytes from its memory, or by the fixture's name."""
     component: bool = False
-    """Whether the fixture also has the guest as a component."""
+    """Whether the fixture also has the guest as a component, which must give the same outputs."""
     seconds: Seconds = 60.0
     """Wall-time limit of one run, in seconds."""
     memory: Bytes = "1 GiB"

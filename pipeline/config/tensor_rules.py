@@ -167,8 +167,9 @@ def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistak
     assert tensor.array is not None
     yield from _without_a_picture(tensor, name, "an array")
     if tensor.array.raw and tensor.array.member is not None:
-        message = "A raw array has no members."
-        yield Mistake(("array", "member"), message, hint="Remove the key, or raw.")
+        yield Mistake(
+            ("array", "member"), "A raw array has no members.", hint="Remove one of both."
+        )
 
 
 def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:

@@ -75,14 +75,17 @@ class Content(Table, frozen=True):
 
 
 class StoredArray(Table, frozen=True):
-    """An array in the shape of the input: NumPy's .npy, a member of .npz, or its bytes alone."""
+    """A stored array in the shape of the input.
+
+    It is NumPy's .npy or a member of .npz, ONNX's TensorProto such as input_0.pb, or raw.
+    """
 
     source: Text
     """Source of the file."""
     member: Text | None = None
     """Name of the array in a .npz file."""
     raw: bool = False
-    """Whether the file is the elements alone, in the tensor's type and little-endian."""
+    """Whether the file is the elements alone, little-endian, in the tensor's type."""
 
 
 class TokenText(Table, frozen=True):
@@ -176,7 +179,7 @@ class Tensor(Table, frozen=True):
     sound: Sound | None = None
     """A WAV file instead of an image."""
     array: StoredArray | None = None
-    """An array from a file instead of an image."""
+    """A stored array instead of an image."""
     text: TokenText | None = None
     """The words of a text instead of an image."""
     noise: Noise | None = None

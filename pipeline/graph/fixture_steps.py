@@ -247,7 +247,7 @@ class FixtureSteps:
             unkeyed=self._executor.unkeyed(self._layout),
             tools=("openvino", "wasmtime", "numpy", *self._executor.packages),
             isolation=Isolation.WORKER,
-            seconds=2 * fixture.guest.seconds + _VERIFY_SLACK_SECONDS,
+            seconds=(3 if self._component else 2) * fixture.guest.seconds + _VERIFY_SLACK_SECONDS,
             invalidates=(self._manifest,),
         )
 

@@ -8,7 +8,7 @@ from pipeline.element_types import ELEMENT_TYPES
 
 
 def as_type(values: Any, kind: str) -> tuple[Any, bool]:
-    """Convert floating-point values to an element type; also return whether all are in range.
+    """Convert numbers to an element type; also return whether all are in range.
 
     Floats are rounded to nearest, ties to even; integers are truncated. bf16 is the upper half of
     a float32 (the format's definition), so its array is of u16.
@@ -24,6 +24,9 @@ def as_type(values: Any, kind: str) -> tuple[Any, bool]:
     dtype = numpy.dtype(ELEMENT_TYPES[kind].dtype)
     if dtype.kind in "iu":
         limits = numpy.iinfo(dtype)
+        if values.dtype.kind in "iu":
+            fits = bool(((values >= limits.min) & (values <= limits.max)).all())
+            return values.astype(dtype), fits
         whole = numpy.trunc(values)
         # The largest i64 is not representable as float64, but the next power of two is.
         fits = bool(((whole >= limits.min) & (whole < float(limits.max) + 1)).all())

@@ -17,7 +17,7 @@ from pipeline.tensor.noise import draw
 from pipeline.tensor.signal import synthesise
 from pipeline.tensor.sound import read_sound
 from pipeline.tensor.spec import TensorSpec
-from pipeline.tensor.stored_array import read_array, read_raw_array
+from pipeline.tensor.stored_array import read_array, read_raw
 from pipeline.tensor.tokens import token_ids
 
 
@@ -64,10 +64,13 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
     if tensor.sound is not None:
         numbers = read_sound(job.inputs["sound"], tensor.sound, count, name)
         return to_element_type(numbers, tensor.type, name).reshape(dims)
-    if tensor.array is not None and tensor.array.raw:
-        return read_raw_array(job.inputs["array"], tensor.type, dims, name)
     if tensor.array is not None:
-        return _exactly(read_array(job.inputs["array"], tensor.array, dims, name), tensor, name)
+        path = job.inputs["array"]
+        if tensor.array.raw:
+            values = read_raw(path, tensor.type, dims, name)
+        else:
+            values = read_array(path, tensor.array, dims, name)
+        return _exactly(values, tensor, name)
     if tensor.text is not None:
         files = job.inputs["text"], job.inputs["text.vocabulary"]
         return to_element_type(

@@ -73,6 +73,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the guest's bytes equal those of the separate native process."""
     printed: bool = False
     """Whether what the guest printed and its exit code were checked instead of its bytes."""
+    component_equal: bool = False
+    """Whether the guest's component gave the same; False where the fixture has none."""
     golden: GoldenResult
     """How the outputs agree with the source framework."""
     top: tuple[RankedValue, ...]

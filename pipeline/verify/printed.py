@@ -9,7 +9,7 @@ from pipeline.config.schema import Expect, GuestRun
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import no_progress
 from pipeline.host.host import Outcome
-from pipeline.verify.sandboxed import run_case
+from pipeline.verify.sandboxed import role, run_case
 
 _MOST_BYTES = 1 << 20
 _SHOWN = 200
@@ -42,17 +42,18 @@ def unmet_printing(
         printed = stream.read(_MOST_BYTES + 1).decode(errors="replace")
     with streams.stderr.open("rb") as stream:
         complained = stream.read(_MOST_BYTES).decode(errors="replace").splitlines()[-_TAIL:]
-    return [*_unmet(outcome, printed, [*complained, *outcome.messages[-_TAIL:]], expect, where)]
+    said = [*complained, *outcome.messages[-_TAIL:]]
+    return [*_unmet(role(guest), outcome, printed, said, expect, where)]
 
 
 def _unmet(
-    outcome: Outcome, printed: str, said: Sequence[str], expect: Expect, where: str
+    guest: str, outcome: Outcome, printed: str, said: Sequence[str], expect: Expect, where: str
 ) -> Iterable[PipelineError]:
     exit_code = expect.exit or 0
     if outcome.exit_code != exit_code:
         yield PipelineError(
             Code.VERIFY,
-            "The guest exits with another code than the config expects.",
+            f"The {guest} exits with another code than the config expects.",
             where=where,
             expected=f"exit code {exit_code}",
             found=f"exit code {outcome.exit_code}",
@@ -62,7 +63,7 @@ def _unmet(
     elif exit_code == 0 and not outcome.succeeded.get("compute"):
         yield PipelineError(
             Code.VERIFY,
-            "The guest succeeded without a single compute.",
+            f"The {guest} succeeded without a single compute.",
             where=where,
             hint="The guest must run the inference. If it is to fail, expect its exit code.",
         )
@@ -76,7 +77,7 @@ def _unmet(
         )
         yield PipelineError(
             Code.VERIFY,
-            f"The guest prints another line {number + 1} than the config expects.",
+            f"The {guest} prints another line {number + 1} than the config expects.",
             where=where,
             expected=_line(ours, number),
             found=_line(theirs, number),

@@ -15,6 +15,7 @@ from pipeline.execution.pool.worker_process import limited
 from pipeline.execution.progress import no_progress
 from pipeline.host.graph_registry import NamedGraph
 from pipeline.host.host import Host, Outcome, Preopen
+from pipeline.host.sandbox.guest_program import is_component
 
 # What a guest may print, and write beside its outputs.
 _SPARE_BYTES = 64 << 20
@@ -22,6 +23,8 @@ _TAIL_BYTES = 4000
 _TAIL_LINES = 8
 _LINE = 200
 _NAMES = 5
+# By which functions of wasi-nn a guest gets what it writes.
+_CALLS = {"guest": ("compute", "get_output"), "component": ("compute", "tensor.data")}
 # Time for a host to end by itself, before the process is ended with it.
 _GRACE_SECONDS = 10.0
 
@@ -50,13 +53,13 @@ def infer_in_sandbox(
         guest, model, given, cases, run, sum(outputs.values()), scratch, on_message
     )
     if outcome.exit_code != 0:
-        raise _failed(outcome, run, ", ".join(cases), streams.stderr, where)
-    _check_left(out, outputs, where)
-    for name in ("compute", "get_output"):
+        raise _failed(guest, outcome, run, ", ".join(cases), streams.stderr, where)
+    _check_left(guest, out, outputs, where)
+    for name in _CALLS[role(guest)]:
         if not outcome.succeeded.get(name):
             raise PipelineError(
                 Code.VERIFY,
-                f"The guest wrote outputs without a single {name}.",
+                f"The {role(guest)} wrote outputs without a single {name}.",
                 where=where,
                 expected=f"what the host gave it, by {name}",
                 hint="The guest must run the inference, not copy the expected output.",
@@ -119,7 +122,14 @@ def run_case(
     return outcome, out, streams
 
 
-def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str) -> PipelineError:
+def role(wasm: Path) -> str:
+    """Return what errors call a guest: a fixture may have it as a component too."""
+    return "component" if is_component(wasm) else "guest"
+
+
+def _failed(
+    guest: Path, outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str
+) -> PipelineError:
     hint = "See the output of the guest and of the host below."
     if outcome.memory > 0.9 * byte_count(run.memory):
         used = f"{outcome.memory // 2**20} of the {run.memory} of memory"
@@ -130,7 +140,7 @@ def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str
     lines = [*printed[-_TAIL_LINES:], *outcome.messages[-_TAIL_LINES:]]
     return PipelineError(
         Code.GUEST_FAILED,
-        f"The guest {run.program} failed on case {case[:_LINE]}.",
+        f"The {role(guest)} {run.program} failed on case {case[:_LINE]}.",
         where=where,
         expected="exit code 0",
         found=f"exit code {outcome.exit_code}",
@@ -139,13 +149,13 @@ def _failed(outcome: Outcome, run: GuestRun, case: str, stderr: Path, where: str
     )
 
 
-def _check_left(out: Path, outputs: Mapping[str, int], where: str) -> None:
+def _check_left(guest: Path, out: Path, outputs: Mapping[str, int], where: str) -> None:
     for file, size in outputs.items():
         found = _bytes_of(out / file)
         if found != f"{size} bytes":
             raise PipelineError(
                 Code.VERIFY,
-                f"The guest did not write its output {file} in full.",
+                f"The {role(guest)} did not write its output {file} in full.",
                 where=where,
                 expected=f"{size} bytes",
                 found=found,
@@ -155,7 +165,7 @@ def _check_left(out: Path, outputs: Mapping[str, int], where: str) -> None:
         named = ", ".join(ascii(name) for name in others[:_NAMES])
         raise PipelineError(
             Code.VERIFY,
-            "The guest wrote other files than its outputs.",
+            f"The {role(guest)} wrote other files than its outputs.",
             where=where,
             expected=", ".join(outputs),
             found=f"also {named}" + (f" and {len(others) - _NAMES} more" * (len(others) > _NAMES)),

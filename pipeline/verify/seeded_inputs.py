@@ -11,6 +11,7 @@ import msgspec
 from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.programs.channel_layout import channel_layout
+from pipeline.model.ir.input_aliases import without_alias
 
 _SEED = 1
 # Sizes of dynamic axes after the first, in the order in which they are tried.
@@ -25,12 +26,13 @@ _RANGES: Mapping[str, tuple[int, int]] = {
 _MOST_ELEMENTS = 1 << 28
 
 
-def name_of(port: Any) -> str:
-    """Return the name of an IR's input or output that its framework knows.
+def name_of(port: Any, index: int | None = None) -> str:
+    """Return the name of an IR's output, or its input at ``index``, that its framework knows.
 
-    A TensorFlow tensor has the name of its signature, and one with :0.
+    A TensorFlow tensor has the name of its signature, and one with :0. The index of an input is a
+    further name of it in the IR alone.
     """
-    names = port.names or {port.node.friendly_name}
+    names = without_alias(port.names, index) or {port.node.friendly_name}
     found: str = min(names, key=lambda name: (":" in name, len(name), name))
     return found
 
@@ -38,7 +40,7 @@ def name_of(port: Any) -> str:
 def declared_inputs(network: Any, model: Model) -> dict[str, ModelInput]:
     """Return the inputs of an IR in order, with the preprocessing that ``model`` declares."""
     found = {}
-    for port in network.inputs:
+    for index, port in enumerate(network.inputs):
         name = next((name for name in port.names if name in model.inputs), "*")
         given = model.inputs.get(name, ModelInput(shape=()))
         shape = tuple(-1 if size.is_dynamic else size.get_length() for size in port.partial_shape)
@@ -46,7 +48,7 @@ def declared_inputs(network: Any, model: Model) -> dict[str, ModelInput]:
         if not given.model_layout and (counts or given.reverse_channels):
             layout = channel_layout(shape, 3 if given.reverse_channels else min(counts))
             given = msgspec.structs.replace(given, model_layout=layout)
-        found[name_of(port) if name == "*" else name] = given
+        found[name_of(port, index) if name == "*" else name] = given
     return found
 
 
@@ -81,7 +83,7 @@ def _array(
     if dtype is None or dtype.kind not in "fiub" or math.prod(shape) > _MOST_ELEMENTS:
         raise PipelineError(
             Code.VERIFY,
-            f"Cannot make a seeded input for {name_of(port)}",
+            f"Cannot make a seeded input for {port.node.friendly_name}",
             found=f"{kind} {list(shape)}",
         )
     if dtype.kind == "f":

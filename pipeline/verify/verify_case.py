@@ -22,6 +22,7 @@ from pipeline.model.convert.request import Interface, Port
 from pipeline.tensor.text_lines import read_lines
 from pipeline.verify import evidence
 from pipeline.verify.compare import bound_at
+from pipeline.verify.component_run import unequal_component, unmet_component_printing
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import labels_of, position, ranking, unmet_expectations
 from pipeline.verify.failed_case import failed_case, pairs
@@ -39,13 +40,13 @@ def verify(job: Job) -> None:
     """Recipe: run one case of a fixture in the sandbox and check what comes out.
 
     The guest's bytes must equal those of a separate native process, unless what it prints is
-    expected instead; they must agree with an independent executor of the source model; what the
-    config expects must hold. Inputs: the
-    files of the fixture's folder (``descriptor``, ``guest``, ``xml``, ``bin``,
-    ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and ``picture.<input>``, the
-    sources of those that are made from one. Output: the folder ``evidence/``. Raises
-    PipelineError for whatever fails first, with the rest in its detail, and what came out as its
-    evidence (a FailedCase).
+    expected instead; its component must give the same; they must agree with an independent
+    executor of the source model; what the config expects must hold. Inputs: the files of the
+    fixture's folder (``descriptor``, ``guest``, its ``component`` if there is one, ``xml``,
+    ``bin``, ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and
+    ``picture.<input>``, the sources of those that are made from one. Output: the folder
+    ``evidence/``. Raises PipelineError for whatever fails first, with the rest in its detail, and
+    what came out as its evidence (a FailedCase).
     """
     case = str(job.parameters["case"])
     where = str(job.parameters["where"])
@@ -71,6 +72,15 @@ def verify(job: Job) -> None:
             guest, model, given, [case], run, sizes, job.scratch, where, job.progress
         )
     seconds["guest"] = time.perf_counter() - started
+
+    if component := job.inputs.get("component"):
+        started = time.perf_counter()
+        asked = component, model, given, case, run
+        if printed:
+            failures += unmet_component_printing(*asked, expect, job.scratch, where, job.progress)
+        else:
+            failures += unequal_component(*asked, sizes, out, job.scratch, where, job.progress)
+        seconds["component"] = time.perf_counter() - started
 
     started = time.perf_counter()
     native = job.scratch / "native"
@@ -137,6 +147,7 @@ def verify(job: Job) -> None:
         case=case,
         native_equal=not printed,
         printed=printed,
+        component_equal=component is not None,
         golden=golden,
         top=tuple(
             evidence.RankedValue(

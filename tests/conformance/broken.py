@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.conformance.case import Call
-from pipeline.conformance.cases.all_cases import CASES
+from pipeline.conformance.cases.all_cases import MODULE_CASES
 
 
 @dataclass
@@ -304,7 +304,7 @@ FROM_OUTSIDE = {"memory-not-exported", "streams", "limit-seconds"}
 def faults() -> dict[str, Fault]:
     """Return the broken host of each case: without one of its own, it accepts what it may not."""
     found = dict(_OF_THEIR_OWN)
-    for case in CASES:
+    for case in MODULE_CASES:
         if case.name not in found and case.name not in FROM_OUTSIDE:
             calls = [step for step in case.steps if isinstance(step, Call) and 0 in step.unsafe]
             found[case.name] = accepts(calls[0].function)

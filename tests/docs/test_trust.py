@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ def programs(words: list[str]) -> set[str]:
         return found
     name = Path(words[0]).name
     assert Path(words[0]).is_absolute(), words
-    return {{"uv": "uv", "npm": "npm"}.get(name, "programs")}
+    return {{"uv": "uv", "npm": "npm", "wasm-tools": "toolchains"}.get(name, "programs")}
 
 
 def check(done: Done, row: Row, root: Path, output: list[str]) -> None:
@@ -183,6 +184,8 @@ CASES = [
     ("run", "run --dir artifacts/tiny::fixture artifacts/tiny/classify.wasm -- red", []),
     ("validate", "validate artifacts/tiny", []),
     ("fetch", "fetch tiny@1.0 --from places -o fetched", ["fetched", ".fetched"]),
+    # Without a package index its toolchain is missing.
+    ("componentize", "componentize artifacts/tiny/classify.wasm -o made.wasm", ["made.wasm"]),
     ("doctor", "doctor", []),
     ("new", "new drafted tiny.onnx --image red.png --license MIT --image-license MIT --yes", []),
     ("conformance", "conformance --host this --case load-infer", []),
@@ -209,7 +212,7 @@ def test_a_command_does_what_the_table_says_and_nothing_of_the_folder_runs(
     tensor = next(path.name for path in (betrayed / "artifacts/tiny").glob("*.rgb"))
     words = line.replace("{tensor}", tensor).split()
     done = run(betrayed, words, {})
-    assert done.code == 0 or name == "doctor", done.output
+    assert done.code == 0 or name in ("componentize", "doctor"), done.output
     check(done, rows()[f"wasi-nn {name}"], betrayed, output)
     assert list((betrayed.parent / "temporary").iterdir()) == []
 
@@ -236,13 +239,15 @@ def test_the_doctor_sends_no_secret_that_is_not_paired_and_asks_the_users_pip(
             f"[remote]\nurl = {site.address!r}\ntoken_env = 'API_TOKEN'\n"
         )
         declare(betrayed, "pypi:idna==3.10#idna/core.py")
-        done = run(betrayed, ["doctor"], {})
+        # An environment of uv has no pip to ask.
+        index = {} if find_spec("pip") else {"PIP_INDEX_URL": f"http://{NOBODY}:9/"}
+        done = run(betrayed, ["doctor"], index)
         check(done, rows()["wasi-nn doctor"], betrayed, [])
         assert ["sends", NOBODY] in [told[:2] for told in done.did], done.output
         assert sent
         assert "secret" not in "".join(sent)
         pair = {"WASI_NN_HOSTS": f"API_TOKEN={site.address}"}
-        run(betrayed, ["doctor"], pair)
+        run(betrayed, ["doctor"], {**index, **pair})
         assert "Bearer a secret of the user" in sent[-1]
 
 

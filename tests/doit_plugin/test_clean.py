@@ -12,15 +12,17 @@ import pytest
 from tests.conftest import once
 from tests.tiny import Project
 
+# What a build keeps besides its steps.
+_STEPS = ("CACHEDIR.TAG", "code", "history", "events", "remembered")
+_KEPT = (".cache", *(f".steps/{name}" for name in _STEPS))
+
 
 def below(folder: Path) -> set[str]:
     """Return all that lies below the artifacts but what runs have noted, and the cache."""
     return {
         name
         for path in folder.rglob("*")
-        if not (name := path.relative_to(folder).as_posix()).startswith(
-            (".cache", ".steps/code", ".steps/history", ".steps/events", ".steps/remembered")
-        )
+        if not (name := path.relative_to(folder).as_posix()).startswith(_KEPT)
     }
 
 

@@ -75,8 +75,11 @@ def test_another_secret_believes_nothing_and_builds(
     assert run.output.count("warning: ") == 2
 
 
-def test_a_dead_server_slows_a_run_and_breaks_nothing(tmp_path: Path, toolchains: Path) -> None:
+def test_a_dead_server_slows_a_run_and_breaks_nothing(
+    tmp_path: Path, toolchains: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("WASI_NN_HOSTS", f"CACHE_TOKEN={url} CACHE_SECRET={url}")
     run = checkout(tmp_path / "one", toolchains, url, write=True).doit("fixture:tiny")
     assert run.returncode == 0
     assert "ir:tiny" in run.steps("built")

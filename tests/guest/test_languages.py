@@ -57,7 +57,8 @@ def run(built: Built, host: ScriptedHost, folder: Path, *args: str, text: str = 
 def test_every_language_of_the_schema_is_there_and_has_a_guest() -> None:
     assert set(LANGUAGES) == set(get_args(LanguageName))
     guests = load_project(ROOT).guests.values()
-    assert {guest.language for guest in guests} == set(LANGUAGES)
+    # Guests in `wasm` are built already.
+    assert {guest.language for guest in guests} == set(LANGUAGES) - {"wasm"}
 
 
 @pytest.mark.parametrize("name", ALL)

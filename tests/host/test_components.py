@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from pipeline.errors import Code, PipelineError
 from pipeline.host.abi.wit_types import TENSOR_TYPE
 from pipeline.host.host import Host, Limits, NamedGraph
-from tests.host.component_script import ComponentScript, Place, code_number
+from tests.host.component_script import ComponentScript, Place, code_number, write_component
 from tests.host.conftest import Ir
 
 X = struct.pack("<4f", 1, 2, 3, 4)
@@ -239,6 +240,19 @@ def test_the_trace_says_which_way_was_taken(tmp_path: Path, host: Host, general:
     ran = ComponentScript().run(tmp_path, (), host, general, trace=True)
     way = "the component runs as such" if general else "the component's program runs on WASI"
     assert ran.outcome.messages[0].startswith(way)
+
+
+def test_the_connecting_module_may_name_what_it_imports_from(tmp_path: Path, host: Host) -> None:
+    """As current wasm-tools write it; older ones have empty names."""
+    text = ComponentScript().text(general=False)
+    text, tables = re.subn(r'\(import "" "\$imports"', '(import "shim" "$imports"', text)
+    text, functions = re.subn(r'\(import "" "(\d+)"', r'(import "actual" "\1"', text)
+    given = r'\(instantiate \$fixups-module \(with "" (.*)\)\)\)$'
+    both = r'(instantiate $fixups-module (with "actual" \1) (with "shim" \1)))'
+    text, instances = re.subn(given, both, text, flags=re.M)
+    assert (tables, functions > 1, instances) == (1, True, 1)
+    ran = host.run(write_component(tmp_path, text), trace=True)
+    assert ran.messages[0].startswith("the component's program runs on WASI")
 
 
 def test_tensors_are_recorded(

@@ -137,6 +137,45 @@ def test_a_shape_that_cannot_be(model: Path, tmp_path: Path) -> None:
     assert "[1,3,8,8]" in caught.value.found
 
 
+def write_positions(path: Path) -> Path:
+    """Write the places where the product of two numbers and three weights is above zero."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Mul", ["x", "w"], ["product"]),
+            helper.make_node("Relu", ["product"], ["above"]),
+            helper.make_node("NonZero", ["above"], ["places"]),
+            helper.make_node("Add", ["places", "one"], ["y"]),
+        ],
+        "positions",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 1])],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [2, "n"])],
+        [
+            numpy_helper.from_array(numpy.array([1, -1, 2], numpy.float32), "w"),
+            numpy_helper.from_array(numpy.array([1], numpy.int64), "one"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    onnx.save(model, str(path))
+    return path
+
+
+def test_an_output_without_fixed_size_names_the_operation_and_the_cut(tmp_path: Path) -> None:
+    path = write_positions(tmp_path / "net.onnx")
+    with pytest.raises(PipelineError) as caught:
+        run(tmp_path / "made", path, (2, 1))
+    error = caught.value
+    assert "output y of net.xml depends on the values" in error.message
+    assert "from NonZero" in error.found
+    assert error.hint == 'Cut the model before it: [model.outputs."above"].'
+    job = run(tmp_path / "cut", path, (2, 1), outputs=["above"])
+    interface = json.loads(job.outputs["interface"].read_text())
+    assert interface["outputs"][0]["shape"] == [2, 3]
+
+
 def write_chain(path: Path) -> Path:
     """Write ``y = -b``, ``b = a + 1``, ``a = relu(x)``, of three numbers."""
     import onnx

@@ -14,7 +14,9 @@ from random import Random
 from typing import Any
 
 import numpy
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 from PIL import Image
 
 from pipeline.config.load_project import load_project
@@ -124,6 +126,10 @@ def read_picture(path: Path) -> object:
     return decode(path, "RGB", background=(1, 2, 3), profile=True, pixels=100_000)
 
 
+def int_proto() -> onnx.TensorProto:
+    return helper.make_tensor("x", onnx.TensorProto.INT32, (2, 3), range(-3, 3))
+
+
 def stored(path: Path) -> object:
     return read_array(path, StoredArray(source="a"), (2, 3), "x")
 
@@ -141,6 +147,8 @@ READERS: dict[str, tuple[Callable[[], bytes], Reader]] = {
     "prototxt": (SMALL.encode, read_topology),
     "npy": (lambda: saved(lambda stream: numpy.save(stream, ARRAY)), stored),
     "npz": (lambda: saved(lambda stream: numpy.savez_compressed(stream, ARRAY)), stored),
+    "raw tensor proto": (lambda: numpy_helper.from_array(ARRAY).SerializeToString(), stored),
+    "tensor proto": (lambda: int_proto().SerializeToString(), stored),
     "wav": (lambda: saved(sound), lambda path: read_wave(path, "x")),
     "lines": (lambda: LINES, read_vocabulary),
     "toml": (FIXTURE.encode, read_config),

@@ -73,16 +73,6 @@ def test_no_fitting_python_is_one_clear_message(
     assert not (tmp_path / "env").exists()
 
 
-def test_what_a_killed_run_left_of_an_environment_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / ".env.0123abcd" / "env").mkdir(parents=True)
-    monkeypatch.setattr(environment, "find_interpreter", lambda *_: None)
-    with pytest.raises(PipelineError):
-        make_environment(job(tmp_path, LOCK, offline=True))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["env.lock", "scratch"]
-
-
 @pytest.mark.network
 def test_a_wrong_hash_installs_nothing(tmp_path: Path) -> None:
     lock = tmp_path / "mo.lock"

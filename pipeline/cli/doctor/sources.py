@@ -154,10 +154,11 @@ def _declared(configs: Configs) -> Iterable[tuple[str, Source, bool]]:
         if fixture not in configs.variant_of:
             for name, source in table.source.items():
                 yield f"{fixture}.{name}", source, table.default
-    programs = {each.guest.program for each in configs.fixtures.values() if each.default}
-    for guest, program in configs.guests.items():
-        for name, source in program.compiler.items():
-            yield f"{guest}.{name}", source, guest in programs
+    default = {each.guest.program for each in configs.fixtures.values() if each.default}
+    # Built-in guests that no fixture runs are not built.
+    for guest in sorted({each.guest.program for each in configs.fixtures.values()}):
+        for name, source in configs.guests[guest].compiler.items():
+            yield f"{guest}.{name}", source, guest in default
 
 
 def _place(url: Url) -> str:

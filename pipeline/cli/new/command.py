@@ -52,6 +52,7 @@ def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> 
     from pipeline.cli.new.fetched_files import fetched
     from pipeline.cli.new.make_draft import make_draft
     from pipeline.cli.new.terminal_prompts import asker
+    from pipeline.model.convert.signatures import check_signature
     from pipeline.model.inspect.model_files import model_files
 
     found = fetched(_arguments(args), root, folder)
@@ -63,6 +64,7 @@ def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> 
     if args.guest.endswith(SUFFIX):
         built = built_guest(root, Path(args.guest), args.guest_license, force=args.force)
     framework, files = model_files(model, args.framework)
+    check_signature(framework, files, args.signature)
     source_framework, source_files = _source_model(framework, source)
     labels, vocabulary = (
         found.get(text, Path(text)) if text else None for text in (args.labels, args.vocabulary)
@@ -83,6 +85,7 @@ def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> 
         overrides=_overrides(args),
         precisions=list(dict.fromkeys(args.precision)),
         architecture=args.architecture,
+        signature=args.signature,
         description=args.description,
         license=args.license,
         image_license=args.image_license,

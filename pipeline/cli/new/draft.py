@@ -63,6 +63,7 @@ class Draft:
     sources: Mapping[str, Source]
     framework: Framework
     architecture: str | None
+    signature: str | None
     files: Mapping[str, str]
     inputs: Sequence[Input]
     outputs: Mapping[str, str]
@@ -146,6 +147,8 @@ def _model(draft: Draft) -> str:
     keys: Keys = {"framework": draft.framework}
     if draft.architecture:
         keys["architecture"] = draft.architecture
+    if draft.signature:
+        keys["signature"] = draft.signature
     plain = draft.framework != "tensorflow" or "graph" in draft.files
     if plain:
         keys["files"] = dict(draft.files)

@@ -36,6 +36,7 @@ class DraftOptions:
     overrides: Overrides
     precisions: Sequence[Precision]
     architecture: str | None
+    signature: str | None
     description: str | None
     license: str | None
     image_license: str | None

@@ -14,7 +14,6 @@ from pipeline.cli.new.inputs import CARRIED
 from pipeline.cli.new.local_files import check_regular
 from pipeline.cli.new.prompts import Asker, Question
 from pipeline.cli.new.shapes import Shape, shown
-from pipeline.config.tensor_tables import StoredArray
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.model_interface import TensorInfo
@@ -90,7 +89,7 @@ def read_file(path: Path, name: str, rate: int | None, ask: Asker) -> InputFile:
     if head[:4] in _WAVES and head[8:] == b"WAVE":
         found, why = _rate(path, name, rate, ask)
         return InputFile(path=path, kind=FileKind.SOUND, rate=found, why=why)
-    if head.startswith(_NPY) or suffix == ".npz":
+    if head.startswith(_NPY) or suffix in (".npz", ".pb"):
         return InputFile(path=path, kind=FileKind.ARRAY)
     if suffix in PICTURES:
         return InputFile(path=path, kind=FileKind.PICTURE)
@@ -126,7 +125,9 @@ def shape_of(info: TensorInfo, file: InputFile) -> Shape | None:
     if own is not None and None not in own:
         return None
     if file.kind is FileKind.ARRAY:
-        shape = array_shape(file.path, _stored(info.name, file.path), info.name)
+        shape = array_shape(file.path, _member(info.name, file.path), info.name)
+        if shape is None:
+            return None
         if own is not None and not _fits(own, shape):
             raise _no_fit(info, file, f"an array of shape {shown(shape) or 'a scalar'}")
         return shape or (1,)
@@ -170,7 +171,7 @@ def tensor_keys(
         case FileKind.RAW:
             keys["array"] = {"source": source, "raw": True}
         case FileKind.ARRAY:
-            member = _stored(name, file.path).member
+            member = _member(name, file.path)
             keys["array"] = {"source": source, **({"member": member} if member else {})}
         case FileKind.TEXT if vocabulary is not None:
             table, why = _words(vocabulary)
@@ -204,11 +205,10 @@ def _words(vocabulary: Path) -> tuple[dict[str, Any], str]:
     return keys, "guess: words between spaces, by the vocabulary"
 
 
-def _stored(name: str, path: Path) -> StoredArray:
+def _member(name: str, path: Path) -> str | None:
     """Return which array of a file is meant: of several, the one with the input's name."""
     members = member_names(path)
-    member = name if len(members) > 1 and name in members else None
-    return StoredArray(source="array", member=member)
+    return name if len(members) > 1 and name in members else None
 
 
 def _fits(own: Sequence[int | None], shape: Shape) -> bool:

@@ -20,6 +20,7 @@ from pipeline.cli.new.label_lists import KNOWN
 from pipeline.cli.new.local_files import LocalFile, Way, check_regular
 from pipeline.cli.new.predictions import clear_classes, source_predictions, warn
 from pipeline.cli.new.prompts import Asker, Question, take_defaults
+from pipeline.cli.new.shapes import shown
 from pipeline.config.model_tables import Framework, Precision
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture
@@ -55,13 +56,13 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is missing.
     """
     names = _names(options.labels)
-    interface = _interface(options.framework, options.files)
+    interface = _interface(options.framework, options.files, options.signature)
     options = _in_its_form(options, interface, ask)
     overrides = _named(options.overrides, interface)
     files = _input_files(options, interface, ask)
     overrides = _with_shapes(overrides, interface, files)
     inputs = _inputs(options, interface, overrides, files, ask)
-    notes: list[str] = []
+    notes = _unsized(interface)
     dynamic_range = options.framework == "tflite" and rounds_activations(options.files["model"])
     if dynamic_range:
         notes.append(
@@ -77,6 +78,7 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
         sources=sources.sources,
         framework=options.framework,
         architecture=options.architecture,
+        signature=options.signature,
         files=sources.model,
         inputs=inputs,
         outputs=_outputs(interface),
@@ -107,9 +109,11 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     )
 
 
-def _interface(framework: Framework, files: Mapping[str, Path]) -> ModelInterface:
+def _interface(
+    framework: Framework, files: Mapping[str, Path], signature: str | None = None
+) -> ModelInterface:
     with scratch_folder() as folder:
-        interface = introspect(framework, files, folder)
+        interface = introspect(framework, files, folder, signature)
     if not interface.inputs:
         raise PipelineError(
             Code.MODEL,
@@ -267,6 +271,18 @@ def _named(overrides: Overrides, interface: ModelInterface) -> Overrides:
                 expected=", ".join(names),
             )
     return replace(overrides, shapes=shapes)
+
+
+def _unsized(interface: ModelInterface) -> list[str]:
+    """Return a note on each output whose size is not fixed though those of all inputs are."""
+    if any(each.shape is None or None in each.shape for each in interface.inputs):
+        return []
+    return [
+        f"output {each.name} has no fixed size ({shown(each.shape or (None,))}), and a fixture's "
+        "outputs need one: doit ir:NAME says where to cut the model with [model.outputs]"
+        for each in interface.outputs
+        if each.shape is None or None in each.shape
+    ]
 
 
 def _quantised(interface: ModelInterface) -> bool:

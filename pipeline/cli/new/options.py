@@ -69,6 +69,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
     )
     parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
+    )
+    parser.add_argument(
         "--shape",
         action="append",
         default=[],

@@ -100,6 +100,7 @@ def infer_cases(job: Job) -> None:
     ``fixture``, ``outputs``, and whether there are labels (``labelled``) and the model is
     ``quantised``.
     """
+    from pipeline.model.convert.signatures import with_signature
     from pipeline.verify.executors import EXECUTORS
     from pipeline.verify.executors.reference_executor import InferenceRequest
     from pipeline.verify.noise_floor import moved
@@ -107,6 +108,15 @@ def infer_cases(job: Job) -> None:
     fixture = convert_value(job.parameters["fixture"], Fixture)
     outputs = cast("list[str]", job.parameters["outputs"])
     answers = {}
+    # No case has such a name.
+    model = job.scratch / ".model"
+    model.mkdir()
+    given_files = {
+        label.removeprefix("file."): path
+        for label, path in job.inputs.items()
+        if label.startswith("file.")
+    }
+    files = with_signature(fixture.model.framework, given_files, fixture.model.signature, model)
     for case in fixture.tensor:
         folder = job.scratch / case
         folder.mkdir()
@@ -117,11 +127,7 @@ def infer_cases(job: Job) -> None:
         }
         result = EXECUTORS[fixture.golden.executor].run(
             InferenceRequest(
-                files={
-                    label.removeprefix("file."): path
-                    for label, path in job.inputs.items()
-                    if label.startswith("file.")
-                },
+                files=files,
                 inputs=given,
                 outputs=[golden.outputs.get(name, name) for name in outputs],
                 architecture=None,

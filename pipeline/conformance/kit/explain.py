@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import zipfile
+import tarfile
 from pathlib import Path
 
 from pipeline.conformance.kit.cases import ConformanceHost, KitCase, command_of
@@ -52,5 +52,9 @@ def explain(kit: Path, host: ConformanceHost, result: Result) -> str:
 
 def wat_of(kit: Path, case: KitCase) -> str:
     """Return the calls of a case as WebAssembly text; raises OSError and KeyError."""
-    with zipfile.ZipFile(kit / "calls.zip") as archive:
-        return archive.read(f"{case.encoding}/{case.name}.wat").decode()
+    try:
+        with tarfile.open(kit / "calls.tar.bz2", "r:bz2") as archive:
+            calls = archive.extractfile(f"{case.encoding}/{case.name}.wat")
+            return calls.read().decode() if calls else ""
+    except tarfile.TarError as error:
+        raise OSError(f"calls.tar.bz2 of the kit cannot be read: {error}") from error

@@ -63,6 +63,7 @@ class DaskExecutor:
         self._local = local
         # Whether a worker was found that does not see our files: then all steps carry them.
         self._apart = False
+        self._address = address
         self._client = connected(address)
         self._sent = SentFiles(self._client)
         try:
@@ -97,6 +98,7 @@ class DaskExecutor:
                     self._attempt(task, job, files)
                 return
             except _Lost as loss:
+                self._require_scheduler(loss)
                 if last:
                     raise _all_lost(loss) from None
                 send, task = True, replace(task, probe="")
@@ -214,6 +216,19 @@ class DaskExecutor:
                 found=line(error),
                 hint="See the workers' logs: a disk may be full, or the pipeline missing.",
             ) from None
+
+    def _require_scheduler(self, loss: _Lost) -> None:
+        """Wait for the client to connect again if its connection was lost."""
+        while self._client.status == "connecting":
+            time.sleep(0.1)
+        if self._client.status != "running":
+            raise PipelineError(
+                Code.CLUSTER,
+                "The connection to the cluster's scheduler was lost.",
+                where=self._address,
+                found=str(loss),
+                hint="Start the scheduler again, and run the command again: what was built is kept.",
+            )
 
     def _require_worker(self) -> None:
         until = time.monotonic() + _NO_WORKER_SECONDS

@@ -21,6 +21,8 @@ _RUN_FUNCTION = re.compile(r"wasi:cli/run@0\.2\.\d+#run")
 # Options of a canonical function that the host's own way has: UTF-8, a memory, realloc, and what to
 # call after an export.
 _UTF_8, _POINTED = 0, (3, 4, 5)
+# What the last module imports from: older wasm-tools give no names.
+_TABLE_FROM, _FUNCTIONS_FROM = ("", "shim"), ("", "actual")
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,11 @@ def _is_shim(module: _Module) -> bool:
 def _is_fixups(module: _Module) -> bool:
     return (
         not module.exports
-        and ("", "$imports") in module.imports
-        and all(name == "" for name, _ in module.imports)
+        and sum(name == "$imports" for _, name in module.imports) == 1
+        and all(
+            origin in (_TABLE_FROM if name == "$imports" else _FUNCTIONS_FROM)
+            for origin, name in module.imports
+        )
     )
 
 

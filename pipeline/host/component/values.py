@@ -34,7 +34,8 @@ from pipeline.host.abi.wit_types import (
 from pipeline.host.session.error import GuestTrap
 
 VALUE_SIZE = 32
-# Wasmtime counts what crosses, 32 bytes for each byte of a list, and stops at 128 MiB.
+# Wasmtime counts what crosses and stops at 128 MiB: 32 bytes for each byte of a list that the host
+# passes, 48 for one that the guest passes.
 MOST_LISTED = 4 << 20
 _KIND_U8, _KIND_U32, _KIND_STRING, _KIND_LIST = 2, 6, 12, 13
 _KIND_TUPLE, _KIND_ENUM, _KIND_RESULT, _KIND_RESOURCE = 15, 17, 19, 21

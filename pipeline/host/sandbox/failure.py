@@ -79,7 +79,7 @@ def failure(
             Code.GUEST_FAILED,
             "The component passes more in one call than Wasmtime copies.",
             where=where,
-            expected="lists of at most 4 MiB (4194304 bytes) in a call",
+            expected="lists of at most 2.6 MiB in a call",
             hint="Load large models by name (`graphs`), or build the component from a core module "
             "with the usual adapter, whose lists have no limit.",
             detail=text,

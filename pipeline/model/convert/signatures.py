@@ -6,7 +6,7 @@ Fields are those of TensorFlow's schema.fbs, saved_model.proto and meta_graph.pr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from pipeline.config.model_tables import Framework
@@ -29,6 +29,16 @@ _SUBGRAPHS, _SIGNATURES, _KEY, _SUBGRAPH = 2, 7, 2, 4
 _TENSORS, _OUTPUTS, _NAME = 0, 2, 3
 # SavedModel's meta_graphs, MetaGraphDef's signature_def, a map.
 _META_GRAPH, _SIGNATURE_DEF, _MAP_KEY, _MAP_VALUE = 2, 5, 1, 2
+
+
+def check_signature(framework: Framework, files: Collection[str], signature: str | None) -> None:
+    """Raise PipelineError (USAGE) if a model of these files, by label, has no signatures."""
+    if signature is not None and _FILES.get(framework) not in files:
+        raise PipelineError(
+            Code.USAGE,
+            "--signature applies to TFLite files and SavedModels only.",
+            hint="Omit --signature.",
+        )
 
 
 def with_signature(

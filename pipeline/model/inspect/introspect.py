@@ -21,11 +21,13 @@ _OWN = {
 }
 
 
-def introspect(framework: Framework, files: Mapping[str, Path], folder: Path) -> ModelInterface:
+def introspect(
+    framework: Framework, files: Mapping[str, Path], folder: Path, signature: str | None = None
+) -> ModelInterface:
     """Return the inputs and outputs of a model; ``folder`` is an empty private folder.
 
     Raises PipelineError (MODEL, TIME_LIMIT) when the files are damaged or in another format.
     """
     if own := _OWN.get(framework):
         return own(files)
-    return introspect_openvino(framework, files, folder)
+    return introspect_openvino(framework, files, folder, signature)

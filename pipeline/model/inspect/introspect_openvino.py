@@ -32,12 +32,12 @@ _SECOND = {"openvino": ("weights", ".bin"), "paddle": ("params", ".pdiparams")}
 
 
 def introspect_openvino(
-    framework: Framework, files: Mapping[str, Path], folder: Path
+    framework: Framework, files: Mapping[str, Path], folder: Path, signature: str | None
 ) -> ModelInterface:
     """Return the outline of a model; raises PipelineError (MODEL, TIME_LIMIT)."""
     if framework == "onnx":
         check_external_data(files["model"])
-    files = with_signature(framework, files, None, folder)
+    files = with_signature(framework, files, signature, folder)
     target = folder / "outline.json"
     payload = {"model": str(_model(framework, files, folder)), "outline": str(target)}
     finished = run_process(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Collection
 
 
 def alias_inputs(net: ET.Element) -> None:
@@ -23,3 +24,12 @@ def alias_inputs(net: ET.Element) -> None:
         port = layer.find("output/port")
         if port is not None and str(index) not in used:
             port.set("names", ",".join(filter(None, (port.get("names", ""), str(index)))))
+
+
+def without_alias(names: Collection[str], index: int | None) -> set[str]:
+    """Return the names that an input at ``index`` has in its framework; an output has no alias.
+
+    >>> without_alias({"x", "0"}, 0)
+    {'x'}
+    """
+    return {name for name in names if name != str(index)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.request import Interface, Port
+from pipeline.model.ir.input_aliases import without_alias
 
 
 def read_interface(xml: Path, given: Model) -> Interface:
@@ -63,22 +65,59 @@ def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
 
 def _names(port: Any, index: int | None = None) -> tuple[str, ...]:
     """Return a port's names; an input's alias, which is its index, comes last."""
-    alias = {str(index)} & port.names
-    return (*(sorted(port.names - alias) or (port.node.friendly_name,)), *alias)
+    own = without_alias(port.names, index)
+    return (*(sorted(own) or (port.node.friendly_name,)), *(port.names - own))
+
+
+def _unsized_from(output: Any) -> Any:
+    """Return an operation above an output that has no fixed size though its inputs do, or None."""
+    left, seen = [output.node], set()
+    while left:
+        node = left.pop()
+        above = [port.get_source_output() for port in node.inputs()]
+        dynamic = [port.get_node() for port in above if port.partial_shape.is_dynamic]
+        if above and not dynamic and any(port.partial_shape.is_dynamic for port in node.outputs()):
+            return node
+        left += [each for each in dynamic if each.friendly_name not in seen]
+        seen |= {each.friendly_name for each in dynamic}
+    return None
 
 
 def _port(port: Any, names: tuple[str, ...], expected: Collection[str], file: str) -> Port:
     name = next((name for name in names if name in expected), names[0])
     if port.partial_shape.is_dynamic:
-        raise PipelineError(
-            Code.MODEL,
-            f"{name} of {file} has a dynamic shape.",
-            found=str(port.partial_shape),
-            hint="Declare the full shape of every input in [model.inputs].",
-        )
+        raise _unsized(name, port, file)
     return Port(
         name=name,
         names=names,
         shape=tuple(port.shape),
         type=port.element_type.get_type_name(),
+    )
+
+
+def _unsized(name: str, port: Any, file: str) -> PipelineError:
+    """Return the error of a port without a fixed shape, and of an output where it loses that."""
+    cause = _unsized_from(port)
+    if cause is None:
+        return PipelineError(
+            Code.MODEL,
+            f"{name} of {file} has a dynamic shape.",
+            found=str(port.partial_shape),
+            hint="Declare the full shape of every input in [model.inputs].",
+        )
+    sources = [each.get_source_output() for each in cause.inputs()]
+    takes = [
+        f"[model.outputs.{json.dumps(_names(source)[0], ensure_ascii=False)}]"
+        for source in sources
+        if source.get_node().get_type_name() not in ("Constant", "Parameter")
+    ]
+    hint = "Convert a model without it."
+    if takes:
+        hint = f"Cut the model before it: {' '.join(takes)}."
+    return PipelineError(
+        Code.MODEL,
+        f"The size of output {name} of {file} depends on the values of the inputs.",
+        expected="outputs of fixed size",
+        found=f"{port.partial_shape}, from {cause.get_type_name()} {cause.friendly_name!r}",
+        hint=hint,
     )

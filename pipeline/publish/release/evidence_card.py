@@ -9,6 +9,8 @@ from typing import Any
 from pipeline.cache.digest import Digest
 from pipeline.publish.release.card import text
 
+_OF_BOTH = " of the guest, which are those of its component,"
+
 
 def evidence_card(text_of_manifest: bytes, reports: Mapping[str, bytes]) -> bytes:
     """Return the card: for each case its inputs, its top five values, and its accuracy.
@@ -35,7 +37,8 @@ def evidence_card(text_of_manifest: bytes, reports: Mapping[str, bytes]) -> byte
                 for place, each in enumerate(report["top"], 1)
             ),
             "",
-            f"Expected: {text(report['expected']) or 'nothing declared'}. The outputs equal those "
+            f"Expected: {text(report['expected']) or 'nothing declared'}. The outputs"
+            f"{_OF_BOTH * report.get('component_equal', False)} equal those "
             "of a native inference byte for byte, and agree with "
             f"{text(report['golden']['executor'])} {text(report['golden']['version'])}:",
             "",

@@ -18,6 +18,7 @@ from pipeline.publish.validation.finding import Finding
 from pipeline.publish.validation.read_manifest import read_manifest
 from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
+from pipeline.verify.component_run import unequal_component, unmet_component_printing
 from pipeline.verify.descriptor import output_files, output_spec
 from pipeline.verify.expectation import unmet_expectations
 from pipeline.verify.printed import is_printed, unmet_printing
@@ -75,10 +76,17 @@ def _findings(
     )
     guest = folder / f"{manifest.guest.program}.wasm"
     model = [folder / f"{manifest.stem}.{end}" for end in ("xml", "bin")]
+    declared = manifest.guest.component
+    component = folder / declared.file if declared else None
     expect = manifest.expected(case)
     if is_printed(expect):
         for error in unmet_printing(guest, model, given, case, run, expect, scratch, file):
             yield Finding.of("expect", file, error)
+        if component is not None:
+            for error in unmet_component_printing(
+                component, model, given, case, run, expect, scratch, file
+            ):
+                yield Finding.of("expect", file, error)
         return
     out = infer_in_sandbox(
         guest,
@@ -90,6 +98,11 @@ def _findings(
         scratch,
         file,
     )
+    if component is not None:
+        for error in unequal_component(
+            component, model, given, case, run, sizes, out, scratch, file
+        ):
+            yield Finding.of("component", component.name, error)
     outputs: dict[str, Any] = {
         port.name: array_of(out / name, port)
         for port, name in zip(interface.outputs, files, strict=True)

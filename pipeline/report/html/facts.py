@@ -61,6 +61,7 @@ class Checks:
 
     native_equal: bool
     printed: bool = False
+    component_equal: bool = False
     executor: str
     version: str
     factor: float

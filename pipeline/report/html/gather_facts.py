@@ -124,6 +124,7 @@ def _checks(subject: Subject, case: str, evidence: Evidence) -> facts.Checks:
     return facts.Checks(
         native_equal=evidence.native_equal,
         printed=evidence.printed,
+        component_equal=evidence.component_equal,
         executor=golden.executor,
         version=golden.version,
         factor=golden.factor,

@@ -35,7 +35,7 @@ class Listing:
 def list_folder(root: Path, folder: str) -> Listing:
     """Return the files below a folder of the project with an image suffix; none if it is missing.
 
-    Links that lead out of the project are faults.
+    Links that lead out of the project, or out of a folder that is not in it, are faults.
     """
     return _walked(root, root / folder, is_picture)
 
@@ -55,6 +55,9 @@ def _walked(root: Path, top: Path, wanted: Callable[[str], bool]) -> Listing:
     files: dict[str, Path] = {}
     faults: dict[str, str] = {}
     folders: dict[Path, str] = {}
+    # A place outside of the project is meant where the config itself names it, without a link.
+    if not Path(os.path.normpath(top)).is_relative_to(os.path.normpath(root)):
+        root = top
     if fault := outside(root, top):
         return Listing({}, {top.name: f"The folder is {fault}."}, {})
     waiting = [("", top)]

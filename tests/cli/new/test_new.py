@@ -23,6 +23,8 @@ from pipeline.model.caffe.seeded_weights import draw_weights
 from tests.fixtures.kaldi_nets import nnet1
 from tests.fork_server import Finished, wasi_nn
 from tests.host.made_models import paddle_model, quantised_tflite, saved_model, tflite_model
+from tests.model.test_convert import write_positions
+from tests.model.test_signatures import tflite as signed_tflite
 from tests.tiny import ROOT, Project, Run, make_project, write_model, write_picture
 
 CAFFE = """\
@@ -211,6 +213,34 @@ def test_a_saved_model_becomes_a_verified_fixture(project: Project) -> None:
     assert saved["model"]["files"] == {"saved_model.pb": "saved_model"}
     build(project, "saved")
     assert came_out(project, "saved", "noise")["golden"]["executor"] == "tensorflow"
+
+
+def test_the_named_signature_is_drafted_and_run(project: Project) -> None:
+    (project.root / "two.tflite").write_bytes(signed_tflite(["enc", "dec"]))
+    drafts = {
+        name: drafted(project.root, name, "two.tflite", "--signature", name)
+        for name in ("enc", "dec")
+    }
+    assert {name: each["model"]["signature"] for name, each in drafts.items()} == {
+        "enc": "enc",
+        "dec": "dec",
+    }
+    assert {name: [*each["model"]["inputs"]] for name, each in drafts.items()} == {
+        "enc": ["enc_x"],
+        "dec": ["dec_x"],
+    }
+    done = run_new(project.root, "none", "two.tflite")
+    assert done.returncode == 1
+    assert "found:    enc, dec" in done.stderr
+    done = run_new(project.root, "none", "tiny.onnx", "--signature", "enc")
+    assert "--signature applies to TFLite files and SavedModels only" in done.stderr
+
+
+def test_an_output_without_fixed_size_is_said_at_once(project: Project) -> None:
+    write_positions(project.root / "positions.onnx")
+    done = run_new(project.root, "positions", "positions.onnx")
+    assert done.returncode == 0, done.stderr
+    assert "output y has no fixed size (2x?)" in " ".join(done.stdout.split())
 
 
 def test_a_paddle_pair_is_drafted_in_either_order(project: Project) -> None:

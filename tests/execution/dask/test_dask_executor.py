@@ -502,3 +502,26 @@ def test_a_worker_cannot_write_outside_the_outputs(tmp_path: Path) -> None:
             _place(tmp_path, name, folder=True)
     with pytest.raises(PipelineError):
         _place(tmp_path, "a", folder=False)
+
+
+def test_a_killed_scheduler_costs_one_error(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("abc")
+    given = {"name": "one", "folder": str(tmp_path)}
+    step = job(tmp_path / "one", inputs={"in": tmp_path / "in"}, parameters=given)
+    with scheduler() as printed, worker(address_in(printed), tmp_path):
+        address = address_in(printed)
+        client = connect(address)
+        with ThreadPoolExecutor(1) as threads:
+            future = threads.submit(run, client, recipes.mark_and_wait, step)
+            lines(tmp_path / "log", 1)
+            for process in psutil.Process().children():
+                if "distributed.cli.dask_scheduler" in process.cmdline():
+                    process.kill()
+            with pytest.raises(PipelineError) as caught:
+                future.result(timeout=120)
+        (tmp_path / "go").touch()
+        client.close()
+    assert caught.value.code is Code.CLUSTER
+    assert caught.value.message == "The connection to the cluster's scheduler was lost."
+    assert caught.value.where == address
+    assert not (tmp_path / "one/out").exists()
