@@ -202,7 +202,7 @@ def _identity(path: Path) -> dict[str, object]:
 
 
 def _check_architecture(args: argparse.Namespace, files: Mapping[str, Path]) -> None:
-    needed = "weights" in files and "topology" not in files
+    needed = set(files) == {"weights"}
     if needed and args.architecture is None:
         raise PipelineError(
             Code.USAGE,

@@ -17,6 +17,7 @@ _FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
     "kaldi": (("model",),),
     "mxnet": (("symbol", "params"),),
     "onnx": (("model",),),
+    "openvino": (("model", "weights"),),
     "paddle": (("model", "params"),),
     "pytorch": (("weights",), ("torchscript",), ("exported",)),
     "tensorflow": (("graph",), ("saved_model.pb",)),
@@ -31,6 +32,7 @@ _READS: Mapping[ExecutorName, Framework] = {
     "numpy": "kaldi",
     "onnxruntime": "onnx",
     "opencv": "caffe",
+    "openvino": "openvino",
     "paddle": "paddle",
     "tensorflow": "tensorflow",
     "torch": "pytorch",
@@ -159,7 +161,9 @@ def _model_files(model: Model, knows: KnownNames) -> Iterator[Mistake]:
             "mobilenet_v2, or package.module:callable",
             hint="Name the module of the weights, or use TorchScript.",
         )
-    elif model.architecture is not None and "weights" not in model.files:
+    elif model.architecture is not None and (
+        model.framework != "pytorch" or "weights" not in model.files
+    ):
         message = "architecture needs a PyTorch state dict."
         yield Mistake(("model", "architecture"), message, hint="Remove the key.")
 

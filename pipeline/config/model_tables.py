@@ -9,20 +9,31 @@ import msgspec
 
 from pipeline.config.tables import Count, Number, Positive, Shape, Table, Text, Tolerance
 
-Framework = Literal["caffe", "kaldi", "mxnet", "onnx", "paddle", "pytorch", "tensorflow", "tflite"]
+Framework = Literal[
+    "caffe", "kaldi", "mxnet", "onnx", "openvino", "paddle", "pytorch", "tensorflow", "tflite"
+]
 # Spelling in messages.
 SPELLED: Mapping[Framework, str] = {
     "caffe": "Caffe",
     "kaldi": "Kaldi",
     "mxnet": "MXNet",
     "onnx": "ONNX",
+    "openvino": "OpenVINO IR",
     "paddle": "Paddle",
     "pytorch": "PyTorch",
     "tensorflow": "TensorFlow",
     "tflite": "TFLite",
 }
 ExecutorName = Literal[
-    "litert", "mxnet", "numpy", "onnxruntime", "opencv", "paddle", "tensorflow", "torch"
+    "litert",
+    "mxnet",
+    "numpy",
+    "onnxruntime",
+    "opencv",
+    "openvino",
+    "paddle",
+    "tensorflow",
+    "torch",
 ]
 Precision = Literal["f32", "f16", "int8"]
 Loss = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -81,7 +92,8 @@ class Model(Table, frozen=True):
 
     ``files`` maps the framework's label of a file to a source: Caffe ``topology`` and
     ``weights``; Kaldi ``model``; MXNet ``symbol`` and ``params``; ONNX ``model``, and the paths of
-    its external data; Paddle ``model`` and ``params``; PyTorch ``weights`` (a state dict, with an
+    its external data; OpenVINO IR ``model`` (.xml) and ``weights`` (.bin); Paddle ``model`` and
+    ``params``; PyTorch ``weights`` (a state dict, with an
     ``architecture``), ``torchscript`` or ``exported``; TensorFlow ``graph`` (a frozen graph), or
     the paths inside a SavedModel folder, such as ``saved_model.pb``; TFLite ``model``.
     """
@@ -119,7 +131,10 @@ class Golden(Table, frozen=True):
     """
 
     executor: ExecutorName
-    """The runtime that runs the source model; opencv reads Caffe, litert TFLite, numpy Kaldi."""
+    """The runtime that runs the source model; opencv reads Caffe, litert TFLite, numpy Kaldi.
+
+    openvino compares an existing IR with itself: set files to its source model, if you have it.
+    """
     absolute: Tolerance | None = None
     """How far every element may differ, whatever was measured; needs a reason."""
     relative: Tolerance | None = None

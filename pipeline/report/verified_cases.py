@@ -82,7 +82,8 @@ def verified_rows(cases: Iterable[VerifiedCase]) -> list[Row]:
             continue
         golden = report["golden"]
         top = report["top"][0]
-        label = f"{top['index']} {top['label']}".split(",")[0].rstrip()
+        place = list(top["place"]) if top.get("place") else top["index"]
+        label = f"{place} {top['label'].split(',')[0]}".rstrip()
         rows.append(
             Row(
                 fixture=verified.fixture,

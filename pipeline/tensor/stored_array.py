@@ -18,6 +18,14 @@ from pipeline.tensor.tensor_proto import largest_proto, read_tensor_proto
 
 _KINDS = "biuf"
 _ZIP, _NUMPY = b"PK\x03\x04", b"\x93NUMPY"
+_FAULTS = (
+    *(OSError, ValueError, EOFError, KeyError),
+    # Raised by zipfile: damaged, an unknown compression, encrypted.
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(NotImplementedError, RuntimeError),
+    # Raised by NumPy for an invalid header.
+    *(SyntaxError, tokenize.TokenError, TypeError, OverflowError, MemoryError),
+)
 
 
 def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str) -> Any:
@@ -52,15 +60,40 @@ def read_array(path: Path, stored: StoredArray, dims: tuple[int, ...], name: str
                 )
             with archive.open(f"{member}.npy") as stream:
                 return _checked(stream, dims, path, name)
-    except (
-        *(OSError, ValueError, EOFError, KeyError),
-        # Raised by zipfile: damaged, an unknown compression, encrypted.
-        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-        *(NotImplementedError, RuntimeError),
-        # Raised by NumPy for an invalid header.
-        *(SyntaxError, tokenize.TokenError, TypeError, OverflowError, MemoryError),
-    ) as error:
+    except _FAULTS as error:
         raise _refused(path, name, "The array cannot be read.", found=str(error)[:200]) from None
+
+
+def array_shape(path: Path, member: str | None, name: str) -> tuple[int, ...] | None:
+    """Return the shape in the header of a .npy file, or of a member of .npz; else None.
+
+    Raises PipelineError (TENSOR) for a damaged file.
+    """
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(_NUMPY)) == _NUMPY:
+                stream.seek(0)
+                return _header(stream)[0]
+        members = member_names(path)
+        chosen = members[0] if member is None and len(members) == 1 else member
+        if chosen not in members:
+            return None
+        with zipfile.ZipFile(path) as archive, archive.open(f"{chosen}.npy") as stream:
+            return _header(stream)[0]
+    except _FAULTS as error:
+        raise _refused(path, name, "The array cannot be read.", found=str(error)[:200]) from None
+
+
+def member_names(path: Path) -> list[str]:
+    """Return the names of the arrays in a .npz file; none for any other file."""
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(_ZIP)) != _ZIP:
+                return []
+        with zipfile.ZipFile(path) as archive:
+            return [each.removesuffix(".npy") for each in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return []
 
 
 def read_raw(path: Path, kind: str, dims: tuple[int, ...], name: str) -> Any:
@@ -117,14 +150,11 @@ def _finite(array: Any, path: Path, name: str) -> Any:
 
 def _checked(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) -> Any:
     import numpy
-    from numpy.lib import format as npy
 
-    major, _ = npy.read_magic(stream)
-    read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
-    shape, by_columns, dtype = read(stream)
+    shape, by_columns, dtype = _header(stream)
     if dtype.kind not in _KINDS:
         raise _refused(path, name, "The array's elements are not numbers.", "numbers", str(dtype))
-    if tuple(shape) != dims:
+    if shape != dims:
         sides = ("x".join(map(str, each)) or "a scalar" for each in (dims, shape))
         raise _refused(path, name, "The array's shape differs from the input's.", *sides)
     count = int(numpy.prod(dims)) * dtype.itemsize
@@ -134,6 +164,15 @@ def _checked(stream: IO[bytes], dims: tuple[int, ...], path: Path, name: str) ->
         raise _refused(path, name, "The array is truncated or too long.", f"{count} bytes", there)
     array = numpy.frombuffer(data, dtype).reshape(dims, order="F" if by_columns else "C")
     return _finite(array, path, name)
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
+    from numpy.lib import format as npy
+
+    major, _ = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+    shape, by_columns, dtype = read(stream)
+    return tuple(shape), by_columns, dtype
 
 
 def _refused(

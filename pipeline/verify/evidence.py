@@ -45,6 +45,8 @@ class RankedValue(msgspec.Struct, frozen=True, kw_only=True):
     """The value."""
     bound: float = 0.0
     """How far any element of the output may be from the source framework's."""
+    place: tuple[int, ...] = ()
+    """Its index on each axis, where several axes have more than one element."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,20 @@ def ranking(array: Any, average: int | None = None, count: int = 5) -> list[tupl
     return [(int(index), float(values[index])) for index in order]
 
 
+def position(index: int, shape: Sequence[int], average: int | None) -> tuple[int, ...]:
+    """Return the place of a flat index on each axis; empty where at most one axis is long.
+
+    >>> position(7, (1, 2, 5), None), position(7, (1, 10), None), position(3, (4, 5), 0)
+    ((0, 1, 2), (), ())
+    """
+    import numpy
+
+    left = [length for axis, length in enumerate(shape) if axis != average]
+    if sum(length > 1 for length in left) < 2:
+        return ()
+    return tuple(int(each) for each in numpy.unravel_index(index, left))
+
+
 def labels_of(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the label of each line; WordNet ids, as ImageNet's lists have them, are dropped.
 

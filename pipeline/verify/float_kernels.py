@@ -21,12 +21,22 @@ def infer_in_floats(xml: Path, inputs: Sequence[Any]) -> list[Any]:
     """
     import numpy
     import openvino
+
+    compiled = in_f32(openvino.Core().read_model(xml), floats=True)
+    request = compiled.create_infer_request()
+    for index, array in enumerate(inputs):
+        request.set_input_tensor(index, openvino.Tensor(numpy.ascontiguousarray(array)))
+    request.infer()
+    return [request.get_output_tensor(i).data.copy() for i in range(len(compiled.outputs))]
+
+
+def in_f32(model: Any, *, floats: bool) -> Any:
+    """Return a model compiled for f32; with ``floats`` its int8 weights are widened first."""
+    import openvino
     from openvino import opset13
 
-    core = openvino.Core()
-    model = core.read_model(xml)
     bytes_ = (openvino.Type.i8, openvino.Type.u8)
-    for node in model.get_ops():
+    for node in model.get_ops() if floats else ():
         if node.get_type_name() != "Convert":
             continue
         source = node.input_value(0).get_node()
@@ -34,9 +44,4 @@ def infer_in_floats(xml: Path, inputs: Sequence[Any]) -> list[Any]:
         if source.get_type_name() == "Constant" and source.get_element_type() in bytes_:
             wide = opset13.constant(source.data.astype(kind.to_dtype()))
             node.output(0).replace(wide.output(0))
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()
-    for index, array in enumerate(inputs):
-        request.set_input_tensor(index, openvino.Tensor(numpy.ascontiguousarray(array)))
-    request.infer()
-    return [request.get_output_tensor(i).data.copy() for i in range(len(compiled.outputs))]
+    return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -24,7 +24,7 @@ from pipeline.verify import evidence
 from pipeline.verify.compare import bound_at
 from pipeline.verify.component_run import unequal_component, unmet_component_printing
 from pipeline.verify.descriptor import output_files, output_spec
-from pipeline.verify.expectation import labels_of, ranking, unmet_expectations
+from pipeline.verify.expectation import labels_of, position, ranking, unmet_expectations
 from pipeline.verify.failed_case import failed_case, pairs
 from pipeline.verify.golden import disagreements, run_reference_executor
 from pipeline.verify.input_pictures import write_pictures
@@ -155,6 +155,7 @@ def verify(job: Job) -> None:
                 label=labels[index] if index < len(labels) else "",
                 value=value,
                 bound=bound,
+                place=position(index, judged.shape, expect.average),
             )
             for index, value in ranking(judged, expect.average)[:5]
         ),

@@ -173,6 +173,16 @@ def failed_report(picture: Any) -> facts.Report:
     )
 
 
+def large_report(picture: Any) -> facts.Report:
+    """Return a report of many fixtures, whose cards differ in height."""
+    made = failed_report(picture)
+    fixtures = [
+        replace(each, cases=each.cases * (1 + number % 3))
+        for number, each in enumerate(fixture(f"net-{number}", picture) for number in range(60))
+    ]
+    return replace(made, fixtures=tuple(fixtures))
+
+
 def empty_report() -> facts.Report:
     return facts.Report(
         project="empty",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pipeline.report.html.page import render
 from pipeline.report.html.thumbnails import webp
 from tests.programs import require_program
-from tests.report.pages import HOSTILE, empty_report, failed_report
+from tests.report.pages import HOSTILE, empty_report, failed_report, large_report
 
 FLAGS = [
     "--no-sandbox",
@@ -70,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("pages")
     picture = webp(Image.effect_mandelbrot((120, 90), (-2, -1.5, 1, 1.5), 60).convert("RGB"))
     (place / "failed.html").write_text(render(failed_report(picture)), "utf-8")
+    (place / "large.html").write_text(render(large_report(picture)), "utf-8")
     (place / "empty.html").write_text(render(empty_report()), "utf-8")
     return place
 
@@ -284,6 +286,81 @@ def test_the_filter_leaves_what_has_all_its_words(failed: Opened) -> None:
     assert page.locator("#overview tbody tr:visible").count() == 1
     page.get_by_role("searchbox").fill("failed")
     assert page.locator(".fixture:visible").get_attribute("id") == "f-bad"
+
+
+def test_the_filter_leaves_the_steps_of_the_run_and_its_failures_too(failed: Opened) -> None:
+    page = failed.page
+    rows = page.locator("#run tbody tr")
+    assert rows.count() == 3
+    page.get_by_role("searchbox").fill("good")
+    assert page.locator("#run tbody tr:visible td:first-child").all_inner_texts() == [
+        "ir:good",
+        "tensor:good.cat",
+    ]
+    assert page.locator(".failure:visible").count() == 0
+    assert page.locator(".timeline svg[hidden]").count() == 1
+    page.get_by_role("searchbox").fill("restored")
+    assert page.locator("#run tbody tr:visible").count() == 1
+    page.get_by_role("searchbox").fill("caffe verify:bad")
+    assert page.locator("#run tbody tr:visible, .failure:visible").count() == 2
+
+
+def test_a_command_is_copied_by_its_button(browser: Browser, folder: Path) -> None:
+    found = opened(
+        browser, folder / "failed.html", permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = found.page
+    page.locator("#f-good-1 summary", has_text="commands").click()
+    page.locator("#f-good-1").get_by_role("button", name="Copy the command of wasi-nn").click()
+    copied = "wasi-nn run --dir artifacts/good-1::fixture x.wasm -- cat"
+    assert page.evaluate("navigator.clipboard.readText()") == copied
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["failed", "large"])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_link_to_a_section_lands_on_it(
+    browser: Browser, folder: Path, name: str, scripts: bool
+) -> None:
+    if name == "large" and not scripts:
+        pytest.skip("without scripts, a browser guesses heights on pages of many fixtures")
+    found = opened(browser, folder / f"{name}.html", java_script_enabled=scripts)
+    page = found.page
+    for section in ("run", "overview", "guests", "absent", "fixtures"):
+        page.locator(f'.bar-nav a[href="#{section}"]').click()
+        wait_until_still(page)
+        top = page.locator(f"#{section}").bounding_box()
+        size = page.viewport_size
+        assert top is not None
+        assert size is not None
+        # At the top below the bar, or the page ends before that.
+        ended = page.locator("footer").bounding_box()
+        assert ended is not None
+        at_the_end = ended["y"] + ended["height"] <= size["height"] + 2
+        assert abs(top["y"] - 58) < 16 or (at_the_end and 0 < top["y"] < size["height"])
+    page.context.close()
+
+
+def wait_until_still(page: Page) -> None:
+    """Wait until the page has not scrolled for a while."""
+    last, still = None, 0
+    while still < 4:
+        box = page.locator("h1").bounding_box()
+        still = still + 1 if box == last else 0
+        last = box
+        page.wait_for_timeout(60)
+
+
+def test_several_fixtures_are_on_a_printed_page(browser: Browser, folder: Path) -> None:
+    # A4 without its margins, at 96 pixels an inch.
+    found = opened(browser, folder / "large.html", viewport={"width": 703, "height": 1031})
+    found.page.emulate_media(media="print")
+    height = found.page.locator("#f-net-0").evaluate("each => each.offsetHeight")
+    pages = len(re.findall(rb"/Type\s*/Page\b", found.page.pdf(format="A4")))
+    found.page.context.close()
+    assert 2 * height < 1031
+    # Sixty fixtures with 120 cases, their overview, and the run.
+    assert pages < 60
 
 
 def test_a_project_in_which_nothing_was_built_has_a_page_that_says_so(

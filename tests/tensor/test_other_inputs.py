@@ -31,7 +31,7 @@ from pipeline.tensor.element_values import as_floats
 from pipeline.tensor.make_tensor import make_tensor
 from pipeline.tensor.noise import draw
 from pipeline.tensor.sound import read_sound, read_wave, resampled
-from pipeline.tensor.stored_array import read_array
+from pipeline.tensor.stored_array import array_shape, read_array
 from pipeline.tensor.tokens import token_ids
 
 
@@ -81,6 +81,12 @@ def test_an_array_that_does_not_fit_is_one_clear_error(
     with pytest.raises(PipelineError) as caught:
         read_array(tmp_path / "a.npy", StoredArray(source="a"), (2, 3), "tensor.x")
     said(caught, "tensor.x, a.npy", *parts)
+
+
+def test_a_shape_is_read_from_the_header_alone(tmp_path: Path) -> None:
+    whole = numpy_file(numpy.zeros((2, 3)))
+    (tmp_path / "a.npy").write_bytes(whole[:-8])
+    assert array_shape(tmp_path / "a.npy", None, "x") == (2, 3)
 
 
 @pytest.mark.parametrize("member", [None, "z", "../x"])

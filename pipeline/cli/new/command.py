@@ -8,146 +8,82 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config.model_tables import Framework, Precision
+from pipeline.cli.new.options import EPILOG, add_options
 from pipeline.errors import Code, PipelineError, printable
 
 if TYPE_CHECKING:
     from pipeline.cli.new.built_guest import BuiltGuest
     from pipeline.cli.new.inputs import Overrides
     from pipeline.cli.new.make_draft import DraftResult
-
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
-_EPILOG = """\
-example:
-  wasi-nn new my-net net.onnx --image cat.jpg
-  doit manifest:my-net
-  wasi-nn run --dir artifacts/my-net::fixture artifacts/my-net/classify.wasm -- cat
-
-  wasi-nn new my-net deploy.prototxt net.caffemodel --image cat.jpg --license BSD-2-Clause
-  wasi-nn new my-net saved_model_folder --shape audio=1x16000 --precision f32 --precision f16
-
-  writes configs/fixtures/my-net.toml and prints what was guessed, and why. On a terminal it prompts
-  for what it cannot detect; elsewhere, or with --yes, it uses its guesses, or names the missing
-  option. Files from outside the project are copied to models/my-net.
-"""
+    from pipeline.config.model_tables import Framework
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the sub-command to the command line."""
     parser = subparsers.add_parser(
         "new",
-        help="draft a fixture's config from a model and photos",
+        help="draft a fixture's config from a model and its inputs",
         description="Inspects a model and writes a config that builds a verified fixture from it.",
-        epilog=_EPILOG,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="name of the fixture")
-    parser.add_argument(
-        "model", nargs="+", type=Path, metavar="MODEL", help="files of the model, or its folder"
-    )
-    parser.add_argument(
-        "--image",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="PHOTO",
-        help="a photo, which becomes a case; repeatable (default: random noise)",
-    )
-    parser.add_argument("--labels", type=Path, help="text file of class names, one per line")
-    parser.add_argument(
-        "--framework", choices=get_args(Framework), help="the model's framework (default: detected)"
-    )
-    parser.add_argument(
-        "--architecture",
-        help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
-    )
-    parser.add_argument(
-        "--signature",
-        metavar="NAME",
-        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
-    )
-    parser.add_argument(
-        "--shape",
-        action="append",
-        default=[],
-        metavar="NAME=1x3xHxW",
-        help="an input's full shape; NAME= is optional for a model with one input",
-    )
-    parser.add_argument(
-        "--values",
-        choices=("imagenet", "caffe", "signed", "unit", "raw"),
-        help="pixel values: imagenet (mean and deviation), caffe (mean), signed (-1 to 1), unit "
-        "(0 to 1), raw (0 to 255)",
-    )
-    parser.add_argument("--colour", choices=("RGB", "BGR"), help="channel order")
-    parser.add_argument("--layout", help="axis order, such as NHWC")
-    parser.add_argument(
-        "--precision",
-        action="append",
-        default=[],
-        choices=get_args(Precision),
-        help="weight precision (default: f32); further ones become variants of the fixture",
-    )
-    parser.add_argument("--description", help="description in one sentence")
-    parser.add_argument("--license", metavar="SPDX", help="licence of the model")
-    parser.add_argument("--image-license", metavar="SPDX", help="licence of the photos")
-    parser.add_argument(
-        "--guest",
-        default="classify",
-        metavar="NAME|FILE.wasm",
-        help="guest program: its name, or a guest that is already built (default: classify)",
-    )
-    parser.add_argument("--guest-license", metavar="SPDX", help="licence of a guest in a file")
-    transfer = parser.add_mutually_exclusive_group()
-    transfer.add_argument(
-        "--copy",
-        action="store_const",
-        const="copy",
-        dest="way",
-        help="copy files into the project, whatever their size",
-    )
-    transfer.add_argument(
-        "--link",
-        action="store_const",
-        const="link",
-        dest="way",
-        help="link to files outside the project; builds only on this machine",
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite an existing config")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not prompt, use the guesses")
+    add_options(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Draft the config, write it and print the guesses; raises PipelineError."""
     from pipeline.cli.extras import require
+    from pipeline.scratch import scratch_folder
+
+    require("convert")
+    root = _project()
+    target = _target(root, args.name, force=args.force)
+    with scratch_folder() as folder:
+        return _draft(args, root, target, folder)
+
+
+def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> int:
+    """Draft the config of ``target`` with the files of addresses in ``folder``."""
     from pipeline.cli.new.built_guest import SUFFIX, built_guest
     from pipeline.cli.new.draft_options import DraftOptions
+    from pipeline.cli.new.fetched_files import fetched
     from pipeline.cli.new.make_draft import make_draft
     from pipeline.cli.new.terminal_prompts import asker
     from pipeline.model.convert.signatures import check_signature
     from pipeline.model.inspect.model_files import model_files
 
-    require("convert")
-    root = _project()
-    target = _target(root, args.name, force=args.force)
-    _check_kinds(args.model)
+    found = fetched(_arguments(args), root, folder)
+    model, source = (
+        [found.get(text, Path(text)) for text in each] for each in (args.model, args.source)
+    )
+    _check_kinds([*model, *source])
     built = None
     if args.guest.endswith(SUFFIX):
         built = built_guest(root, Path(args.guest), args.guest_license, force=args.force)
-    framework, files = model_files(args.model, args.framework)
+    framework, files = model_files(model, args.framework)
     check_signature(framework, files, args.signature)
+    source_framework, source_files = _source_model(framework, source)
+    labels, vocabulary = (
+        found.get(text, Path(text)) if text else None for text in (args.labels, args.vocabulary)
+    )
     options = DraftOptions(
         root=root,
         name=args.name,
         framework=framework,
         files=files,
-        images=args.image,
-        labels=args.labels,
+        images=[found.get(text, Path(text)) for text in args.image],
+        inputs=args.input,
+        rate=args.rate,
+        vocabulary=vocabulary,
+        fetched=found,
+        source_framework=source_framework,
+        source_files=source_files,
+        labels=labels,
         overrides=_overrides(args),
-        precisions=list(dict.fromkeys(args.precision)) or ["f32"],
+        precisions=list(dict.fromkeys(args.precision)),
         architecture=args.architecture,
         signature=args.signature,
         description=args.description,
@@ -166,6 +102,33 @@ def execute(args: argparse.Namespace) -> int:
             f"[expect.{result.draft.cases[0]}]: stdout, exit"
         )
     return 0
+
+
+def _arguments(args: argparse.Namespace) -> list[str]:
+    """Return all arguments that may be addresses."""
+    from pipeline.cli.new.fetched_files import is_address
+
+    files = [text if is_address(text) else text.partition("=")[2] for text in args.input]
+    others = [text for text in (args.labels, args.vocabulary) if text]
+    return [*args.model, *args.source, *args.image, *files, *others]
+
+
+def _source_model(
+    framework: Framework, paths: Sequence[Path]
+) -> tuple[Framework | None, Mapping[str, Path]]:
+    """Return the framework and files of an IR's source model; raises PipelineError (USAGE)."""
+    from pipeline.model.inspect.model_files import model_files
+
+    if not paths:
+        return None, {}
+    if framework != "openvino":
+        raise PipelineError(
+            Code.USAGE,
+            "Only an IR has a source model besides itself.",
+            where=f"--source {paths[0]}",
+            hint="Omit --source, or give the IR's .xml as the model.",
+        )
+    return model_files(paths, None)
 
 
 def _project() -> Path:
@@ -228,18 +191,10 @@ def _target(root: Path, name: str, *, force: bool) -> Path:
 
 def _check_kinds(paths: Sequence[Path]) -> None:
     """Raise PipelineError (USAGE) for a file that cannot be a source model."""
+    from pipeline.cli.new.input_files import PICTURES
     from pipeline.cli.new.local_files import check_regular
 
     for path in paths:
-        if path.suffix.lower() == ".xml":
-            raise PipelineError(
-                Code.USAGE,
-                "An OpenVINO IR cannot be the source of a fixture.",
-                where=str(path),
-                expected="the model that the IR was converted from",
-                hint="Results are checked against the source model's framework, which an IR does "
-                "not have.",
-            )
         if not path.is_dir():
             check_regular(path)
         try:
@@ -251,7 +206,7 @@ def _check_kinds(paths: Sequence[Path]) -> None:
                 where=str(path),
                 hint="Rename it: a config and OpenVINO need UTF-8 paths.",
             ) from None
-        if path.suffix.lower() in _PICTURES and path.is_file():
+        if path.suffix.lower() in PICTURES and path.is_file():
             raise PipelineError(
                 Code.USAGE,
                 "This is an image, not a model.",
@@ -345,15 +300,24 @@ def _print_summary(root: Path, target: Path, result: DraftResult) -> None:
 def _notes(result: DraftResult) -> list[str]:
     from pipeline.cli.new.draft import EXECUTORS
     from pipeline.config.schema import UNKNOWN_LICENCE
+    from pipeline.http.urls import redacted_url
     from pipeline.verify.executors import EXECUTORS as RUNTIMES
 
     draft = result.draft
-    executor = EXECUTORS[draft.framework]
+    executor = EXECUTORS[draft.executed]
     notes = [
         f"{case}: {executor} predicts {draft.class_of(top_class)} ({top_class.value:.3f})"
         for case, top_class in draft.top_classes.items()
     ]
     notes += result.notes
+    for source in draft.sources.values():
+        if not source.urls[0].startswith("file:") and source.sha256:
+            notes.append(f"{redacted_url(source.urls[0])} pinned by sha256 {source.sha256}")
+    if draft.executed == "openvino":
+        notes.append(
+            "the IR is checked against itself, which shows nothing about its conversion: give its "
+            "source model with --source, if you have it"
+        )
     if any(source.license == UNKNOWN_LICENCE for source in draft.sources.values()):
         notes.append("a licence is unknown: set it in the config, or use --license")
     if moved := [each.path for each in result.local_files if each.origin]:

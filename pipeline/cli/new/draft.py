@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.new.drafted_cases import DraftCase
 from pipeline.cli.new.inputs import Input, owner
-from pipeline.cli.new.photo import Fit
 from pipeline.cli.new.source_inference import TopClass
 from pipeline.cli.new.toml_text import one_line, table, value
 from pipeline.config.model_tables import ExecutorName, Framework
@@ -20,13 +19,12 @@ EXECUTORS: Mapping[Framework, ExecutorName] = {
     "kaldi": "numpy",
     "mxnet": "mxnet",
     "onnx": "onnxruntime",
+    "openvino": "openvino",
     "paddle": "paddle",
     "pytorch": "torch",
     "tensorflow": "tensorflow",
     "tflite": "litert",
 }
-_OTHER = re.compile(r"[^a-z0-9_-]+")
-_LONGEST_NAME = 48
 # A model of this size is loaded by name, so that its weights do not fill the guest's memory.
 _LARGE = 256 << 20
 _LOSS = 0.1
@@ -39,12 +37,16 @@ Keys = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Photo:
-    """A photo: its case and source, and how it fits each image input."""
+class SourceModel:
+    """The model that an IR was converted from: its files by label, each with its source.
 
-    case: str
-    source: str
-    fits: Mapping[str, Fit]
+    ``inputs`` and ``outputs`` map the IR's names to its own, where they differ.
+    """
+
+    framework: Framework
+    files: Mapping[str, str]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,8 @@ class Draft:
 
     ``files`` maps the framework's labels of files to sources. ``outputs`` maps every output to
     the type that it must be converted to, or is empty if wasi-nn has all their types. ``names``
-    are the class names, if known. ``doubtful`` are the cases whose class a further precision may
-    change.
+    are the class names, if known. ``given`` are the cases with files. ``doubtful`` are the cases
+    whose class a further precision may change.
     """
 
     description: str
@@ -67,9 +69,10 @@ class Draft:
     outputs: Mapping[str, str]
     precisions: Sequence[str]
     quantised: bool
-    photos: Sequence[Photo]
+    given: Sequence[DraftCase]
     guest: str
     size: int
+    source_model: SourceModel | None = None
     labels: str | None = None
     names: Sequence[str] = ()
     top_classes: Mapping[str, TopClass] = field(default_factory=dict)
@@ -78,28 +81,20 @@ class Draft:
     @property
     def cases(self) -> list[str]:
         """Return the names of the cases."""
-        if self.photos:
-            return [photo.case for photo in self.photos]
+        if self.given:
+            return [case.name for case in self.given]
         kinds = [each.kind for each in self.inputs]
         return [next((kind for kind in ("tone", "tokens") if kind in kinds), kinds[0])]
+
+    @property
+    def executed(self) -> Framework:
+        """Return the framework that the golden check runs."""
+        return self.source_model.framework if self.source_model else self.framework
 
     def class_of(self, top_class: TopClass) -> str:
         """Return the class of an answer, with its name if that is known."""
         named = top_class.top1 < len(self.names)
         return f"{top_class.top1} {self.names[top_class.top1]}" if named else str(top_class.top1)
-
-
-def unique(wanted: str, taken: Collection[str]) -> str:
-    """Return a valid config name that is not in ``taken``.
-
-    >>> unique("My Cat (1)", ["my-cat-1"])
-    'my-cat-1-2'
-    """
-    name = _OTHER.sub("-", wanted.casefold()).strip("-_")[:_LONGEST_NAME] or "file"
-    made, number = name, 2
-    while made in taken:
-        made, number = f"{name}-{number}", number + 1
-    return made
 
 
 def text_of(draft: Draft) -> str:
@@ -182,14 +177,13 @@ def _loss_why(precision: str) -> dict[str, str]:
 
 
 def _tensors(draft: Draft, case: str, *path: str) -> list[str]:
-    photo = next((photo for photo in draft.photos if photo.case == case), None)
+    made = next((each for each in draft.given if each.name == case), None)
     found = []
     for given in draft.inputs:
         where = (*path, given.name)
-        if photo is not None and given.name in photo.fits:
-            fit = photo.fits[given.name]
-            keys = {"image": photo.source, **given.picture, **fit.keys}
-            found.append(table(where, keys, {**given.why, **fit.why}))
+        if made is not None and given.name in made.tensors:
+            tensor = made.tensors[given.name]
+            found.append(table(where, tensor.keys, tensor.why))
         else:
             comment = {} if given.picture else given.why
             found.append(table(where, given.without, comment))
@@ -216,15 +210,21 @@ def _guest(draft: Draft) -> str:
 
 
 def _golden(draft: Draft) -> str:
-    keys: Keys = {"executor": EXECUTORS[draft.framework]}
+    keys: Keys = {"executor": EXECUTORS[draft.executed]}
     why = {"executor": "runs the source model without OpenVINO"}
+    if draft.executed == "openvino":
+        why = {"executor": "runs the IR as given: set files to its source model, if you have it"}
+    if model := draft.source_model:
+        names = {"files": model.files, "inputs": model.inputs, "outputs": model.outputs}
+        keys |= {key: dict(each) for key, each in names.items() if each}
+        why |= dict.fromkeys(("inputs", "outputs"), "guess: by their order")
     return table(("golden",), keys, why)
 
 
 def _expect(draft: Draft, case: str) -> str:
     top_class = draft.top_classes.get(case)
     if top_class is None:
-        comment = f"no expected class: only {EXECUTORS[draft.framework]} must agree"
+        comment = f"no expected class: only {EXECUTORS[draft.executed]} must agree"
         return table(("expect", case), {"golden_only": True}, {"golden_only": comment})
     keys: Keys = {
         **({"output": top_class.output} if top_class.several else {}),
@@ -234,7 +234,7 @@ def _expect(draft: Draft, case: str) -> str:
         keys["labels"] = draft.labels
     name = f"{draft.names[top_class.top1]}, " if top_class.top1 < len(draft.names) else ""
     comment = (
-        f"{name}as {EXECUTORS[draft.framework]} predicts with {owner(draft.framework)}'s model "
+        f"{name}as {EXECUTORS[draft.executed]} predicts with {owner(draft.executed)}'s model "
         f"({top_class.value:.3f}); check it against the image"
     )
     return table(("expect", case), keys, {"top1": comment})
@@ -243,9 +243,16 @@ def _expect(draft: Draft, case: str) -> str:
 def guesses(draft: Draft) -> list[tuple[str, str, str]]:
     """Return the guesses as rows: what was guessed, its value, and why."""
     found = []
+    files = draft.given[0].tensors if draft.given else {}
     for given in draft.inputs:
+        tensor = files.get(given.name)
+        other = tensor is not None and "image" not in tensor.keys
+        if tensor is not None and other:
+            for name, why in tensor.why.items():
+                shown = value(tensor.keys[name].get("rate", tensor.keys[name]["source"])).strip('"')
+                found.append((one_line(f"{given.name} {name}"), one_line(shown), one_line(why)))
         for name, why in given.why.items():
-            if name == "resize":
+            if name == "resize" or (other and name not in given.declared):
                 continue
             keys = given.picture if given.picture and name in given.picture else given.without
             item = given.declared.get(name, keys.get(name))

@@ -16,7 +16,9 @@ class DraftOptions:
     """The options of the command line.
 
     ``files`` are the model's, by the framework's labels. A licence or description of None is
-    prompted for. ``guests`` are the names of the project's guests.
+    prompted for. ``guests`` are the names of the project's guests, ``inputs`` texts ``NAME=FILE``,
+    ``fetched`` the files of addresses, and ``source_files`` those of an IR's source model, of the
+    framework ``source_framework``. No ``precisions`` are those that the model has.
     """
 
     root: Path
@@ -24,6 +26,12 @@ class DraftOptions:
     framework: Framework
     files: Mapping[str, Path]
     images: Sequence[Path]
+    inputs: Sequence[str]
+    rate: int | None
+    vocabulary: Path | None
+    fetched: Mapping[str, Path]
+    source_framework: Framework | None
+    source_files: Mapping[str, Path]
     labels: Path | None
     overrides: Overrides
     precisions: Sequence[Precision]
@@ -35,3 +43,7 @@ class DraftOptions:
     way: Way | None
     guest: str
     guests: Sequence[str]
+
+    def path_of(self, text: str) -> Path:
+        """Return the path that an argument names, or the file of its address."""
+        return self.fetched.get(text, Path(text))

@@ -30,7 +30,7 @@ _STATES = re.compile(r"state|hidden|cache|past|^[hc]_?[0n]$", re.I)
 _SAMPLE_RATE = re.compile(r"^sr$|rate", re.I)
 _MASK = re.compile(r"mask", re.I)
 # wasi-nn types that hold the values of an input whose type it lacks.
-_CARRIED = {
+CARRIED = {
     "boolean": "u8",
     "i8": "i32",
     "i16": "i32",
@@ -38,7 +38,7 @@ _CARRIED = {
     "u32": "i64",
     "u64": "i64",
 }
-_PIXELS = {**_CARRIED, "i8": "f32"}
+_PIXELS = {**CARRIED, "i8": "f32"}
 _SEGMENT = re.compile(r"token_type|segment", re.I)
 
 Keys = Mapping[str, Any]
@@ -84,10 +84,18 @@ def owner(framework: Framework) -> str:
 
 
 def draft_input(
-    tensor_info: TensorInfo, framework: Framework, overrides: Overrides, photos: bool, ask: Asker
+    tensor_info: TensorInfo,
+    framework: Framework,
+    overrides: Overrides,
+    photos: bool,
+    ask: Asker,
+    of_pixels: Asker | None = None,
 ) -> Input:
-    """Draft an input; raises PipelineError (MODEL, USAGE)."""
-    carried = _CARRIED.get(tensor_info.type, "")
+    """Draft an input; raises PipelineError (MODEL, USAGE).
+
+    ``of_pixels`` answers how pixels become values, if that is another one.
+    """
+    carried = CARRIED.get(tensor_info.type, "")
     if framework == "tflite" and tensor_info.type == "i8":
         carried = "f32"
     if tensor_info.type not in get_args(PortType) and not carried:
@@ -107,7 +115,9 @@ def draft_input(
         )
     layout = overrides.layout if overrides.layout and settled.layout else settled.layout
     if layout:
-        keys, reasons = _picture(tensor_info, framework, settled, layout, overrides, photos, ask)
+        keys, reasons = _picture(
+            tensor_info, framework, settled, layout, overrides, photos, of_pixels or ask
+        )
         return Input(
             name=tensor_info.name,
             shape=settled.shape,
@@ -190,9 +200,10 @@ def _order(
 ) -> tuple[str, str]:
     """Return the channel order, and how it was found."""
     usual_one = "BGR" if framework == "caffe" else "RGB"
+    most = "models" if framework == "caffe" else "most models"
+    guess = f"guess: {most} of {owner(framework)} are trained on {usual_one}"
     if not (photos and by_person(ask)):
-        most = "models" if framework == "caffe" else "most models"
-        return usual_one, f"guess: {most} of {owner(framework)} are trained on {usual_one}"
+        return usual_one, guess
     question = Question(
         text=f"Channel order of the input {tensor_info.name!r}",
         flag="--colour",
@@ -202,7 +213,8 @@ def _order(
             "BGR": "blue first, as in OpenCV and Caffe",
         },
     )
-    return ask(question), "as answered"
+    answer = ask(question)
+    return answer.text, "as answered" if answer.known else guess
 
 
 def _values(
@@ -231,8 +243,8 @@ def _values(
             choices=choices,
         )
         answer = ask(question)
-        if by_person(ask):
-            name, why, known = answer, "as answered", True
+        if answer.known:
+            name, why, known = answer.text, "as answered", True
     if overrides.values is not None:
         if not supports_channels(overrides.values, channels):
             raise PipelineError(

@@ -27,7 +27,7 @@ def licence(what: str, flag: str, given: str | None, ask: Asker) -> str:
             ) from None
     text = f"Licence of {what}, as an SPDX identifier such as MIT"
     while True:
-        answer = ask(Question(text=text, flag=flag, default=UNKNOWN_LICENCE))
+        answer = ask(Question(text=text, flag=flag, default=UNKNOWN_LICENCE)).text
         try:
             return spdx(answer)
         except ValueError as error:

@@ -79,8 +79,9 @@ def to_local_files(
                     "copy": f"copy it into {FOLDER}/{name}",
                     "link": "link to it, for this machine only",
                 },
+                fallback="copy",
             )
-        )
+        ).text
         way = "link" if answer == "link" else "copy"
     return found, way or "copy"
 

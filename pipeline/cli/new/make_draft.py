@@ -10,22 +10,24 @@ from pathlib import Path
 import msgspec
 
 from pipeline.cache.json_decoding import convert_value
-from pipeline.cli.new.draft import Draft, Photo, size_of, text_of, unique
+from pipeline.cli.new.draft import Draft, SourceModel, size_of, text_of
 from pipeline.cli.new.draft_options import DraftOptions
+from pipeline.cli.new.draft_sources import draft_sources, taken_names
+from pipeline.cli.new.drafted_cases import draft_cases
+from pipeline.cli.new.input_files import FileKind, InputFile, named_files, read_file, shape_of
 from pipeline.cli.new.inputs import Input, Overrides, draft_input, owner
 from pipeline.cli.new.label_lists import KNOWN
-from pipeline.cli.new.licence import licence
-from pipeline.cli.new.local_files import LocalFile, Way, check_regular, to_local_files
-from pipeline.cli.new.photo import fit
+from pipeline.cli.new.local_files import LocalFile, Way, check_regular
 from pipeline.cli.new.predictions import clear_classes, source_predictions, warn
-from pipeline.cli.new.prompts import Asker, Question
+from pipeline.cli.new.prompts import Asker, Question, take_defaults
 from pipeline.cli.new.shapes import shown
+from pipeline.config.model_tables import Framework, Precision
 from pipeline.config.rules import fixture_findings
-from pipeline.config.schema import Fixture, Source
+from pipeline.config.schema import Fixture
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.dynamic_range import rounds_activations
 from pipeline.model.inspect.introspect import introspect
-from pipeline.model.inspect.model_interface import ModelInterface
+from pipeline.model.inspect.model_interface import ModelInterface, TensorInfo
 from pipeline.model.ir.ir_xml import writable
 from pipeline.scratch import scratch_folder
 from pipeline.tensor.text_lines import split_lines
@@ -54,30 +56,12 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     Raises PipelineError: MODEL, TENSOR and USAGE for what cannot be read or is missing.
     """
     names = _names(options.labels)
-    with scratch_folder() as folder:
-        interface = introspect(options.framework, options.files, folder, options.signature)
-    if not interface.inputs:
-        raise PipelineError(
-            Code.MODEL,
-            "The model has no input.",
-            where=", ".join(map(str, options.files.values())),
-            expected="a network with at least one input",
-        )
-    _check_names(interface)
+    interface = _interface(options.framework, options.files, options.signature)
     options = _in_its_form(options, interface, ask)
     overrides = _named(options.overrides, interface)
-    photos = bool(options.images)
-    inputs = [
-        draft_input(each, options.framework, overrides, photos, ask) for each in interface.inputs
-    ]
-    if photos and not any(each.picture for each in inputs):
-        raise PipelineError(
-            Code.USAGE,
-            "No input of the model is an image.",
-            where=", ".join(f"--image {path}" for path in options.images),
-            found=", ".join(f"{each.name} {_dims(each)}" for each in inputs),
-            hint="Omit --image, or give the shape of the image input with --shape.",
-        )
+    files = _input_files(options, interface, ask)
+    overrides = _with_shapes(overrides, interface, files)
+    inputs = _inputs(options, interface, overrides, files, ask)
     notes = _unsized(interface)
     dynamic_range = options.framework == "tflite" and rounds_activations(options.files["model"])
     if dynamic_range:
@@ -85,28 +69,31 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
             "LiteRT rounds this model's activations to int8, and OpenVINO does not: the golden "
             "check allows for what such rounding moves"
         )
-    photo_paths = _photos(options, inputs, notes)
-    local_files, sources, files, way = _sources(options, photo_paths, ask)
+    made = draft_cases(inputs, options.images, files, options.vocabulary, taken_names(options))
+    notes += made.notes
+    sources = draft_sources(options, made.sources, ask)
+    precisions = options.precisions or _own_precision(options.framework, interface)
     draft = Draft(
         description=options.description or f"{options.name}, from {owner(options.framework)}",
-        sources=sources,
+        sources=sources.sources,
         framework=options.framework,
         architecture=options.architecture,
         signature=options.signature,
-        files=files,
+        files=sources.model,
         inputs=inputs,
         outputs=_outputs(interface),
-        precisions=options.precisions,
+        precisions=precisions,
         quantised=_quantised(interface) or dynamic_range,
-        photos=[shot for shot, _ in photo_paths],
+        given=made.cases,
         guest=options.guest,
         size=size_of(options.files.values()),
+        source_model=_source_model(options, interface, sources.source_model),
         labels="labels" if options.labels else None,
         names=names,
     )
     fixture = _checked(draft, options)
-    replies = source_predictions(options, draft, fixture, interface, photo_paths)
-    answers, doubtful = clear_classes(options, fixture, replies, bool(photo_paths), notes)
+    replies = source_predictions(options, draft, fixture, interface, sources.tensors)
+    answers, doubtful = clear_classes(precisions, fixture, replies, bool(made.cases), notes)
     warn(replies, notes)
     if draft.names and (wrong := {each.of for each in answers.values()} - {len(draft.names)}):
         notes.append(f"{len(draft.names)} labels for {wrong.pop()} classes: check --labels")
@@ -118,7 +105,115 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     draft = replace(draft, top_classes=answers, doubtful=doubtful)
     _checked(draft, options)
     return DraftResult(
-        draft=draft, text=text_of(draft), local_files=local_files, way=way, notes=notes
+        draft=draft, text=text_of(draft), local_files=sources.local, way=sources.way, notes=notes
+    )
+
+
+def _interface(
+    framework: Framework, files: Mapping[str, Path], signature: str | None = None
+) -> ModelInterface:
+    with scratch_folder() as folder:
+        interface = introspect(framework, files, folder, signature)
+    if not interface.inputs:
+        raise PipelineError(
+            Code.MODEL,
+            "The model has no input.",
+            where=", ".join(map(str, files.values())),
+            expected="a network with at least one input",
+        )
+    _check_names(interface)
+    return interface
+
+
+def _inputs(
+    options: DraftOptions,
+    interface: ModelInterface,
+    overrides: Overrides,
+    files: Mapping[str, Sequence[InputFile]],
+    ask: Asker,
+) -> list[Input]:
+    """Draft the inputs; raises PipelineError (USAGE) for photos of a model without images."""
+    found = []
+    for each in interface.inputs:
+        own = files.get(each.name, ())
+        pictures = any(file.kind is FileKind.PICTURE for file in own)
+        photos = pictures or (bool(options.images) and not own)
+        of_pixels = take_defaults if own and not pictures else ask
+        found.append(draft_input(each, options.framework, overrides, photos, ask, of_pixels))
+    free = [each for each in found if each.picture and each.name not in files]
+    if options.images and not free:
+        raise PipelineError(
+            Code.USAGE,
+            "No input of the model is an image.",
+            where=", ".join(f"--image {path}" for path in options.images),
+            found=", ".join(f"{each.name} {_dims(each)}" for each in found),
+            hint="Omit --image, or give the shape of the image input with --shape.",
+        )
+    return found
+
+
+def _input_files(
+    options: DraftOptions, interface: ModelInterface, ask: Asker
+) -> dict[str, list[InputFile]]:
+    """Return the files of the inputs that have some; raises PipelineError (USAGE, TENSOR)."""
+    names = [each.name for each in interface.inputs]
+    found = named_files(options.inputs, names, options.path_of)
+    return {
+        name: [read_file(path, name, options.rate, ask) for path in paths]
+        for name, paths in found.items()
+    }
+
+
+def _with_shapes(
+    overrides: Overrides, interface: ModelInterface, files: Mapping[str, Sequence[InputFile]]
+) -> Overrides:
+    """Return the overrides, with the shapes that files give dynamic axes."""
+    shapes = dict(overrides.shapes)
+    for each in interface.inputs:
+        if each.name in files and each.name not in shapes:
+            shape = shape_of(each, files[each.name][0])
+            if shape is not None:
+                shapes[each.name] = shape
+    return replace(overrides, shapes=shapes)
+
+
+def _own_precision(framework: Framework, interface: ModelInterface) -> Sequence[Precision]:
+    """Return the precision of an existing IR; other models become f32."""
+    return ["f16" if framework == "openvino" and interface.half else "f32"]
+
+
+def _source_model(
+    options: DraftOptions, interface: ModelInterface, files: Mapping[str, str]
+) -> SourceModel | None:
+    """Return an IR's source model with its names for the inputs and outputs of the IR.
+
+    Raises PipelineError (MODEL, USAGE).
+    """
+    if options.source_framework is None:
+        return None
+    theirs = _interface(options.source_framework, options.source_files)
+    label = theirs.label or next(iter(files))
+    return SourceModel(
+        framework=options.source_framework,
+        files={label: next(iter(files.values()))} if theirs.label else files,
+        inputs=_paired("inputs", interface.inputs, theirs.inputs),
+        outputs=_paired("outputs", interface.outputs, theirs.outputs),
+    )
+
+
+def _paired(what: str, ours: Sequence[TensorInfo], theirs: Sequence[TensorInfo]) -> dict[str, str]:
+    """Return the source model's name of each of the IR's ports, or {} if they are the same."""
+    names, others = [each.name for each in ours], [each.name for each in theirs]
+    if set(names) <= set(others):
+        return {}
+    if len(names) == len(others):
+        return dict(zip(names, others, strict=True))
+    raise PipelineError(
+        Code.USAGE,
+        f"The {what} of the IR are not those of its source model.",
+        where="--source",
+        expected=", ".join(names),
+        found=", ".join(others),
     )
 
 
@@ -145,8 +240,10 @@ def _in_its_form(options: DraftOptions, interface: ModelInterface, ask: Asker) -
         question = Question(
             text=f"{path.name} holds only weights. Module of the weights",
             flag="--architecture mobilenet_v2, or package.module:callable",
+            advice="Look at the code that saved the weights; or export the model as TorchScript "
+            "or ONNX, which include the network.",
         )
-        return replace(options, architecture=ask(question))
+        return replace(options, architecture=ask(question).text)
     if interface.label != "weights" and options.architecture is not None:
         raise PipelineError(
             Code.USAGE,
@@ -174,82 +271,6 @@ def _named(overrides: Overrides, interface: ModelInterface) -> Overrides:
                 expected=", ".join(names),
             )
     return replace(overrides, shapes=shapes)
-
-
-def _photos(
-    options: DraftOptions, inputs: Sequence[Input], notes: list[str]
-) -> list[tuple[Photo, Path]]:
-    found: list[tuple[Photo, Path]] = []
-    taken = {*map(_source_name, options.files), "labels"}
-    for path in options.images:
-        fits = {each.name: fit(path, each) for each in inputs if each.picture}
-        notes += dict.fromkeys(line for each in fits.values() for line in each.notes)
-        name = unique(path.stem, taken)
-        taken.add(name)
-        found.append((Photo(case=name, source=name, fits=fits), path))
-    return found
-
-
-def _source_name(label: str) -> str:
-    """Return the name of the source of a model's file.
-
-    >>> _source_name("variables/variables.data-00000-of-00001")
-    'variables-data-00000-of-00001'
-    """
-    return unique(label.removeprefix("variables/").replace(".", "-").removesuffix("-pb"), ())
-
-
-def _sources(
-    options: DraftOptions, photo_paths: Sequence[tuple[Photo, Path]], ask: Asker
-) -> tuple[list[LocalFile], dict[str, Source], dict[str, str], Way]:
-    """Return the files in the project, their sources, and the sources of the model by label."""
-    names: dict[str, str] = {}
-    for label in options.files:
-        names[label] = unique(_source_name(label), set(names.values()))
-    single = len(options.files) == 1 or set(options.files) <= {
-        "weights",
-        "topology",
-        "symbol",
-        "params",
-    }
-    given: dict[str, tuple[Path, str]] = {}
-    for label, path in options.files.items():
-        # Files that refer to each other by path keep their paths.
-        keeps = not single and "/" in label
-        given[names[label]] = (path, label if keeps else path.name)
-    given |= {shot.source: (path, path.name) for shot, path in photo_paths}
-    if options.labels is not None:
-        given["labels"] = (options.labels, options.labels.name)
-    _check_distinct_files(given)
-    local_files, way = to_local_files(options.root, options.name, given, options.way, ask)
-    of_model = licence("the model", "--license", options.license, ask)
-    of_images = ""
-    if photo_paths:
-        text = "the photo" if len(photo_paths) == 1 else "the photos"
-        of_images = licence(text, "--image-license", options.image_license, ask)
-    pictures = {shot.source for shot, _ in photo_paths}
-    sources = {
-        name: Source(
-            urls=(f"file:{each.path}",),
-            sha256=each.digest.sha256,
-            size=each.digest.size,
-            license=of_images if name in pictures else of_model,
-        )
-        for name, each in local_files.items()
-    }
-    return list(local_files.values()), sources, names, way
-
-
-def _check_distinct_files(given: Mapping[str, tuple[Path, str]]) -> None:
-    taken: dict[str, Path] = {}
-    for path, beside in given.values():
-        if taken.setdefault(beside.casefold(), path) != path:
-            raise PipelineError(
-                Code.USAGE,
-                "Two files have the same name.",
-                where=f"{taken[beside.casefold()]}, {path}",
-                hint="Rename one: both go into one folder.",
-            )
 
 
 def _unsized(interface: ModelInterface) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.cli.new.draft import Draft, Photo
+from pipeline.cli.new.draft import Draft
 from pipeline.cli.new.draft_options import DraftOptions
 from pipeline.cli.new.shapes import example, shown
 from pipeline.cli.new.source_inference import SourceReply, TopClass, run_source_model
@@ -26,18 +26,21 @@ def source_predictions(
     draft: Draft,
     fixture: Fixture,
     interface: ModelInterface,
-    photo_paths: Sequence[tuple[Photo, Path]],
+    sources: Mapping[str, Path],
 ) -> Mapping[str, SourceReply]:
-    """Run the source model on the cases; raises PipelineError if that fails."""
+    """Run the source model on the cases, whose files are ``sources`` by name.
+
+    Raises PipelineError if that fails.
+    """
     outputs = [each.name for each in interface.outputs]
     if options.framework == "kaldi":
         # Kaldi networks have one output, without a name.
         outputs = ["output"]
-    sources = {shot.source: path for shot, path in photo_paths}
+    files = options.source_files or options.files
     labelled = draft.labels is not None
     try:
         replies = run_source_model(
-            fixture, outputs, options.files, sources, labelled=labelled, quantised=draft.quantised
+            fixture, outputs, files, sources, labelled=labelled, quantised=draft.quantised
         )
     except PipelineError as error:
         if error.code is not Code.VERIFY:
@@ -60,7 +63,7 @@ def source_predictions(
                 Code.MODEL,
                 f"{fixture.golden.executor} returns NaN or infinity for {case!r}.",
                 expected="finite numbers",
-                hint="Use another input: --image, --values or --shape.",
+                hint="Use another input: --image, --input, --values or --shape.",
             )
     return replies
 
@@ -81,24 +84,24 @@ def _open(interface: ModelInterface, draft: Draft) -> str:
 
 
 def clear_classes(
-    options: DraftOptions,
+    precisions: Sequence[Precision],
     fixture: Fixture,
     replies: Mapping[str, SourceReply],
-    photos: bool,
+    files: bool,
     notes: list[str],
 ) -> tuple[dict[str, TopClass], dict[str, list[str]]]:
-    """Return the clear prediction of each photo.
+    """Return the clear prediction of each case, if they have files.
 
     Also, for each further precision, the cases whose class it may change.
     """
     top_classes = {
         case: reply.top_class
         for case, reply in replies.items()
-        if photos and reply.top_class is not None
+        if files and reply.top_class is not None
     }
     clear = {}
     for case, top_class in top_classes.items():
-        if _is_close(top_class, fixture, options.precisions[0]):
+        if _is_close(top_class, fixture, precisions[0]):
             notes.append(f"{case}: the two largest outputs are too close to expect a class")
         else:
             clear[case] = top_class
@@ -106,7 +109,7 @@ def clear_classes(
         str(precision): [
             case for case, top_class in clear.items() if _is_close(top_class, fixture, precision)
         ]
-        for precision in options.precisions[1:]
+        for precision in precisions[1:]
     }
     return clear, doubtful
 

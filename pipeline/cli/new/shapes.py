@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 
 from pipeline.cli.new.prompts import Asker, Question, by_person
@@ -47,9 +47,7 @@ def resolve_shape(
         return ResolvedShape(shape, picture_layout(shape, framework))
     if tensor_info.shape is None:
         default = "1x3x224x224" if photos else None
-        shape = _ask_shape(tensor_info, framework, "?", default, ask)
-        guessed = default is not None and not by_person(ask)
-        how = "guess" if guessed else "as answered"
+        shape, how = _ask_shape(tensor_info, framework, "?", default, ask)
         return ResolvedShape(
             shape, picture_layout(shape, framework), f"{how}: the model file has no shape"
         )
@@ -68,9 +66,10 @@ def resolve_shape(
     # The batch size needs no prompt.
     if guess is not None and (None not in open_[1:] or not by_person(ask)):
         return ResolvedShape(guess, layout, f"guess: {left}")
-    shape = _ask_shape(tensor_info, framework, shown(open_), shown(guess) if guess else None, ask)
+    default = shown(guess) if guess else None
+    shape, how = _ask_shape(tensor_info, framework, shown(open_), default, ask)
     layout = layout if shape == guess else picture_layout(shape, framework)
-    return ResolvedShape(shape, layout, f"as answered: {left}")
+    return ResolvedShape(shape, layout, f"{how}: {left}")
 
 
 def picture_layout(shape: Sequence[int | None], framework: Framework) -> str:
@@ -148,25 +147,25 @@ def _filled(tensor_info: TensorInfo, shape: Open) -> Shape | None:
 
 def _ask_shape(
     tensor_info: TensorInfo, framework: Framework, open_: str, default: str | None, ask: Asker
-) -> Shape:
+) -> tuple[Shape, str]:
+    """Return the shape, and whether it is a guess or was answered."""
     question = Question(
         text=f"Shape of the input {tensor_info.name!r} ({open_})",
         flag=f"--shape {tensor_info.name}=1x3x224x224, with your sizes",
         default=default,
+        fallback=example(tensor_info.shape),
     )
     while True:
-        answer = ask(question)
+        reply = ask(question)
+        answer = reply.text
         try:
             shape = parse_shape(answer)
             _check(tensor_info, framework, shape)
         except (ValueError, PipelineError):
-            question = Question(
-                text=f"{answer!r} does not match {open_}. Shape of the input {tensor_info.name!r}",
-                flag=question.flag,
-                default=default,
-            )
+            text = f"{answer!r} does not match {open_}. Shape of the input {tensor_info.name!r}"
+            question = replace(question, text=text)
         else:
-            return shape
+            return shape, "as answered" if reply.known else "guess"
 
 
 def _check(tensor_info: TensorInfo, framework: Framework, shape: Shape) -> None:

@@ -120,12 +120,16 @@ def infer_cases(job: Job) -> None:
     for case in fixture.tensor:
         folder = job.scratch / case
         folder.mkdir()
-        given = {name: _tensor(job, fixture, case, name) for name in fixture.tensor[case]}
+        golden = fixture.golden
+        given = {
+            golden.inputs.get(name, name): _tensor(job, fixture, case, name)
+            for name in fixture.tensor[case]
+        }
         result = EXECUTORS[fixture.golden.executor].run(
             InferenceRequest(
                 files=files,
                 inputs=given,
-                outputs=outputs,
+                outputs=[golden.outputs.get(name, name) for name in outputs],
                 architecture=None,
                 folder=folder,
                 python=Path(sys.executable),
@@ -171,7 +175,7 @@ def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:
     make_tensor(
         Job(
             inputs={
-                ".".join(path[:1]): job.inputs[f"source.{source}"]
+                ".".join(path).removesuffix(".source"): job.inputs[f"source.{source}"]
                 for path, source in sources_of(tensor).items()
             },
             outputs={"tensor": made},

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.cli.new.prompts import Asker, Question, take_defaults
+from pipeline.cli.new.prompts import Answer, Asker, Question, not_known, take_defaults
 from pipeline.errors import Code, PipelineError, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+_NOT_KNOWN = "?"
 
 
 def asker(*, quiet: bool) -> Asker:
@@ -32,16 +34,15 @@ def grid(rows: Iterable[Sequence[str]]) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
-def _ask(question: Question) -> str:
+def _ask(question: Question) -> Answer:
     from rich.console import Console
     from rich.prompt import Prompt
     from rich.text import Text
 
     console = Console(highlight=False)
     console.print(Text(printable(question.text), style="bold"))
-    if question.choices:
-        console.print(grid(question.choices.items()))
-    choices = list(question.choices or ()) or None
+    console.print(grid([*(question.choices or {}).items(), (_NOT_KNOWN, _meaning(question))]))
+    choices = [*question.choices, _NOT_KNOWN] if question.choices else None
     try:
         while True:
             if question.default is None:
@@ -56,7 +57,15 @@ def _ask(question: Question) -> str:
                     show_choices=False,
                     default=question.default,
                 )
+            if answer and answer.strip() == _NOT_KNOWN:
+                return not_known(question)
             if answer and answer.strip():
-                return answer.strip()
+                return Answer(answer.strip(), known=True)
     except EOFError:
         raise PipelineError(Code.USAGE, "No answer to a prompt.", expected=question.flag) from None
+
+
+def _meaning(question: Question) -> str:
+    if question.guess is not None:
+        return f"don't know: take {question.guess}, as a guess"
+    return "don't know: how to find out"

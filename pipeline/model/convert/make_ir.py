@@ -26,6 +26,7 @@ CONVERTERS: Mapping[Framework, Converter] = {
     "kaldi": mo.convert_kaldi,
     "mxnet": mo.convert_mxnet,
     "onnx": ovc.convert_onnx,
+    "openvino": ovc.convert_ir,
     "paddle": ovc.convert_paddle,
     "pytorch": ovc.convert_pytorch,
     "tensorflow": ovc.convert_tensorflow,
@@ -82,8 +83,10 @@ def make_ir(request: Request, folder: Path) -> tuple[bytes, Path]:
     Raises PipelineError (MODEL, TIME_LIMIT).
     """
     model = request.model
-    for path in request.files.values():
-        check_model_bytes(path)
+    for label, path in request.files.items():
+        # A network without constants has no weights.
+        if (model.framework, label) != ("openvino", "weights"):
+            check_model_bytes(path)
     files = with_signature(model.framework, request.files, model.signature, folder)
     raw = CONVERTERS[model.framework](replace(request, files=files), folder)
     xml = canonical_or_refused(raw.read_bytes(), request.name)

@@ -31,6 +31,13 @@ def convert_onnx(request: Request, folder: Path) -> Path:
     return _convert(request, folder, f"{request.name}.onnx")
 
 
+def convert_ir(request: Request, folder: Path) -> Path:
+    """Prepare an existing IR (``model``, an .xml, and ``weights``, its .bin)."""
+    names = {"model": f"{request.name}.xml", "weights": f"{request.name}.bin"}
+    place_files(request.files, folder, names)
+    return _convert(request, folder, names["model"])
+
+
 def convert_paddle(request: Request, folder: Path) -> Path:
     """Convert a Paddle inference model (``model``) and its weights (``params``).
 

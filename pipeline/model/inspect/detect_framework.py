@@ -18,12 +18,13 @@ _FORMS: Sequence[tuple[Framework, Mapping[str, tuple[str, ...]]]] = (
     ("paddle", {"model": (".pdmodel", ".json"), "params": (".pdiparams",)}),
     ("onnx", {"model": (".onnx",)}),
     ("tflite", {"model": (".tflite",)}),
+    ("openvino", {"model": (".xml",), "weights": (".bin",)}),
     ("kaldi", {"model": (".nnet", ".mdl", ".nnet1", ".raw")}),
     ("pytorch", {"exported": (".pt2",)}),
     ("pytorch", {"torchscript": (".pt", ".pth", ".jit", ".torchscript")}),
     ("tensorflow", {"graph": (".pb",)}),
 )
-_HINT = "Name it: --framework caffe, kaldi, mxnet, onnx, paddle, pytorch, tensorflow or tflite."
+_HINT = f"Name it: --framework {', '.join(sorted({name for name, _ in _FORMS}))}."
 
 
 def detect_framework(
@@ -37,7 +38,9 @@ def detect_framework(
     for path in paths:
         if not path.exists():
             raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
-        check_model_bytes(path)
+        # A network without constants has no weights in its .bin.
+        if path.suffix.lower() != ".bin":
+            check_model_bytes(path)
     if len(paths) == 1 and paths[0].name == "saved_model.pb" and framework is None:
         raise PipelineError(
             Code.USAGE,

@@ -1,4 +1,4 @@
-"""Inspect ONNX, Paddle, TensorFlow and TFLite models with OpenVINO, in a child process."""
+"""Inspect ONNX, Paddle, TensorFlow, TFLite models and IRs with OpenVINO, in a child process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.cache.json_decoding import decode_json
-from pipeline.child_python.commands import program_command
+from pipeline.child_python.commands import seeded_command
 from pipeline.config.model_tables import Framework, Model
 from pipeline.execution.process import run_process
 from pipeline.model.convert.converter_errors import converter_error
@@ -20,7 +20,15 @@ from pipeline.model.inspect.model_interface import ModelInterface
 from pipeline.telemetry import private_home
 
 _SECONDS = 600.0
-_FIRST = {"onnx": ".onnx", "paddle": ".pdmodel", "tensorflow": ".pb", "tflite": ".tflite"}
+_FIRST = {
+    "onnx": ".onnx",
+    "openvino": ".xml",
+    "paddle": ".pdmodel",
+    "tensorflow": ".pb",
+    "tflite": ".tflite",
+}
+# Frameworks whose weights are a second file beside the first, with this suffix.
+_SECOND = {"openvino": ("weights", ".bin"), "paddle": ("params", ".pdiparams")}
 
 
 def introspect_openvino(
@@ -33,7 +41,9 @@ def introspect_openvino(
     target = folder / "outline.json"
     payload = {"model": str(_model(framework, files, folder)), "outline": str(target)}
     finished = run_process(
-        program_command(PROGRAMS / "introspect_file.py", json.dumps(payload)),
+        seeded_command(
+            PROGRAMS / "introspect_file.py", json.dumps(payload), python=Path(sys.executable)
+        ),
         seconds=_SECONDS,
         cwd=folder,
         env=private_home(folder),
@@ -59,10 +69,11 @@ def _model(framework: str, files: Mapping[str, Path], folder: Path) -> Path:
         return files["saved_model.pb"].absolute().parent
     label = "graph" if framework == "tensorflow" else "model"
     given = files[label]
-    alone = framework != "paddle" or files["params"] == given.with_suffix(".pdiparams")
+    second, suffix = _SECOND.get(framework, ("", ""))
+    alone = not second or files[second] == given.with_suffix(suffix)
     # External data is found relative to the original folder.
     if given.suffix == ending and alone:
         return given.absolute()
-    names = {label: f"model{ending}", "params": "model.pdiparams"}
+    names = {label: f"model{ending}", second: f"model{suffix}"}
     place_files(files, folder, names)
     return folder / names[label]

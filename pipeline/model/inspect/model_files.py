@@ -11,14 +11,16 @@ from pipeline.config.model_tables import Framework
 def model_files(
     paths: Sequence[Path], given: Framework | None
 ) -> tuple[Framework, Mapping[str, Path]]:
-    """Return the framework, and the model's files including external data of an ONNX model.
+    """Return the framework, and the model's files including those that it refers to.
 
-    These may be named too. Raises PipelineError (USAGE, MODEL).
+    These are external data of an ONNX model, and the .bin of an IR; they may be named too. Raises
+    PipelineError (USAGE, MODEL).
     """
     from pipeline.model.convert.external_data import external_data
     from pipeline.model.inspect.detect_framework import detect_framework
 
-    framework, files = detect_framework(_without_external_data(paths), given)
+    paths = _with_weights(_without_external_data(paths))
+    framework, files = detect_framework(paths, given)
     if framework == "onnx":
         return framework, {**files, **external_data(files["model"])}
     return framework, files
@@ -33,3 +35,11 @@ def _without_external_data(paths: Sequence[Path]) -> Sequence[Path]:
         return paths
     own = {path.absolute() for path in external_data(models[0]).values()}
     return [path for path in paths if path.absolute() not in own]
+
+
+def _with_weights(paths: Sequence[Path]) -> Sequence[Path]:
+    """Return an IR's .xml with the .bin beside it; other files as they are."""
+    if len(paths) == 1 and paths[0].suffix.lower() == ".xml":
+        weights = paths[0].with_suffix(".bin")
+        return [*paths, *([weights] if weights.is_file() else [])]
+    return paths

@@ -36,11 +36,12 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True):
 class ModelInterface(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs and outputs of a model; ``outputs`` has those that its files name.
 
-    ``quantised`` is set if it computes in integers. ``label`` is the kind of file, for frameworks
-    with several: ``torchscript`` or ``weights``.
+    ``quantised`` is set if it computes in integers, ``half`` if its weights are f16. ``label`` is
+    the kind of file, for frameworks with several: ``torchscript`` or ``weights``.
     """
 
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...] = ()
     quantised: bool = False
+    half: bool = False
     label: str = ""

@@ -12,40 +12,34 @@ from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.config.tensor_tables import Tensor
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
-from pipeline.model.convert.request import Interface, Port
+from pipeline.model.convert.request import Interface
 from pipeline.model.inspect.model_statistics import model_statistics
+from pipeline.report.html.draw_outputs import FAULTS, draw_outputs, short
 from pipeline.report.html.drawings import (
     CaseDrawings,
     Drawings,
     InputDrawings,
-    OutputDrawings,
     Thumbnail,
 )
-from pipeline.report.html.output_forms import Form, form_of
-from pipeline.report.html.thumbnails import (
-    as_plot,
-    classes_picture,
-    mask_picture,
-    roll_picture,
-    webp,
-)
+from pipeline.report.html.thumbnails import as_plot, webp
 from pipeline.tensor.layout_detector import declared_layout, detect_layout, reread
 from pipeline.tensor.spec import TensorSpec
 from pipeline.tensor.tensor_file import read_tensor
+from pipeline.tensor.text_lines import split_lines
+from pipeline.verify.expectation import labels_of
 
 # Increase if the same files are rendered differently.
-VERSION = 2
+VERSION = 3
 _FEW = 12
-# What NumPy and Pillow may raise for an invalid image or output.
-_FAULTS = (PipelineError, OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError)
 
 
 def draw(job: Job) -> None:
     """Recipe: write ``drawn`` as MessagePack, from whatever inputs exist.
 
     Inputs: ``xml`` and ``interface``; of each case ``source.<case>.<input>``,
-    ``tensor.<case>.<input>`` and ``output.<case>.<output>``. Parameters: ``cases``, case → input →
-    its table in the config and its ``dims``. What cannot be rendered gets a note.
+    ``tensor.<case>.<input>``, ``output.<case>.<output>`` and ``labels.<case>``. Parameters:
+    ``cases``, case → input → its table in the config and its ``dims``. What cannot be rendered
+    gets a note.
     """
     cases = cast(Mapping[str, Mapping[str, Mapping[str, Any]]], job.parameters["cases"])
     interface = _interface(job.inputs.get("interface"))
@@ -56,18 +50,22 @@ def draw(job: Job) -> None:
         ports = interface.outputs if interface else ()
         drawn[case] = CaseDrawings(
             inputs=given,
-            outputs=tuple(
-                _output(job.inputs[f"output.{case}.{port.name}"], port, seen)
-                for port in ports
-                if f"output.{case}.{port.name}" in job.inputs
+            outputs=draw_outputs(
+                {
+                    port: job.inputs[f"output.{case}.{port.name}"]
+                    for port in ports
+                    if f"output.{case}.{port.name}" in job.inputs
+                },
+                seen,
+                _labels(job.inputs.get(f"labels.{case}")),
             ),
         )
     measured, unread = None, ""
     if interface is not None and "xml" in job.inputs:
         try:
             measured = model_statistics(job.inputs["xml"])
-        except _FAULTS as error:
-            unread = _short(error)
+        except FAULTS as error:
+            unread = short(error)
     result = Drawings(cases=drawn, statistics=measured, unread=unread)
     job.outputs["drawn"].write_bytes(msgspec.msgpack.encode(result))
 
@@ -93,8 +91,8 @@ def _given(
     if (path := job.inputs.get(f"source.{case}.{name}")) is not None and tensor.image:
         try:
             source = _source(path, tensor)
-        except _FAULTS as error:
-            notes.append(f"Cannot render the image: {_short(error)}")
+        except FAULTS as error:
+            notes.append(f"Cannot render the image: {short(error)}")
     path = job.inputs.get(f"tensor.{case}.{name}")
     if path is None:
         return InputDrawings(
@@ -110,8 +108,8 @@ def _given(
             )
         plot, note = _values(values)
         return InputDrawings(name=name, plot=plot, note=note)
-    except _FAULTS as error:
-        notes.append(f"Cannot render the tensor: {_short(error)}")
+    except FAULTS as error:
+        notes.append(f"Cannot render the tensor: {short(error)}")
         return InputDrawings(name=name, source=source, note=" ".join(notes))
 
 
@@ -170,42 +168,11 @@ def _values(values: Any) -> tuple[Any, str]:
     return as_plot(flat), f"{flat.size:,} values, {low:.4g} to {high:.4g}"
 
 
-def _output(path: Path, port: Port, seen: list[Any]) -> OutputDrawings:
-    sides = [pixels.shape[:2] for pixels in seen]
-    form = form_of(port.shape, sides[0] if sides else None)
-    if form is Form.NONE:
-        return OutputDrawings(name=port.name)
+def _labels(path: Path | None) -> tuple[str, ...]:
+    """Return the class names of a case, or none that can be read."""
+    if path is None:
+        return ()
     try:
-        values = read_tensor(path, TensorSpec(port.shape, cast(Any, port.type), None, None))
-        axes = [length for length in port.shape if length > 1]
-        values = values.reshape(axes)
-        ends = f"{float(values.min()):.3g} to {float(values.max()):.3g}"
-        size = " × ".join(map(str, axes))
-        if form is Form.PLOT:
-            return OutputDrawings(
-                name=port.name, plot=as_plot(values), note=f"{size} values, {ends}"
-            )
-        if form is Form.MASK:
-            return OutputDrawings(
-                name=port.name,
-                picture=mask_picture(values, seen[0]),
-                note=f"{size} over the input, brighter is higher; {ends}",
-            )
-        if form is Form.CLASSES:
-            return OutputDrawings(
-                name=port.name,
-                picture=classes_picture(values),
-                note=f"{size}: top class of {axes[0]} at each position, one colour per class",
-            )
-        return OutputDrawings(
-            name=port.name,
-            picture=roll_picture(values),
-            note=f"{axes[0]} to the right, {axes[1]} upwards; {ends}",
-        )
-    except _FAULTS as error:
-        return OutputDrawings(name=port.name, note=f"Cannot render the output: {_short(error)}")
-
-
-def _short(error: Exception) -> str:
-    text = error.message if isinstance(error, PipelineError) else str(error)
-    return (text.strip().splitlines() or [type(error).__name__])[0][:300]
+        return labels_of(split_lines(path.read_bytes()))
+    except (OSError, UnicodeDecodeError):
+        return ()

@@ -83,6 +83,10 @@ def _inputs(subject: Subject) -> Mapping[str, Path]:
             image = subject.config.tensor[case][name].image
             if image is not None and image in subject.sources:
                 inputs[f"source.{case}.{name}"] = subject.sources[image]
+        expect = subject.config.expect.get(case)
+        labels = expect.labels if expect is not None else None
+        if labels is not None and labels in subject.sources:
+            inputs[f"labels.{case}"] = subject.sources[labels]
         if subject.verify_steps[case] in subject.current:
             for port, path in subject.outputs(case).items():
                 inputs[f"output.{case}.{port}"] = path

@@ -44,9 +44,12 @@ class Distance:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One of the largest values; ``share`` is its ratio to the largest, 0 to 1."""
+    """One of the largest values: its class, or its index on each axis.
 
-    index: int
+    ``share`` is its ratio to the largest, 0 to 1.
+    """
+
+    index: int | str
     label: str
     value: float
     share: float

@@ -150,7 +150,7 @@ def _checks(subject: Subject, case: str, evidence: Evidence) -> facts.Checks:
         within=expect.within if expect else None,
         top=tuple(
             facts.Bar(
-                index=each.index,
+                index=str(list(each.place)) if each.place else each.index,
                 label=each.label,
                 value=each.value,
                 share=max(0.0, each.value / largest) if largest else 0.0,

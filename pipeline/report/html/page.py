@@ -52,6 +52,10 @@ def render(report: Report) -> str:
         passed=sum(1 for fixture in report.fixtures for case in fixture.cases if _passed(case)),
         outcomes=_outcomes(report),
         named=report.run is not None and len(report.run.steps) <= _MOST_NAMED,
+        known={
+            each.name: f"{each.model.framework} {each.model.precision}"
+            for each in (*report.fixtures, *report.absent)
+        },
         untouched=_by_kind(report.run.untouched if report.run else ()),
         guests={guest.name: guest for guest in report.guests},
         glyphs=_GLYPHS,
@@ -123,6 +127,15 @@ def _outcomes(report: Report) -> list[tuple[str, int]]:
     return [(outcome, count[outcome]) for outcome in order if count.get(outcome)]
 
 
+def _searched(step: str, known: Mapping[str, str]) -> str:
+    """Return what the filter searches for a step: its name, and its fixture's framework.
+
+    >>> _searched("ir:net", {"net": "onnx f32"})
+    'ir:net onnx f32'
+    """
+    return f"{step} {known.get(StepName.parse(step).subject, '')}".strip().lower()
+
+
 def _by_kind(steps: tuple[str, ...]) -> dict[str, list[str]]:
     kinds: dict[str, list[str]] = {}
     for kind, label in sorted(map(StepName.parse, steps)):
@@ -176,6 +189,7 @@ def _environment() -> Environment:
     environment.filters.update(
         amount=formatting.amount,
         curve=curve,
+        find=_searched,
         gauge=formatting.gauge_position,
         iso=formatting.iso,
         moment=formatting.moment,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.html.drawings import Plot, Thumbnail
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from pipeline.report.html.detections import Box
 
 # The longer side in pixels, and its size on a page with very many images.
 _LARGE = 320
@@ -75,17 +79,49 @@ def mask_picture(values: Any, pixels: Any) -> Thumbnail:
     return webp(Image.fromarray(mixed.astype(numpy.uint8)))
 
 
-def classes_picture(values: Any) -> Thumbnail:
-    """Return the top class at each position of an array, classes × height × width, as hues."""
+def classes_picture(classes: Any, pixels: Any) -> Thumbnail:
+    """Return the class at each position, height × width, as hues over an RGB image."""
     import cv2
     import numpy
     from PIL import Image
 
-    strongest = values.argmax(axis=0)
-    hues = (strongest * 180 / len(values)).astype(numpy.uint8)
-    full = numpy.full_like(hues, 170)
-    hsv = numpy.stack([hues, full, numpy.where(strongest == 0, 60, 220).astype(numpy.uint8)], 2)
-    return webp(Image.fromarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)))
+    height, width = pixels.shape[:2]
+    wanted = classes.astype(numpy.int64)
+    colours = numpy.array([_colour(each) for each in range(256)], numpy.float32)[wanted % 256]
+    colours[wanted == 0] = 40
+    over = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
+    grey = pixels.astype(numpy.float32).mean(axis=2, keepdims=True)
+    return webp(Image.fromarray((grey * 0.35 + over * 0.65).astype(numpy.uint8)))
+
+
+def boxes_picture(boxes: Sequence[Box], names: Sequence[str], pixels: Any) -> Thumbnail:
+    """Return boxes over an RGB image, each with its class and score."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.fromarray(pixels.astype("uint8"))
+    longer = max(image.size)
+    scale = _LARGE / longer
+    image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    drawing, font = ImageDraw.Draw(image), ImageFont.load_default(11)
+    # The best come last, over the others.
+    for box in reversed(boxes):
+        left, right = sorted((box.left * image.width, box.right * image.width))
+        top, bottom = sorted((box.top * image.height, box.bottom * image.height))
+        colour = _colour((box.class_ or 0) + 1)
+        drawing.rectangle((left, top, right, bottom), outline=colour, width=2)
+        known = box.class_ is not None and 0 <= box.class_ < len(names)
+        name = names[box.class_][:24] if known and box.class_ is not None else box.class_
+        text = f"{box.score:.2f}" if name is None else f"{name} {box.score:.2f}"
+        place = (max(0.0, left) + 2, max(0.0, top - 13 if top >= 13 else top + 1))
+        drawing.rectangle(drawing.textbbox(place, text, font=font), fill=colour)
+        drawing.text(place, text, fill="black", font=font)
+    return webp(image)
+
+
+def _colour(class_: int) -> tuple[int, int, int]:
+    """Return a bright colour; neighbouring classes get hues far apart."""
+    red, green, blue = colorsys.hsv_to_rgb((class_ * 0.61803) % 1, 0.75, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def _pooled(values: Any, rows: int, columns: int) -> Any:

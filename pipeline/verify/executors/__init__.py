@@ -1,4 +1,4 @@
-"""Independent executors of source models, which use no code of OpenVINO."""
+"""Executors of source models: of other frameworks, and of an IR that has no source model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from pipeline.config.model_tables import ExecutorName
+from pipeline.verify.executors.existing_ir import run_openvino
 from pipeline.verify.executors.kaldi import run_kaldi
 from pipeline.verify.executors.opencv import run_opencv
 from pipeline.verify.executors.ort import run_onnxruntime
@@ -18,6 +19,7 @@ EXECUTORS: Mapping[ExecutorName, ReferenceExecutor] = {
     "numpy": ReferenceExecutor("kaldi", run_kaldi, "numpy"),
     "onnxruntime": ReferenceExecutor("onnx", run_onnxruntime, "onnxruntime"),
     "opencv": ReferenceExecutor("caffe", run_opencv, "opencv-python-headless"),
+    "openvino": ReferenceExecutor("openvino", run_openvino, "openvino"),
     "paddle": ReferenceExecutor(
         "paddle", partial(run_in_subprocess, "paddle"), "paddlepaddle", "paddle"
     ),

@@ -61,7 +61,7 @@ class RunInference(Protocol):
 
 @dataclass(frozen=True)
 class ReferenceExecutor:
-    """A runtime that shares no code with OpenVINO.
+    """A runtime that shares no code with OpenVINO, except for openvino itself.
 
     It is the ``package`` that is installed here or, with a ``toolchain``, the one in there.
     """

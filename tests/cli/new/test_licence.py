@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.cli.new.licence import licence
-from pipeline.cli.new.prompts import Question
+from pipeline.cli.new.prompts import Answer, Question
 from pipeline.errors import PipelineError
 
 
@@ -13,9 +13,9 @@ def test_an_answer_that_is_no_licence_is_asked_for_again() -> None:
     answers = iter(["Apache 2", "GPL", "apache-2.0"])
     asked: list[str] = []
 
-    def answer(question: Question) -> str:
+    def answer(question: Question) -> Answer:
         asked.append(question.text)
-        return next(answers)
+        return Answer(next(answers), known=True)
 
     assert licence("the model", "--license", None, answer) == "Apache-2.0"
     assert "'Apache 2'" in asked[1]
@@ -24,7 +24,7 @@ def test_an_answer_that_is_no_licence_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize("given", ["Apache 2", "", "MIT OR", "\udcff"])
 def test_a_flag_that_is_no_licence_is_refused(given: str) -> None:
-    def nobody(question: Question) -> str:
+    def nobody(question: Question) -> Answer:
         raise AssertionError(question)
 
     with pytest.raises(PipelineError) as caught:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.cache.digest import Digest
 from pipeline.cli.new.local_files import LocalFile, Way, imported_files, to_local_files
-from pipeline.cli.new.prompts import Question
+from pipeline.cli.new.prompts import Answer, Question
 from pipeline.errors import PipelineError
 
 
@@ -93,9 +93,9 @@ def test_of_much_that_lies_elsewhere_the_largest_is_named(tmp_path: Path) -> Non
     files = {"small": (small, "small.png"), "model": (large, "large.onnx")}
     asked: list[str] = []
 
-    def answer(question: Question) -> str:
+    def answer(question: Question) -> Answer:
         asked.append(question.text)
-        return "link"
+        return Answer("link", known=True)
 
     to_local_files(tmp_path / "project", "net", files, None, answer)
     assert "large.onnx" in asked[0]

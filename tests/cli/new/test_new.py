@@ -433,6 +433,7 @@ def test_it_says_what_was_guessed_and_what_comes_next(project: Project) -> None:
     assert 'colour = "RGB"  # guess: most models of ONNX are trained on RGB' in text
 
 
+TWO = ("--input=input_ids=a.npy", "--input=input_ids=b.npy")
 BAD = {
     "a model that is damaged": (["x", "cut.onnx"], "damaged or in another format"),
     "no such model": (["x", "none.onnx"], "There is no such file."),
@@ -445,7 +446,29 @@ BAD = {
         ["x", "small.caffemodel", "other.prototxt"],
         "The weights do not match the topology",
     ),
-    "an IR": (["x", "net.xml"], "An OpenVINO IR cannot be the source"),
+    "an IR without weights": (["x", "net.xml"], "requires a file .bin"),
+    "an IR that is none": (["x", "net.xml", "other.bin"], "damaged or in another format"),
+    "an input that the model lacks": (["x", "tiny.onnx", "--input", "q=red.png"], "no input 'q'"),
+    "no input file": (["x", "tiny.onnx", "--input", "x=none.npy"], "There is no such file."),
+    "an array of another shape": (["x", "tiny.onnx", "--input", "x=small.npy"], "shape differs"),
+    "raw elements of another size": (["x", "tiny.onnx", "--input", "x=short.raw"], "768 bytes"),
+    "a text without its words": (
+        ["x", "tokens.onnx", "--input", "input_ids=long.txt"],
+        "--vocabulary FILE",
+    ),
+    "an array of another rank": (
+        ["x", "tokens.onnx", "--input", "input_ids=small.npy"],
+        "does not fit the input 'input_ids'",
+    ),
+    "different numbers of files": (
+        ["x", "tokens.onnx", *TWO, *(f"--input=attention_mask={name}.npy" for name in "aba")],
+        "different numbers of files",
+    ),
+    "a source model of no IR": (
+        ["x", "tiny.onnx", "--source", "colours.onnx"],
+        "Only an IR has a source model",
+    ),
+    "an address that is none": (["x", "http://elsewhere/net.onnx"], "Invalid source URL."),
     "a picture as a model": (["x", "tiny.onnx", "red.png"], "Give it as --image red.png"),
     "a state dict": (["x", "weights.pth"], "--architecture mobilenet_v2"),
     "a pickle that runs code": (["x", "hostile.pth"], "a pickle of os.system"),
@@ -509,6 +532,11 @@ def spoilt(project: Project) -> Path:
     (root / "cut.onnx").write_bytes(data[: len(data) // 2])
     (root / "other.prototxt").write_text(CAFFE.replace("num_output: 5", "num_output: 6"))
     (root / "net.xml").write_text("<net></net>")
+    (root / "other.bin").write_bytes(b"")
+    numpy.save(root / "small.npy", numpy.zeros((1, 3, 2, 2), numpy.float32))
+    (root / "short.raw").write_bytes(bytes(12))
+    for name in "ab":
+        numpy.save(root / f"{name}.npy", numpy.ones((1, 3), numpy.int64))
     (root / "weights.pth").write_bytes(pickle.dumps(OrderedDict(w=1.0), 2))
     # As a pickle begins that would run something if it were loaded.
     (root / "hostile.pth").write_bytes(

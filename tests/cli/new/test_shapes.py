@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.cli.new.prompts import Question, take_defaults
+from pipeline.cli.new.prompts import Answer, Question, take_defaults
 from pipeline.cli.new.shapes import parse_shape, picture_layout, resolve_shape
 from pipeline.config.model_tables import Framework
 from pipeline.errors import PipelineError
@@ -63,9 +63,9 @@ def test_what_any_size_will_do_for_is_filled(
 def test_a_person_is_asked_for_an_open_shape_and_the_guess_is_the_default() -> None:
     asked: list[Question] = []
 
-    def answer(question: Question) -> str:
+    def answer(question: Question) -> Answer:
         asked.append(question)
-        return ["3x4", "1x3x48x320"][len(asked) - 1]
+        return Answer(["3x4", "1x3x48x320"][len(asked) - 1], known=True)
 
     border = TensorInfo(name="x", type="f32", shape=(None, 3, None, None))
     settled = resolve_shape(border, "onnx", {}, True, answer)
@@ -76,7 +76,7 @@ def test_a_person_is_asked_for_an_open_shape_and_the_guess_is_the_default() -> N
 
 
 def test_nobody_is_asked_how_many_there_are_at_once() -> None:
-    def nobody(question: Question) -> str:
+    def nobody(question: Question) -> Answer:
         raise AssertionError(question)
 
     border = TensorInfo(name="x", type="f32", shape=(None, 3, 32, 32))

@@ -7,15 +7,18 @@ from typing import Any
 import openvino
 from cut import cut, whole
 from preprocessing import checked, prepared
+from read_network import read_network
 
 
 def main(payload: dict[str, Any]) -> None:
     """Convert ``order["model"]`` to ``order["xml"]``."""
-    model = openvino.convert_model(payload["model"])
+    model = read_network(payload["model"])
     names = {name for port in (*model.inputs, *model.outputs) for name in port.names}
     if {*payload["inputs"], *payload["outputs"]} <= names | {"*"}:
         if payload["outputs"]:
             model = cut(model, {}, payload["outputs"])
+    elif payload["model"].endswith(".xml"):
+        model = cut(model, payload["inputs"], payload["outputs"])
     else:
         model = cut(whole(payload["model"]), payload["inputs"], payload["outputs"])
     inputs = checked(model, payload["inputs"])

@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import openvino
-
 _ARITHMETIC = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide"}
 # Operations that do not change an input's values.
 _CARRIES = ("Convert", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "ConvertLike")
@@ -17,7 +15,10 @@ _MOST_TAKERS = 1000
 
 def main(payload: dict[str, Any]) -> None:
     """Write the outline of ``order["model"]``."""
-    model = openvino.convert_model(payload["model"])
+    # Another program imports a function from here, and has its own path.
+    from read_network import read_network
+
+    model = read_network(payload["model"])
     scales = _quantisation(payload["model"])
     found = {
         "inputs": [
@@ -31,8 +32,19 @@ def main(payload: dict[str, Any]) -> None:
         ],
         "outputs": [{**_tensor_info(port), "name": min(port.names)} for port in model.outputs],
         "quantised": any(op.get_type_name() == "FakeQuantize" for op in model.get_ops()),
+        "half": _is_half(model),
     }
     Path(payload["outline"]).write_text(json.dumps(found))
+
+
+def _is_half(model: Any) -> bool:
+    """Return whether more bytes of the constants are f16 than f32."""
+    sizes = {"f16": 0, "f32": 0}
+    for op in model.get_ops():
+        kind = op.get_element_type().get_type_name() if op.get_type_name() == "Constant" else ""
+        if kind in sizes:
+            sizes[kind] += op.get_byte_size()
+    return sizes["f16"] > sizes["f32"]
 
 
 def _tensor_info(port: Any) -> dict[str, Any]:
