@@ -185,7 +185,7 @@ def _confirm(layout: str, overrides: Overrides, ask: Asker) -> None:
         flag="--yes",
         choices={"yes": "the model takes such images", "no": "another --layout is needed"},
     )
-    if not by_person(ask) or ask(question) != "yes":
+    if not by_person(ask) or ask(question).text != "yes":
         raise PipelineError(
             Code.USAGE,
             f"No framework has the layout {layout}.",

@@ -227,7 +227,7 @@ class DaskExecutor:
                 "The connection to the cluster's scheduler was lost.",
                 where=self._address,
                 found=str(loss),
-                hint="Start the scheduler again, and run the command again: what was built is kept.",
+                hint="Start it again, then run the command again: finished steps are kept.",
             )
 
     def _require_worker(self) -> None:
