@@ -33,7 +33,10 @@ def published(project: Project) -> dict[str, bytes]:
     return {
         path.relative_to(project.folder).as_posix(): path.read_bytes()
         for path in project.folder.rglob("*")
-        if path.is_file() and path.name not in ("report.json", "manifest.json")
+        if path.is_file()
+        and path.name not in ("report.json", "manifest.json")
+        # It has the digests of the reports.
+        and path.parent.name != "evidence"
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickletools
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,5 +104,5 @@ def _pickle(path: Path) -> bytes:
                 return b""
             with archive.open(names[0]) as member:
                 return member.read(_MOST_PICKLED)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error):
         return b""

@@ -25,6 +25,7 @@ from pipeline.publish.release.release_index import (
     decode,
     encode,
     index_of,
+    is_listed,
 )
 from pipeline.source.download_cache import DownloadCache
 
@@ -49,9 +50,13 @@ class Bucket:
         return self._bucket.describe()
 
     def digest_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a published version, or None; raises PipelineError."""
+        """Return the root digest of a version in the index, or None; raises PipelineError."""
         release = self.release(name, version)
-        return None if release is None else release.digest
+        if release is None:
+            return None
+        data = self.read(INDEX, MOST_BYTES)
+        listed = is_listed(release, data, f"{self.describe()}/{INDEX}")
+        return release.digest if listed else None
 
     def release(self, name: str, version: str) -> Release | None:
         """Return a published version, or None; raises PipelineError."""
@@ -73,6 +78,9 @@ class Bucket:
     def publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         """Upload the files, then release.json, then the index until it is up to date."""
         base = f"{release.name}/{release.version}"
+        if self._check_free(release):
+            self._write_index()
+            return 0
         mine = self._claim(base, release)
         moved = 0
         with self._faults():
@@ -125,10 +133,12 @@ class Bucket:
             raise
         return root == release.digest
 
-    def _check_free(self, release: Release) -> None:
-        published = self.digest_of(release.name, release.version)
-        if published not in (None, release.digest):
-            raise version_conflict(release, str(published), self.describe())
+    def _check_free(self, release: Release) -> bool:
+        """Return whether the version is there already; raises PipelineError if it is another."""
+        there = self.release(release.name, release.version)
+        if there and there.digest != release.digest:
+            raise version_conflict(release, there.digest, self.describe())
+        return there is not None
 
     def _claimed(self, base: str) -> str | None:
         return _parsed(self.read(f"{base}/{_CLAIM}", MOST_BYTES))[0]

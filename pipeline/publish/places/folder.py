@@ -22,6 +22,7 @@ from pipeline.publish.release.release_index import (
     decode,
     encode,
     index_of,
+    is_listed,
 )
 from pipeline.scratch import remove
 from pipeline.source.download_cache import DownloadCache
@@ -38,9 +39,12 @@ class Folder:
         return str(self._root)
 
     def digest_of(self, name: str, version: str) -> str | None:
-        """Return the root digest of a published version, or None; raises PipelineError."""
+        """Return the root digest of a version in the index, or None; raises PipelineError."""
         release = self._read(self._root / name / version / RELEASE)
-        return None if release is None else release.digest
+        path = self._root / INDEX
+        if release is None or not is_listed(release, read_file(path, MOST_BYTES), str(path)):
+            return None
+        return release.digest
 
     def publish(self, release: Release, folder: Path, progress: TextProgress) -> int:
         """Copy the files to a temporary folder, rename it, and rewrite the index."""
@@ -52,15 +56,15 @@ class Folder:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self._root / ".publishing.lock"):
-                root = self.digest_of(release.name, release.version)
-                if root not in (None, release.digest):
-                    raise version_conflict(release, str(root), self.describe())
+                there = self._read(target / RELEASE)
+                if there and there.digest != release.digest:
+                    raise version_conflict(release, there.digest, self.describe())
                 # Of killed runs: others wait for the lock.
                 for left in self._root.glob("[!.]*/.*.part"):
                     if left != part:
                         remove(left)
                 moved = 0
-                if root is None:
+                if there is None:
                     for file in release.all_files:
                         moved += _bring(folder, part, file, progress)
                     (part / SUMS).write_bytes(release.sums())

@@ -85,6 +85,15 @@ def decode(data: bytes, where: str) -> Index:
     return index
 
 
+def is_listed(release: Release, data: bytes | None, where: str) -> bool:
+    """Return whether an index has a release; raises PipelineError (SOURCE_MISMATCH).
+
+    A publisher that was killed may have written all of it but its entry.
+    """
+    fixtures = {} if data is None else decode(data, where).fixtures
+    return fixtures.get(release.name, {}).get(release.version) == entry_of(release)
+
+
 def in_order(versions: Iterable[str]) -> list[str]:
     """Return versions from the oldest to the newest.
 
