@@ -45,29 +45,44 @@ class RunFolder:
 
     def __init__(self, place: Path, *, notes: bool = False) -> None:
         self.place = place
-        self.token = f"{time.time_ns()}-{uuid.uuid4().hex}"
-        self.path = place / self.token
+        self.token = _new_token()
         self._notes = notes
         self._lock: BaseFileLock | None = None
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.place / self.token
 
     def open(self) -> None:
         """Create the folder if it is not there; the first time, remove what killed runs left."""
         if self._lock is None:
             self.sweep()
-            for left in reversed(range(_ATTEMPTS)):
-                self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for _ in range(_ATTEMPTS):
                 # Lock first: a folder without a held lock counts as a dead run's.
-                lock = self._lock_of(self.token)
-                try:
-                    lock.acquire(timeout=0)
-                except FileNotFoundError:
-                    # Another run has ended, and removed the place.
-                    if not left:
-                        raise
-                    continue
-                self._lock = lock
-                break
+                self._lock = self._locked()
+                if self._lock is not None:
+                    break
+                self.token = _new_token()
+            else:
+                raise OSError(errno.EAGAIN, "no lock can be acquired", str(self.place))
         self.path.mkdir(exist_ok=True)
+
+    def _locked(self) -> BaseFileLock | None:
+        """Acquire the lock, unless another run swept it between its creation and now."""
+        from filelock import Timeout
+
+        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = self._lock_of(self.token)
+        try:
+            lock.acquire(timeout=0)
+        except (FileNotFoundError, Timeout):
+            # Another run has ended and removed the place, or looks whether this one is dead.
+            return None
+        if self._place_of_lock(self.token).exists():
+            return lock
+        lock.release()
+        return None
 
     def close(self) -> None:
         """Remove the folder, even if something still uses it, and release the lock."""
@@ -129,6 +144,10 @@ class RunFolder:
 
     def _place_of_lock(self, token: str) -> Path:
         return self.place / f"{token}.lock"
+
+
+def _new_token() -> str:
+    return f"{time.time_ns()}-{uuid.uuid4().hex}"
 
 
 class _Scratch:

@@ -6,18 +6,22 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import BaseFileLock
 
 from pipeline.errors import Code, PipelineError
-from pipeline.scratch import part_beside, scratch_folder, sweep_scratch
+from pipeline.scratch import RunFolder, part_beside, scratch_folder, sweep_scratch
 from tests.fork_server import wasi_nn
 from tests.tiny import ROOT
 
 HOLD = """\
 import sys, time
 from pathlib import Path
+from typing import Any
 from pipeline.scratch import part_beside, scratch_folder
 with scratch_folder() as folder, part_beside(Path(sys.argv[1])) as part:
     (folder / "half").write_text("half")
@@ -116,3 +120,54 @@ def test_a_long_name_has_a_part_too(tmp_path: Path) -> None:
     with part_beside(tmp_path / ("名" * 84)) as part:
         part.touch()
         assert part.exists()
+
+
+@pytest.mark.parametrize("swept", ["held", "gone"])
+def test_a_run_whose_lock_another_sweeps_as_it_begins_takes_another(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, swept: str
+) -> None:
+    place = temporary / "runs"
+    run, sweeper = RunFolder(place), RunFolder(place)
+    first, lock_of = run.token, run._lock_of
+    place.mkdir()
+    other = sweeper._lock_of(first)
+
+    def lock(token: str) -> BaseFileLock:
+        # Between the file's creation and the lock, the other run sees it.
+        found = lock_of(token)
+        if token == first and swept == "held":
+            other.acquire()
+        elif token == first:
+            acquire = found.acquire
+
+            def acquired(**given: Any) -> object:
+                proxy = acquire(**given)
+                (place / f"{first}.lock").unlink()
+                return proxy
+
+            monkeypatch.setattr(found, "acquire", acquired)
+        return found
+
+    monkeypatch.setattr(run, "_lock_of", lock)
+    run.open()
+    other.release()
+    assert run.token != first
+    sweeper.sweep()
+    assert run.path.is_dir()
+    assert not sweeper.is_dead(run.token)
+    run.close()
+    assert list(place.iterdir()) == []
+
+
+def test_many_runs_that_begin_at_once_all_get_a_folder(temporary: Path) -> None:
+    place = temporary / "runs"
+
+    def begin_and_end(_: int) -> bool:
+        run = RunFolder(place)
+        run.open()
+        there = run.path.is_dir()
+        run.close()
+        return there
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(begin_and_end, range(400)))
