@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.fork_server import python_variables
 from tests.programs import missing_programs, require_program
 from tests.tiny import ROOT, Project, Run, make_project
 
@@ -45,6 +46,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Delete the session's bytecode."""
     if _BYTECODE in config.stash:
         config.stash[_BYTECODE].cleanup()
+
+
+@pytest.fixture(scope="session")
+def _python_variables() -> dict[str, str]:
+    return python_variables(os.environ)
+
+
+@pytest.fixture(autouse=True)
+def _same_environment(_python_variables: dict[str, str]) -> Iterator[None]:
+    """Undo what a test did in this process to the variables of Python: no run would be forked."""
+    yield
+    for name in python_variables(os.environ).keys() | _python_variables.keys():
+        if name in _python_variables:
+            os.environ[name] = _python_variables[name]
+        else:
+            os.environ.pop(name, None)
 
 
 # What runs only where -m speaks of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -32,12 +33,24 @@ def confined(root: Path, path: str) -> tuple[Path, str]:
 
 def outside(root: Path, path: Path) -> str:
     """Return '' if a path leads to something in ``root`` through its links, else what is wrong."""
+    no_path = "not a path, or links that lead to each other"
     try:
+        if _is_loop(path):
+            return no_path
         if path.resolve().is_relative_to(root.resolve()):
             return ""
     except (OSError, RuntimeError, ValueError):
-        return "not a path, or links that lead to each other"
+        return no_path
     return f"a link that leads out of {root.name or root}"
+
+
+def _is_loop(path: Path) -> bool:
+    """Return whether links lead to each other, for which `resolve` of Python 3.13 does not fail."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def is_below(top: Path, path: Path) -> bool:

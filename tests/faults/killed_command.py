@@ -50,3 +50,7 @@ def main() -> int:
     finally:
         if nth == "0":
             Path(log).write_text(str(count))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

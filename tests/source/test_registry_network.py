@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import require_program
 from tests.source.recipe import Fetch
 from tests.source.site import sha256
 
@@ -39,6 +40,8 @@ RIFE = (
     ids=["sdist", "pure wheel", "sdist beside platform wheels", "npm"],
 )
 def test_a_file_of_a_release_is_what_it_was(tmp_path: Path, url: str, digest: str) -> None:
+    if url.startswith("npm:"):
+        require_program("npm")
     fetch = Fetch(tmp_path)
     assert sha256(fetch(url, sha256=digest)) == digest
     assert any(" of " in text and text.endswith("MB") for text in fetch.said)

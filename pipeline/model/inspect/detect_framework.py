@@ -38,8 +38,8 @@ def detect_framework(
     for path in paths:
         if not path.exists():
             raise PipelineError(Code.USAGE, "There is no such file.", where=str(path))
-        # A network without constants has no weights in its .bin.
-        if path.suffix.lower() != ".bin":
+        # The weights of a network without constants are empty.
+        if len(paths) == 1 or path.suffix.lower() != ".bin" or path.stat().st_size:
             check_model_bytes(path)
     if len(paths) == 1 and paths[0].name == "saved_model.pb" and framework is None:
         raise PipelineError(

@@ -347,12 +347,12 @@ def test_a_grey_or_long_photo_is_said(project: Project) -> None:
     Image.new("L", (40, 40), 90).save(project.root / "grey.png")
     Image.new("RGB", (400, 40), (9, 90, 200)).save(project.root / "long.png")
     done = run_new(
-        project.root, "odd", "colours.onnx", "--image", "grey.png", "--image", "long.png"
+        project.root, "shapes", "colours.onnx", "--image", "grey.png", "--image", "long.png"
     )
     assert done.returncode == 0, done.stderr
     assert "grey.png is grey" in done.stdout
     assert "it is padded, not stretched" in done.stdout
-    config = tomllib.loads((project.root / "configs/fixtures/odd.toml").read_text())
+    config = tomllib.loads((project.root / "configs/fixtures/shapes.toml").read_text())
     assert config["tensor"]["long"]["x"]["fit"] == "pad"
 
 
