@@ -53,9 +53,9 @@ def main() -> None:
                 ours.append(timed([*convert(model, given), "--no-check"], ROOT))
                 checked.append(timed(convert(model, given), ROOT))
                 bare.append(timed(plain(model, given, python), Path(folder)))
-        print(f"{name:<16} bare {told(bare)}", flush=True)
+        print(f"{name:<16} bare {described(bare)}", flush=True)
         for what, runs in (("--no-check", ours), ("checked", checked)):
-            print(f"{'':<16} {what} {told(runs)}, {ratios(runs, bare)}", flush=True)
+            print(f"{'':<16} {what} {described(runs)}, {ratios(runs, bare)}", flush=True)
 
 
 def placed(folder: Path, model: Model, files: dict[str, Path]) -> list[Path]:
@@ -102,7 +102,7 @@ def plain(model: Model, files: Sequence[Path], python: Path | None) -> list[str]
     ]
 
 
-def told(runs: Sequence[Timed]) -> str:
+def described(runs: Sequence[Timed]) -> str:
     """Return the medians in words."""
     seconds, cpu, memory = medians(runs)
     return f"{seconds:.2f} s, {cpu:.2f} s of processor, {memory / 2**20:.0f} MiB"

@@ -15,7 +15,6 @@ import stat
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -147,7 +146,7 @@ class RunFolder:
 
 
 def _new_token() -> str:
-    return f"{time.time_ns()}-{uuid.uuid4().hex}"
+    return f"{time.time_ns()}-{os.urandom(16).hex()}"
 
 
 class _Scratch:
@@ -193,7 +192,7 @@ def scratch_folder() -> Iterator[Path]:
     run = None
     try:
         run = _scratch.enter()
-        folder = run.path / uuid.uuid4().hex[:8]
+        folder = run.path / os.urandom(4).hex()
         folder.mkdir()
     except OSError as error:
         if run is not None:
@@ -230,9 +229,7 @@ def part_beside(target: Path) -> Iterator[Path]:
 
 def part_path(target: Path, token: str) -> Path:
     """Return a path for a part of ``target``, of a run's token."""
-    return target.with_name(
-        f".{target.name[:PART_NAME_LENGTH]}.{uuid.uuid4().hex[:8]}.{token}.part"
-    )
+    return target.with_name(f".{target.name[:PART_NAME_LENGTH]}.{os.urandom(4).hex()}.{token}.part")
 
 
 def sweep_scratch() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job, Recipe
 from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.execution.progress import no_progress
+from pipeline.scratch import scratch_folder
 
 _MOST_RESULT = 256 << 20
 _LIMITS = {Code.TIME_LIMIT: "--seconds", Code.MEMORY_LIMIT: "--memory"}
@@ -44,10 +43,10 @@ class BoundedCalls:
         Raises its exception, or PipelineError (TIME_LIMIT, MEMORY_LIMIT, WORKER), in which ``what``
         says what exceeded a limit.
         """
-        with tempfile.TemporaryDirectory(prefix="wasi-nn-", ignore_cleanup_errors=True) as name:
-            scratch = Path(name) / "scratch"
+        with scratch_folder() as folder:
+            scratch = folder / "scratch"
             scratch.mkdir()
-            result = Path(name) / "result"
+            result = folder / "result"
             job = Job(
                 inputs={},
                 outputs={"result": result},

@@ -37,9 +37,7 @@ def evidence_card(text_of_manifest: bytes, reports: Mapping[str, bytes]) -> byte
                 for place, each in enumerate(report["top"], 1)
             ),
             "",
-            f"Expected: {text(report['expected']) or 'nothing declared'}. The outputs"
-            f"{_OF_BOTH * report.get('component_equal', False)} equal those "
-            "of a native inference byte for byte, and agree with "
+            f"Expected: {text(report['expected']) or 'nothing declared'}. {_outputs(report)} "
             f"{text(report['golden']['executor'])} {text(report['golden']['version'])}:",
             "",
             *(
@@ -59,6 +57,13 @@ def evidence_card(text_of_manifest: bytes, reports: Mapping[str, bytes]) -> byte
     lines += ["", "## The machine", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {text(value)} |" for name, value in machine.items()]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _outputs(report: Mapping[str, Any]) -> str:
+    if report.get("printed", False):
+        return "The outputs of a native inference agree with"
+    both = _OF_BOTH * report.get("component_equal", False)
+    return f"The outputs{both} equal those of a native inference byte for byte, and agree with"
 
 
 def _agreement(name: str, found: Mapping[str, Any], golden: Mapping[str, Any]) -> str:

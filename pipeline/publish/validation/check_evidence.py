@@ -150,7 +150,7 @@ def _card(folder: Path, manifest: Manifest, found: Mapping[str, ReleasedFile]) -
         stated = (folder / MANIFEST).read_bytes()
         data = {case: path.read_bytes() for case, path in reports.items()}
         made = Digest.of_bytes(evidence_card(stated, data)).sha256
-    # Keys that only people read may have any type; missing reports are told elsewhere.
+    # Keys that only people read may have any type; missing reports are reported elsewhere.
     except Exception as error:
         made = f"none, by {type(error).__name__}"
     if made != found[FOUND].sha256:
