@@ -71,12 +71,13 @@ class RunFolder:
         """Acquire the lock, unless another run swept it between its creation and now."""
         from filelock import Timeout
 
-        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = self._lock_of(self.token)
         try:
+            self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(timeout=0)
-        except (FileNotFoundError, Timeout):
-            # Another run has ended and removed the place, or looks whether this one is dead.
+        except (FileExistsError, FileNotFoundError, Timeout):
+            # Another run has ended and removes the place, or looks whether this one is dead.
+            # Path.mkdir raises FileExistsError if that happens before it looks at what is there.
             return None
         if self._place_of_lock(self.token).exists():
             return lock

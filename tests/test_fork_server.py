@@ -92,8 +92,10 @@ def test_a_run_that_takes_too_long_is_ended(folder: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("list", "--all"), ("help",), ("nix",), ("ir:nix",), ("status",), ("--version",)]
 )
-def test_it_says_what_a_process_of_its_own_says(built: Project, arguments: tuple[str, ...]) -> None:
-    assert built.doit(*arguments) == built.doit_process(*arguments)
+def test_it_says_what_a_process_of_its_own_says(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
+    assert project.doit(*arguments) == project.doit_process(*arguments)
 
 
 def test_another_python_start_has_a_process_of_its_own(folder: Path) -> None:

@@ -159,6 +159,26 @@ def test_a_run_whose_lock_another_sweeps_as_it_begins_takes_another(
     assert list(place.iterdir()) == []
 
 
+def test_a_run_begins_while_another_removes_their_place(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(temporary / "runs")
+    run.place.mkdir()
+    is_dir = Path.is_dir
+
+    def removed(self: Path, **given: Any) -> bool:
+        # Path.mkdir asks this after the system said that the folder exists.
+        if self == run.place:
+            monkeypatch.setattr(Path, "is_dir", is_dir)
+            self.rmdir()
+        return is_dir(self, **given)
+
+    monkeypatch.setattr(Path, "is_dir", removed)
+    run.open()
+    assert run.path.is_dir()
+    run.close()
+
+
 def test_many_runs_that_begin_at_once_all_get_a_folder(temporary: Path) -> None:
     place = temporary / "runs"
 

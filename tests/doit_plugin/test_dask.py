@@ -105,8 +105,8 @@ def busy_worker(cluster: object, process: subprocess.Popen[str], artifacts: Path
     pytest.fail(f"the guest did not start: {process.communicate()[0]}")
 
 
-def test_a_cluster_that_is_not_there_ends_the_run_with_1(built: Project) -> None:
-    run = built.doit("run", "--cluster", "tcp://127.0.0.1:1")
+def test_a_cluster_that_is_not_there_ends_the_run_with_1(project: Project) -> None:
+    run = project.doit("run", "--cluster", "tcp://127.0.0.1:1")
     assert run.returncode == 1
     assert run.output.startswith("error[cluster]: The cluster's scheduler cannot be reached.")
     assert "Traceback" not in run.output

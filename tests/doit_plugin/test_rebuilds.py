@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def assert_nothing_to_do(run: Run) -> None:
     assert run.output == f"nothing to do: {len(ALL)} steps are up to date\n"
 
 
-def test_the_second_run_does_nothing(built: Project) -> None:
-    assert_nothing_to_do(built.doit())
+def test_the_second_run_does_nothing(project: Project) -> None:
+    shutil.rmtree(project.root / "artifacts")
+    assert project.doit().returncode == 0
+    assert_nothing_to_do(project.doit())
 
 
 def test_a_moved_project_is_still_up_to_date(project: Project) -> None:
@@ -180,8 +183,8 @@ def test_two_runs_at_once_build_each_step_once(project: Project, tmp_path: Path)
     assert "ir:tiny" in built
 
 
-def test_list_names_every_step(built: Project) -> None:
-    listed = built.doit("list", "--all").output
+def test_list_names_every_step(project: Project) -> None:
+    listed = project.doit("list", "--all").output
     assert all(step in listed for step in ALL)
 
 

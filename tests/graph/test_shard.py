@@ -82,9 +82,9 @@ def test_what_is_no_shard_is_one_error(text: str) -> None:
 @pytest.mark.parametrize("text", ["4/3", "0/2", "x"])
 @pytest.mark.parametrize("command", [(), ("run",)])
 def test_doit_refuses_it_with_exit_code_1(
-    built: Project, command: tuple[str, ...], text: str
+    project: Project, command: tuple[str, ...], text: str
 ) -> None:
-    run = built.doit(*command, "--shard", text)
+    run = project.doit(*command, "--shard", text)
     assert run.returncode == 1
     assert run.output.startswith("error[usage]: There is no such shard.")
     assert f"'{text}'" in run.output
@@ -115,7 +115,7 @@ def test_the_shards_of_a_project_make_all_of_it_and_each_its_part(project: Proje
         }, run.output
 
 
-def test_a_shard_that_gets_no_fixture_has_nothing_to_do(built: Project) -> None:
-    outputs = [built.doit("--shard", f"{index}/2").output for index in (1, 2)]
+def test_a_shard_that_gets_no_fixture_has_nothing_to_do(project: Project) -> None:
+    outputs = [project.doit("--shard", f"{index}/2").output for index in (1, 2)]
     assert any("nothing to do: 11 steps are up to date" in output for output in outputs), outputs
     assert any("has none of the fixtures" in output for output in outputs)
