@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,10 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.checkout import copy_checkout
 from tests.fork_server import python_variables
 from tests.programs import missing_programs, require_program
-from tests.tiny import ROOT, Project, Run, make_project
+from tests.tiny import Project, Run, make_project
 
 pytest_plugins = ["pytester"]
 
@@ -154,17 +154,7 @@ def shipped(
 
 
 def _copy_of_this_project(root: Path, toolchains: Path) -> Project:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
+    copy_checkout(root)
     settings = root / "configs/project.toml"
     lines = [
         line for line in settings.read_text().splitlines() if not line.startswith("toolchains")

@@ -8,12 +8,13 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pipeline.cli.convert_check import add_check, as_json, check, disagreement, line
 from pipeline.cli.convert_inputs import add_inputs, declared_inputs
+from pipeline.cli.source_options import add_source_options
 from pipeline.cli.verbosity import add_verbosity, show_progress
-from pipeline.config.model_tables import Framework, Model
+from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.model.inspect.model_files import model_files
 from pipeline.scratch import scratch_folder
@@ -45,19 +46,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("model", nargs="+", type=Path, help="files of the model, or its folder")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder to write to")
     parser.add_argument("--name", help="name of the IR (default: that of the first file)")
-    parser.add_argument(
-        "--framework", choices=get_args(Framework), help="the model's framework (default: detected)"
-    )
-    parser.add_argument(
-        "--architecture",
-        metavar="NAME",
-        help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
-    )
-    parser.add_argument(
-        "--signature",
-        metavar="NAME",
-        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
-    )
+    add_source_options(parser)
     parser.add_argument(
         "--precision",
         choices=("f32", "f16", "int8"),

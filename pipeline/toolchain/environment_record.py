@@ -132,7 +132,7 @@ def _members(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read(path: Path, status: os.stat_result) -> _RecordedFile:
-    """Return a file's content and version; raises OSError for what is no file or link."""
+    """Return a file's content and version; raises OSError if it is neither file nor link."""
     if stat.S_ISLNK(status.st_mode):
         return _RecordedFile(f"link to {path.readlink()}", version_of(status))
     if not stat.S_ISREG(status.st_mode):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from tests.checkout import copy_checkout
 from tests.conftest import once
 from tests.packaging.environment import Installed, install
-from tests.tiny import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +20,8 @@ def distributions(shared: Path) -> Path:
     with once(shared, "distributions") as folder:
         if folder:
             tree = folder / "tree"
-            listed = subprocess.run(
-                ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
             # Not in the checkout, where setuptools leaves folders that would get into the next.
-            for name in listed.stdout.splitlines():
-                if (ROOT / name).is_file():
-                    (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(ROOT / name, tree / name)
+            copy_checkout(tree)
             subprocess.run(
                 [find_uv_bin(), "build", "--quiet", "--python", sys.executable, "-o", "../dist"],
                 cwd=tree,

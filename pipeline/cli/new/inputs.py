@@ -127,7 +127,7 @@ def draft_input(
             without={"type": keys["type"], "noise": _noise_like(keys)},
             why={**why, **reasons},
         )
-    kind, keys, told_one = _stand_in(tensor_info, settled.shape, carried or tensor_info.type)
+    kind, keys, guesses = _stand_in(tensor_info, settled.shape, carried or tensor_info.type)
     return Input(
         name=tensor_info.name,
         shape=settled.shape,
@@ -135,7 +135,7 @@ def draft_input(
         declared=declared,
         picture={},
         without=keys,
-        why={**why, **told_one},
+        why={**why, **guesses},
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from pipeline.config.model_tables import Framework, Precision
+from pipeline.cli.source_options import add_source_options
+from pipeline.config.model_tables import Precision
 
 EPILOG = """\
 example:
@@ -54,24 +55,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--vocabulary", metavar="FILE", help="words of a text input, one per line")
     parser.add_argument("--labels", metavar="FILE", help="text file of class names, one per line")
-    parser.add_argument(
-        "--framework", choices=get_args(Framework), help="the model's framework (default: detected)"
-    )
+    add_source_options(parser)
     parser.add_argument(
         "--source",
         action="append",
         default=[],
         metavar="MODEL",
         help="for an IR: file of its source model, which checks it; repeatable",
-    )
-    parser.add_argument(
-        "--architecture",
-        help="module of a PyTorch state dict: mobilenet_v2, or package.module:callable",
-    )
-    parser.add_argument(
-        "--signature",
-        metavar="NAME",
-        help="signature of a TFLite file or SavedModel (default: the only one, or serving_default)",
     )
     parser.add_argument(
         "--shape",

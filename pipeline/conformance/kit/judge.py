@@ -97,8 +97,8 @@ def _advised(case: KitCase, ended: Ended) -> tuple[str, str, str]:
     if case.exit_code and "to stderr" not in lines:
         return DIFFERS, "stderr lacks the guest's output", ""
     choices = [line[len("choice: ") :] for line in lines if line.startswith("choice: ")]
-    told = "\n".join(map(_of_host, (ended.stderr, ended.stdout)))
-    missing = [text.split("|")[0] for text in case.says if not re.search(text, told, re.I)]
+    printed = "\n".join(map(_of_host, (ended.stderr, ended.stdout)))
+    missing = [text.split("|")[0] for text in case.says if not re.search(text, printed, re.I)]
     if missing:
         choices.append(f"what the host prints does not name {' and '.join(missing)}")
     found = _shown("; ".join(dict.fromkeys(choices)))

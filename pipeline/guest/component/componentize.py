@@ -28,8 +28,8 @@ def componentize(guest: Path, preview1: Path, tools: WasmTools, memory: int) -> 
     ``memory`` is the most that the guest can have, in bytes.
 
     Raises PipelineError: GUEST_IMPORTS for imports other than wasi-nn and WASI preview 1,
-    GUEST_BUILD for what is no command, is a component already or has too little memory, TOOLCHAIN
-    and TIME_LIMIT.
+    GUEST_BUILD if the guest is not a command, is a component already or has too little memory,
+    TOOLCHAIN and TIME_LIMIT.
     """
     if guest.stat().st_size > _MOST_BYTES:
         raise PipelineError(

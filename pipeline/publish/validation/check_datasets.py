@@ -26,7 +26,7 @@ _PIECE = 1 << 20
 
 
 def datasets(folder: Path, name: str) -> Iterator[Finding]:
-    """Yield what is no file of a dataset of the fixture ``name``, or not as its index states.
+    """Yield files that no dataset of the fixture ``name`` has, or that differ from its index.
 
     No lock or key covers datasets; the index has the digest of each tensor.
     """
