@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import Code, PipelineError
+from pipeline.tensor.bit_depth import DepthError, eight_bits
 from pipeline.tensor.icc_profile import ProfileError, in_srgb
 from pipeline.tensor.png_transparency import apply_png_key, read_png_key
 
@@ -33,7 +34,8 @@ def decode(
 
     EXIF orientation is applied. With ``profile``, colours are converted from the ICC profile to
     sRGB, else the profile is ignored. Transparency is blended with ``background`` (red, green,
-    blue), unless the mode keeps it. 16-bit grey keeps its upper 8 bits. Colour becomes grey as
+    blue), unless the mode keeps it. 16-bit grey keeps its upper 8 bits, and
+    of floating-point grey 0 is black and 1 white. Colour becomes grey as
     ITU-R 601 luma, and CMYK becomes RGB by inversion, as Pillow rounds them. An animation yields
     its first frame. With ``least`` (height, width) a JPEG may be decoded at a size reduced by a
     power of two, but not below that. An image of more than ``pixels`` pixels, or of more than
@@ -65,14 +67,7 @@ def decode(
                 opened.load()
                 keyed = apply_png_key(opened, clear, picture)
             turned = _upright(keyed)
-            deep = turned.mode.startswith("I;16") or (turned.mode, opened.format) == ("I", "PPM")
-            shallow = _eight_bits(turned) if deep else turned
-            if shallow.mode in ("I", "F"):
-                raise refuse(
-                    "The image has no range of values that means black to white.",
-                    f"pixels of mode {shallow.mode}",
-                    "Export it with 8 or 16 bits per channel.",
-                )
+            shallow = eight_bits(turned, opened.format)
             flat = _flat(in_srgb(shallow) if profile else shallow, mode, background)
     except DecompressionBombError as error:
         # Raised for a tile larger than the image.
@@ -82,6 +77,12 @@ def decode(
             "The file is not an image that Pillow can read.",
             _begin(picture),
             hint="Use JPEG, PNG, WebP, BMP, TIFF, GIF or, if Pillow supports it, AVIF.",
+        ) from None
+    except DepthError as error:
+        raise refuse(
+            "The image has no range of values that means black to white.",
+            str(error),
+            "Export it with 8 or 16 bits per channel, or as floating-point grey from 0 to 1.",
         ) from None
     except ProfileError as error:
         raise refuse(
@@ -211,17 +212,3 @@ def _upright(image: Image) -> Image:
     }
     turn = turns.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
-
-
-def _eight_bits(image: Image) -> Image:
-    """Return the upper 8 bits of 16-bit grey, with the transparent value of a PNG as alpha."""
-    import numpy
-    from PIL import Image as Pillow
-
-    values = numpy.asarray(image)
-    made = Pillow.fromarray((values >> 8).astype(numpy.uint8))
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        made.putalpha(Pillow.fromarray(numpy.where(values == clear, 0, 255).astype(numpy.uint8)))
-    made.info = {key: value for key, value in image.info.items() if key != "transparency"}
-    return made

@@ -354,11 +354,28 @@ def test_16_bit_grey_of_netpbm_keeps_its_upper_half(tmp_path: Path) -> None:
     assert decoded(tmp_path / "a.pgm", grey=True).ravel().tolist() == [0x12, 0xFE]
 
 
-def test_numbers_without_a_range_are_not_called_damaged(tmp_path: Path) -> None:
-    Image.fromarray(numpy.array([[0.5, 1.0]], numpy.float32)).save(tmp_path / "a.tif")
+def test_in_floating_point_grey_one_is_white(tmp_path: Path) -> None:
+    Image.fromarray(numpy.array([[0, 0.5, 1 / 255, 1]], numpy.float32)).save(tmp_path / "a.tif")
+    assert decoded(tmp_path / "a.tif", grey=True).ravel().tolist() == [0, 128, 1, 255]
+    assert decoded(tmp_path / "a.tif", grey=False)[0, 1].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (numpy.array([[0, 1.5]], numpy.float32), "floating-point values from 0 to 1.5"),
+        (numpy.array([[-1, 1]], numpy.float32), "floating-point values from -1 to 1"),
+        (numpy.array([[0, numpy.nan]], numpy.float32), "floating-point values from nan to nan"),
+        (numpy.array([[0, 255]], numpy.int32), "32-bit integers"),
+    ],
+)
+def test_numbers_without_a_range_are_not_called_damaged(
+    tmp_path: Path, values: numpy.ndarray[Any, Any], found: str
+) -> None:
+    Image.fromarray(values).save(tmp_path / "a.tif")
     error = refusal(tmp_path / "a.tif")
     assert "no range of values" in error.message
-    assert "mode F" in error.found
+    assert error.found == found
 
 
 def dds(fourcc: bytes, bits: int = 0) -> bytes:
