@@ -102,7 +102,8 @@ def check_expectations(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]
         for case in missing:
             # Reported at the case, which has a line in the file.
             message = f"Case {quoted(case)} has no expectation."
-            hint = f"Add [{dotted(('expect', case))}] with top1, strongest or golden_only = true."
+            keys = "top1, strongest, tokens or golden_only = true"
+            hint = f"Add [{dotted(('expect', case))}] with {keys}."
             yield Mistake(("tensor", case), message, hint=hint)
     for case, expect in fixture.expect.items():
         yield from _expect(("expect", case), expect, knows)
@@ -111,14 +112,19 @@ def check_expectations(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]
 def _expect(path: Path, expect: Expect, knows: KnownNames) -> Iterator[Mistake]:
     named = f"[{dotted(path)}]"
     wanted = all(
-        knows(*path, key) for key in ("top1", "strongest", "golden_only", "stdout", "exit")
+        knows(*path, key)
+        for key in ("top1", "strongest", "tokens", "golden_only", "stdout", "exit")
     )
     printed = expect.stdout is not None or expect.exit is not None
-    expects = expect.top1 is not None or bool(expect.strongest) or printed
+    listed = bool(expect.strongest or expect.tokens)
+    expects = expect.top1 is not None or listed or printed
     if wanted and not expects and not expect.golden_only:
         hint = "If the expected output is unknown, set golden_only = true."
         yield Mistake(
-            path, f"{named} has no expected output.", "top1, strongest, stdout or exit", hint=hint
+            path,
+            f"{named} has no expected output.",
+            "top1, strongest, tokens, stdout or exit",
+            hint=hint,
         )
     if wanted and expects and expect.golden_only:
         message = f"{named} has golden_only = true and an expected output."

@@ -63,7 +63,9 @@ class Expect(Table, frozen=True):
 
     ``top1`` is the index of the largest value, ``value`` its expected value, ``within`` the
     tolerance of that; ``strongest`` are the indices of the largest values in any order. Indices are
-    those of the flattened output, first averaged over the axis ``average`` if given.
+    those of the flattened output, first averaged over the axis ``average`` if given. ``tokens`` are
+    all whole numbers of the output in order; of a floating-point output, the index of the largest
+    value along its last axis, as a language model's next tokens.
     ``golden_only`` means that none of these is known.
 
     With ``stdout`` or ``exit`` the guest need not read fixture.txt or write its outputs: what it
@@ -82,6 +84,8 @@ class Expect(Table, frozen=True):
     """Axis to average the output over first."""
     strongest: tuple[Index, ...] = ()
     """Indices of the largest values, in any order."""
+    tokens: tuple[int, ...] = ()
+    """Whole numbers of the output, in order, or the index of the largest along its last axis."""
     labels: Text | None = None
     """Source with the names of the classes, one per line."""
     golden_only: bool | None = None

@@ -106,7 +106,42 @@ def unmet_expectations(
                     detail=f"the top five:\n{five}",
                 )
             )
+    if expect.tokens and (tokens := tokens_of(outputs[name])) != expect.tokens:
+        declared, found = _first_difference(expect.tokens, tokens)
+        missed.append(
+            PipelineError(
+                Code.VERIFY,
+                f"The tokens of {name} are not those that the config expects.",
+                where=where,
+                expected=declared,
+                found=found,
+                hint="Check the vocabulary and the special tokens of the input.",
+            )
+        )
     return missed
+
+
+def tokens_of(array: Any) -> tuple[int, ...]:
+    """Return whole numbers in order; of floats, the index of the largest along the last axis.
+
+    >>> import numpy
+    >>> tokens_of(numpy.array([[7, 2]])), tokens_of(numpy.array([[0.1, 0.9], [2.0, 1.0]]))
+    ((7, 2), (1, 0))
+    """
+    import numpy
+
+    if array.dtype.kind != "f":
+        return tuple(map(int, array.ravel()))
+    values = numpy.where(numpy.isnan(array), -numpy.inf, numpy.atleast_1d(array))
+    return tuple(map(int, values.argmax(axis=-1).ravel()))
+
+
+def _first_difference(expected: Sequence[int], found: Sequence[int]) -> tuple[str, str]:
+    """Return the first token that differs in each, or their numbers."""
+    if len(expected) != len(found):
+        return f"{len(expected)} tokens", str(len(found))
+    at = next(at for at, pair in enumerate(zip(expected, found, strict=True)) if len({*pair}) > 1)
+    return f"{expected[at]} at position {at}", str(found[at])
 
 
 def _label(index: int, labels: Sequence[str]) -> str:

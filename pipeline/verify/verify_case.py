@@ -238,6 +238,8 @@ def _expected(expect: Expect) -> str:
         parts.append(f"with {expect.value:g} within {expect.within:g}")
     if expect.strongest:
         parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
+    if expect.tokens:
+        parts.append(f"the {len(expect.tokens)} tokens are those declared")
     if is_printed(expect):
         parts.append(f"the guest exits with {expect.exit or 0}")
     if expect.stdout is not None:

@@ -403,6 +403,7 @@ GOOD = {
         ('reason = "its last layer divides by what is nearly zero"\n', ""),
     ],
     "the strongest": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "strongest = [1, 2]")],
+    "tokens": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "tokens = [101, 7592, 102]")],
     "names of a twin": [
         *TENSORFLOW,
         ("relative = 1e-3", 'relative = 1e-3\ninputs.data = "x:0"\noutputs.prob = "y:0"'),

@@ -50,6 +50,25 @@ def test_the_strongest_come_in_any_order_of_an_average() -> None:
     assert "found:    0, 2" in told
 
 
+@pytest.mark.parametrize(
+    ("array", "tokens"),
+    [
+        (numpy.array([[101, -1, 7]], numpy.int64), (101, -1, 7)),
+        (numpy.array([[[0.1, 0.9], [2.0, 1.0], [numpy.nan, 0.0]]]), (1, 0, 1)),
+        (numpy.array([0.5, 0.1], numpy.float16), (0,)),
+    ],
+)
+def test_tokens_are_whole_numbers_or_the_largest_of_the_last_axis(
+    array: Any, tokens: tuple[int, ...]
+) -> None:
+    assert messages(Expect(tokens=tokens), {"out": array}) == []
+    (told,) = messages(Expect(tokens=(*tokens[:-1], tokens[-1] + 1)), {"out": array})
+    assert f"expected: {tokens[-1] + 1} at position {len(tokens) - 1}" in told
+    assert f"found:    {tokens[-1]}\n" in told
+    (told,) = messages(Expect(tokens=(*tokens, 0)), {"out": array})
+    assert f"expected: {len(tokens) + 1} tokens\n" in told
+
+
 @pytest.mark.parametrize("expect", [Expect(output="logits"), Expect(average=5, top1=1)])
 def test_an_output_or_axis_that_is_not_there(expect: Expect) -> None:
     assert len(messages(expect)) == 1

@@ -110,6 +110,8 @@ def _expected(expect: Mapping[str, Any], name: str) -> str:
         parts.append(f"{expect['value']:g} ± {expect['within']:g}")
     if expect.get("strongest"):
         parts.append(f"strongest {', '.join(map(str, expect['strongest']))}")
+    if expect.get("tokens"):
+        parts.append(f"tokens {', '.join(map(str, expect['tokens']))}")
     if expect.get("golden_only"):
         parts.append("the golden executor's output")
     return ", ".join(parts)
