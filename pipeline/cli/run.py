@@ -216,10 +216,10 @@ def execute(args: argparse.Namespace) -> int:
         except BaseException as error:
             ended.append(error)
 
-    threading.stack_size(_STACK)
     thread = threading.Thread(target=guest, name="guest", daemon=True)
-    threading.stack_size(0)
+    threading.stack_size(_STACK)
     thread.start()
+    threading.stack_size(0)
     last = time.monotonic() + args.seconds + _GRACE_SECONDS
     try:
         # The guest's thread may receive the signal, and an unbounded wait would not notice.

@@ -342,3 +342,25 @@ def test_a_refused_write_names_rw(tmp_path: Path, call: str, told: bool, end: st
     assert done.returncode == (1 if end else 0)
     # A guest that goes on needs no advice.
     assert ("::rw" in done.stderr) == (told and bool(end)), done.stderr
+
+
+STACK = """\
+import sys, threading
+from pipeline.cli.main import main
+start = threading.Thread.start
+def started(thread):
+    print(thread.name, threading.stack_size(), flush=True)
+    start(thread)
+threading.Thread.start = started
+sys.exit(main(["run", sys.argv[1]]))
+"""
+
+
+def test_a_guest_has_the_stack_that_wasm_may_use(tmp_path: Path) -> None:
+    """The default of macOS is less; of Python, what holds as a thread starts counts."""
+    wasm = guest(tmp_path, "(call $exit (i32.const 0))")
+    done = subprocess.run(
+        [sys.executable, "-c", STACK, wasm], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"guest {16 << 20}\n" in done.stdout
