@@ -27,3 +27,4 @@ html_static_path = ["figures"]
 html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False
+html_search_scorer = str(Path(__file__).with_name("search_scorer.js"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -88,6 +90,30 @@ def _looks() -> Mapping[str, Callable[[Path], Mapping[str, Any]]]:
     }
 
 
+def _list_line(head: str, items: Sequence[str]) -> str:
+    """Return the items of a list, comma-separated; on a terminal, wrapped between them."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return wrapped_list(head, items, width)
+
+
+def wrapped_list(head: str, items: Sequence[str], width: int | None) -> str:
+    r"""Return the items after a head, in lines of up to ``width`` columns if that is not None.
+
+    >>> wrapped_list("imports:", ["a.b: () -> ()", "c.d: (i32 i32) -> ()"], 25)
+    'imports: a.b: () -> (),\n  c.d: (i32 i32) -> ()'
+    """
+    margin = " " * (len(head) - len(head.lstrip()) + 2)
+    lines, line = [], head
+    for number, item in enumerate(items, 1):
+        piece = f"{item}," if number < len(items) else item
+        if width is not None and len(line) + 1 + len(piece) > width and line != head:
+            lines.append(line)
+            line = f"{margin}{piece}"
+        else:
+            line = f"{line} {piece}"
+    return "\n".join([*lines, line])
+
+
 def _show(value: Mapping[str, Any], indent: str) -> None:
     for number, (name, item) in enumerate(value.items()):
         if number == _MOST_ENTRIES:
@@ -101,7 +127,9 @@ def _show(value: Mapping[str, Any], indent: str) -> None:
             for each in item:
                 print(f"{indent}  {printable('  '.join(map(str, each.values())))}")
         elif isinstance(item, list):
-            print(f"{indent}{printable(name)}: {printable(', '.join(map(str, item)))}")
+            print(
+                _list_line(f"{indent}{printable(name)}:", [printable(str(each)) for each in item])
+            )
         else:
             text = {True: "yes", False: "no"}.get(item, item) if isinstance(item, bool) else item
             print(f"{indent}{printable(name)}: {printable(str(text))}")

@@ -17,7 +17,7 @@ _TEMPLATE = {
     "pre-commit.yaml": ".pre-commit-config.yaml",
     "workflow.yml": ".github/workflows/fixtures.yml",
 }
-_GUEST = "hello"
+GUEST = "hello"
 _FIXTURE = "configs/fixtures/text-direction.toml"
 
 
@@ -33,8 +33,8 @@ def project_files(package: str, language: str | None = None) -> dict[str, bytes]
     fixture = fixture.replace("component = true\n", "")
     guest: dict[str, bytes] = {}
     if language is not None:
-        guest = _own_guest(language)
-        fixture = fixture.replace('program = "classify"', f'program = "{_GUEST}"')
+        guest = guest_files(language, GUEST)
+        fixture = fixture.replace('program = "classify"', f'program = "{GUEST}"')
     return {
         **{target: (template / name).read_bytes() for name, target in _TEMPLATE.items()},
         "requirements.txt": f"{package}\n".encode(),
@@ -44,8 +44,8 @@ def project_files(package: str, language: str | None = None) -> dict[str, bytes]
     }
 
 
-def _own_guest(language: str) -> dict[str, bytes]:
-    """Return the files of the built-in guest in a language, as those of a guest of one's own."""
+def guest_files(language: str, name: str) -> dict[str, bytes]:
+    """Return the files of a guest of one's own, a copy of the built-in one in its language."""
     configs = sorted((builtin.FOLDER / "configs" / "guests").glob("*.toml"))
     texts = [path.read_text(encoding="utf-8") for path in configs]
     text = next(each for each in texts if tomllib.loads(each)["language"] == language)
@@ -53,12 +53,12 @@ def _own_guest(language: str) -> dict[str, bytes]:
     paths = (*declared["sources"], *declared.get("headers", ()))
     _, _, rest = text.partition("\n")
     rest = re.sub(r"(^#.*\n)*^component = .*\n", "", rest, flags=re.MULTILINE)
-    rest = re.sub(r'"guests/[^/"]+/', f'"guests/{_GUEST}/', rest)
+    rest = re.sub(r'"guests/[^/"]+/', f'"guests/{name}/', rest)
     head = '#:schema ../schema/guest.schema.json\ndescription = "a guest of our own"\n'
     return {
-        f"configs/guests/{_GUEST}.toml": f"{head}{rest}".encode(),
+        f"configs/guests/{name}.toml": f"{head}{rest}".encode(),
         **{
-            f"guests/{_GUEST}/{PurePosixPath(path).name}": (builtin.FOLDER / path).read_bytes()
+            f"guests/{name}/{PurePosixPath(path).name}": (builtin.FOLDER / path).read_bytes()
             for path in paths
         },
     }

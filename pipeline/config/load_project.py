@@ -30,9 +30,15 @@ Check = Callable[[str, T, Collection[KeyPath]], list[Mistake]]
 
 _MOST_BYTES = 2**20
 _MOST_PARTS = 32
+_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?)"""
+_NEXT_PART = rf"[ \t]*+\.[ \t]*+{_PART}"
+# Consumes strings and comments whole, closed or not, so a search takes time linear in the text.
 _LONG_KEY = re.compile(
-    r"""(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"""
-    rf"{{{_MOST_PARTS}}}"
+    r'''"""(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5}+)?'''
+    r"""|'''(?:[^']|'(?!''))*+(?:'{3,5}+)?"""
+    r"|#[^\n]*+"
+    rf"|(?P<long>{_PART}(?:{_NEXT_PART}){{{_MOST_PARTS}}})|{_PART}(?:{_NEXT_PART})*+",
+    re.DOTALL,
 )
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -203,7 +209,7 @@ def _read(root: Path, where: str) -> tuple[str, dict[str, object]]:
     try:
         text = raw.decode("utf-8-sig")
         # tomllib needs the square of a key's length.
-        if long := _LONG_KEY.search(text):
+        if long := next((each for each in _LONG_KEY.finditer(text) if each["long"]), None):
             raise PipelineError(
                 Code.CONFIG,
                 "A dotted key has too many parts.",

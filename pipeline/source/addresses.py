@@ -89,6 +89,8 @@ def parse_url(text: str) -> Url:
             release, _, member = rest.partition("#")
             name, _, version = release.partition("==")
             return (PypiUrl if kind == "pypi" else NpmUrl)(text, name, version, member)
+    if (small := kind.lower()) != kind and small in ("https", "http", "file", "pypi", "npm"):
+        raise _refused(text, f"{small}: in lower case")
     raise _refused(text, _KINDS)
 
 

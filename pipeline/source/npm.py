@@ -115,7 +115,7 @@ def _query(url: NpmUrl, downloads: DownloadCache) -> _Dist:
         _ = dist.expected
     except (msgspec.MsgspecError, ValueError, binascii.Error):
         found = printable_line(finished.last_lines(2)) or f"exit status {finished.returncode}"
-        hint = "Correct the name or the version in the config."
+        hint = "Correct the name or the version."
         raise _refused(url, "npm could not locate the package.", found, hint) from None
     if fault := http_fault(dist.tarball):
         found = f"{redacted_url(dist.tarball)}, which is not {fault}"

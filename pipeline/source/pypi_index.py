@@ -86,7 +86,7 @@ def query_index(url: PypiUrl, downloads: DownloadCache) -> dict[Archive, str]:
         raise _refused(
             url,
             "The package index has no package with this name.",
-            hint="Correct the name in the config, or set another index with PIP_INDEX_URL.",
+            hint="Correct the name, or set another index with PIP_INDEX_URL.",
         )
     release = [each for each in _parsed(page, url).packages if _is(each, url.version)]
     found = _ordered(release, endpoint)
@@ -95,7 +95,7 @@ def query_index(url: PypiUrl, downloads: DownloadCache) -> dict[Archive, str]:
             url,
             "The package index has no archive of this version with a sha256.",
             f"{len(release)} files of the version",
-            "Correct the version in the config, or set another index with PIP_INDEX_URL.",
+            "Correct the version, or set another index with PIP_INDEX_URL.",
         )
     if any(package.is_yanked for package in release):
         reason = next((each.yanked_reason for each in release if each.yanked_reason), "")

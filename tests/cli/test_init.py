@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from pipeline.cli.init import execute
 from pipeline.config.load_project import load_project
 from pipeline.config.schema import LanguageName
 from tests.fork_server import wasi_nn
@@ -75,6 +77,32 @@ def test_a_project_is_not_written_over(tmp_path: Path, there: str) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error[usage]: There is a project already.")
     assert [path.name for path in tmp_path.iterdir()] == [there]
+
+
+def test_a_project_gets_further_guests_and_keeps_what_it_has(tmp_path: Path) -> None:
+    init(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert "  wasi-nn new my-net net.onnx --guest hello" in init(tmp_path, "--guest", "c")
+    assert "  wasi-nn new my-net net.onnx --guest hello-cpp" in init(tmp_path, "--guest", "c++")
+    configs = load_project(tmp_path)
+    found = {name: configs.guests[name].language for name in ("hello", "hello-cpp")}
+    assert found == {"hello": "c", "hello-cpp": "c++"}
+    assert all((tmp_path / path).is_file() for path in configs.guests["hello-cpp"].sources)
+    assert {path: path.read_bytes() for path in before} == before
+    done = wasi_nn("init", tmp_path, "--guest", "c++", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Other guests are named 'hello' and 'hello-cpp'." in done.stderr
+
+
+def test_without_doit_the_next_commands_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.cli.init.find_spec", lambda _: None)
+    execute(Namespace(folder=tmp_path, guest=None))
+    following = capsys.readouterr().out.partition("next:\n")[2].splitlines()
+    assert following[0].startswith("  pip install ")
+    assert "[build]" in following[0]
+    assert following[-1] == "  doit"
 
 
 def test_of_a_project_that_cannot_be_written_nothing_is_left(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
     assert "no such file" in error.message
 
 
-@pytest.mark.parametrize("part", ["a", '"a.b"', "'a b'", "a "])
+@pytest.mark.parametrize("part", ["a", '"a.b"', "'a b'", "a ", r'"\""', r'"\\"'])
 @pytest.mark.parametrize(("before", "after"), [("", " = 0"), ("[", "]"), ("x = [{", " = 0}]")])
 def test_a_key_of_many_parts_is_refused_before_it_is_parsed(
     tmp_path: Path, part: str, before: str, after: str
@@ -178,6 +178,66 @@ def test_a_key_of_many_parts_is_refused_before_it_is_parsed(
     [error] = errors_of(tmp_path)
     assert error.message == "A dotted key has too many parts."
     assert error.where == f"{FIXTURE_PATH}:{len(FIXTURE.splitlines()) + 2}"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        'x = "\\""',
+        "x = 'a\\'",
+        'x = """\n"a\\""""',
+        'x = """a"""""',
+        "x = '''\n'\"a''''",
+        "x = 0 # '''",
+        'x = 0 # """',
+    ],
+)
+def test_a_key_of_many_parts_is_found_after_any_string(tmp_path: Path, before: str) -> None:
+    text = f"{FIXTURE}\n{before}\n"
+    write_project(tmp_path, f"{text}{'.'.join('a' * 33)} = 0\n")
+    [error] = errors_of(tmp_path)
+    assert error.message == "A dotted key has too many parts."
+    assert error.where == f"{FIXTURE_PATH}:{text.count(chr(10)) + 1}"
+
+
+@pytest.mark.parametrize("text", ["'{}'", '"\\"{}"', '"""\n{}"""', "['''\n{}'''] # {}"])
+def test_a_text_with_many_dots_is_no_key(tmp_path: Path, text: str) -> None:
+    dots = ".".join("a" * 40)
+    write_project(tmp_path, f"x = {text.format(dots, dots)}\n{FIXTURE}")
+    [error] = errors_of(tmp_path)
+    assert error.message.startswith("Unknown key 'x'")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{0} = 0", "Unknown key"),
+        ("{0}{1}= 0", "Unknown key"),
+        ("x = '{0}'", "Unknown key 'x'"),
+        ('x = "{2}', "Invalid TOML"),
+        ('x = """{2}', "Invalid TOML"),
+        ("x = {3}", "Nesting too deep"),
+        ("x = {3}{4}", "Nesting too deep"),
+        ("{5}", "Invalid TOML"),
+    ],
+    ids=[
+        "key",
+        "key and spaces",
+        "text",
+        "open",
+        "open lines",
+        "arrays",
+        "closed arrays",
+        "quotes",
+    ],
+)
+def test_a_long_text_is_read_in_linear_time(tmp_path: Path, text: str, message: str) -> None:
+    """Reading one in quadratic time would take minutes."""
+    half = 200_000
+    long = text.format("a" * half, " " * half, r"\"" * half, "[" * half, "]" * half, "'" * half)
+    write_project(tmp_path, f"{long}\n{FIXTURE}")
+    [error] = errors_of(tmp_path)
+    assert error.message.startswith(message)
 
 
 def test_a_file_without_measure_is_not_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,18 @@ from pipeline.config.schema import Expect, Source, Variant
 from pipeline.errors import Code
 from tests.tiny import ROOT
 
+# Runs the site's own search without a browser.
+_SEARCH = """
+const [query, ...scripts] = process.argv.slice(1), fs = require("fs"), vm = require("vm");
+const document = { readyState: "loading", addEventListener() {} };
+const window = { addEventListener() {} };
+const context = vm.createContext({ document, window, DOCUMENTATION_OPTIONS: {}, console });
+for (const path of scripts) vm.runInContext(fs.readFileSync(path, "utf8"), context);
+context.query = query;
+const search = "Search._performSearch(...Search._parseQuery(query))";
+const found = vm.runInContext(search, context).map((each) => [each[0], each[4]]);
+console.log(JSON.stringify(found));
+"""
 PAGES = sorted(path for path in (ROOT / "docs").glob("*.md"))
 TABLES = {"source": Source, "model": Model, "golden": Golden, "expect": Expect, "variant": Variant}
 
@@ -66,6 +79,21 @@ def test_a_link_that_leads_nowhere_is_an_error(docs: Path, tmp_path: Path, link:
     done = build(copy, tmp_path / "site")
     assert done.returncode == 1
     assert "nowhere" in done.stderr
+
+
+@pytest.mark.needs("node")
+@pytest.mark.parametrize("query", ["tolerance", "lock", "component", "remote cache"])
+def test_the_search_ranks_decisions_after_all_other_pages(site: Path, query: str) -> None:
+    parts = ("_static/doctools.js", "_static/language_data.js", "_static/searchtools.js")
+    scripts = [str(site / path) for path in (*parts, "searchindex.js")]
+    done = subprocess.run(
+        ["node", "-e", _SEARCH, query, *scripts], capture_output=True, text=True, check=True
+    )
+    # The best is the last. Entries of the index that name a page by the way come after all others.
+    found = [page for page, score in reversed(json.loads(done.stdout)) if score != 0]
+    decisions = [page.startswith("adr/") for page in found]
+    assert {True, False} == set(decisions), found
+    assert decisions == sorted(decisions), found
 
 
 def test_every_page_can_be_reached(site: Path) -> None:

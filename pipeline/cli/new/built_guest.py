@@ -1,11 +1,15 @@
-"""A guest that is already built, as `--guest FILE.wasm` names it."""
+"""A guest that is already built, as `--guest FILE.wasm` or an address names it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pipeline.cli.new.fetched_files import pinned
+from pipeline.cli.new.licence import given_licence
 from pipeline.cli.new.local_files import LocalFile, local_file
 from pipeline.cli.new.toml_text import table
 from pipeline.config.load_project import builtin_guest_names
@@ -13,6 +17,7 @@ from pipeline.config.rules import name_fault
 from pipeline.config.schema import UNKNOWN_LICENCE
 from pipeline.errors import Code, PipelineError
 from pipeline.guest.imports import audit
+from pipeline.http.urls import redacted_url
 
 SUFFIX = ".wasm"
 _FOLDER = "guests"
@@ -23,16 +28,22 @@ _OTHER = re.compile(r"[^a-z0-9_-]+")
 
 @dataclass(frozen=True)
 class BuiltGuest:
-    """A guest's name, its file, and the text of its config at ``config``."""
+    """A guest's name, its file, and the text of its config at ``config``.
+
+    A guest from an address has no file in the project, but the note that says its digest.
+    """
 
     name: str
-    file: LocalFile
+    file: LocalFile | None
     config: str
     text: str
+    notes: tuple[str, ...] = ()
 
 
-def built_guest(root: Path, path: Path, licence: str | None, *, force: bool) -> BuiltGuest:
-    """Return the guest in a file; nothing is written yet.
+def built_guest(
+    root: Path, path: Path, address: str | None, licence: str | None, *, force: bool
+) -> BuiltGuest:
+    """Return the guest in a file, which was fetched if it has an address; nothing is written yet.
 
     Raises PipelineError: USAGE for a file or a name that cannot be used, and those of ``audit``.
     """
@@ -47,11 +58,10 @@ def built_guest(root: Path, path: Path, licence: str | None, *, force: bool) -> 
             where=str(path),
             hint="Rename the file, or use the built-in guest: --guest " + name,
         )
-    file = local_file(root, f"{_FOLDER}/{name}{SUFFIX}", path)
+    file, source, notes = _source(root, f"{_FOLDER}/{name}{SUFFIX}", path, address, licence)
     audit(path.read_bytes(), _MODULES, path.name)
     config = f"configs/guests/{name}.toml"
     text = _HEAD + table((), {"description": f"{name}, as it was built", "language": "wasm"}, {})
-    source = {"urls": [f"file:{file.path}"], "license": licence or UNKNOWN_LICENCE}
     text += table(("file",), source, {})
     there = root / config
     if there.exists() and there.read_bytes() != text.encode() and not force:
@@ -61,4 +71,21 @@ def built_guest(root: Path, path: Path, licence: str | None, *, force: bool) -> 
             where=config,
             hint=f"Use it (--guest {name}), rename the file, or overwrite it with --force.",
         )
-    return BuiltGuest(name, file, config, text)
+    return BuiltGuest(name, file, config, text, notes)
+
+
+def _source(
+    root: Path, target: str, path: Path, address: str | None, licence: str | None
+) -> tuple[LocalFile | None, Mapping[str, Any], tuple[str, ...]]:
+    """Return the guest's file if it is brought into the project, its source, and notes on it."""
+    of_guest = UNKNOWN_LICENCE
+    notes = ["the guest's licence is unknown: set it in its config, or use --guest-license"]
+    if licence is not None:
+        of_guest, notes = given_licence("--guest-license", licence), []
+    if address is None:
+        file = local_file(root, target, path)
+        return file, {"urls": [f"file:{file.path}"], "license": of_guest}, tuple(notes)
+    fetched = pinned(address, path, of_guest)
+    keys = {"urls": [address], "sha256": fetched.sha256, "size": fetched.size, "license": of_guest}
+    notes.insert(0, f"{redacted_url(address)} pinned by sha256 {fetched.sha256}")
+    return None, keys, tuple(notes)

@@ -47,22 +47,28 @@ def execute(args: argparse.Namespace) -> int:
 
 def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> int:
     """Draft the config of ``target`` with the files of addresses in ``folder``."""
-    from pipeline.cli.new.built_guest import SUFFIX, built_guest
+    from pipeline.cli.new.fetched_files import errors_by_address, fetched
+
+    found = fetched(_arguments(args), root, folder)
+    with errors_by_address(found):
+        return _draft_from(args, root, target, found)
+
+
+def _draft_from(
+    args: argparse.Namespace, root: Path, target: Path, found: Mapping[str, Path]
+) -> int:
+    """Draft the config with the files of addresses in ``found``."""
     from pipeline.cli.new.draft_options import DraftOptions
-    from pipeline.cli.new.fetched_files import fetched
     from pipeline.cli.new.make_draft import make_draft
     from pipeline.cli.new.terminal_prompts import asker
     from pipeline.model.convert.signatures import check_signature
     from pipeline.model.inspect.model_files import model_files
 
-    found = fetched(_arguments(args), root, folder)
     model, source = (
         [found.get(text, Path(text)) for text in each] for each in (args.model, args.source)
     )
     _check_kinds([*model, *source])
-    built = None
-    if args.guest.endswith(SUFFIX):
-        built = built_guest(root, Path(args.guest), args.guest_license, force=args.force)
+    built = _built_guest(args, root, found)
     framework, files = model_files(model, args.framework)
     check_signature(framework, files, args.signature)
     source_framework, source_files = _source_model(framework, source)
@@ -95,7 +101,7 @@ def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> 
     )
     result = make_draft(options, asker(quiet=args.yes))
     _write(root, target, result, built, force=args.force)
-    _print_summary(root, target, result)
+    _print_summary(root, target, result, built.notes if built else ())
     if built:
         print(
             f"  {built.config}: if the guest does not read fixture.txt, declare what it prints in "
@@ -104,13 +110,26 @@ def _draft(args: argparse.Namespace, root: Path, target: Path, folder: Path) -> 
     return 0
 
 
+def _built_guest(
+    args: argparse.Namespace, root: Path, found: Mapping[str, Path]
+) -> BuiltGuest | None:
+    """Return the guest that is a file or at an address; None for the name of one."""
+    from pipeline.cli.new.built_guest import SUFFIX, built_guest
+
+    path = found.get(args.guest, Path(args.guest))
+    if path.name == args.guest and not args.guest.endswith(SUFFIX):
+        return None
+    address = args.guest if args.guest in found else None
+    return built_guest(root, path, address, args.guest_license, force=args.force)
+
+
 def _arguments(args: argparse.Namespace) -> list[str]:
     """Return all arguments that may be addresses."""
     from pipeline.cli.new.fetched_files import is_address
 
     files = [text if is_address(text) else text.partition("=")[2] for text in args.input]
     others = [text for text in (args.labels, args.vocabulary) if text]
-    return [*args.model, *args.source, *args.image, *files, *others]
+    return [*args.model, *args.source, *args.image, *files, *others, args.guest]
 
 
 def _source_model(
@@ -252,7 +271,7 @@ def _write(
     from pipeline.cache.atomic import write_bytes
     from pipeline.cli.new.local_files import imported_files
 
-    files = [*result.local_files, *([built.file] if built else [])]
+    files = [*result.local_files, *([built.file] if built and built.file else [])]
     with imported_files(root, files, result.way, force=force):
         try:
             if built:
@@ -267,14 +286,14 @@ def _write(
             ) from None
 
 
-def _print_summary(root: Path, target: Path, result: DraftResult) -> None:
+def _print_summary(root: Path, target: Path, result: DraftResult, of_guest: Sequence[str]) -> None:
     """Print what was guessed and the next commands, wrapped to the terminal's width."""
     from pipeline.cli.new.draft import guesses
     from pipeline.cli.new.inputs import owner
 
     draft, name = result.draft, target.stem
     head = f"{target.relative_to(root)}: from {owner(draft.framework)}"
-    rows, notes = guesses(draft), _notes(result)
+    rows, notes = guesses(draft), [*_notes(result), *of_guest]
     run = f"wasi-nn run --dir artifacts/{name}::fixture artifacts/{name}/{draft.guest}.wasm"
     variants = [f"  doit manifest:{name}-{precision}" for precision in draft.precisions[1:]]
     then = ["next:", f"  doit manifest:{name}", f"  {run} -- {draft.cases[0]}", *variants]
@@ -318,8 +337,13 @@ def _notes(result: DraftResult) -> list[str]:
             "the IR is checked against itself, which shows nothing about its conversion: give its "
             "source model with --source, if you have it"
         )
-    if any(source.license == UNKNOWN_LICENCE for source in draft.sources.values()):
-        notes.append("a licence is unknown: set it in the config, or use --license")
+    unknown = [name for name, each in draft.sources.items() if each.license == UNKNOWN_LICENCE]
+    if unknown:
+        flags = {"--license" if name in result.of_model else "--image-license" for name in unknown}
+        notes.append(
+            f"the licence of {', '.join(unknown)} is unknown: set it in the config, or use "
+            f"{' and '.join(sorted(flags, reverse=True))}"
+        )
     if moved := [each.path for each in result.local_files if each.origin]:
         done = "copied to" if result.way == "copy" else "linked, for this machine only, as"
         notes.append(f"{done} {', '.join(moved)}")

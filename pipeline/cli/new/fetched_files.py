@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -24,7 +25,8 @@ from pipeline.source.expected_file import ExpectedFile
 from pipeline.source.npm import write_npm_member
 from pipeline.source.pypi import write_member
 
-_KINDS = ("https:", "http:", "pypi:", "npm:")
+# Other schemes count too, so that they are refused as addresses.
+_ADDRESS = re.compile(r"(https?|pypi|npm):|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def is_address(text: str) -> bool:
@@ -33,7 +35,7 @@ def is_address(text: str) -> bool:
     >>> is_address("pypi:basic-pitch==0.4.0#basic_pitch/nmp.onnx"), is_address("net.onnx")
     (True, False)
     """
-    return text.startswith(_KINDS)
+    return _ADDRESS.match(text) is not None
 
 
 def fetched(texts: Iterable[str], root: Path, folder: Path) -> dict[str, Path]:
@@ -65,10 +67,30 @@ def fetched(texts: Iterable[str], root: Path, folder: Path) -> dict[str, Path]:
     return found
 
 
+@contextmanager
+def errors_by_address(found: Mapping[str, Path]) -> Iterator[None]:
+    """Name fetched files by their addresses in errors, instead of by their temporary paths."""
+    try:
+        yield
+    except PipelineError as error:
+        # The longest first, as the path of one may begin with that of another.
+        places = sorted(((str(path), text) for text, path in found.items()), key=_longest_first)
+        for field in ("where", "expected", "found", "hint", "detail"):
+            text = getattr(error, field)
+            for path, address in places:
+                text = text.replace(path, redacted_url(address))
+            setattr(error, field, text)
+        raise
+
+
 def pinned(address: str, path: Path, licence: str) -> Source:
     """Return the source of a fetched file, with the digest and the size of what was received."""
     digest = Digest.of_file(path)
     return Source(urls=(address,), sha256=digest.sha256, size=digest.size, license=licence)
+
+
+def _longest_first(place: tuple[str, str]) -> int:
+    return -len(place[0])
 
 
 def _downloads(root: Path) -> DownloadCache:

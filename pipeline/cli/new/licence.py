@@ -15,16 +15,7 @@ def licence(what: str, flag: str, given: str | None, ask: Asker) -> str:
     Raises PipelineError (USAGE) if the one on the command line is invalid.
     """
     if given is not None:
-        try:
-            return spdx(given)
-        except ValueError as error:
-            raise PipelineError(
-                Code.USAGE,
-                "Invalid SPDX licence expression.",
-                where=f"{flag} {given!r}",
-                expected=_FORM,
-                found=str(error),
-            ) from None
+        return given_licence(flag, given)
     text = f"Licence of {what}, as an SPDX identifier such as MIT"
     while True:
         answer = ask(Question(text=text, flag=flag, default=UNKNOWN_LICENCE)).text
@@ -32,6 +23,20 @@ def licence(what: str, flag: str, given: str | None, ask: Asker) -> str:
             return spdx(answer)
         except ValueError as error:
             text = f"{error}. Licence of {what}, as {_FORM}"
+
+
+def given_licence(flag: str, text: str) -> str:
+    """Return a licence of the command line in canonical spelling; raises PipelineError (USAGE)."""
+    try:
+        return spdx(text)
+    except ValueError as error:
+        raise PipelineError(
+            Code.USAGE,
+            "Invalid SPDX licence expression.",
+            where=f"{flag} {text!r}",
+            expected=_FORM,
+            found=str(error),
+        ) from None
 
 
 def spdx(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,13 +41,17 @@ _SHOWN = 100
 
 @dataclass(frozen=True, kw_only=True)
 class DraftResult:
-    """A draft with its text, the files that it needs in the project, and notes for the user."""
+    """A draft with its text, the files that it needs in the project, and notes for the user.
+
+    ``of_model`` are the sources that have the licence of the model.
+    """
 
     draft: Draft
     text: str
     local_files: Sequence[LocalFile]
     way: Way
     notes: Sequence[str]
+    of_model: Collection[str]
 
 
 def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
@@ -105,7 +109,12 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     draft = replace(draft, top_classes=answers, doubtful=doubtful)
     _checked(draft, options)
     return DraftResult(
-        draft=draft, text=text_of(draft), local_files=sources.local, way=sources.way, notes=notes
+        draft=draft,
+        text=text_of(draft),
+        local_files=sources.local,
+        way=sources.way,
+        notes=notes,
+        of_model=sources.sources.keys() - made.sources.keys(),
     )
 
 
@@ -274,14 +283,17 @@ def _named(overrides: Overrides, interface: ModelInterface) -> Overrides:
 
 
 def _unsized(interface: ModelInterface) -> list[str]:
-    """Return a note on each output whose size is not fixed though those of all inputs are."""
+    """Return a note on each output whose size is not fixed though those of all inputs are.
+
+    Caffe's and others' files do not state the shapes of outputs, which says nothing about them.
+    """
     if any(each.shape is None or None in each.shape for each in interface.inputs):
         return []
     return [
-        f"output {each.name} has no fixed size ({shown(each.shape or (None,))}), and a fixture's "
+        f"output {each.name} has no fixed size ({shown(each.shape)}), and a fixture's "
         "outputs need one: doit ir:NAME says where to cut the model with [model.outputs]"
         for each in interface.outputs
-        if each.shape is None or None in each.shape
+        if each.shape is not None and None in each.shape
     ]
 
 

@@ -97,10 +97,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--guest",
         default="classify",
-        metavar="NAME|FILE.wasm",
-        help="guest program: its name, or a guest that is already built (default: classify)",
+        metavar="NAME|FILE.wasm|URL",
+        help="guest program: its name, or the file or address of one that is already built "
+        "(default: classify)",
     )
-    parser.add_argument("--guest-license", metavar="SPDX", help="licence of a guest in a file")
+    parser.add_argument(
+        "--guest-license", metavar="SPDX", help="licence of a guest that is already built"
+    )
     transfer = parser.add_mutually_exclusive_group()
     transfer.add_argument(
         "--copy",

@@ -151,7 +151,7 @@ def _ask_shape(
     """Return the shape, and whether it is a guess or was answered."""
     question = Question(
         text=f"Shape of the input {tensor_info.name!r} ({open_})",
-        flag=f"--shape {tensor_info.name}=1x3x224x224, with your sizes",
+        flag=f"--shape {tensor_info.name}={example(tensor_info.shape)}, with your sizes",
         default=default,
         fallback=example(tensor_info.shape),
     )

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.config.model_tables import Framework
+from pipeline.config.model_tables import SPELLED, Framework
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.torch_archive import check_pickle, is_torchscript
 from pipeline.model.inspect.model_bytes import check_model_bytes
@@ -126,7 +126,7 @@ def _incomplete(paths: Sequence[Path]) -> str:
         missing = [ends for ends in labels.values() if not any(_ends(each, ends) for each in paths)]
         if len(labels) > 1 and 0 < len(missing) < len(labels):
             others = " and ".join(" or ".join(ends) for ends in missing)
-            return f"A {name} model also requires a file {others}."
+            return f"A model of {SPELLED[name]} also requires a file {others}."
     return ""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 import openvino
 import pytest
+import wasmtime
 from onnx import TensorProto, helper
 
 from pipeline.cli.new.prompts import Answer, Question, not_known
@@ -230,6 +231,76 @@ def test_an_address_without_a_file_is_one_error(project: Project, server: tuple[
     assert done.returncode == 1
     assert done.stderr.count("error[") == 1
     assert "404" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["model", "image", "source"])
+def test_errors_name_a_fetched_file_by_its_address(
+    project: Project, server: tuple[Path, str], option: str
+) -> None:
+    folder, address = server
+    # Half of a model in two files, and no image.
+    (folder / "half.bin").write_bytes(b"no model")
+    (folder / "broken.png").write_bytes(b"no image")
+    half, picture = f"{address}/half.bin", f"{address}/broken.png"
+    arguments, named = {
+        "model": ([half], half),
+        "image": (["colours.onnx", "--shape", "1x3x8x8", "--image", picture], picture),
+        "source": (["own.xml", "--source", half], half),
+    }[option]
+    done = run_new(project.root, "none", *arguments)
+    assert done.returncode == 1
+    [where] = [line for line in done.stderr.splitlines() if line.startswith("  where:")]
+    assert named in where
+    assert "wasi-nn-" not in done.stderr
+
+
+def test_half_of_a_model_is_named_as_its_framework_is(project: Project) -> None:
+    (project.root / "alone.xml").write_bytes((project.root / "own.xml").read_bytes())
+    done = run_new(project.root, "none", "alone.xml")
+    assert "A model of OpenVINO IR also requires a file .bin." in done.stderr
+
+
+@pytest.mark.parametrize("text", ["ftp://host.example/a.onnx", "s3://bucket/a.onnx", "HTTP://a/b"])
+@pytest.mark.parametrize("option", ["model", "--image", "--guest"])
+def test_an_address_of_another_scheme_is_refused_as_one(
+    project: Project, text: str, option: str
+) -> None:
+    arguments = [text] if option == "model" else ["colours.onnx", option, text]
+    done = run_new(project.root, "none", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[config]: Invalid source URL.\n  where:    " + text.lower())
+    assert ("http: in lower case" in done.stderr) == text.startswith("HTTP")
+
+
+def test_a_guest_at_an_address_is_pinned(project: Project, server: tuple[Path, str]) -> None:
+    folder, address = server
+    imports = '(import "wasi_ephemeral_nn" "load" (func (param i32 i32 i32 i32 i32) (result i32)))'
+    text = f'(module {imports} (memory (export "memory") 1) (func (export "_start")))'
+    data = bytes(wasmtime.wat2wasm(text))
+    (folder / "remote.wasm").write_bytes(data)
+    url = f"{address}/remote.wasm"
+    options = ("--image", "red.png", "--shape", "1x3x8x8")
+    done = run_new(project.root, "far", "colours.onnx", *options, "--guest", url)
+    assert done.returncode == 0, done.stderr
+    config = tomllib.loads((project.root / "configs/guests/remote.toml").read_text())
+    digest = hashlib.sha256(data).hexdigest()
+    assert config["file"]["urls"] == [url]
+    assert (config["file"]["sha256"], config["file"]["size"]) == (digest, len(data))
+    assert f"{url} pinned by sha256 {digest}" in done.stdout
+    assert "use --guest-license" in done.stdout
+    assert not (project.root / "guests/remote.wasm").exists()
+    # The build takes what was pinned, even if the server has another file by now.
+    (folder / "remote.wasm").write_bytes(b"another file")
+    run = project.doit("guest:remote")
+    assert run.returncode == 0, run.output
+
+
+def test_the_option_for_an_unknown_licence_is_the_one_of_its_file(project: Project) -> None:
+    image = ("colours.onnx", "--image", "red.png", "--shape", "1x3x8x8")
+    of_image = run_new(project.root, "licence-a", *image, "--license", "MIT").stdout
+    assert "the licence of red is unknown: set it in the config, or use --image-license" in of_image
+    of_model = run_new(project.root, "licence-b", *image, "--image-license", "MIT").stdout
+    assert "the licence of model is unknown: set it in the config, or use --license" in of_model
 
 
 def test_who_does_not_know_gets_marked_guesses(project: Project) -> None:

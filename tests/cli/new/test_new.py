@@ -189,7 +189,11 @@ def test_tflite_floats_are_fed_from_minus_one_to_one_in_nhwc(built: Project) -> 
 @pytest.mark.network
 def test_a_caffe_pair_in_either_order_becomes_a_verified_fixture(project: Project) -> None:
     one = drafted(project.root, "caffe", "deploy.prototxt", "small.caffemodel", "--image=red.png")
-    drafted(project.root, "other", "small.caffemodel", "deploy.prototxt", "--image", "red.png")
+    arguments = ("small.caffemodel", "deploy.prototxt", "--image", "red.png")
+    done = run_new(project.root, "other", *arguments)
+    assert done.returncode == 0, done.stderr
+    # Its file does not state the sizes of outputs, which does not make them dynamic.
+    assert "no fixed size" not in done.stdout
     assert one["model"]["files"] == {"topology": "topology", "weights": "weights"}
     # The deploy files of Caffe's time have batches of ten.
     assert one["model"]["inputs"]["data"]["shape"] == [1, 3, 9, 9]

@@ -99,3 +99,10 @@ def test_a_text_that_is_no_shape_is_refused(text: str) -> None:
 
 def test_a_shape_may_be_written_in_three_ways() -> None:
     assert parse_shape("1x3x8") == parse_shape("[1,3,8]") == parse_shape("1×3×8") == (1, 3, 8)
+
+
+def test_the_option_for_an_unknown_shape_has_the_models_rank() -> None:
+    rows = TensorInfo(name="rows", type="f32", shape=(None, 5, None))
+    with pytest.raises(PipelineError) as caught:
+        resolve_shape(rows, "onnx", {}, False, take_defaults)
+    assert caught.value.expected == "--shape rows=1x5x48, with your sizes"
