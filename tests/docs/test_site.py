@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import pytest
+from playwright.sync_api import Browser
 
 from pipeline.config.model_tables import Golden, Model
 from pipeline.config.schema import Expect, Source, Variant
 from pipeline.errors import Code
+from tests.browser import chromium
 from tests.tiny import ROOT
 
-# Runs the site's own search without a browser.
-_SEARCH = """
-const [query, ...scripts] = process.argv.slice(1), fs = require("fs"), vm = require("vm");
-const document = { readyState: "loading", addEventListener() {} };
-const window = { addEventListener() {} };
-const context = vm.createContext({ document, window, DOCUMENTATION_OPTIONS: {}, console });
-for (const path of scripts) vm.runInContext(fs.readFileSync(path, "utf8"), context);
-context.query = query;
-const search = "Search._performSearch(...Search._parseQuery(query))";
-const found = vm.runInContext(search, context).map((each) => [each[0], each[4]]);
-console.log(JSON.stringify(found));
-"""
 PAGES = sorted(path for path in (ROOT / "docs").glob("*.md"))
 TABLES = {"source": Source, "model": Model, "golden": Golden, "expect": Expect, "variant": Variant}
 
@@ -81,19 +72,24 @@ def test_a_link_that_leads_nowhere_is_an_error(docs: Path, tmp_path: Path, link:
     assert "nowhere" in done.stderr
 
 
-@pytest.mark.needs("node")
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.mark.parametrize("query", ["tolerance", "lock", "component", "remote cache"])
-def test_the_search_ranks_decisions_after_all_other_pages(site: Path, query: str) -> None:
-    parts = ("_static/doctools.js", "_static/language_data.js", "_static/searchtools.js")
-    scripts = [str(site / path) for path in (*parts, "searchindex.js")]
-    done = subprocess.run(
-        ["node", "-e", _SEARCH, query, *scripts], capture_output=True, text=True, check=True
-    )
-    # The best is the last. Entries of the index that name a page by the way come after all others.
-    found = [page for page, score in reversed(json.loads(done.stdout)) if score != 0]
-    decisions = [page.startswith("adr/") for page in found]
-    assert {True, False} == set(decisions), found
-    assert decisions == sorted(decisions), found
+def test_the_search_ranks_decisions_after_all_other_pages(
+    site: Path, browser: Browser, query: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{(site / 'search.html').as_uri()}?q={quote(query)}")
+    page.wait_for_function("document.querySelector('.search-summary')?.innerText.includes('found')")
+    shown = page.locator("#search-results li > a")
+    decisions = [str(each.get_attribute("href")).startswith("adr/") for each in shown.all()]
+    page.close()
+    assert {True, False} == set(decisions)
+    assert decisions == sorted(decisions)
 
 
 def test_every_page_can_be_reached(site: Path) -> None:

@@ -10,22 +10,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from pipeline.report.html.page import render
 from pipeline.report.html.thumbnails import webp
-from tests.programs import require_program
+from tests.browser import chromium
 from tests.report.pages import HOSTILE, empty_report, failed_report, large_report
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # The direction of text is not reversed by a label: what would do that is written out.
 SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 FOCUSABLE = "a[href], summary, button, input"
@@ -59,11 +50,8 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = require_program("chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
