@@ -29,17 +29,9 @@ from pipeline.execution.pool.worker_pool import WorkerPool
 from pipeline.graph.step_graph import StepGraph
 from pipeline.report.events import EventLog, RunFinished, RunStarted, StepFinished, StepStarted
 from pipeline.tensor.image import image_tensor
+from tests.browser import chromium
 
 RUNS = 5
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHOTOS = {"cat": "chelsea.png", "espresso": "coffee.png"}
 
 
@@ -86,6 +78,8 @@ def make_project(root: Path, count: int) -> StepGraph:
     shutil.copytree(ROOT / "configs", root / "configs")
     for other in (root / "configs/fixtures").iterdir():
         other.unlink()
+    # The guest is a built-in one; others need sources that are not copied.
+    shutil.rmtree(root / "configs/guests")
     for number in range(count):
         name = f"squeezenet-{number}"
         (root / f"configs/fixtures/{name}.toml").write_text(config)
@@ -168,11 +162,8 @@ def write_log(root: Path, steps: list[str]) -> Path:
 
 def open_times(pages: list[Path]) -> list[float]:
     """Return the median time in seconds in which each page is loaded and painted."""
-    from playwright.sync_api import sync_playwright
-
     found: dict[Path, list[float]] = {page: [] for page in pages}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    with chromium() as browser:
         for _ in range(RUNS):
             for page in pages:
                 tab = browser.new_page()
@@ -181,7 +172,6 @@ def open_times(pages: list[Path]) -> list[float]:
                 tab.evaluate("new Promise(d => requestAnimationFrame(() => setTimeout(d)))")
                 found[page].append(time.perf_counter() - started)
                 tab.close()
-        browser.close()
     return [statistics.median(times) for times in found.values()]
 
 

@@ -75,9 +75,13 @@ class RunFolder:
         try:
             self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(timeout=0)
-        except (FileExistsError, FileNotFoundError, Timeout):
-            # Another run has ended and removes the place, or looks whether this one is dead.
-            # Path.mkdir raises FileExistsError if that happens before it looks at what is there.
+        except FileExistsError:
+            # Path.mkdir raises it too if another run removes the place before it looks there.
+            if os.path.lexists(self.place) and not self.place.is_dir():
+                raise
+            return None
+        except (FileNotFoundError, Timeout):
+            # Another run has ended and removed the place, or looks whether this one is dead.
             return None
         if self._place_of_lock(self.token).exists():
             return lock

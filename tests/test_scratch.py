@@ -179,6 +179,12 @@ def test_a_run_begins_while_another_removes_their_place(
     run.close()
 
 
+def test_a_file_in_place_of_the_folder_is_named_as_such(temporary: Path) -> None:
+    (temporary / "runs").touch()
+    with pytest.raises(FileExistsError):
+        RunFolder(temporary / "runs").open()
+
+
 def test_many_runs_that_begin_at_once_all_get_a_folder(temporary: Path) -> None:
     place = temporary / "runs"
 

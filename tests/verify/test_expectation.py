@@ -24,15 +24,15 @@ def test_what_holds_gives_nothing() -> None:
 
 
 def test_another_class_tells_both_and_the_five() -> None:
-    (told,) = messages(Expect(top1=2))
-    assert "expected: 2 cat" in told
-    assert "found:    1 bee" in told
-    assert "| 0 ant 0.1" in told
+    (message,) = messages(Expect(top1=2))
+    assert "expected: 2 cat" in message
+    assert "found:    1 bee" in message
+    assert "| 0 ant 0.1" in message
 
 
 def test_the_right_class_with_another_value_is_not_enough() -> None:
-    (told,) = messages(Expect(top1=1, value=0.72, within=0.005))
-    assert "0.72 within 0.005" in told
+    (message,) = messages(Expect(top1=1, value=0.72, within=0.005))
+    assert "0.72 within 0.005" in message
 
 
 def test_a_nan_is_neither_the_top_nor_within() -> None:
@@ -45,9 +45,9 @@ def test_a_nan_is_neither_the_top_nor_within() -> None:
 def test_the_strongest_come_in_any_order_of_an_average() -> None:
     notes = {"note": numpy.array([[[0.9, 0.0, 0.8, 0.1], [0.7, 0.2, 0.8, 0.1]]])}
     assert messages(Expect(output="note", average=1, strongest=(2, 0)), notes) == []
-    (told,) = messages(Expect(output="note", average=1, strongest=(1, 0)), notes)
-    assert "expected: 0, 1" in told
-    assert "found:    0, 2" in told
+    (message,) = messages(Expect(output="note", average=1, strongest=(1, 0)), notes)
+    assert "expected: 0, 1" in message
+    assert "found:    0, 2" in message
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_tokens_are_whole_numbers_or_the_largest_of_the_last_axis(
     array: Any, tokens: tuple[int, ...]
 ) -> None:
     assert messages(Expect(tokens=tokens), {"out": array}) == []
-    (told,) = messages(Expect(tokens=(*tokens[:-1], tokens[-1] + 1)), {"out": array})
-    assert f"expected: {tokens[-1] + 1} at position {len(tokens) - 1}" in told
-    assert f"found:    {tokens[-1]}\n" in told
-    (told,) = messages(Expect(tokens=(*tokens, 0)), {"out": array})
-    assert f"expected: {len(tokens) + 1} tokens\n" in told
+    (message,) = messages(Expect(tokens=(*tokens[:-1], tokens[-1] + 1)), {"out": array})
+    assert f"expected: {tokens[-1] + 1} at position {len(tokens) - 1}" in message
+    assert f"found:    {tokens[-1]}\n" in message
+    (message,) = messages(Expect(tokens=(*tokens, 0)), {"out": array})
+    assert f"expected: {len(tokens) + 1} tokens\n" in message
 
 
 @pytest.mark.parametrize("expect", [Expect(output="logits"), Expect(average=5, top1=1)])
