@@ -27,6 +27,7 @@ from pipeline.tensor.make_tensor import make_tensor
 from pipeline.tensor.spec import TensorSpec, file_name
 from pipeline.verify.descriptor import describe
 from pipeline.verify.executors import EXECUTORS
+from pipeline.verify.expected_array import expected_files
 from pipeline.verify.verify_case import verify
 
 _TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "wasmtime")
@@ -71,6 +72,14 @@ class FixtureSteps:
         self._tensors = {
             case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
             for case, inputs in fixture.tensor.items()
+        }
+        # What the outputs are compared with, by case: the source, and the file of the folder.
+        self._expected = {
+            case: {
+                kind: (self._sources[getattr(expect, kind).source], self._folder / file)
+                for kind, file in expected_files(case, expect).items()
+            }
+            for case, expect in fixture.expect.items()
         }
 
     def toolchains(self) -> set[str]:
@@ -173,7 +182,7 @@ class FixtureSteps:
             },
             # Not part of the key: two fixtures with the same tensor make it once.
             unkeyed={"name": f"{self._name}: tensor.{case}.{given}"},
-            tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
+            tools=_tensor_tools(tensor),
             isolation=Isolation.WORKER,
             seconds=_TENSOR_SECONDS,
             invalidates=(self._manifest,),
@@ -183,6 +192,11 @@ class FixtureSteps:
         built = {"guest": self._guest.outputs["wasm"]}
         if self._component is not None:
             built["component"] = self._component.outputs["wasm"]
+        expected = {
+            f"expected.{case}.{kind}": pair
+            for case, kinds in self._expected.items()
+            for kind, pair in kinds.items()
+        }
         return Action(
             kind="fixture",
             label=self._name,
@@ -190,10 +204,15 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name),
             title="fixture.txt, and the guest beside it",
             recipe=describe,
-            inputs={"interface": self._interface, **built},
+            inputs={
+                "interface": self._interface,
+                **built,
+                **{label: source for label, (source, _) in expected.items()},
+            },
             outputs={
                 "descriptor": self._folder / "fixture.txt",
                 **{label: self._folder / path.name for label, path in built.items()},
+                **{label: target for label, (_, target) in expected.items()},
             },
             parameters={
                 "files": [path.name for path in self._ir.values()],
@@ -213,6 +232,7 @@ class FixtureSteps:
         inputs = {
             **self._published(),
             **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
+            **{f"expected.{kind}": path for kind, (_, path) in self._expected[case].items()},
             **{f"golden.{label}": path for label, path in (files or self._model.files).items()},
             "interface": self._interface,
             **self._executor.inputs(self._layout),
@@ -262,6 +282,11 @@ class FixtureSteps:
                 f"tensor.{case}.{given}": path
                 for case, inputs in self._tensors.items()
                 for given, path in inputs.items()
+            },
+            **{
+                f"expected.{case}.{kind}": path
+                for case, kinds in self._expected.items()
+                for kind, (_, path) in kinds.items()
             },
         }
         inputs = {f"file.{path.name}": path for path in published.values()}
@@ -352,6 +377,13 @@ class FixtureSteps:
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         part = file_parts(inputs)[given] if len(inputs) > 1 else None
         return file_name(spec, None if alone else case, part)
+
+
+def _tensor_tools(tensor: Tensor) -> tuple[str, ...]:
+    if tensor.image:
+        return ("numpy", "pillow", "opencv-python-headless")
+    tokenizes = tensor.text is not None and tensor.text.tokenizer is not None
+    return ("numpy", "tokenizers") if tokenizes else ("numpy",)
 
 
 def _step_facts(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:

@@ -32,7 +32,8 @@ _FIELD_TYPES = TENSOR_TYPES[2023]
 def describe(job: Job) -> None:
     """Recipe: write ``descriptor`` and put the ``guest`` beside it, and its ``component``.
 
-    Inputs: ``interface`` (of the IR), ``guest`` (wasm), and ``component`` if there is one.
+    Inputs: ``interface`` (of the IR), ``guest`` (wasm), ``component`` if there is one, and what
+    outputs are compared with, ``expected.<case>.<kind>``.
     Parameters: ``files`` (names of xml and bin) and ``cases``: case → model input → tensor file
     name.
     """

@@ -28,7 +28,7 @@ _LEAST_SAMPLES = 4000
 _RATE = 16000
 _STATES = re.compile(r"state|hidden|cache|past|^[hc]_?[0n]$", re.I)
 _SAMPLE_RATE = re.compile(r"^sr$|rate", re.I)
-_MASK = re.compile(r"mask", re.I)
+MASK = re.compile(r"mask", re.I)
 # wasi-nn types that hold the values of an input whose type it lacks.
 CARRIED = {
     "boolean": "u8",
@@ -39,7 +39,7 @@ CARRIED = {
     "u64": "i64",
 }
 _PIXELS = {**CARRIED, "i8": "f32"}
-_SEGMENT = re.compile(r"token_type|segment", re.I)
+SEGMENT = re.compile(r"token_type|segment", re.I)
 
 Keys = Mapping[str, Any]
 
@@ -305,9 +305,9 @@ def _stand_in(
 def _whole_numbers(
     tensor_info: TensorInfo, shape: Shape, kind: str
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
-    if _MASK.search(tensor_info.name):
+    if MASK.search(tensor_info.name):
         return "tokens", {"type": kind, "constant": 1}, {"constant": "guess: nothing is masked"}
-    if _SEGMENT.search(tensor_info.name):
+    if SEGMENT.search(tensor_info.name):
         return "tokens", {"type": kind, "constant": 0}, {"constant": "guess: one segment"}
     if _SAMPLE_RATE.search(tensor_info.name) and max(shape) == 1:
         return (
