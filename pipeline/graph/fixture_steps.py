@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.config.case_rules import file_parts
 from pipeline.config.load_project import Configs
 from pipeline.config.schema import Fixture, Source
-from pipeline.config.source_rules import named_sources
+from pipeline.config.source_rules import local_path, named_sources
 from pipeline.config.tensor_tables import Tensor, sources_of
 from pipeline.execution.action import Action, Isolation
 from pipeline.execution.key_parts import static_parts
@@ -128,8 +128,9 @@ class FixtureSteps:
 
     def _source(self, label: str, source: Source) -> Action:
         urls = source.urls
-        local = [url.removeprefix("file:") for url in urls if url.startswith("file:")]
+        local = local_path(source)
         unpinned = not (source.sha256 or source.sha384 or source.sha1)
+        file = None if local is None else self._layout.root / local
         return Action(
             kind="source",
             label=f"{self._name}.{label}",
@@ -137,8 +138,8 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name, "source", label),
             title=f"{urls[0]}",
             recipe=fetch_source,
-            # The content of a project file without a digest is part of the key.
-            inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
+            # An edited file is not the one with the digest; if absent, the cache may have it.
+            inputs={"file": file} if file and (unpinned or file.is_file()) else {},
             outputs={"file": self._sources[label]},
             parameters={
                 "name": f"{self._name}.{label}",
