@@ -23,7 +23,7 @@ from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
-from pipeline.verify.noise_floor import draws_of, moved
+from pipeline.verify.noise_floor import draws_of, moved, quantum_of
 from pipeline.verify.sums import longest_average
 from pipeline.verify.ties import tied
 from pipeline.verify.tolerance import FACTOR, INT8, Tolerance, tolerance, ulps_of
@@ -148,7 +148,7 @@ def _compared(
             continue
         quantum = None
         if quantised:
-            quantum = 1.0 if levels else float(theirs.max() - theirs.min()) / 255
+            quantum = 1.0 if levels else quantum_of(theirs)
         judge = partial(compare, allowed=allowed, others=others, quantum=quantum, ulps=ulps)
         found[name] = _judged(ours, floats.get(name), theirs, judge, exact=quantum is not None)
         scores.append((theirs, found[name].noise))

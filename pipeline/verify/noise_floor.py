@@ -36,6 +36,16 @@ def draws_of(*, quantised: bool) -> int:
     return _DRAWS_OF_QUANTA if quantised else DRAWS
 
 
+def quantum_of(values: Any) -> float:
+    """Return a step of floats that are quantised inside: 1/255 of their range, which includes 0.
+
+    >>> import numpy
+    >>> quantum_of(numpy.array([255.0])), quantum_of(numpy.array([-255.0, 255.0]))
+    (1.0, 2.0)
+    """
+    return float(values.max(initial=0.0) - values.min(initial=0.0)) / 255
+
+
 def _by_ulp(array: Any, generator: Any) -> Any:
     import numpy
 
@@ -57,7 +67,7 @@ def _by_quantum(array: Any, generator: Any) -> Any:
     low, high = values.min(initial=0.0), values.max(initial=0.0)
     # Pixels that the IR takes as bytes may be fed as floats: theirs are whole numbers too.
     bytes_ = array.dtype.kind in "iu" or (high <= 255 and (values == numpy.rint(values)).all())
-    quantum = 1.0 if bytes_ else (high - low) / 255
+    quantum = 1.0 if bytes_ else quantum_of(values)
     steps = generator.choice([-quantum, quantum], array.shape)
     steps[generator.random(array.shape) >= 1 / _ONE_IN] = 0.0
     return numpy.clip(values + steps, low, high).astype(array.dtype)
