@@ -60,6 +60,7 @@ def run_source_model(
     *,
     labelled: bool,
     quantised: bool,
+    bf16: bool,
 ) -> dict[str, SourceReply]:
     """Return the golden executor's outputs for each case.
 
@@ -84,6 +85,7 @@ def run_source_model(
                 "outputs": list(outputs),
                 "labelled": labelled,
                 "quantised": quantised,
+                "bf16": bf16,
             },
             scratch=scratch,
         )
@@ -98,7 +100,7 @@ def infer_cases(job: Job) -> None:
 
     Inputs: ``file.<label>`` of the model, ``source.<name>`` of the tensors. Parameters:
     ``fixture``, ``outputs``, and whether there are labels (``labelled``) and the model is
-    ``quantised``.
+    ``quantised`` or has inputs or outputs of ``bf16``.
     """
     from pipeline.model.convert.signatures import with_signature
     from pipeline.verify.executors import EXECUTORS
@@ -134,7 +136,11 @@ def infer_cases(job: Job) -> None:
                 folder=folder,
                 python=Path(sys.executable),
                 seconds=_SECONDS,
-                moved=moved(given, quantised=bool(job.parameters["quantised"])),
+                moved=moved(
+                    given,
+                    quantised=bool(job.parameters["quantised"]),
+                    bf16=bool(job.parameters["bf16"]),
+                ),
             )
         )
         arrays = dict(zip(outputs, result.outputs, strict=True))
