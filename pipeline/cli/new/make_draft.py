@@ -106,7 +106,14 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     if len(classes) == 1 and known is not None and draft.labels is None:
         draft = replace(draft, sources={**draft.sources, "labels": known}, labels="labels")
         notes.append(f"{classes.pop()} classes: guessed to be ImageNet's, with its labels")
-    draft = replace(draft, top_classes=answers, doubtful=doubtful)
+    boxes = {
+        case: reply.boxes
+        for case, reply in replies.items()
+        if made.cases and reply.boxes is not None
+    }
+    if "int8" in precisions[1:]:
+        doubtful["int8"] = [*doubtful["int8"], *boxes]
+    draft = replace(draft, top_classes=answers, doubtful=doubtful, boxes=boxes)
     _checked(draft, options)
     return DraftResult(
         draft=draft,
