@@ -65,6 +65,12 @@ def unmet_expectations(
         message = f"Output {name} has no axis {expect.average} to average over."
         found = f"shape {list(outputs[name].shape)}"
         return [PipelineError(Code.VERIFY, message, where=where, found=found)]
+    if not outputs[name].size:
+        if expect.top1 is None and not expect.strongest and not expect.tokens:
+            return []
+        message = f"Output {name} has no elements, and the config expects some."
+        found = f"shape {list(outputs[name].shape)}"
+        return [PipelineError(Code.VERIFY, message, where=where, found=found)]
     ranked = ranking(outputs[name], expect.average, max(5, len(expect.strongest)))
     five = "\n".join(f"{_label(index, labels)} {value:.6g}" for index, value in ranked[:5])
     missed = []
