@@ -15,6 +15,8 @@ _ONLY_IMAGES = (
     "any_layout",
 )
 _MADE_OF = ("image", "signal", "sound", "array", "text", "content", "noise", "constant")
+# What a tensor without elements may be made of.
+_EMPTY = ("array", "content", "noise", "constant")
 _WHOLE = ("u8", "i8", "i32", "i64")
 _LARGEST_F16 = 65504
 _BOUNDS = {
@@ -43,6 +45,10 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Mista
     if len(given) != 1:
         message = f"[{name}] needs exactly one origin."
         return [Mistake((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
+    if 0 in dims and given[0] not in _EMPTY:
+        message = f"[{name}] has no elements, which cannot come from {given[0]}."
+        found = "x".join(map(str, dims))
+        return [Mistake((given[0],), message, " or ".join(_EMPTY), found)]
     rules = {
         "image": _image,
         "signal": _signal,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.config.tables import Count, Index, Number, Positive, Table, Text
+from pipeline.config.tables import CaseShape, Count, Index, Number, Positive, Table, Text
 
 ElementType = Literal["f16", "bf16", "f32", "f64", "u8", "i8", "i32", "i64"]
 Kernel = Literal[
@@ -147,6 +147,8 @@ class Tensor(Table, frozen=True):
 
     type: ElementType
     """Element type of the file."""
+    shape: CaseShape | None = None
+    """Size of each axis in this case, if not the input's; an axis with bounds from 0 may be 0."""
     image: Text | None = None
     """Source of the image."""
     crop: Crop | None = None

@@ -13,13 +13,14 @@ from pipeline.errors import Code, PipelineError
 
 _SUFFIX = {"RGB": "rgb", "BGR": "bgr", "GRAY": "gray", "RGBA": "rgba", None: "raw"}
 _COLOUR = {suffix: colour for colour, suffix in _SUFFIX.items()}
+_DIM = "(?:0|[1-9][0-9]*)"
 _NAME = re.compile(
     r"(?P<case>[a-z0-9][a-z0-9_-]*?)(?:\.(?P<input>[A-Za-z0-9_-]+))?"
-    r"-(?P<dims>[1-9][0-9]*(?:x[1-9][0-9]*)*)-(?P<type>[a-z0-9]+)\.(?P<colour>[a-z]+)"
+    rf"-(?P<dims>{_DIM}(?:x{_DIM})*)-(?P<type>[a-z0-9]+)\.(?P<colour>[a-z]+)"
 )
 _NUMBER = r"-?[0-9.]+(?:e[+-]?[0-9]+)?"
 _TEXT = re.compile(
-    r"(?P<dims>[1-9][0-9]*(?:x[1-9][0-9]*)*) (?P<type>[a-z0-9]+)"
+    rf"(?P<dims>{_DIM}(?:x{_DIM})*) (?P<type>[a-z0-9]+)"
     r"(?: (?P<layout>[NCDHW]{2,5}))?"
     r"(?: (?P<colour>RGB|BGR|GRAY|RGBA))?(?: (?P<range>0-255|0-1))?"
     rf"(?: mean (?P<mean>{_NUMBER}(?:,{_NUMBER})*))?(?: scale (?P<scale>{_NUMBER}(?:,{_NUMBER})*))?"

@@ -64,6 +64,7 @@ def run_reference_executor(
         inputs=fed,
         outputs=[golden.outputs.get(name, name) for name in outputs],
         architecture=model.architecture,
+        seed=model.seed,
         folder=folder,
         python=python_for(job, "executor"),
         seconds=_SECONDS,

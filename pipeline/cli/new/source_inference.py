@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.cache.json_decoding import convert_value
 from pipeline.cli.new.found_boxes import FoundBoxes, found_boxes
+from pipeline.config.case_shapes import shape_of
 from pipeline.config.schema import Fixture
 from pipeline.config.tensor_tables import sources_of
 from pipeline.element_types import ELEMENT_TYPES
@@ -178,7 +179,7 @@ def _reply(
 
 def _picture_size(fixture: Fixture, case: str) -> tuple[int, int]:
     sizes = (
-        picture_size(tensor.layout, fixture.model.inputs[name].shape)
+        picture_size(tensor.layout, shape_of(tensor, fixture.model.inputs[name]))
         for name, tensor in fixture.tensor[case].items()
     )
     return next((size for size in sizes if size != (1, 1)), (1, 1))

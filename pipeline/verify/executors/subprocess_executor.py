@@ -28,6 +28,7 @@ def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceRes
         "draws": len(request.draws),
         "measure": request.moved is not None,
         "architecture": request.architecture,
+        "seed": request.seed,
     }
     finished = run_process(
         seeded_command(
@@ -46,7 +47,8 @@ def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceRes
         raise PipelineError(
             Code.VERIFY,
             f"{framework} could not run the model for the golden check.",
-            where=", ".join(path.name for path in request.files.values()),
+            where=", ".join(path.name for path in request.files.values())
+            or str(request.architecture),
             found=f"exit status {finished.returncode}",
             hint="If a name is unknown, correct [golden.inputs] or [golden.outputs].",
             detail=finished.last_lines(),
