@@ -8,13 +8,13 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.cli.convert_check import add_check, as_json, check, disagreement, line
 from pipeline.cli.convert_inputs import add_inputs, declared_inputs
 from pipeline.cli.source_options import add_source_options
 from pipeline.cli.verbosity import add_verbosity, show_progress
-from pipeline.config.model_tables import Model
+from pipeline.config.model_tables import QUANTISED, Model, Precision
 from pipeline.errors import Code, PipelineError, printable
 from pipeline.model.inspect.model_files import model_files
 from pipeline.scratch import scratch_folder
@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     add_source_options(parser)
     parser.add_argument(
         "--precision",
-        choices=("f32", "f16", "int8"),
+        choices=get_args(Precision),
         default="f32",
         help="weight precision (default: f32)",
     )
@@ -59,13 +59,19 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         type=Path,
         metavar="TENSOR",
-        help="for int8: a raw tensor for the model's only input; repeatable",
+        help="for int8 and int4: a raw tensor for the model's only input; repeatable",
     )
     parser.add_argument(
         "--loss",
         type=float,
         default=0.1,
-        help="for int8: maximum relative L2 error of an output (default: 0.1)",
+        help="for int8 and int4: maximum relative L2 error of an output (default: 0.1)",
+    )
+    parser.add_argument(
+        "--group-size",
+        type=int,
+        metavar="N",
+        help="for int4: how many weights of a row share a scale, such as 32 or 128 (default: all)",
     )
     add_inputs(parser)
     add_check(parser)
@@ -78,7 +84,7 @@ def execute(args: argparse.Namespace) -> int:
     """Convert, write the IR and print its digests; raises PipelineError."""
     from pipeline.cache.atomic import atomic_write
     from pipeline.cache.objects import copy
-    from pipeline.cli.convert_int8 import check_calibration, quantised
+    from pipeline.cli.convert_quantised import check_calibration, quantised
     from pipeline.cli.extras import require
     from pipeline.model.convert.make_ir import TOOLCHAINS, make_ir
     from pipeline.model.convert.request import Request
@@ -127,13 +133,13 @@ def execute(args: argparse.Namespace) -> int:
             if wrong and not args.keep:
                 raise wrong
         losses: Mapping[str, float] = {}
-        if args.precision == "int8":
+        if args.precision in QUANTISED:
             xml, weights, losses = quantised(args, name, xml, weights, scratch, progress)
         canonical = canonical_digest(xml, weights)
         half = args.precision == "f16"
         clamped = clamped_weights(xml, weights) if half else {}
         # What the .bin holds: a model may have f16 weights itself.
-        precision = "int8" if args.precision == "int8" else weights_precision(xml)
+        precision = args.precision if args.precision in QUANTISED else weights_precision(xml)
         written = {end: args.output / f"{name}.{end}" for end in ("xml", "bin")}
         try:
             args.output.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pipeline.cache.confined_path import path_fault
 from pipeline.config.input_rules import check_input
 from pipeline.config.mistake import KnownNames, Mistake
-from pipeline.config.model_tables import SPELLED, ExecutorName, Framework, Golden, Model
+from pipeline.config.model_tables import QUANTISED, SPELLED, ExecutorName, Framework, Golden, Model
 from pipeline.config.schema import Fixture
 from pipeline.config.wording import Path, closest, compared, did_you_mean, listing, quoted
 
@@ -49,16 +49,17 @@ def check_model(model: Model, knows: KnownNames) -> Iterator[Mistake]:
 
 
 def check_quantisation(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
-    """Yield what int8 lacks, and keys that only int8 takes."""
+    """Yield what int8 and int4 lack, and keys that only these take."""
     if not knows("model", "precision"):
         return
-    quantised = fixture.model.precision == "int8"
+    precision = fixture.model.precision
+    quantised = precision in QUANTISED
     if quantised and not fixture.calibration and knows("calibration"):
-        message = "int8 requires calibration tensors."
+        message = f"{precision} requires calibration tensors."
         hint = "Add [calibration.NAME.INPUT], with the keys of [tensor.NAME.INPUT]."
         yield Mistake(("model", "precision"), message, "calibration", "none", hint)
     if quantised and fixture.model.loss is None and knows("model", "loss"):
-        message = "int8 requires a maximum loss."
+        message = f"{precision} requires a maximum loss."
         yield Mistake(("model", "precision"), message, "loss, such as 0.1")
     if not quantised:
         for path, given in (
@@ -66,8 +67,11 @@ def check_quantisation(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]
             (("model", "loss"), fixture.model.loss),
         ):
             if given:
-                message = f"'{path[-1]}' requires precision int8, not {fixture.model.precision}."
-                yield Mistake(path, message, hint="Remove the key, or use int8.")
+                message = f"'{path[-1]}' requires precision int8 or int4, not {precision}."
+                yield Mistake(path, message, hint="Remove the key, or use int8 or int4.")
+    if precision != "int4" and fixture.model.group_size is not None:
+        message = f"'group_size' requires precision int4, not {precision}."
+        yield Mistake(("model", "group_size"), message, hint="Remove the key, or use int4.")
 
 
 def check_golden(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:

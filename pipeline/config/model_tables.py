@@ -35,8 +35,12 @@ ExecutorName = Literal[
     "tensorflow",
     "torch",
 ]
-Precision = Literal["f32", "f16", "int8"]
+Precision = Literal["f32", "f16", "int8", "int4"]
+# Those that NNCF makes of an IR of f32.
+QUANTISED: frozenset[Precision] = frozenset({"int8", "int4"})
 Loss = Annotated[float, msgspec.Meta(gt=0, le=1)]
+LARGEST_GROUP = 2**16
+GroupSize = Annotated[int, msgspec.Meta(ge=2, le=LARGEST_GROUP)]
 # The types of wasi-nn.
 PortType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
 # Those of them that hold the values of types that wasi-nn lacks.
@@ -115,9 +119,11 @@ class Model(Table, frozen=True, kw_only=True):
     inputs: Annotated[dict[str, ModelInput], msgspec.Meta(min_length=1)]
     """Inputs of the model, by name."""
     precision: Precision
-    """Weight precision of the IR; int8 needs calibration tensors."""
+    """Weight precision of the IR; int8 and int4 need calibration tensors."""
     loss: Loss | None = None
-    """For int8: maximum relative L2 error of an output."""
+    """For int8 and int4: maximum relative L2 error of an output."""
+    group_size: GroupSize | None = None
+    """For int4: how many weights of a row share a scale, such as 32 or 128, if not all."""
     stem: Stem | None = None
     """Name of the IR's files without .xml and .bin, if not the fixture's."""
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
@@ -150,7 +156,7 @@ class Golden(Table, frozen=True):
     relative: Tolerance | None = None
     """How far every element may differ as a share of itself; needs a reason."""
     cosine: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    """The least cosine of an output, where less than 0.999 (f16) or 0.98 (int8); needs a reason."""
+    """The least cosine, where less than 0.999 (f16), 0.98 (int8), 0.95 (int4); needs a reason."""
     reason: Text | None = None
     """Why absolute, relative or cosine allow more than noise and precision explain, in words."""
     files: dict[str, str] = msgspec.field(default_factory=dict)

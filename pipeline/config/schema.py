@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.config.dataset_tables import Dataset
 from pipeline.config.expect_tables import ExpectedDetections, ExpectedMask, ExpectedVector
-from pipeline.config.model_tables import Golden, Loss, Model, Precision
+from pipeline.config.model_tables import Golden, GroupSize, Loss, Model, Precision
 from pipeline.config.tables import (
     Bytes,
     Count,
@@ -127,17 +127,19 @@ class Variant(Table, frozen=True):
     """
 
     precision: Precision
-    """Weight precision of the IR; int8 needs calibration tensors."""
+    """Weight precision of the IR; int8 and int4 need calibration tensors."""
     description: Text | None = None
     """Description of the variant, in one sentence."""
     loss: Loss | None = None
-    """For int8: maximum relative L2 error of an output."""
+    """For int8 and int4: maximum relative L2 error of an output."""
+    group_size: GroupSize | None = None
+    """For int4: how many weights of a row share a scale, such as 32 or 128, if not all."""
     golden: Golden | None = None
     """Golden check, if different."""
     expect: dict[str, Expect] = msgspec.field(default_factory=dict)
     """Expected outputs of the cases where they differ."""
     calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
-    """For int8: calibration tensors, declared like tensor."""
+    """For int8 and int4: calibration tensors, declared like tensor."""
     default: bool = False
     """Whether the variant is built by default."""
 
@@ -166,7 +168,7 @@ class Fixture(Table, frozen=True):
     dataset: dict[str, Dataset] = msgspec.field(default_factory=dict)
     """Datasets: many images as tensors for the model's only input."""
     calibration: dict[str, dict[str, Tensor]] = msgspec.field(default_factory=dict)
-    """For int8: calibration tensors, declared like tensor."""
+    """For int8 and int4: calibration tensors, declared like tensor."""
     variant: dict[str, Variant] = msgspec.field(default_factory=dict)
     """The same model in other precisions, each as the fixture NAME-VARIANT."""
     default: bool = True

@@ -8,12 +8,13 @@ from dataclasses import replace
 from msgspec import structs
 
 from pipeline.config.mistake import Mistake
+from pipeline.config.model_tables import QUANTISED
 from pipeline.config.rules import fixture_findings, name_fault
 from pipeline.config.schema import Fixture, Variant
 from pipeline.config.wording import Path, quoted
 
 # Keys that a variant's own table can set; errors elsewhere are the fixture's.
-_OF_MODEL = ("precision", "loss")
+_OF_MODEL = ("precision", "loss", "group_size")
 _OF_FIXTURE = ("golden", "expect", "calibration")
 
 
@@ -54,8 +55,13 @@ def variant_findings(
 
 
 def _varied(fixture: Fixture, key: str, variant: Variant) -> Fixture:
-    quantised = variant.precision == "int8"
-    model = structs.replace(fixture.model, precision=variant.precision, loss=variant.loss)
+    quantised = variant.precision in QUANTISED
+    model = structs.replace(
+        fixture.model,
+        precision=variant.precision,
+        loss=variant.loss,
+        group_size=variant.group_size,
+    )
     return structs.replace(
         fixture,
         description=variant.description or f"{fixture.description} ({key})",

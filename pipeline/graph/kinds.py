@@ -9,6 +9,7 @@ KINDS = {
     "weights": "generate the weights of a topology that has none from a seed",
     "ir": "convert each model to OpenVINO IR",
     "int8": "quantise the IRs of precision int8",
+    "int4": "compress the weights of the IRs of precision int4",
     "tensor": "convert pictures and signals to tensors",
     "guest": "compile the guests to wasm and audit their imports",
     "component": "compile guests as components and audit their imports",

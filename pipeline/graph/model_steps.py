@@ -10,6 +10,7 @@ from msgspec import structs
 
 from pipeline.config.case_shapes import own_shapes
 from pipeline.config.load_project import Configs
+from pipeline.config.model_tables import QUANTISED
 from pipeline.execution.action import Action, Isolation
 from pipeline.graph.layout import Layout
 from pipeline.graph.parameters import to_parameters
@@ -75,7 +76,7 @@ class ModelSteps:
         """Return them in the order in which data flows."""
         if not self._quantised:
             return [*self._weights(), self._ir()]
-        return [*self._weights(), *([] if self._shares else [self._ir()]), self._int8()]
+        return [*self._weights(), *([] if self._shares else [self._ir()]), self._quantisation()]
 
     @property
     def _draws(self) -> bool:
@@ -84,7 +85,7 @@ class ModelSteps:
 
     @property
     def _quantised(self) -> bool:
-        return self._model.precision == "int8"
+        return self._model.precision in QUANTISED
 
     def _published(self) -> dict[str, Path]:
         return {
@@ -143,7 +144,9 @@ class ModelSteps:
             # The accepted loss of quantisation does not affect this step.
             parameters={
                 "name": self._name,
-                "model": to_parameters(structs.replace(model, precision=precision, loss=None)),
+                "model": to_parameters(
+                    structs.replace(model, precision=precision, loss=None, group_size=None)
+                ),
                 "seconds": _SECONDS,
                 **self._cases,
             },
@@ -154,19 +157,20 @@ class ModelSteps:
             invalidates=(self._manifest,),
         )
 
-    def _int8(self) -> Action:
-        exact = self._exact()
+    def _quantisation(self) -> Action:
+        exact, precision = self._exact(), self._model.precision
+        how = "weights of 4 bits, measured" if precision == "int4" else "calibrated"
         tensors = {
             f"calibration.{number}.{given}": path
             for number, inputs in enumerate(self.calibration.values())
             for given, path in inputs.items()
         }
         return Action(
-            kind="int8",
+            kind=precision,
             label=self._name,
             fixture=self._name,
             declared=self._declared,
-            title=f"quantised by NNCF, calibrated with {len(self.calibration)} tensors",
+            title=f"quantised by NNCF, {how} with {len(self.calibration)} tensors",
             recipe=quantise,
             inputs={
                 "f32.xml": exact["xml"],

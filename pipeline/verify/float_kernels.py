@@ -45,4 +45,5 @@ def in_f32(model: Any, *, floats: bool) -> Any:
         if source.get_type_name() == "Constant" and source.get_element_type() in bytes_:
             wide = opset13.constant(source.data.astype(kind.to_dtype()))
             node.output(0).replace(wide.output(0))
-    return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+    return openvino.Core().compile_model(model, "CPU", exact)

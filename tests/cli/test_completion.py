@@ -102,7 +102,7 @@ def test_a_tab_completes_commands_tasks_and_files(
         assert ask("doit plan --js").rstrip() == "doit plan --json"
         assert ask("wasi-nn conf").rstrip() == "wasi-nn conformance"
         assert ask("wasi-nn convert --prec").rstrip() == "wasi-nn convert --precision"
-        assert ask("wasi-nn convert --precision i").rstrip() == "wasi-nn convert --precision int8"
+        assert ask("wasi-nn convert --precision f1").rstrip() == "wasi-nn convert --precision f16"
         assert ask("wasi-nn convert tiny.on").rstrip() == "wasi-nn convert tiny.onnx"
 
 
@@ -131,7 +131,7 @@ def test_fish_shows_what_each_means(project: Project, tmp_path: Path) -> None:
         "doit why verify:tiny.b",
         "doit run --shar",
         "wasi-nn conf",
-        "wasi-nn convert --precision i",
+        "wasi-nn convert --precision f1",
         "wasi-nn convert tiny.on",
     )
     assert stat == ["status"]
@@ -140,7 +140,7 @@ def test_fish_shows_what_each_means(project: Project, tmp_path: Path) -> None:
     assert [line.split("\t")[0] for line in why] == ["verify:tiny.blue"]
     assert flag[0].startswith("--shard\ti/n: run the part i of n")
     assert command == ["conformance\trun the conformance suite on this or another wasi-nn host"]
-    assert [line.split("\t")[0] for line in choice] == ["int8"]
+    assert [line.split("\t")[0] for line in choice] == ["f16"]
     assert file == ["tiny.onnx"]
 
 

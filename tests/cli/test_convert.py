@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy
 import onnx
+import openvino
 import pytest
 from onnx import TensorProto, helper
+from openvino import op
+from openvino import opset13 as ops
 
 from pipeline.protobuf.wire import bytes_field, varint
 from tests.fork_server import wasi_nn
@@ -291,6 +295,18 @@ def test_a_model_reads_no_memory_and_no_hidden_file(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("kind", "precision"), [("u4", "int4"), ("i4", "int4"), ("u8", "int8")])
+def test_compressed_weights_are_told(tmp_path: Path, kind: str, precision: str) -> None:
+    x = ops.parameter([1, 8], numpy.float32, "x")
+    stored = op.Constant(getattr(openvino.Type, kind), openvino.Shape([4, 8]), [1, 2, 3, 4] * 8)
+    wide = ops.convert(stored, openvino.Type.f32)
+    net = ops.matmul(x, ops.multiply(wide, numpy.ones((4, 1), numpy.float32)), False, True)
+    openvino.save_model(openvino.Model([net], [x]), tmp_path / "net.xml", compress_to_fp16=False)
+    found = told(tmp_path, "net.xml")
+    assert found["precision"] == precision
+    assert found["parameters"][kind] == 32
+
+
 def test_as_json_it_tells_what_was_written(folder: Path) -> None:
     done = wasi_nn("convert", "net.onnx", "-o", "out", "--json", cwd=folder)
     found = json.loads(done.stdout)
@@ -305,7 +321,16 @@ def test_as_json_it_tells_what_was_written(folder: Path) -> None:
     ("arguments", "said"),
     [
         (["--precision", "int8"], "requires calibration tensors"),
+        (["--precision", "int4"], "int4 requires calibration tensors"),
         (["--precision", "f16", "--calibration", "t.raw"], "does not apply to f16"),
+        (
+            ["--precision", "int8", "--calibration", "t.raw", "--group-size", "32"],
+            "--group-size does not apply to int8",
+        ),
+        (
+            ["--precision", "int4", "--calibration", "t.raw", "--group-size", "1"],
+            "--group-size is out of range",
+        ),
         (
             ["--precision", "int8", "--calibration", "t.raw", "--loss", "2"],
             "--loss is out of range",

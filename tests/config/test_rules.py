@@ -196,6 +196,26 @@ FAULTS = {
         "precision",
         "int8 requires a maximum loss",
     ),
+    "int4 without calibration": (
+        [('precision = "f32"', 'precision = "int4"\nloss = 0.1')],
+        "precision",
+        "int4 requires calibration tensors",
+    ),
+    "int4 without a bound": (
+        [('precision = "f32"', 'precision = "int4"'), CALIBRATED],
+        "precision",
+        "int4 requires a maximum loss",
+    ),
+    "groups of weights of 8 bits": (
+        [('precision = "f32"', 'precision = "int8"\nloss = 0.1\ngroup_size = 32'), CALIBRATED],
+        "group_size",
+        "'group_size' requires precision int4, not int8",
+    ),
+    "groups of one weight": (
+        [('precision = "f32"', 'precision = "int4"\nloss = 0.1\ngroup_size = 1'), CALIBRATED],
+        "group_size",
+        "group_size",
+    ),
     "a calibration with the name of a case": (
         [
             ('precision = "f32"', 'precision = "int8"\nloss = 0.1'),
@@ -207,7 +227,7 @@ FAULTS = {
     "calibration of what is not quantised": (
         [CALIBRATED],
         "[calibration",
-        "requires precision int8, not f32",
+        "requires precision int8 or int4, not f32",
     ),
     "a seed beside weights": (
         [("precision", "seed = 1\nprecision")],

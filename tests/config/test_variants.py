@@ -38,6 +38,14 @@ def test_what_int8_lacks_is_told_at_the_variant(tmp_path: Path) -> None:
     assert {error.where for error in (first, second)} == {f"configs/fixtures/net.toml:{line}"}
 
 
+def test_groups_of_a_variant_are_its_own(tmp_path: Path) -> None:
+    text = FIXTURE + F16 + "group_size = 32\n"
+    line = text.splitlines().index("group_size = 32") + 1
+    (error,) = _errors(tmp_path, text)
+    assert error.message == "'group_size' requires precision int4, not f16."
+    assert error.where == f"configs/fixtures/net.toml:{line}"
+
+
 def test_a_fault_of_the_fixture_is_told_once(tmp_path: Path) -> None:
     text = FIXTURE.replace('image = "chelsea"', 'image = "coffee"') + F16
     (error,) = _errors(tmp_path, text)

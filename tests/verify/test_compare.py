@@ -212,6 +212,20 @@ def test_a_quantised_network_may_be_off_as_its_framework_is_without_optimisation
     assert not compare(ours, theirs, NONE, [unoptimised, *still[1:]], quantum=float(step)).agrees
 
 
+@pytest.mark.parametrize(("precision", "loses"), [("f16", 0.01), ("int8", 0.2), ("int4", 0.3)])
+def test_a_precision_may_lose_its_share_of_the_scale_and_no_more(
+    precision: str, loses: float
+) -> None:
+    theirs = numpy.zeros(1000, numpy.float32)
+    theirs[:5] = 1
+    allowed = tolerance(Golden(executor="onnxruntime"), precision)
+    assert compare(off(999, loses * 0.99, theirs), theirs, allowed).agrees
+    assert not compare(off(999, loses * 1.01, theirs), theirs, allowed).agrees
+    # Each element within its share, and the whole turned too far.
+    noise = numpy.random.default_rng(1).choice([-1, 1], 1000).astype(numpy.float32)
+    assert not compare(theirs + noise * numpy.float32(loses * 0.9), theirs, allowed).agrees
+
+
 def test_a_number_of_f16_is_right_within_its_own_last_places() -> None:
     theirs = numpy.array([0.5, 1.0], numpy.float16)
     ours = numpy.nextafter(theirs, numpy.float16(2))

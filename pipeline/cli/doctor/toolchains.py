@@ -55,12 +55,13 @@ def _toolchain(toolchain: Toolchain, configs: Configs, *, needed: bool) -> Check
 
 
 def _used(fixture: Fixture) -> Iterator[str]:
+    from pipeline.config.model_tables import QUANTISED
     from pipeline.model.convert.make_ir import TOOLCHAINS as CONVERTERS
     from pipeline.verify.executors import EXECUTORS
 
     if converter := CONVERTERS.get(fixture.model.framework):
         yield converter
-    if fixture.model.precision == "int8":
+    if fixture.model.precision in QUANTISED:
         yield "nncf"
     executor = EXECUTORS[fixture.golden.executor] if fixture.golden.executor else None
     if executor is not None and executor.toolchain:

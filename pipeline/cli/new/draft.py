@@ -12,7 +12,7 @@ from pipeline.cli.new.found_boxes import FoundBoxes
 from pipeline.cli.new.inputs import Input, owner
 from pipeline.cli.new.source_inference import TopClass
 from pipeline.cli.new.toml_text import one_line, table, value
-from pipeline.config.model_tables import ExecutorName, Framework
+from pipeline.config.model_tables import QUANTISED, ExecutorName, Framework
 from pipeline.config.schema import UNKNOWN_LICENCE, Source
 
 EXECUTORS: Mapping[Framework, ExecutorName] = {
@@ -111,11 +111,11 @@ def text_of(draft: Draft) -> str:
     parts.append(_golden(draft))
     parts += [_expect(draft, case) for case in draft.cases]
     own = draft.precisions[0]
-    if own == "int8":
+    if own in QUANTISED:
         parts += _calibration(draft, "calibration")
     for precision in draft.precisions[1:]:
         keys: Keys = {"precision": precision}
-        if precision == "int8":
+        if precision in QUANTISED:
             keys["loss"] = _LOSS
         parts.append(table(("variant", precision), keys, _loss_why(precision)))
         for case in draft.doubtful.get(precision, ()):
@@ -124,7 +124,7 @@ def text_of(draft: Draft) -> str:
             comment = {"golden_only": reason}
             where = ("variant", precision, "expect", case)
             parts.append(table(where, {"golden_only": True}, comment))
-        if precision == "int8":
+        if precision in QUANTISED:
             parts += _calibration(draft, "variant", precision, "calibration")
     return "\n".join(parts)
 
@@ -160,7 +160,7 @@ def _model(draft: Draft) -> str:
         # Output names in a trace are counters.
         keys["outputs"] = {"output": {}}
     keys["precision"] = own
-    if own == "int8":
+    if own in QUANTISED:
         keys["loss"] = _LOSS
     parts = [table(("model",), keys, _loss_why(own))]
     parts += [
@@ -177,7 +177,7 @@ def _model(draft: Draft) -> str:
 
 def _loss_why(precision: str) -> dict[str, str]:
     comment = "guess: maximum relative L2 error of an output"
-    return {"loss": comment} if precision == "int8" else {}
+    return {"loss": comment} if precision in QUANTISED else {}
 
 
 def _tensors(draft: Draft, case: str, *path: str) -> list[str]:
@@ -196,7 +196,7 @@ def _tensors(draft: Draft, case: str, *path: str) -> list[str]:
 
 def _calibration(draft: Draft, *path: str) -> Iterable[str]:
     comment = (
-        "# Value ranges are measured on these. Use other photos than those above, if possible.\n"
+        "# The loss, and ranges of int8, are measured on these. Use other photos, if possible.\n"
     )
     for number, case in enumerate(draft.cases):
         for part in _tensors(draft, case, *path, f"calibrate-{case}"):

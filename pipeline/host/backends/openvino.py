@@ -113,6 +113,9 @@ class OpenVINO:
         if not device.startswith("NPU"):
             # Some devices compute f32 models in bf16 or f16 by default; NPUs do not support f32.
             config["INFERENCE_PRECISION_HINT"] = "f32"
+        if device == "CPU":
+            # Processors with VNNI round activations to 8 bits before compressed weights.
+            config["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "0"
         if self._tuning.hint:
             config["PERFORMANCE_HINT"] = self._tuning.hint.upper()
         if self._tuning.threads and device == "CPU":

@@ -10,7 +10,13 @@ from typing import Any
 
 import openvino
 
-_PRECISIONS = {"f32": "f32", "f16": "f16", "int8": "i8", "f64": "f64", "bf16": "bf16"}
+_PRECISIONS = {
+    "f32": ("f32",),
+    "f16": ("f16",),
+    "int8": ("i8", "u8"),
+    "f64": ("f64",),
+    "bf16": ("bf16",),
+}
 
 
 def main(payload: dict[str, Any]) -> None:
@@ -35,10 +41,14 @@ def main(payload: dict[str, Any]) -> None:
 
 
 def _precision(weights: Mapping[str, int], quantised: bool) -> str:
-    """Return the most frequent precision of the weights, or ''."""
+    """Return the most frequent precision of the weights, int4 if any have 4 bits, or ''."""
+    if weights.keys() & {"i4", "u4"}:
+        return "int4"
     if quantised:
         return "int8"
-    counted = {name: weights.get(kind, 0) for name, kind in _PRECISIONS.items()}
+    counted = {
+        name: sum(weights.get(kind, 0) for kind in kinds) for name, kinds in _PRECISIONS.items()
+    }
     return max(counted, key=lambda name: counted[name]) if any(counted.values()) else ""
 
 

@@ -1,4 +1,4 @@
-"""`wasi-nn convert --precision int8`: quantise an IR with calibration tensors from files."""
+"""`wasi-nn convert --precision int8` and `int4`: quantise an IR, with tensors from files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.config.model_tables import LARGEST_GROUP, QUANTISED
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.progress import ProgressCallback
@@ -15,20 +16,35 @@ _SECONDS = 3600.0
 
 
 def check_calibration(args: argparse.Namespace) -> None:
-    """Raise PipelineError (USAGE) for int8 without calibration tensors, or these without int8."""
-    if args.precision != "int8" and args.calibration:
+    """Raise PipelineError (USAGE) for what a precision lacks, and options that it does not take."""
+    quantises = args.precision in QUANTISED
+    if not quantises and args.calibration:
         raise PipelineError(
             Code.USAGE,
             f"--calibration does not apply to {args.precision}.",
-            hint="Use --precision int8, or omit --calibration.",
+            hint="Use --precision int8 or int4, or omit --calibration.",
         )
-    if args.precision == "int8" and not args.calibration:
+    if args.precision != "int4" and args.group_size is not None:
         raise PipelineError(
             Code.USAGE,
-            "int8 requires calibration tensors.",
+            f"--group-size does not apply to {args.precision}.",
+            hint="Use --precision int4, or omit --group-size.",
+        )
+    if quantises and not args.calibration:
+        raise PipelineError(
+            Code.USAGE,
+            f"{args.precision} requires calibration tensors.",
             expected="--calibration TENSOR, repeatable",
         )
-    if args.precision == "int8" and not 0 < args.loss <= 1:
+    if args.group_size is not None and not 2 <= args.group_size <= LARGEST_GROUP:
+        raise PipelineError(
+            Code.USAGE,
+            "--group-size is out of range.",
+            where="--group-size",
+            expected=f"2 to {LARGEST_GROUP}",
+            found=str(args.group_size),
+        )
+    if quantises and not 0 < args.loss <= 1:
         raise PipelineError(
             Code.USAGE,
             "--loss is out of range.",
@@ -52,7 +68,7 @@ def quantised(
     from pipeline.model.ir.interface import read_interface
     from pipeline.toolchain.toolchain_python import toolchain_python
 
-    folder = scratch / "int8"
+    folder = scratch / "quantised"
     folder.mkdir()
     (folder / "f32.xml").write_bytes(xml)
     weights.replace(folder / "f32.bin")
@@ -78,11 +94,13 @@ def quantised(
             )
     request = QuantiseRequest(
         name=name,
+        precision=args.precision,
+        group_size=args.group_size,
         samples=[{port.name: path} for path in args.calibration],
         shapes={port.name: port.shape},
         python=toolchain_python("nncf", scratch, progress),
         seconds=_SECONDS,
     )
     progress("quantising")
-    pair, losses = quantise_ir(request, folder, args.loss)
-    return pair.read_bytes(), pair.with_suffix(".bin"), losses
+    pair, made = quantise_ir(request, folder, args.loss)
+    return pair.read_bytes(), pair.with_suffix(".bin"), made.losses
