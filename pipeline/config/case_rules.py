@@ -22,6 +22,9 @@ _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _MOST_MEMORY = 2**32
 # Keys of a tensor whose check depends on its colour.
 _OF_COLOUR = (("layout",), ("mean",), ("scale",))
+# Keys of an expectation: of the outputs, and of what the guest prints.
+_EXPECTS = ("top1", "strongest", "tokens", "detections", "mask", "vector")
+_PRINTED = ("stdout", "exit")
 _LAYOUTS = {2: "HW", 3: "CHW", 5: "NCDHW"}
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -103,7 +106,7 @@ def check_expectations(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]
         for case in missing:
             # Reported at the case, which has a line in the file.
             message = f"Case {quoted(case)} has no expectation."
-            keys = "top1, strongest, tokens or golden_only = true"
+            keys = f"{', '.join(_EXPECTS)} or golden_only = true"
             hint = f"Add [{dotted(('expect', case))}] with {keys}."
             yield Mistake(("tensor", case), message, hint=hint)
     for case, expect in fixture.expect.items():
@@ -112,19 +115,14 @@ def check_expectations(fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]
 
 def _expect(path: Path, expect: Expect, knows: KnownNames) -> Iterator[Mistake]:
     named = f"[{dotted(path)}]"
-    wanted = all(
-        knows(*path, key)
-        for key in ("top1", "strongest", "tokens", "golden_only", "stdout", "exit")
-    )
-    printed = expect.stdout is not None or expect.exit is not None
-    listed = bool(expect.strongest or expect.tokens)
-    expects = expect.top1 is not None or listed or printed
+    wanted = all(knows(*path, key) for key in (*_EXPECTS, *_PRINTED, "golden_only"))
+    expects = any(getattr(expect, key) not in (None, ()) for key in (*_EXPECTS, *_PRINTED))
     if wanted and not expects and not expect.golden_only:
         hint = "If the expected output is unknown, set golden_only = true."
         yield Mistake(
             path,
             f"{named} has no expected output.",
-            "top1, strongest, tokens, stdout or exit",
+            " or ".join((*_EXPECTS, *_PRINTED)),
             hint=hint,
         )
     if wanted and expects and expect.golden_only:
@@ -132,6 +130,15 @@ def _expect(path: Path, expect: Expect, knows: KnownNames) -> Iterator[Mistake]:
         yield Mistake(
             (*path, "golden_only"), message, hint="Remove golden_only, or the expected output."
         )
+    for index, each in enumerate(expect.detections.boxes if expect.detections else ()):
+        left, top, right, bottom = each.box
+        if knows.whole(*path, "detections") and not (left < right and top < bottom):
+            yield Mistake(
+                (*path, "detections", "boxes", str(index)),
+                "The box is empty.",
+                "[left, top, right, bottom] as shares of the image, left < right, top < bottom",
+                str(list(each.box)),
+            )
     if len(set(expect.strongest)) < len(expect.strongest) and knows(*path, "strongest"):
         message = f"strongest of {named} repeats an index."
         yield Mistake((*path, "strongest"), message, found=", ".join(map(str, expect.strongest)))

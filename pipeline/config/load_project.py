@@ -30,6 +30,8 @@ Check = Callable[[str, T, Collection[KeyPath]], list[Mistake]]
 
 _MOST_BYTES = 2**20
 _MOST_PARTS = 32
+# Per file: more are one mistake that repeats.
+_MOST_ERRORS = 100
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?)"""
 _NEXT_PART = rf"[ \t]*+\.[ \t]*+{_PART}"
 # Consumes strings and comments whole, closed or not, so a search takes time linear in the text.
@@ -259,7 +261,7 @@ def _placed(where: str, text: str, findings: Sequence[Mistake]) -> list[Pipeline
     placed = sorted(
         ((line_of(lines, each.path), each) for each in findings), key=lambda one: one[0]
     )
-    return [
+    errors = [
         PipelineError(
             Code.CONFIG,
             finding.message,
@@ -268,8 +270,13 @@ def _placed(where: str, text: str, findings: Sequence[Mistake]) -> list[Pipeline
             found=finding.found,
             hint=finding.hint,
         )
-        for line, finding in placed
+        for line, finding in placed[:_MOST_ERRORS]
     ]
+    if len(placed) > _MOST_ERRORS:
+        left = len(placed) - _MOST_ERRORS
+        message = f"The file has {left} more {'error' if left == 1 else 'errors'}."
+        errors.append(PipelineError(Code.CONFIG, message, where=where))
+    return errors
 
 
 def _is_file_inside(root: Path, path: str) -> bool:

@@ -39,6 +39,16 @@ Precision = Literal["f32", "f16", "int8"]
 Loss = Annotated[float, msgspec.Meta(gt=0, le=1)]
 # The types of wasi-nn.
 PortType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
+# Those of them that hold the values of types that wasi-nn lacks.
+CARRIED: Mapping[str, PortType] = {
+    "bf16": "f32",
+    "boolean": "u8",
+    "i8": "i32",
+    "i16": "i32",
+    "u16": "i32",
+    "u32": "i64",
+    "u64": "i64",
+}
 Axes = Annotated[
     str,
     msgspec.Meta(pattern=r"^[NCDHW]{1,5}(?!\n)$", description="a layout such as 'NCHW'"),

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pipeline.config.dataset_tables import Dataset
+from pipeline.config.expect_tables import ExpectedDetections, ExpectedMask, ExpectedVector
 from pipeline.config.model_tables import Golden, Loss, Model, Precision
 from pipeline.config.tables import (
     Bytes,
@@ -65,7 +66,8 @@ class Expect(Table, frozen=True):
     tolerance of that; ``strongest`` are the indices of the largest values in any order. Indices are
     those of the flattened output, first averaged over the axis ``average`` if given. ``tokens`` are
     all whole numbers of the output in order; of a floating-point output, the index of the largest
-    value along its last axis, as a language model's next tokens.
+    value along its last axis, as a language model's next tokens. ``detections`` are boxes,
+    ``mask`` is a map of classes, and ``vector`` an embedding, averaged over ``average`` if given.
     ``golden_only`` means that none of these is known.
 
     With ``stdout`` or ``exit`` the guest need not read fixture.txt or write its outputs: what it
@@ -86,6 +88,12 @@ class Expect(Table, frozen=True):
     """Indices of the largest values, in any order."""
     tokens: tuple[int, ...] = ()
     """Whole numbers of the output, in order, or the index of the largest along its last axis."""
+    detections: ExpectedDetections | None = None
+    """Boxes of a detector."""
+    mask: ExpectedMask | None = None
+    """Class of each position, of a segmenter."""
+    vector: ExpectedVector | None = None
+    """Direction of the output, of an encoder."""
     labels: Text | None = None
     """Source with the names of the classes, one per line."""
     golden_only: bool | None = None

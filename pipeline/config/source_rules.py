@@ -89,6 +89,9 @@ def named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
     for case, expect in fixture.expect.items():
         if expect.labels is not None:
             yield ("expect", case, "labels"), expect.labels
+        for key in ("mask", "vector"):
+            if (expected := getattr(expect, key)) is not None:
+                yield ("expect", case, key, "source"), expected.source
     for named, dataset in fixture.dataset.items():
         for key in ("archive", "labels", "classes"):
             if (name := getattr(dataset, key)) is not None:

@@ -195,6 +195,18 @@ def _array(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistak
 def _text(tensor: Tensor, _dims: tuple[int, ...], name: str) -> Iterator[Mistake]:
     assert tensor.text is not None
     yield from _without_a_picture(tensor, name, "a text")
+    text = tensor.text
+    by = [key for key in ("vocabulary", "tokenizer") if getattr(text, key) is not None]
+    if len(by) != 1:
+        message = f"The text of [{name}] needs a vocabulary or a tokenizer."
+        yield Mistake(("text",), message, "one of both", " and ".join(by) or "none")
+    if text.tokenizer is None and text.give != "ids":
+        message = "A vocabulary gives ids only."
+        yield Mistake(("text", "give"), message, "a tokenizer", f"give = '{text.give}'")
+    for key in ("unknown", "lower"):
+        if text.tokenizer is not None and getattr(text, key) not in (None, False):
+            message = f"{key} does not apply to a tokenizer, which has its own."
+            yield Mistake(("text", key), message, hint="Remove the key.")
     for key in ("pad", "unknown"):
         yield from _whole(tensor, ("text", key), float(getattr(tensor.text, key) or 0))
 

@@ -89,12 +89,19 @@ class StoredArray(Table, frozen=True):
 
 
 class TokenText(Table, frozen=True):
-    """A text as numbers: the line of each word in a vocabulary, counted from 0."""
+    """A text as numbers: the line of each word in a vocabulary, or what a tokenizer makes of it.
+
+    Without a tokenizer, words are separated by white space.
+    """
 
     source: Text
     """Source of the text, in UTF-8."""
-    vocabulary: Text
-    """Source of the words, one per line."""
+    vocabulary: Text | None = None
+    """Source of the words, one per line, counted from 0."""
+    tokenizer: Text | None = None
+    """Source of a tokenizer.json of Hugging Face, with its special tokens."""
+    give: Literal["ids", "mask", "types"] = "ids"
+    """With a tokenizer: ids of the tokens, attention mask (1 for a token), or segment of each."""
     pad: Index = 0
     """Padding number for a short text."""
     unknown: Index | None = None
@@ -200,4 +207,5 @@ def sources_of(tensor: Tensor) -> dict[tuple[str, ...], str]:
             named[key, "source"] = table.source
     if tensor.text is not None:
         named["text", "vocabulary"] = tensor.text.vocabulary
+        named["text", "tokenizer"] = tensor.text.tokenizer
     return {path: name for path, name in named.items() if name is not None}

@@ -9,7 +9,7 @@ from pipeline.config.case_rules import file_parts
 from pipeline.config.case_shapes import shape_of
 from pipeline.config.load_project import Configs
 from pipeline.config.schema import Fixture, Source
-from pipeline.config.source_rules import named_sources
+from pipeline.config.source_rules import local_path, named_sources
 from pipeline.config.tensor_tables import Tensor, sources_of
 from pipeline.execution.action import Action, Isolation
 from pipeline.execution.key_parts import static_parts
@@ -28,6 +28,7 @@ from pipeline.tensor.make_tensor import make_tensor
 from pipeline.tensor.spec import TensorSpec, file_name
 from pipeline.verify.descriptor import describe
 from pipeline.verify.executors import EXECUTORS
+from pipeline.verify.expected_array import expected_files
 from pipeline.verify.verify_case import verify
 
 _TOOLS = ("openvino", "numpy", "pillow", "opencv-python-headless", "wasmtime")
@@ -72,6 +73,14 @@ class FixtureSteps:
         self._tensors = {
             case: {given: self._folder / self._tensor_name(case, given) for given in inputs}
             for case, inputs in fixture.tensor.items()
+        }
+        # What the outputs are compared with, by case: the source, and the file of the folder.
+        self._expected = {
+            case: {
+                kind: (self._sources[getattr(expect, kind).source], self._folder / file)
+                for kind, file in expected_files(case, expect).items()
+            }
+            for case, expect in fixture.expect.items()
         }
 
     def toolchains(self) -> set[str]:
@@ -120,8 +129,9 @@ class FixtureSteps:
 
     def _source(self, label: str, source: Source) -> Action:
         urls = source.urls
-        local = [url.removeprefix("file:") for url in urls if url.startswith("file:")]
+        local = local_path(source)
         unpinned = not (source.sha256 or source.sha384 or source.sha1)
+        file = None if local is None else self._layout.root / local
         return Action(
             kind="source",
             label=f"{self._name}.{label}",
@@ -129,8 +139,8 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name, "source", label),
             title=f"{urls[0]}",
             recipe=fetch_source,
-            # The content of a project file without a digest is part of the key.
-            inputs={"file": self._layout.root / local[0]} if local and unpinned else {},
+            # An edited file is not the one with the digest; if absent, the cache may have it.
+            inputs={"file": file} if file and (unpinned or file.is_file()) else {},
             outputs={"file": self._sources[label]},
             parameters={
                 "name": f"{self._name}.{label}",
@@ -174,7 +184,7 @@ class FixtureSteps:
             },
             # Not part of the key: two fixtures with the same tensor make it once.
             unkeyed={"name": f"{self._name}: tensor.{case}.{given}"},
-            tools=("numpy", "pillow", "opencv-python-headless") if tensor.image else ("numpy",),
+            tools=_tensor_tools(tensor),
             isolation=Isolation.WORKER,
             seconds=_TENSOR_SECONDS,
             invalidates=(self._manifest,),
@@ -184,6 +194,11 @@ class FixtureSteps:
         built = {"guest": self._guest.outputs["wasm"]}
         if self._component is not None:
             built["component"] = self._component.outputs["wasm"]
+        expected = {
+            f"expected.{case}.{kind}": pair
+            for case, kinds in self._expected.items()
+            for kind, pair in kinds.items()
+        }
         return Action(
             kind="fixture",
             label=self._name,
@@ -191,10 +206,15 @@ class FixtureSteps:
             declared=fixture_table(self._configs, self._name),
             title="fixture.txt, and the guest beside it",
             recipe=describe,
-            inputs={"interface": self._interface, **built},
+            inputs={
+                "interface": self._interface,
+                **built,
+                **{label: source for label, (source, _) in expected.items()},
+            },
             outputs={
                 "descriptor": self._folder / "fixture.txt",
                 **{label: self._folder / path.name for label, path in built.items()},
+                **{label: target for label, (_, target) in expected.items()},
             },
             parameters={
                 "files": [path.name for path in self._ir.values()],
@@ -214,6 +234,7 @@ class FixtureSteps:
         inputs = {
             **self._published(),
             **{f"tensor.{given}": path for given, path in self._tensors[case].items()},
+            **{f"expected.{kind}": path for kind, (_, path) in self._expected[case].items()},
             **{f"golden.{label}": path for label, path in (files or self._model.files).items()},
             "interface": self._interface,
             **self._executor.inputs(self._layout),
@@ -263,6 +284,11 @@ class FixtureSteps:
                 f"tensor.{case}.{given}": path
                 for case, inputs in self._tensors.items()
                 for given, path in inputs.items()
+            },
+            **{
+                f"expected.{case}.{kind}": path
+                for case, kinds in self._expected.items()
+                for kind, (_, path) in kinds.items()
             },
         }
         inputs = {f"file.{path.name}": path for path in published.values()}
@@ -353,6 +379,13 @@ class FixtureSteps:
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         part = file_parts(inputs)[given] if len(inputs) > 1 else None
         return file_name(spec, None if alone else case, part)
+
+
+def _tensor_tools(tensor: Tensor) -> tuple[str, ...]:
+    if tensor.image:
+        return ("numpy", "pillow", "opencv-python-headless")
+    tokenizes = tensor.text is not None and tensor.text.tokenizer is not None
+    return ("numpy", "tokenizers") if tokenizes else ("numpy",)
 
 
 def _step_facts(step: Action, codes: RecipeCodes, folder: Path) -> dict[str, object]:

@@ -53,43 +53,76 @@ def make_safe(model: Any) -> bool:
     """
     from openvino.passes import ConstantFolding, Manager
 
+    # What is constant shows in a folded copy; folding the model would decompress its weights.
+    folded = model.clone()
+    pairs = list(_pairs(model, folded))
     manager = Manager()
     manager.register_pass(ConstantFolding())
-    manager.run_passes(model)
+    manager.run_passes(folded)
     changed = False
-    for graph in _graphs(model):
-        for node in list(graph.get_ops()):
-            changed |= _bound(node)
+    for graph, nodes in pairs:
+        for node, copy in nodes:
+            changed |= _bound(node, copy)
         graph.validate_nodes_and_infer_types()
     return changed
 
 
-def _graphs(model: Any) -> Iterator[Any]:
-    # The nested ones first, since a graph is validated with them.
-    for node in model.get_ops():
+def _pairs(model: Any, copy: Any) -> Iterator[tuple[Any, Sequence[tuple[Any, Any]]]]:
+    """Yield each graph with its nodes, each with the same one of the copy.
+
+    The nested ones come first, since a graph is validated with them. Raises Unsafe.
+    """
+    nodes = _paired(model, copy)
+    for node, twin in nodes:
         kind = node.get_type_name()
         if kind in ("Loop", "TensorIterator"):
-            yield from _graphs(node.get_function())
+            yield from _pairs(node.get_function(), twin.get_function())
         elif kind == "If":
-            yield from _graphs(node.get_then_body())
-            yield from _graphs(node.get_else_body())
-    yield model
+            yield from _pairs(node.get_then_body(), twin.get_then_body())
+            yield from _pairs(node.get_else_body(), twin.get_else_body())
+    yield model, nodes
 
 
-def _bound(node: Any) -> bool:
+def _paired(model: Any, copy: Any) -> Sequence[tuple[Any, Any]]:
+    """Pair the nodes of a graph and of its copy, from the ends to the inputs.
+
+    Names may be equal, and a copy may have a constant twice. Raises Unsafe.
+    """
+    ends = ([*each.get_results(), *each.get_sinks()] for each in (model, copy))
+    left = list(zip(*ends, strict=True))
+    found: dict[str, tuple[Any, Any]] = {}
+    while left:
+        node, twin = left.pop()
+        if node.get_name() in found:
+            continue
+        if node.get_type_name() != twin.get_type_name():
+            raise _unsafe(node, "the model cannot be copied")
+        found[node.get_name()] = node, twin
+        left += [
+            (node.input_value(index).get_node(), twin.input_value(index).get_node())
+            for index in range(node.get_input_size())
+        ]
+    for node in model.get_ops():
+        if node.get_name() not in found and node.get_type_name() != "Parameter":
+            raise _unsafe(node, "it leads to no output")
+    return list(found.values())
+
+
+def _bound(node: Any, folded: Any) -> bool:
+    """Bound what steers a node; ``folded`` is the same one with its constants folded."""
     kind = node.get_type_name()
     if kind in _UNSAFE:
         raise _unsafe(node, _UNSAFE[kind])
     for index in _CONSTANTS.get(kind, ()):
-        if index < node.get_input_size() and _constant(node, index) is None:
+        if index < node.get_input_size() and _constant(folded, index) is None:
             raise _unsafe(node, f"its input {index} is computed, and has to be a constant")
-    if kind == "SpaceToBatch" and any((_constant(node, at) < 0).any() for at in (2, 3)):
+    if kind == "SpaceToBatch" and any((_constant(folded, at) < 0).any() for at in (2, 3)):
         raise _unsafe(node, "a size of its padding is negative")
     rule = _RULES.get(kind)
-    return rule(node) if rule else False
+    return rule(node, folded) if rule else False
 
 
-def _bound_gather_nd(node: Any) -> bool:
+def _bound_gather_nd(node: Any, _folded: Any) -> bool:
     """Put indices into range, and data of no elements into one with a row of zeros."""
     from openvino import opset15 as op
 
@@ -115,7 +148,7 @@ def _bound_gather_nd(node: Any) -> bool:
     return True
 
 
-def _bound_scatter_elements(node: Any) -> bool:
+def _bound_scatter_elements(node: Any, folded: Any) -> bool:
     """Put indices that are too low into range; the kernel checks those that are too high.
 
     On other axes than that of the indices, the kernel does not check that they fit into the data,
@@ -123,7 +156,7 @@ def _bound_scatter_elements(node: Any) -> bool:
     """
     from openvino import opset15 as op
 
-    axis, rank = _constant(node, 3), _rank(node, 0)
+    axis, rank = _constant(folded, 3), _rank(node, 0)
     if axis is None or not rank or _rank(node, 1) != rank:
         raise _unsafe(node, "its axis is computed, or a rank is unknown")
     of_data, of_indices = (node.get_input_partial_shape(index) for index in (0, 1))
@@ -148,7 +181,7 @@ def _fits(inner: Any, outer: Any) -> bool:
     return bool(inner.is_static and inner.get_length() <= outer.get_min_length())
 
 
-def _bound_lengths(node: Any) -> bool:
+def _bound_lengths(node: Any, _folded: Any) -> bool:
     """Put the lengths of sequences into range at its lower end; the kernel checks the upper."""
     from openvino import opset15 as op
 
@@ -156,11 +189,11 @@ def _bound_lengths(node: Any) -> bool:
     return True
 
 
-def _bound_pads(node: Any) -> bool:
+def _bound_pads(node: Any, folded: Any) -> bool:
     """Let negative sizes of padding cut off no more than the data."""
     from openvino import opset15 as op
 
-    known = [_constant(node, index) for index in (1, 2)]
+    known = [_constant(folded, index) for index in (1, 2)]
     if all(each is not None and (each >= 0).all() for each in known):
         return False
     rank = _rank(node, 0)
@@ -176,7 +209,7 @@ def _bound_pads(node: Any) -> bool:
     return True
 
 
-_RULES: Mapping[str, Callable[[Any], bool]] = {
+_RULES: Mapping[str, Callable[[Any, Any], bool]] = {
     "CTCGreedyDecoderSeqLen": _bound_lengths,
     "GatherND": _bound_gather_nd,
     "Pad": _bound_pads,

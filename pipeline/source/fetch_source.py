@@ -26,12 +26,12 @@ _NEXT = frozenset({Code.SOURCE_UNREACHABLE, Code.SOURCE_MISMATCH, Code.SOURCE_AR
 def fetch_source(job: Job) -> None:
     """Recipe: fetch ``file`` and check it against every declared digest and the size.
 
-    Parameters: ``name``; ``sha256``, ``sha384``, ``sha1`` and ``size``, each or None. Unkeyed:
-    ``urls`` in order of preference, ``downloads`` (a folder), ``offline``, ``root`` (of relative
-    paths), optional ``retry_policy`` and ``npm``, its program. Raises PipelineError
-    (SOURCE_MISMATCH, SOURCE_UNREACHABLE, SOURCE_ARCHIVE) with the failure of every URL, (CONFIG)
-    for an invalid URL or a source that is not pinned, and OSError for a full disk. ``file`` is
-    written atomically.
+    Input: ``file``, the only URL's, if it is there. Parameters: ``name``; ``sha256``, ``sha384``,
+    ``sha1`` and ``size``, each or None. Unkeyed: ``urls`` in order of preference, ``downloads`` (a
+    folder), ``offline``, ``root`` (of relative paths), optional ``retry_policy`` and ``npm``, its
+    program. Raises PipelineError (SOURCE_MISMATCH, SOURCE_UNREACHABLE, SOURCE_ARCHIVE) with the
+    failure of every URL, (CONFIG) for an invalid URL or a source that is not pinned, and OSError
+    for a full disk. ``file`` is written atomically.
     """
     urls = tuple(parse_url(url) for url in cast("Sequence[str]", job.unkeyed["urls"]))
     expected = _expected(job.parameters, urls)
@@ -44,7 +44,8 @@ def fetch_source(job: Job) -> None:
     )
     root = Path(str(job.unkeyed["root"]))
     with atomic_write(job.outputs["file"]) as part:
-        kept = downloads.get(expected) if expected.digests else None
+        there = "file" in job.inputs
+        kept = downloads.get(expected) if expected.digests and not there else None
         if kept is not None:
             expected.write(_read(kept), part, kept.name)
             return

@@ -18,15 +18,15 @@ from pipeline.tensor.signal import synthesise
 from pipeline.tensor.sound import read_sound
 from pipeline.tensor.spec import TensorSpec
 from pipeline.tensor.stored_array import read_array, read_raw
-from pipeline.tensor.tokens import token_ids
+from pipeline.tensor.tokens import token_ids, tokenized
 
 
 def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
-    Inputs: ``image``, ``content``, ``sound``, ``array``, ``text`` with ``text.vocabulary``, or
-    none. Parameters: ``dims``, and ``tensor``, the config's table. Unkeyed: ``name``, for errors.
-    Raises PipelineError (TENSOR).
+    Inputs: ``image``, ``content``, ``sound``, ``array``, ``text`` with ``text.vocabulary`` or
+    ``text.tokenizer``, or none. Parameters: ``dims``, and ``tensor``, the config's table. Unkeyed:
+    ``name``, for errors. Raises PipelineError (TENSOR).
     """
     name = str(job.unkeyed["name"])
     tensor = convert_value(job.parameters["tensor"], Tensor)
@@ -72,10 +72,13 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
             values = read_array(path, tensor.array, dims, name)
         return _exactly(values, tensor, name)
     if tensor.text is not None:
-        files = job.inputs["text"], job.inputs["text.vocabulary"]
-        return to_element_type(
-            token_ids(*files, tensor.text, count, name), tensor.type, name
-        ).reshape(dims)
+        text = job.inputs["text"]
+        if tensor.text.tokenizer is not None:
+            tokenizer = job.inputs["text.tokenizer"]
+            numbers = tokenized(text, tokenizer, tensor.text, count, name)
+        else:
+            numbers = token_ids(text, job.inputs["text.vocabulary"], tensor.text, count, name)
+        return to_element_type(numbers, tensor.type, name).reshape(dims)
     if tensor.noise is not None:
         whole = tensor.type in ("u8", "i8", "i32", "i64")
         return to_element_type(draw(tensor.noise, count, whole=whole), tensor.type, name).reshape(

@@ -14,6 +14,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.signatures import with_signature
 from pipeline.verify import evidence
+from pipeline.verify.bfloat16 import as_array, as_tensor, rounds_to_bf16
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.golden import (
@@ -75,7 +76,7 @@ def _check(job: Job, model: Model) -> ConversionCheck:
         if label.startswith("file.")
     }
     files = with_signature(model.framework, given, model.signature, job.scratch)
-    rounded = is_rounded(xml, model, files)
+    rounded, bf16 = is_rounded(xml, model, files), rounds_to_bf16(xml)
     refused: PipelineError | None = None
     for number, inputs in enumerate(seeded_inputs(network, declared)):
         folder = job.scratch / f"{number}"
@@ -91,7 +92,7 @@ def _check(job: Job, model: Model) -> ConversionCheck:
             seconds=_SECONDS,
         )
         try:
-            result = infer_source(golden.executor, request, rounded=rounded)
+            result = infer_source(golden.executor, request, rounded=rounded, bf16=bf16)
         except PipelineError as error:
             if error.code is Code.TIME_LIMIT:
                 raise
@@ -120,9 +121,9 @@ def _infer(network: Any, inputs: Mapping[str, Any]) -> list[Any]:
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     request = openvino.Core().compile_model(network, "CPU", exact).create_infer_request()
     for index, array in enumerate(inputs.values()):
-        request.set_input_tensor(index, openvino.Tensor(array))
+        request.set_input_tensor(index, as_tensor(array, network.inputs[index]))
     request.infer()
-    return [request.get_output_tensor(i).data.copy() for i in range(len(network.outputs))]
+    return [as_array(request.get_output_tensor(i)) for i in range(len(network.outputs))]
 
 
 def _is_finite(result: InferenceResult) -> bool:

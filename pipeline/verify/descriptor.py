@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from pipeline.cache.json_decoding import decode_json
 from pipeline.config.case_rules import file_parts
+from pipeline.config.model_tables import CARRIED
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.host.abi.enums import TENSOR_TYPES
@@ -32,7 +33,8 @@ _FIELD_TYPES = TENSOR_TYPES[2023]
 def describe(job: Job) -> None:
     """Recipe: write ``descriptor`` and put the ``guest`` beside it, and its ``component``.
 
-    Inputs: ``interface`` (of the IR), ``guest`` (wasm), and ``component`` if there is one.
+    Inputs: ``interface`` (of the IR), ``guest`` (wasm), ``component`` if there is one, and what
+    outputs are compared with, ``expected.<case>.<kind>``.
     Parameters: ``files`` (names of xml and bin) and ``cases``: case → model input → tensor file
     name.
     """
@@ -87,6 +89,9 @@ def _type(port: Port) -> str:
             f"{port.name} has an element type that wasi-nn cannot carry.",
             expected=", ".join(_FIELD_TYPES),
             found=port.type,
+            hint=f'Set type = "{CARRIED[port.type]}" of that input or output in [model].'
+            if port.type in CARRIED
+            else "Convert a model without it.",
         )
     return port.type
 

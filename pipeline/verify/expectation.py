@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.config.schema import Expect
 from pipeline.errors import Code, PipelineError
+from pipeline.verify.expected_array import unmet_mask, unmet_vector
+from pipeline.verify.expected_boxes import unmet_boxes
 
 
 def ranking(array: Any, average: int | None = None, count: int = 5) -> list[tuple[int, float]]:
@@ -53,9 +57,19 @@ def labels_of(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def unmet_expectations(
-    expect: Expect, outputs: Mapping[str, Any], labels: Sequence[str], where: str
+    expect: Expect,
+    outputs: Mapping[str, Any],
+    labels: Sequence[str],
+    where: str,
+    *,
+    size: tuple[int, int] = (1, 1),
+    files: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[PipelineError]:
-    """Return an error for each part of the expectation that the outputs do not meet."""
+    """Return an error for each part of the expectation that the outputs do not meet.
+
+    ``size`` is height and width of the input image, if there is one; ``files`` are the stored
+    ``mask`` and ``vector``. Raises PipelineError (TENSOR) for one that cannot be read.
+    """
     name = expect.output or next(iter(outputs))
     if name not in outputs:
         hint = f"The outputs are {', '.join(outputs)}."
@@ -65,15 +79,19 @@ def unmet_expectations(
         message = f"Output {name} has no axis {expect.average} to average over."
         found = f"shape {list(outputs[name].shape)}"
         return [PipelineError(Code.VERIFY, message, where=where, found=found)]
+    missed = []
+    if expect.detections is not None:
+        missed += unmet_boxes(expect.detections, outputs, size, labels, where)
     if not outputs[name].size:
-        if expect.top1 is None and not expect.strongest and not expect.tokens:
-            return []
-        message = f"Output {name} has no elements, and the config expects some."
-        found = f"shape {list(outputs[name].shape)}"
-        return [PipelineError(Code.VERIFY, message, where=where, found=found)]
+        if any(
+            (expect.top1 is not None, expect.strongest, expect.tokens, expect.mask, expect.vector)
+        ):
+            message = f"Output {name} has no elements, and the config expects some."
+            found = f"shape {list(outputs[name].shape)}"
+            missed.append(PipelineError(Code.VERIFY, message, where=where, found=found))
+        return missed
     ranked = ranking(outputs[name], expect.average, max(5, len(expect.strongest)))
     five = "\n".join(f"{_label(index, labels)} {value:.6g}" for index, value in ranked[:5])
-    missed = []
     top, value = ranked[0]
     if expect.top1 is not None and top != expect.top1:
         missed.append(
@@ -124,6 +142,10 @@ def unmet_expectations(
                 hint="Check the vocabulary and the special tokens of the input.",
             )
         )
+    if expect.mask is not None:
+        missed += unmet_mask(expect.mask, outputs[name], files["mask"], labels, where)
+    if expect.vector is not None:
+        missed += unmet_vector(expect.vector, outputs[name], expect.average, files["vector"], where)
     return missed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,12 @@ from pipeline.model.convert.signatures import with_signature
 from pipeline.model.inspect.dynamic_range import rounds_activations
 from pipeline.toolchain.environment import python_for
 from pipeline.verify import evidence
+from pipeline.verify.bfloat16 import outputs_in_bf16, rounds_to_bf16
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.float_kernels import infer_in_floats, is_quantised
-from pipeline.verify.noise_floor import draws_of, moved
+from pipeline.verify.noise_floor import draws_of, moved, quantum_of
 from pipeline.verify.sums import longest_average
 from pipeline.verify.ties import tied
 from pipeline.verify.tolerance import FACTOR, INT8, Tolerance, tolerance, ulps_of
@@ -70,7 +71,7 @@ def run_reference_executor(
     )
     xml = job.inputs["xml"]
     rounded = is_rounded(xml, model, files)
-    result = infer_source(golden.executor, request, rounded=rounded)
+    result = infer_source(golden.executor, request, rounded=rounded, bf16=rounds_to_bf16(xml))
     compared = compare_with_source(golden, model, xml, inputs, outputs, result, rounded=rounded)
     theirs = {
         name: _typed(source, model.outputs.get(name), ours)
@@ -88,10 +89,10 @@ def is_rounded(xml: Path, model: Model, files: Mapping[str, Path]) -> bool:
 
 
 def infer_source(
-    executor: ExecutorName, request: InferenceRequest, *, rounded: bool
+    executor: ExecutorName, request: InferenceRequest, *, rounded: bool, bf16: bool = False
 ) -> InferenceResult:
     """Run the source model, and again with its inputs moved by rounding."""
-    draws = moved(request.inputs, quantised=rounded)
+    draws = moved(request.inputs, quantised=rounded, bf16=bf16)
     return EXECUTORS[executor].run(replace(request, moved=draws))
 
 
@@ -120,7 +121,9 @@ def compare_with_source(
         ulps=ulps,
         draws=draws_of(quantised=rounded),
         tolerance=allowed,
-        outputs=_compared(outputs, floats, result, model, allowed, ulps, rounded),
+        outputs=_compared(
+            outputs, floats, result, model, allowed, ulps, rounded, outputs_in_bf16(xml)
+        ),
     )
 
 
@@ -132,6 +135,7 @@ def _compared(
     allowed: Tolerance,
     ulps: int,
     quantised: bool,
+    bf16: Sequence[bool],
 ) -> dict[str, Difference]:
     """Return the difference of each output; whole numbers come last, since scores may tie them."""
     found: dict[str, Difference] = {}
@@ -149,8 +153,15 @@ def _compared(
             continue
         quantum = None
         if quantised:
-            quantum = 1.0 if levels else float(theirs.max() - theirs.min()) / 255
-        judge = partial(compare, allowed=allowed, others=others, quantum=quantum, ulps=ulps)
+            quantum = 1.0 if levels else quantum_of(theirs)
+        judge = partial(
+            compare,
+            allowed=allowed,
+            others=others,
+            quantum=quantum,
+            ulps=ulps,
+            bf16=bool(bf16) and bf16[index],
+        )
         found[name] = _judged(ours, floats.get(name), theirs, judge, exact=quantum is not None)
         scores.append((theirs, found[name].noise))
     for name, ours, theirs, others in whole:

@@ -26,7 +26,9 @@ from pipeline.verify import evidence
 from pipeline.verify.compare import bound_at
 from pipeline.verify.component_run import unequal_component, unmet_component_printing
 from pipeline.verify.descriptor import output_files, output_spec
+from pipeline.verify.detections import picture_size
 from pipeline.verify.expectation import labels_of, position, ranking, unmet_expectations
+from pipeline.verify.expected_array import expected_files
 from pipeline.verify.failed_case import failed_case, pairs
 from pipeline.verify.golden import disagreements, run_reference_executor
 from pipeline.verify.input_pictures import write_pictures
@@ -45,7 +47,8 @@ def verify(job: Job) -> None:
     expected instead; its component must give the same; they must agree with an independent
     executor of the source model; what the config expects must hold. Inputs: the files of the
     fixture's folder (``descriptor``, ``guest``, its ``component`` if there is one, ``xml``,
-    ``bin``, ``tensor.<input>``), ``interface``, ``golden.<file>``, ``labels``, and
+    ``bin``, ``tensor.<input>``, ``expected.<kind>``), ``interface``, ``golden.<file>``, ``labels``,
+    and
     ``picture.<input>``, the sources of those that are made from one. Output: the folder
     ``evidence/``. Raises PipelineError for whatever fails first, with the rest in its detail, and
     what came out as its evidence (a FailedCase).
@@ -116,7 +119,14 @@ def verify(job: Job) -> None:
     failures += disagreements(golden, where)
 
     labels = labels_of(read_lines(job.inputs["labels"], where)) if "labels" in job.inputs else ()
-    failures += unmet_expectations(expect, outputs, labels, where)
+    failures += unmet_expectations(
+        expect,
+        outputs,
+        labels,
+        where,
+        size=_picture_size(job),
+        files={kind: job.inputs[f"expected.{kind}"] for kind in expected_files(case, expect)},
+    )
     wanted = expect.output or interface.outputs[0].name
     if failures:
         error = _joined(failures)
@@ -169,6 +179,16 @@ def verify(job: Job) -> None:
         machine=_machine(),
     )
     (folder / evidence.REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+
+
+def _picture_size(job: Job) -> tuple[int, int]:
+    """Return height and width of the case's first image."""
+    tables = cast(Mapping[str, Any], job.parameters["pictures"])
+    inputs = convert_value(job.parameters["model"], Model).inputs
+    for name, table in tables.items():
+        tensor = convert_value(table, Tensor)
+        return picture_size(tensor.layout, shape_of(tensor, inputs[name]))
+    return 1, 1
 
 
 def _write_pictures(job: Job, folder: Path) -> None:
@@ -244,6 +264,12 @@ def _expected(expect: Expect) -> str:
         parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
     if expect.tokens:
         parts.append(f"the {len(expect.tokens)} tokens are those declared")
+    if expect.detections:
+        parts.append(f"the {len(expect.detections.boxes)} boxes are those declared")
+    if expect.mask:
+        parts.append(f"each class of the mask overlaps by {expect.mask.overlap:g}")
+    if expect.vector:
+        parts.append(f"the cosine to the stored vector is at least {expect.vector.cosine:g}")
     if is_printed(expect):
         parts.append(f"the guest exits with {expect.exit or 0}")
     if expect.stdout is not None:

@@ -91,6 +91,14 @@ def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert "mian.c" in errors[4].message
 
 
+def test_one_mistake_a_thousand_times_is_a_hundred_errors_and_a_number(tmp_path: Path) -> None:
+    text = FIXTURE + "\n".join(f"[unknown{number}]" for number in range(1000))
+    errors = errors_of(write_project(tmp_path, text))
+    assert len(errors) == 101
+    assert errors[-1].message == "The file has 900 more errors."
+    assert errors[-1].where == FIXTURE_PATH
+
+
 def test_a_guest_whose_own_file_is_broken_still_exists(tmp_path: Path) -> None:
     errors = errors_of(write_project(tmp_path, guest="language =\n"))
     assert [error.where for error in errors] == [f"{GUEST_PATH}:1"]

@@ -47,6 +47,11 @@ SOUND = (
     ("inputs.data = { shape = [1, 3, 8, 8], mean = [104, 117, 123] }", "inputs.data.shape = [8]"),
     (PICTURE, SIGNAL),
 )
+_TOP = "top1 = 285\nvalue = 0.45\nwithin = 0.01"
+WORDS = (
+    ("inputs.data = { shape = [1, 3, 8, 8], mean = [104, 117, 123] }", "inputs.data.shape = [8]"),
+    (PICTURE, 'type = "i64"\ntext = { source = "weights", vocabulary = "topology" }\n'),
+)
 GREY = (
     ("[1, 3, 8, 8], mean = [104, 117, 123]", "[1, 1, 8, 8]"),
     ('colour = "BGR"', 'colour = "GRAY"\nmean = [1]'),
@@ -425,6 +430,36 @@ FAULTS = {
         "inputs.dta",
         "no input 'dta'; did you mean 'data'?",
     ),
+    "an empty box": (
+        [(_TOP, "detections = { boxes = [{ box = [0.5, 0.1, 0.5, 0.9], index = 1 }] }")],
+        "detections",
+        "The box is empty.",
+    ),
+    "a mask of an unknown source": (
+        [(_TOP, 'mask = { source = "wights" }')],
+        "mask",
+        "No source named 'wights'; did you mean 'weights'?",
+    ),
+    "a text without words to look up": (
+        [*WORDS, (', vocabulary = "topology"', "")],
+        "text =",
+        "needs a vocabulary or a tokenizer",
+    ),
+    "a text with both": (
+        [*WORDS, ("vocabulary", 'tokenizer = "weights", vocabulary')],
+        "text =",
+        "needs a vocabulary or a tokenizer",
+    ),
+    "a mask of a vocabulary": (
+        [*WORDS, ("vocabulary", 'give = "mask", vocabulary')],
+        "give",
+        "A vocabulary gives ids only.",
+    ),
+    "words of a tokenizer in lower case": (
+        [*WORDS, ("vocabulary", "lower = true, tokenizer")],
+        "lower",
+        "lower does not apply to a tokenizer",
+    ),
     "one name of the twin for two": (
         [*TENSORFLOW, ("relative = 1e-3", 'relative = 1e-3\noutputs.a = "x"\noutputs.b = "x"')],
         "outputs.b",
@@ -459,15 +494,19 @@ GOOD = {
         ("[model]", '[source.spare]\nurls = ["file:x"]\nlicense = "MIT"\n[model]')
     ],
     "four GiB": [('"256 MiB"', '"4096 MiB"')],
-    "nothing but the golden check": [
-        ("top1 = 285\nvalue = 0.45\nwithin = 0.01", "golden_only = true")
-    ],
+    "nothing but the golden check": [(_TOP, "golden_only = true")],
     "no tolerance at all": [
         ("absolute = 1e-5\nrelative = 1e-3\n", ""),
         ('reason = "its last layer divides by what is nearly zero"\n', ""),
     ],
-    "the strongest": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "strongest = [1, 2]")],
-    "tokens": [("top1 = 285\nvalue = 0.45\nwithin = 0.01", "tokens = [101, 7592, 102]")],
+    "the strongest": [(_TOP, "strongest = [1, 2]")],
+    "tokens": [(_TOP, "tokens = [101, 7592, 102]")],
+    "boxes": [(_TOP, "detections = { boxes = [{ box = [0.1, 0.1, 0.5, 0.9] }], score = 0.5 }")],
+    "a stored mask and vector": [
+        (_TOP, 'mask = { source = "weights" }\nvector = { source = "weights", cosine = 0.99 }')
+    ],
+    "words": WORDS,
+    "a tokenizer": [*WORDS, ("vocabulary", 'give = "mask", tokenizer')],
     "names of a twin": [
         *TENSORFLOW,
         ("relative = 1e-3", 'relative = 1e-3\ninputs.data = "x:0"\noutputs.prob = "y:0"'),

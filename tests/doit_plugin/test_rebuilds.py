@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -202,6 +203,21 @@ def test_a_file_of_a_config_that_never_held_goes_too(project: Project) -> None:
     project.edit("shape = [1, 3, 9, 9]", "shape = [1, 3, 8, 8]")
     assert project.doit().returncode == 0
     assert not wrong.exists()
+
+
+def test_an_edited_file_is_not_the_one_with_the_digest(project: Project) -> None:
+    """Also after it was built: what is in the cache is no longer what the project has."""
+    photo = project.root / "red.png"
+    digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+    project.edit('urls = ["file:red.png"]', f'urls = ["file:red.png"]\nsha256 = "{digest}"')
+    assert project.doit().returncode == 0
+    assert not project.doit().steps("built")
+    write_picture(photo, (200, 30, 40))
+    run = project.doit()
+    assert run.returncode == 1
+    assert run.steps("FAILED") == {"source:tiny.red"}
+    assert f"expected: sha256 {digest}" in run.output
+    assert "red.png" in run.output
 
 
 def test_a_step_that_fails_names_the_line_that_declared_it(project: Project) -> None:

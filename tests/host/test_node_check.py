@@ -175,6 +175,24 @@ def test_an_ir_whose_pads_are_constant_starts_no_process(
     assert bool(started) != certain
 
 
+@pytest.mark.parametrize("kind", [numpy.int8, numpy.float16])
+def test_weights_stay_compressed(kind: Any) -> None:
+    """What steers a kernel may be computed from constants; weights are not unpacked for that."""
+    weights = numpy.arange(-32, 32, dtype=kind).reshape(8, 8)
+    data, indices = parameter([2, 8]), parameter([1, 1], numpy.int64, "i")
+    scale = op.constant(numpy.float32(0.1))
+    table = op.multiply(op.convert(op.constant(weights), "f32"), scale)
+    one = op.add(op.constant(numpy.array([0, 1])), op.constant(numpy.array([0, 0])))
+    padded = op.pad(op.matmul(data, table, False, False), one, one, "constant", scale)
+    model = graph(op.gather_nd(padded, indices), [data, indices])
+    given = numpy.linspace(-1, 1, 16, dtype=numpy.float32).reshape(2, 8), numpy.array([[1]])
+    before = computed(model.clone(), *given)
+    assert make_safe(model)
+    constants = [each.data for each in model.get_ops() if each.get_type_name() == "Constant"]
+    assert [each.dtype for each in constants if each.shape == weights.shape] == [kind]
+    assert computed(model, *given).tobytes() == before.tobytes()
+
+
 def test_lengths_of_a_decoder_are_not_negative() -> None:
     data, lengths = parameter([1, 3, 4]), parameter([1], numpy.int64, "n")
     model = graph(op.ctc_greedy_decoder_seq_len(data, lengths), [data, lengths])

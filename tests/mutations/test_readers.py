@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy
@@ -33,7 +34,7 @@ from pipeline.tensor.decode_image import decode
 from pipeline.tensor.sound import read_wave
 from pipeline.tensor.stored_array import read_array
 from pipeline.tensor.text_lines import read_lines
-from pipeline.tensor.tokens import token_ids
+from pipeline.tensor.tokens import is_tokenizer, token_ids, tokenized
 from pipeline.verify.expectation import labels_of
 from tests.config.sample import FIXTURE, FIXTURE_PATH, write_project
 from tests.host.test_model_formats import onnx_model
@@ -41,6 +42,7 @@ from tests.model.test_caffe import SMALL
 from tests.model.test_model_bytes import archive
 from tests.model.test_signatures import saved_model, tflite
 from tests.tensor.test_image import COLOUR, png
+from tests.tensor.test_tokens import write_tokenizer
 
 Reader = Callable[[Path], object]
 
@@ -116,6 +118,18 @@ def read_vocabulary(path: Path) -> object:
     return token_ids(path, path, tokens, 8, "x"), labels_of(read_lines(path, "x"))
 
 
+def tokenizer() -> bytes:
+    with TemporaryDirectory() as folder:
+        return write_tokenizer(Path(folder) / "tokenizer.json").read_bytes()
+
+
+def read_tokens(path: Path) -> object:
+    text = path.with_name("text")
+    text.write_text("A sandbox.")
+    is_tokenizer(path)
+    return tokenized(text, path, TokenText(source="a", tokenizer="b"), 8, "x")
+
+
 def read_config(path: Path) -> object:
     config = path.parent / FIXTURE_PATH
     config.write_bytes(path.read_bytes())
@@ -150,6 +164,7 @@ READERS: dict[str, tuple[Callable[[], bytes], Reader]] = {
     "raw tensor proto": (lambda: numpy_helper.from_array(ARRAY).SerializeToString(), stored),
     "tensor proto": (lambda: int_proto().SerializeToString(), stored),
     "wav": (lambda: saved(sound), lambda path: read_wave(path, "x")),
+    "tokenizer": (tokenizer, read_tokens),
     "lines": (lambda: LINES, read_vocabulary),
     "toml": (FIXTURE.encode, read_config),
     "photo": (photo, read_picture),

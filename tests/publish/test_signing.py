@@ -282,6 +282,7 @@ def test_the_command_takes_a_key(
     apart = tmp_path / "apart.sig"
     (signed / "model.sig").rename(apart)
     assert main([*validated, str(keys / "key.pub")]) == 1
+    assert "The folder is not signed." in capsys.readouterr().out
     assert main([*validated, str(keys / "key.pub"), "--signature", str(apart)]) == 0
     capsys.readouterr()
     for key in (keys / "none.pub", apart):

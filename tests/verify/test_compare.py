@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config.model_tables import Golden
 from pipeline.verify.compare import Difference, bound_at, compare, compare_whole
+from pipeline.verify.noise_floor import draws_of, quantum_of
 from pipeline.verify.tolerance import FACTOR, ULPS, Tolerance, scale_of, tolerance
 
 NONE = Tolerance()
@@ -194,6 +195,21 @@ def test_levels_of_a_quantised_network_may_be_one_off_but_not_all() -> None:
     found = compare(theirs + numpy.uint8(1), theirs, NONE, quantum=1.0)
     assert not found.agrees
     assert found.margin > 1
+
+
+def test_a_quantised_network_may_be_off_as_its_framework_is_without_optimisation() -> None:
+    theirs = numpy.linspace(-1, 1, 400).astype(numpy.float32)
+    step = numpy.float32(quantum_of(theirs))
+    ours = theirs + step * numpy.float32(0.9)
+    # No draw moves anything where each is less than half a step of the first layer.
+    still = [theirs] * draws_of(quantised=True)
+    assert not compare(ours, theirs, NONE, still, quantum=float(step)).agrees
+    unoptimised = theirs - step * numpy.float32(0.9)
+    found = compare(ours, theirs, NONE, [*still, unoptimised], quantum=float(step))
+    assert found.agrees
+    assert 0.1 < found.margin < 0.2
+    # One draw that lies far apart is not usual.
+    assert not compare(ours, theirs, NONE, [unoptimised, *still[1:]], quantum=float(step)).agrees
 
 
 def test_a_number_of_f16_is_right_within_its_own_last_places() -> None:

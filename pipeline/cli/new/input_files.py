@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.new.fetched_files import is_address
-from pipeline.cli.new.inputs import CARRIED
+from pipeline.cli.new.inputs import MASK, SEGMENT
 from pipeline.cli.new.local_files import check_regular
 from pipeline.cli.new.prompts import Asker, Question
 from pipeline.cli.new.shapes import Shape, shown
+from pipeline.config.model_tables import CARRIED
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.model_interface import TensorInfo
 from pipeline.tensor.sound import read_wave
 from pipeline.tensor.stored_array import array_shape, member_names
 from pipeline.tensor.text_lines import read_lines
+from pipeline.tensor.tokens import is_tokenizer, read_tokenizer
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
 _TEXTS = (".txt", ".text")
@@ -174,8 +176,13 @@ def tensor_keys(
             member = _member(name, file.path)
             keys["array"] = {"source": source, **({"member": member} if member else {})}
         case FileKind.TEXT if vocabulary is not None:
-            table, why = _words(vocabulary)
-            keys["text"] = {"source": source, "vocabulary": "vocabulary", **table}
+            if is_tokenizer(vocabulary):
+                table = {"tokenizer": "vocabulary", **_given(name, vocabulary)}
+                why = "by the tokenizer, with its special tokens"
+            else:
+                table, why = _words(vocabulary)
+                table = {"vocabulary": "vocabulary", **table}
+            keys["text"] = {"source": source, **table}
             return keys, {"text": why}
         case FileKind.TEXT if given["type"] == "u8":
             keys["content"] = {"source": source, "head": given["count"]}
@@ -185,11 +192,19 @@ def tensor_keys(
                 Code.USAGE,
                 f"{file.kind.value.capitalize()} cannot become the input {name!r}.",
                 where=f"--input {name}={file.path}",
-                expected="--vocabulary FILE, with one word per line"
+                expected="--vocabulary FILE, with one word per line, or a tokenizer.json"
                 if file.kind is FileKind.TEXT
                 else "a WAV file, .npy, .npz, text or raw elements",
             )
     return keys, {}
+
+
+def _given(name: str, tokenizer: Path) -> dict[str, Any]:
+    """Return what an input of this name takes of a tokenizer's encoding."""
+    read_tokenizer(tokenizer, "--vocabulary")
+    if MASK.search(name):
+        return {"give": "mask"}
+    return {"give": "types"} if SEGMENT.search(name) else {}
 
 
 def _words(vocabulary: Path) -> tuple[dict[str, Any], str]:

@@ -53,7 +53,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=_hertz, metavar="HZ", help="sample rate of the model's sound input"
     )
-    parser.add_argument("--vocabulary", metavar="FILE", help="words of a text input, one per line")
+    parser.add_argument(
+        "--vocabulary",
+        metavar="FILE",
+        help="words of a text input, one per line, or a tokenizer.json",
+    )
     parser.add_argument("--labels", metavar="FILE", help="text file of class names, one per line")
     add_source_options(parser)
     parser.add_argument(

@@ -120,6 +120,12 @@ def _expected(expect: Mapping[str, Any], name: str) -> str:
         parts.append(f"strongest {', '.join(map(str, expect['strongest']))}")
     if expect.get("tokens"):
         parts.append(f"tokens {', '.join(map(str, expect['tokens']))}")
+    if "detections" in expect:
+        parts.append(f"{len(expect['detections']['boxes'])} boxes")
+    if "mask" in expect:
+        parts.append("a mask")
+    if "vector" in expect:
+        parts.append(f"cosine to a vector ≥ {expect['vector']['cosine']:g}")
     if expect.get("golden_only"):
         parts.append("the golden executor's output")
     return ", ".join(parts)

@@ -79,6 +79,8 @@ class ManifestTensor(msgspec.Struct, frozen=True):
     """Size of each axis."""
     type: str
     """Element type."""
+    layout: str | None = None
+    """Axis order of an image."""
 
 
 class ManifestOutput(msgspec.Struct, frozen=True):

@@ -20,7 +20,9 @@ from pipeline.verify import evidence
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.component_run import unequal_component, unmet_component_printing
 from pipeline.verify.descriptor import output_files, output_spec
+from pipeline.verify.detections import picture_size
 from pipeline.verify.expectation import unmet_expectations
+from pipeline.verify.expected_array import expected_files
 from pipeline.verify.printed import is_printed, unmet_printing
 from pipeline.verify.sandboxed import infer_in_sandbox
 from pipeline.verify.tolerance import INT8, Tolerance, tolerance
@@ -107,7 +109,15 @@ def _findings(
         port.name: array_of(out / name, port)
         for port, name in zip(interface.outputs, files, strict=True)
     }
-    for error in unmet_expectations(expect, outputs, (), file):
+    sizes_of = (picture_size(each.layout, each.dims) for each in manifest.tensors[case].values())
+    for error in unmet_expectations(
+        expect,
+        outputs,
+        (),
+        file,
+        size=next((size for size in sizes_of if size != (1, 1)), (1, 1)),
+        files={kind: folder / name for kind, name in expected_files(case, expect).items()},
+    ):
         yield Finding.of("expect", file, error)
     kept_golden = _kept_golden(folder / file / evidence.REPORT)
     for port, name in zip(interface.outputs, files, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -147,17 +148,20 @@ def _trust(
 def _signature(folder: Path, name: str, key: Path, signature: Path | None) -> list[Finding]:
     from pipeline.publish.release.signing import check_signature
 
-    if why := check_signature(folder, key, signature, name=name):
-        return [
-            Finding(
-                kind="signature",
-                message="Signature verification failed.",
-                file=(signature or folder / SIGNATURE).name,
-                expected=f"a signature over these files, made with the private key of {key.name}",
-                found=why,
-            )
-        ]
-    return []
+    why = check_signature(folder, key, signature, name=name)
+    if not why:
+        return []
+    unsigned = signature is None and not os.path.lexists(folder / SIGNATURE)
+    return [
+        Finding(
+            kind="signature",
+            message="The folder is not signed." if unsigned else "Signature verification failed.",
+            file=(signature or folder / SIGNATURE).name,
+            expected=f"a signature over these files, made with the private key of {key.name}",
+            found=why,
+            hint="Fetch a signed release, or give the file with --signature." if unsigned else "",
+        )
+    ]
 
 
 def _validation(

@@ -9,7 +9,6 @@ from typing import Any, cast
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import PipelineError
 from pipeline.model.convert.request import Port
-from pipeline.report.html.detections import Detections, detections
 from pipeline.report.html.drawings import OutputDrawings
 from pipeline.report.html.output_forms import Form, form_of
 from pipeline.report.html.thumbnails import (
@@ -21,6 +20,7 @@ from pipeline.report.html.thumbnails import (
 )
 from pipeline.tensor.spec import TensorSpec
 from pipeline.tensor.tensor_file import read_tensor
+from pipeline.verify.detections import Detections, detections
 
 # What NumPy and Pillow may raise for an invalid image or output.
 FAULTS = (PipelineError, OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError)

@@ -12,7 +12,7 @@ from pipeline.report.html.drawings import Plot, Thumbnail
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from pipeline.report.html.detections import Box
+    from pipeline.verify.detections import Box
 
 # The longer side in pixels, and its size on a page with very many images.
 _LARGE = 320

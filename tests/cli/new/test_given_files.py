@@ -34,6 +34,7 @@ from tests.cli.new.test_new import (
     write_tokens,
 )
 from tests.fork_server import wasi_nn
+from tests.tensor.test_tokens import write_tokenizer
 from tests.tiny import Project, make_project
 
 _RATE = 8000
@@ -65,6 +66,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, toolchains: Path) -> Proje
     write_wave(root / "Voice 1.wav")
     (root / "words.txt").write_text("[PAD]\n[UNK]\nthe\ncat\nsat\non\nmat\n")
     (root / "said.txt").write_text("The cat sat quietly\n")
+    write_tokenizer(root / "tokenizer.json")
+    (root / "sand.txt").write_text("A sandbox\n")
     red = numpy.zeros((1, 3, 4, 4), numpy.float32)
     red[0, 0] = 1
     numpy.save(root / "first.npy", red)
@@ -118,9 +121,14 @@ def built(project: Project) -> Project:
         *(root, "text", "tokens.onnx", "--input", "input_ids=said.txt"),
         *("--vocabulary", "words.txt", "--shape", "input_ids=1x6", "--shape", "attention_mask=1x6"),
     )
+    drafted(
+        *(root, "parts", "tokens.onnx", "--input", "input_ids=sand.txt"),
+        *("--input", "attention_mask=sand.txt", "--vocabulary", "tokenizer.json"),
+        *("--shape", "input_ids=1x6", "--shape", "attention_mask=1x6"),
+    )
     drafted(root, "own", "own.xml", "--image", "red.png")
     drafted(root, "half", "half.xml", "--source", "tiny.onnx", "--image", "red.png")
-    build(project, "sound", "arrays", "ids", "text", "own", "half")
+    build(project, "sound", "arrays", "ids", "text", "parts", "own", "half")
     return project
 
 
@@ -156,6 +164,11 @@ def test_a_text_becomes_the_lines_of_its_words(built: Project) -> None:
     words = config["tensor"]["said"]["input_ids"]["text"]
     assert (words["unknown"], words["pad"], words["lower"]) == (1, 0, True)
     assert tensor(built, "text", "*input_ids*", "<i8").tolist() == [2, 3, 4, 1, 0, 0]
+
+
+def test_a_text_becomes_what_its_tokenizer_makes_of_it(built: Project) -> None:
+    assert tensor(built, "parts", "*input_ids*", "<i8").tolist() == [2, 6, 4, 5, 3, 0]
+    assert tensor(built, "parts", "*attention_mask*", "<i8").tolist() == [1, 1, 1, 1, 1, 0]
 
 
 def test_an_ir_is_checked_against_itself(built: Project) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_LEAST_SCORE = 0.3
+LEAST_SCORE = 0.3
 _OVERLAP = 0.45
 _MOST = 40
 # Rows of a network without non-maximum suppression, which has thousands.
@@ -34,26 +34,53 @@ class Detections:
 
     output: str
     boxes: Sequence[Box]
-    least: float = _LEAST_SCORE
+    least: float
 
 
-def detections(arrays: Mapping[str, Any], size: tuple[int, int]) -> Detections | None:
+def detections(
+    arrays: Mapping[str, Any], size: tuple[int, int], least: float = LEAST_SCORE
+) -> Detections | None:
     """Return the boxes of a case's outputs; None if they are not a detector's.
 
-    ``size`` is height and width of the input image. Known are rows of 7 numbers (SSD of Caffe and
-    OpenVINO), boxes with scores and classes (TensorFlow, TorchVision), and the grids of YOLO.
+    ``size`` is height and width of the input image, ``least`` the lowest score of a box. Known are
+    rows of 7 numbers (SSD of Caffe and OpenVINO), boxes with scores and classes (TensorFlow,
+    TorchVision), and the grids of YOLO.
     """
     for name, array in arrays.items():
         found = _ssd(array)
         if found is None:
-            found = _grid(array, size)
+            found = _grid(array, size, least)
         if found is not None:
-            return Detections(name, _best(found))
-    return _separate(arrays, size)
+            return Detections(name, _best(found, least), least)
+    return _separate(arrays, size, least)
 
 
-def _best(boxes: Sequence[Box]) -> Sequence[Box]:
-    good = [box for box in boxes if box.score >= _LEAST_SCORE]
+def picture_size(layout: str | None, dims: Sequence[int]) -> tuple[int, int]:
+    """Return height and width of an image's tensor; 1 and 1 if it is none.
+
+    >>> picture_size("NCHW", (1, 3, 48, 192)), picture_size(None, (1, 512))
+    ((48, 192), (1, 1))
+    """
+    if layout is None or len(layout) != len(dims):
+        return 1, 1
+    return dims[layout.index("H")], dims[layout.index("W")]
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Return the intersection over union of two boxes, 0 to 1.
+
+    >>> overlap(Box(0, 0, 1, 1, 0.9, None), Box(0.5, 0, 1.5, 1, 0.8, None))
+    0.3333333333333333
+    """
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = sum((box.right - box.left) * (box.bottom - box.top) for box in (one, other))
+    return shared / (areas - shared) if areas > shared else 0.0
+
+
+def _best(boxes: Sequence[Box], least: float) -> Sequence[Box]:
+    good = [box for box in boxes if box.score >= least]
     return sorted(good, key=lambda box: -box.score)[:_MOST]
 
 
@@ -74,7 +101,7 @@ def _ssd(array: Any) -> Sequence[Box] | None:
     ]
 
 
-def _grid(array: Any, size: tuple[int, int]) -> Sequence[Box] | None:
+def _grid(array: Any, size: tuple[int, int], least: float) -> Sequence[Box] | None:
     """Return the boxes of a YOLO network: centre and size, then scores, for each cell."""
     import numpy
 
@@ -95,7 +122,7 @@ def _grid(array: Any, size: tuple[int, int]) -> Sequence[Box] | None:
     if centres is None:
         return None
     best = scores.max(axis=1)
-    chosen = numpy.flatnonzero(best >= _LEAST_SCORE)
+    chosen = numpy.flatnonzero(best >= least)
     boxes = [
         Box(
             *_corners(centres[index]),
@@ -119,21 +146,16 @@ def _corners(centre: Any) -> tuple[float, float, float, float]:
 
 def _suppressed(boxes: Sequence[Box]) -> Sequence[Box]:
     """Return boxes without those that overlap a better one of their class."""
-    import cv2
-
-    if not boxes:
-        return boxes
-    # Each class gets a place of its own, so that only boxes of one class overlap.
-    placed = [
-        (box.left + 4 * (box.class_ or 0), box.top, box.right - box.left, box.bottom - box.top)
-        for box in boxes
-    ]
-    scores = [box.score for box in boxes]
-    kept = cv2.dnn.NMSBoxes(placed, scores, _LEAST_SCORE, _OVERLAP)
-    return [boxes[int(index)] for index in kept]
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda box: -box.score):
+        if len(kept) == _MOST:
+            break
+        if not any(box.class_ == one.class_ and overlap(box, one) > _OVERLAP for one in kept):
+            kept.append(box)
+    return kept
 
 
-def _separate(arrays: Mapping[str, Any], size: tuple[int, int]) -> Detections | None:
+def _separate(arrays: Mapping[str, Any], size: tuple[int, int], least: float) -> Detections | None:
     """Return the boxes of an output of corners, with scores and classes in other outputs."""
     corners = [
         (name, array)
@@ -162,7 +184,7 @@ def _separate(arrays: Mapping[str, Any], size: tuple[int, int]) -> Detections | 
         Box(*_numbers(shares[at]), float(score), None if kinds is None else int(kinds[at]))
         for at, score in enumerate(others[scores[0]])
     ]
-    return Detections(name, _best(boxes))
+    return Detections(name, _best(boxes, least), least)
 
 
 def _as_shares(rows: Any, size: tuple[int, int]) -> Any:
