@@ -263,7 +263,12 @@ def _expected(expect: Expect) -> str:
     if expect.strongest:
         parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
     if expect.tokens:
-        parts.append(f"the {len(expect.tokens)} tokens are those declared")
+        count = len(expect.tokens)
+        parts.append(
+            f"the {count} tokens are those declared"
+            if count > 1
+            else "the token is the declared one"
+        )
     if expect.detections:
         parts.append(f"the {len(expect.detections.boxes)} boxes are those declared")
     if expect.mask:
