@@ -12,7 +12,7 @@ CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}
 _OF_IMAGES = ("colour", "layout", "resize", "range")
 _ONLY_IMAGES = (
     *("crop", "rotate", "shorter", "padding", "background", "pixels", *_OF_IMAGES, "mean", "scale"),
-    "any_layout",
+    *("mean_image", "any_layout"),
 )
 _MADE_OF = ("image", "signal", "sound", "array", "text", "content", "noise", "constant")
 # What a tensor without elements may be made of.
@@ -78,6 +78,8 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake
         yield from _channels(tensor, CHANNELS[tensor.colour])
     if tensor.type in _WHOLE:
         yield from _whole_picture(tensor)
+    if tensor.mean_image is not None:
+        yield from _mean_image(tensor)
     if tensor.crop is not None:
         for key in ("rows", "columns"):
             span = getattr(tensor.crop, key)
@@ -101,6 +103,20 @@ def _whole_picture(tensor: Tensor) -> Iterator[Mistake]:
         expected = {"u8": "no mean", "i8": "a mean of 128 for each channel"}
         found = ", ".join(f"{mean:g}" for mean in tensor.mean) or "no mean"
         yield Mistake(("mean",), message, expected.get(tensor.type, "integers"), found)
+
+
+def _mean_image(tensor: Tensor) -> Iterator[Mistake]:
+    if tensor.mean:
+        message = "mean and mean_image are both subtracted."
+        yield Mistake(("mean",), message, "one of mean and mean_image")
+    if tensor.range == "0-1":
+        message = "A mean image has the values of pixels."
+        yield Mistake(("range",), message, "0-255", "0-1")
+    if tensor.type in _WHOLE:
+        message = f"Pixel values minus a mean image do not fit into {tensor.type}."
+        yield Mistake(("type",), message, "f16, bf16, f32 or f64", tensor.type)
+    if tensor.colour == "RGBA":
+        yield Mistake(("colour",), "A mean image has no transparency.", "BGR, RGB or GRAY", "RGBA")
 
 
 def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake]:

@@ -26,6 +26,8 @@ from pipeline.verify.golden import (
 from pipeline.verify.seeded_inputs import declared_inputs, name_of, seeded_inputs
 
 _SECONDS = 600.0
+# Faults of the check, which say nothing about the model.
+_LIMITS = (Code.TIME_LIMIT, Code.MEMORY_LIMIT, Code.WORKER)
 _RANDOM = frozenset({"RandomUniform", "Multinomial"})
 
 
@@ -50,11 +52,14 @@ def check_conversion(job: Job) -> None:
     """Recipe: compare an IR with its source model, and write the ``check`` (JSON).
 
     Inputs: ``xml`` with its .bin beside it, and ``file.<label>`` of the model. Unkeyed: ``model``
-    (as it was converted) and ``python``, the interpreter that has the executor.
+    (as it was converted) and ``python``, the interpreter that has the executor. Raises
+    PipelineError (TIME_LIMIT, WORKER) if the executor exceeds its time or crashes.
     """
     try:
         found = _check(job, cast(Model, job.unkeyed["model"]))
     except PipelineError as error:
+        if error.code in _LIMITS:
+            raise
         # What the source's framework cannot run says nothing about the IR.
         found = ConversionCheck(skipped=_reason(error))
     job.outputs["check"].write_text(json.dumps(msgspec.to_builtins(found)))
@@ -94,7 +99,7 @@ def _check(job: Job, model: Model) -> ConversionCheck:
         try:
             result = infer_source(golden.executor, request, rounded=rounded, bf16=bf16)
         except PipelineError as error:
-            if error.code is Code.TIME_LIMIT:
+            if error.code in _LIMITS:
                 raise
             refused = error
             continue

@@ -337,6 +337,11 @@ FAULTS = {
         "aved_model.pb",
         "Two paths of the model collide",
     ),
+    "a mean image that is no source": (
+        [('image = "chelsea"', 'image = "chelsea"\nmean_image = "maen"')],
+        "mean_image",
+        "No source named 'maen'",
+    ),
     "a case with an unknown input": (
         [("[tensor.cat.data]", "[tensor.cat.dta]")],
         "[tensor",

@@ -42,6 +42,14 @@ def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceRes
             "TF_CPP_MIN_LOG_LEVEL": "3",
         },
     )
+    if finished.returncode < 0:
+        raise PipelineError(
+            Code.WORKER,
+            f"{framework} crashed as it ran the model for the golden check.",
+            where=", ".join(path.name for path in request.files.values()),
+            found=f"signal {-finished.returncode}",
+            detail=finished.last_lines(),
+        )
     written = folder / "outputs.npz"
     if finished.returncode != 0 or not written.exists():
         raise PipelineError(
