@@ -263,9 +263,9 @@ def _expected(expect: Expect) -> str:
     if expect.strongest:
         parts.append(f"strongest are {', '.join(map(str, expect.strongest))}")
     if expect.tokens:
-        parts.append(f"the {len(expect.tokens)} tokens are those declared")
+        parts.append(_declared(len(expect.tokens), "token", "tokens"))
     if expect.detections:
-        parts.append(f"the {len(expect.detections.boxes)} boxes are those declared")
+        parts.append(_declared(len(expect.detections.boxes), "box", "boxes"))
     if expect.mask:
         parts.append(f"each class of the mask overlaps by {expect.mask.overlap:g}")
     if expect.vector:
@@ -277,6 +277,12 @@ def _expected(expect: Expect) -> str:
     if expect.golden_only:
         parts.append("what the golden executor gives")
     return ", ".join(parts)
+
+
+def _declared(count: int, one: str, several: str) -> str:
+    if count == 1:
+        return f"the {one} is the declared one"
+    return f"the {count} {several} are those declared"
 
 
 def _machine() -> evidence.Machine:

@@ -144,6 +144,21 @@ def sources(manifest: Manifest) -> Iterator[Finding]:
                 )
 
 
+def inputs(manifest: Manifest) -> Iterator[Finding]:
+    """Yield tensors that do not have the shape of the IR's input in their case."""
+    for case, tensors in manifest.tensors.items():
+        for port in manifest.model.interface.of_case(case).inputs:
+            for name in tensors.keys() & set(port.names):
+                if tensors[name].dims != port.shape:
+                    yield Finding(
+                        kind="tensor",
+                        message="The tensor's shape does not match the model's interface.",
+                        file=tensors[name].file,
+                        expected="x".join(map(str, port.shape)),
+                        found="x".join(map(str, tensors[name].dims)),
+                    )
+
+
 def outputs(manifest: Manifest) -> Iterator[Finding]:
     """Yield cases whose output tensors do not match the IR's outputs."""
     if manifest.manifest_version < 3:

@@ -114,6 +114,7 @@ def _checked(folder: Path, manifest: Manifest, there: Release) -> list[Finding]:
         *check_parts.tensors(folder, manifest),
         *check_parts.guest(folder, manifest),
         *check_parts.sources(manifest),
+        *check_parts.inputs(manifest),
         *check_parts.outputs(manifest),
         *check_parts.steps(manifest),
     ]

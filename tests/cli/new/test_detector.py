@@ -53,7 +53,7 @@ def test_its_clear_boxes_are_expected(project: Project) -> None:
     # In the middle between 0.98, which is red, and 0.35.
     assert 0.6 < expected["score"] < 0.7
     build(project, "detector")
-    assert came_out(project, "detector", "red")["expected"] == "the 1 boxes are those declared"
+    assert came_out(project, "detector", "red")["expected"] == "the box is the declared one"
     # Of blue there is no box, and another picture is another case.
     config = drafted(root, "nothing", "detector.onnx", "--image", "blue.png", "--values", "unit")
     assert config["expect"]["blue"] == {"golden_only": True}
