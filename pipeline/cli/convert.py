@@ -76,7 +76,7 @@ def add_parser(subparsers: Any) -> None:
     add_inputs(parser)
     add_check(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    add_verbosity(parser, "show errors only")
+    add_verbosity(parser, "show errors and warnings only")
     parser.set_defaults(execute=execute)
 
 
@@ -128,7 +128,7 @@ def execute(args: argparse.Namespace) -> int:
         if not args.no_check:
             pair = weights.with_suffix(".xml")
             pair.write_bytes(xml)
-            checked = check(request, pair, scratch, progress)
+            checked = check(request, pair, scratch, progress, keep=args.keep)
             wrong = disagreement(checked, request)
             if wrong and not args.keep:
                 raise wrong
@@ -171,11 +171,13 @@ def execute(args: argparse.Namespace) -> int:
         )
     if wrong:
         print(f"warning: {wrong.message} {wrong.found}", file=sys.stderr)
+    elif checked and checked.golden is None:
+        print(f"warning: {line(checked)}", file=sys.stderr)
     if args.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif not args.quiet:
         _show(found)
-        if checked:
+        if checked and checked.golden:
             print(line(checked))
     return 0
 

@@ -32,14 +32,19 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         help="do not compare the IR with the source model on a seeded input",
     )
     group.add_argument(
-        "--keep", action="store_true", help="write the IR even if it disagrees with the source"
+        "--keep",
+        action="store_true",
+        help="write the IR even if it disagrees with the source, or the check fails to run",
     )
 
 
 def check(
-    request: Request, xml: Path, scratch: Path, progress: ProgressCallback
+    request: Request, xml: Path, scratch: Path, progress: ProgressCallback, *, keep: bool
 ) -> ConversionCheck:
-    """Infer one seeded input with an IR and its source model, in a process with limits."""
+    """Infer one seeded input with an IR and its source model, in a process with limits.
+
+    Raises PipelineError (TIME_LIMIT, MEMORY_LIMIT, WORKER) if that ends early, unless ``keep``.
+    """
     from msgspec.structs import replace
 
     from pipeline.cache.json_decoding import decode_json
@@ -74,6 +79,16 @@ def check(
             memory = max(_LEAST_MEMORY, _COPIES * size)
             workers.run(check_conversion, job, seconds=_SECONDS, memory=memory)
     except PipelineError as error:
+        if not keep:
+            raise PipelineError(
+                error.code,
+                f"The check of the IR against {name} failed to run: {error.message}",
+                where=_files(request),
+                expected=error.expected,
+                found=error.found,
+                hint="--no-check omits the check; --keep writes the IR nevertheless.",
+                detail=error.detail,
+            ) from None
         return ConversionCheck(skipped=f"{name}: {error.message}")
     found = decode_json(job.outputs["check"].read_bytes(), ConversionCheck)
     return replace(found, seconds=round(time.perf_counter() - started, 3))
@@ -96,7 +111,7 @@ def disagreement(found: ConversionCheck, request: Request) -> PipelineError | No
     """Return the error of the first output that disagrees, if any."""
     from pipeline.verify.golden import disagreements
 
-    where = ", ".join(path.name for path in request.files.values())
+    where = _files(request)
     keep = "--keep writes the IR nevertheless."
     if found.failure:
         return PipelineError(
@@ -118,6 +133,10 @@ def disagreement(found: ConversionCheck, request: Request) -> PipelineError | No
     if others := [name for name, each in found.golden.outputs.items() if not each.agrees][1:]:
         first.detail = "\n".join(f"Output {name} disagrees too." for name in others)
     return first
+
+
+def _files(request: Request) -> str:
+    return ", ".join(path.name for path in request.files.values())
 
 
 def line(found: ConversionCheck) -> str:

@@ -50,6 +50,10 @@ def execute(args: argparse.Namespace) -> int:
 
     spec = _spec(args)
     values = read_tensor(args.tensor, spec)
+    if not values.size:
+        found = "x".join(map(str, spec.dims))
+        message = "The tensor has no elements, and no image."
+        raise PipelineError(Code.USAGE, message, where=str(args.tensor), found=found)
     layout, values = _read_in(args, values, spec.dims)
     if spec.range is None:
         low, high = float(values.min()), float(values.max())

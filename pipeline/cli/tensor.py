@@ -56,6 +56,12 @@ def add_parser(subparsers: Any) -> None:
         "--mean", type=_numbers, default=(), metavar="M,…", help="subtract from each channel"
     )
     parser.add_argument(
+        "--mean-image",
+        type=Path,
+        metavar="FILE",
+        help="subtract Caffe's mean.binaryproto, or a .npy in BGR, from the pixels",
+    )
+    parser.add_argument(
         "--scale", type=_numbers, default=(), metavar="S,…", help="divide each channel by this"
     )
     parser.add_argument("--rotate", type=int, choices=(0, 90, 180, 270), default=0)
@@ -94,6 +100,7 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.config.tensor_rules import check_tensor
     from pipeline.config.tensor_tables import Tensor
     from pipeline.tensor.image import image_tensor
+    from pipeline.tensor.mean_image import read_mean_image
     from pipeline.tensor.spec import TensorSpec
 
     given = {
@@ -102,6 +109,8 @@ def execute(args: argparse.Namespace) -> int:
         if getattr(args, key, None) not in (None, ())
     }
     given["image"] = args.image.name
+    if args.mean_image is not None:
+        given["mean_image"] = args.mean_image.name
     crop = {key: getattr(args, key) for key in ("rows", "columns") if getattr(args, key)}
     if crop:
         given["crop"] = crop
@@ -122,7 +131,12 @@ def execute(args: argparse.Namespace) -> int:
     target = _target(args, spec)
     if not args.image.is_file():
         raise PipelineError(Code.USAGE, "No such image.", where=str(args.image))
-    data = image_tensor(args.image, table, args.dims, str(args.image)).tobytes()
+    mean = None
+    if args.mean_image is not None:
+        if not args.mean_image.is_file():
+            raise PipelineError(Code.USAGE, "No such mean image.", where=str(args.mean_image))
+        mean = read_mean_image(args.mean_image, table, args.dims, str(args.image))
+    data = image_tensor(args.image, table, args.dims, str(args.image), mean).tobytes()
     if args.output.is_dir() and target.exists() and target.read_bytes() != data:
         raise PipelineError(
             Code.USAGE,
@@ -147,7 +161,9 @@ def execute(args: argparse.Namespace) -> int:
 def _option(path: tuple[str, ...]) -> str:
     """Return the option of a key of the table."""
     # The image is a positional argument; if it does not fit, the dims are wrong.
-    return {(): "", ("image",): "--dims"}.get(path, f"--{path[-1]}" if path else "")
+    return {(): "", ("image",): "--dims"}.get(
+        path, f"--{path[-1].replace('_', '-')}" if path else ""
+    )
 
 
 def _target(args: argparse.Namespace, spec: Any) -> Path:

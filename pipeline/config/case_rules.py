@@ -10,8 +10,9 @@ from typing import get_args
 
 import msgspec
 
+from pipeline.config.case_shapes import check_shape, shape_of
 from pipeline.config.mistake import KnownNames, Mistake
-from pipeline.config.model_tables import PortType
+from pipeline.config.model_tables import ModelInput, PortType
 from pipeline.config.schema import Expect, Fixture, GuestRun
 from pipeline.config.tensor_rules import CHANNELS, check_tensor
 from pipeline.config.tensor_tables import Tensor
@@ -166,8 +167,23 @@ def check_guest_run(run: GuestRun, guests: Collection[str], knows: KnownNames) -
             yield Mistake(("guest", "memory"), message, "at most 4 GiB", quoted(run.memory))
 
 
+def _shape(path: Path, tensor: Tensor, given: ModelInput, knows: KnownNames) -> Iterator[Mistake]:
+    where = (*path, "shape")
+    if tensor.shape is None or not knows.whole(*where):
+        return
+    if path[0] == "calibration":
+        yield Mistake(where, "Calibration tensors have the input's shape.", hint="Remove the key.")
+    elif all(knows.whole("model", "inputs", path[-1], key) for key in ("shape", "bounds")):
+        for found in check_shape(tensor.shape, given):
+            yield Mistake(where, found.message, found.expected, found.found, found.hint)
+
+
 def _tensor(path: Path, tensor: Tensor, fixture: Fixture, knows: KnownNames) -> Iterator[Mistake]:
-    dims = fixture.model.inputs[path[-1]].shape
+    given = fixture.model.inputs[path[-1]]
+    dims, faults = shape_of(tensor, given), list(_shape(path, tensor, given, knows))
+    yield from faults
+    if faults or not knows.whole(*path, "shape"):
+        dims = given.shape
     # Placeholders that pass all rules, for values that are invalid.
     if not knows.whole("model", "inputs", path[-1], "shape"):
         dims = (1, *(CHANNELS.get(tensor.colour or "", 1),) * 3)

@@ -71,7 +71,7 @@ def _labels(path: Path, dataset: Dataset, knows: KnownNames) -> Iterator[Mistake
 
 def _tensor(path: Path, dataset: Dataset, fixture: Fixture) -> Iterator[Mistake]:
     table = (*path, "tensor")
-    for key in ("image", "signal"):
+    for key in ("image", "shape", "signal"):
         if getattr(dataset.tensor, key) is not None:
             message = f"[{dotted(table)}] applies to every image and has no {key}."
             yield Mistake((*table, key), message)

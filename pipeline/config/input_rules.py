@@ -10,13 +10,13 @@ from pipeline.config.model_tables import ModelInput
 from pipeline.config.wording import Path, quoted
 
 # A guest's memory is 4 GiB, and an element has up to 4 bytes in the common types.
-_MOST_ELEMENTS = 2**30
+MOST_ELEMENTS = 2**30
 
 
 def check_input(path: Path, given: ModelInput, knows: KnownNames) -> Iterator[Mistake]:
     """Yield errors in one input."""
     shape = (*path, "shape")
-    if knows.whole(*shape) and math.prod(given.shape) > _MOST_ELEMENTS:
+    if knows.whole(*shape) and math.prod(given.shape) > MOST_ELEMENTS:
         message = "The input exceeds the memory of any guest."
         found = "x".join(map(str, given.shape))
         yield Mistake(shape, message, "at most 2^30 elements", found)

@@ -23,6 +23,8 @@ _FORMS: Mapping[Framework, tuple[tuple[str, ...], ...]] = {
     "tensorflow": (("graph",), ("saved_model.pb",)),
     "tflite": (("model",),),
 }
+# Files beside which weights are drawn from a seed.
+_SEEDED: Mapping[Framework, tuple[str, ...]] = {"caffe": ("topology",), "pytorch": ()}
 _WIDENS = ("absolute", "relative", "cosine")
 # Frameworks whose models include further files, by relative path.
 _WITH_PATHS = ("onnx", "tensorflow")
@@ -143,33 +145,38 @@ def _model_files(model: Model, knows: KnownNames) -> Iterator[Mistake]:
         return
     owner = SPELLED[model.framework]
     if model.seed is not None and knows("model", "seed"):
-        if model.framework == "caffe":
-            yield from _exactly(path, f"{owner} with a seed", model.files, ("topology",))
-        else:
+        if model.framework not in _SEEDED:
             message = f"seed is not supported for {owner}."
-            yield Mistake(("model", "seed"), message, "framework 'caffe'", owner)
-        return
-    yield from _files(path, model.framework, owner, model.files)
+            yield Mistake(("model", "seed"), message, "framework 'caffe' or 'pytorch'", owner)
+            return
+        seeded = f"{owner} with a seed"
+        yield from _exactly(path, seeded, model.files, _SEEDED[model.framework])
+    else:
+        yield from _files(path, model.framework, owner, model.files)
     if model.signature is not None and not {"model", "saved_model.pb"} & set(model.files):
         message = "signature needs a TFLite file or a SavedModel."
         yield Mistake(("model", "signature"), message, hint="Remove the key.")
     elif model.signature is not None and model.framework not in ("tflite", "tensorflow"):
         message = f"signature is not supported for {owner}."
         yield Mistake(("model", "signature"), message, "a TFLite file or a SavedModel", owner)
-    if not knows("model", "architecture"):
-        return
-    if "weights" in model.files and model.framework == "pytorch" and model.architecture is None:
+    if knows("model", "architecture") and knows("model", "seed"):
+        yield from _architecture(model)
+
+
+def _architecture(model: Model) -> Iterator[Mistake]:
+    path = ("model", "architecture")
+    seeded = model.seed is not None
+    needed = model.framework == "pytorch" and (seeded or "weights" in model.files)
+    if needed and model.architecture is None:
         yield Mistake(
-            ("model", "architecture"),
-            "The state dict has no architecture.",
-            "mobilenet_v2, or package.module:callable",
+            path,
+            "The seed has no architecture." if seeded else "The state dict has no architecture.",
+            "mobilenet_v2, decoder, or package.module:callable",
             hint="Name the module of the weights, or use TorchScript.",
         )
-    elif model.architecture is not None and (
-        model.framework != "pytorch" or "weights" not in model.files
-    ):
-        message = "architecture needs a PyTorch state dict."
-        yield Mistake(("model", "architecture"), message, hint="Remove the key.")
+    elif model.architecture is not None and not needed:
+        message = "architecture needs a PyTorch state dict or a seed."
+        yield Mistake(path, message, hint="Remove the key.")
 
 
 def _files(
@@ -195,7 +202,7 @@ def _exactly(
         yield Mistake(
             (*path, name),
             f"{owner} has no file {quoted(name)}" + did_you_mean(suggestion),
-            f"{listing(wanted)}, and nothing else",
+            f"{listing(wanted)}, and nothing else" if wanted else "no files",
             quoted(name),
         )
     for name in missing:

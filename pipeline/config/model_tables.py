@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.config.tables import Count, Number, Positive, Shape, Table, Text, Tolerance
+from pipeline.config.tables import Count, Index, Number, Positive, Shape, Table, Text, Tolerance
 
 Framework = Literal[
     "caffe", "kaldi", "mxnet", "onnx", "openvino", "paddle", "pytorch", "tensorflow", "tflite"
@@ -43,6 +43,16 @@ LARGEST_GROUP = 2**16
 GroupSize = Annotated[int, msgspec.Meta(ge=2, le=LARGEST_GROUP)]
 # The types of wasi-nn.
 PortType = Literal["f16", "f32", "f64", "u8", "i32", "i64"]
+# Those of them that hold the values of types that wasi-nn lacks.
+CARRIED: Mapping[str, PortType] = {
+    "bf16": "f32",
+    "boolean": "u8",
+    "i8": "i32",
+    "i16": "i32",
+    "u16": "i32",
+    "u32": "i64",
+    "u64": "i64",
+}
 Axes = Annotated[
     str,
     msgspec.Meta(pattern=r"^[NCDHW]{1,5}(?!\n)$", description="a layout such as 'NCHW'"),
@@ -68,8 +78,8 @@ class ModelInput(Table, frozen=True):
 
     shape: Shape
     """Size of each axis of the tensor, such as [1, 3, 227, 227]."""
-    bounds: tuple[tuple[Count, Count], ...] = ()
-    """Minimum and maximum size of each axis, for an IR with a dynamic shape."""
+    bounds: tuple[tuple[Index, Count], ...] = ()
+    """Minimum, which may be 0, and maximum size of each axis, for an IR with a dynamic shape."""
     type: PortType | None = None
     """Element type of the IR's input, if not the model's."""
     layout: Axes | None = None
@@ -91,7 +101,7 @@ class ModelOutput(Table, frozen=True):
     """Element type of the IR's output, if not the model's."""
 
 
-class Model(Table, frozen=True):
+class Model(Table, frozen=True, kw_only=True):
     """The model and its conversion to OpenVINO IR.
 
     ``files`` maps the framework's label of a file to a source: Caffe ``topology`` and
@@ -104,7 +114,7 @@ class Model(Table, frozen=True):
 
     framework: Framework
     """Framework of the model."""
-    files: dict[str, str]
+    files: dict[str, str] = msgspec.field(default_factory=dict)
     """Files of the model by the framework's label, each with the name of its source."""
     inputs: Annotated[dict[str, ModelInput], msgspec.Meta(min_length=1)]
     """Inputs of the model, by name."""
@@ -119,9 +129,9 @@ class Model(Table, frozen=True):
     outputs: dict[str, ModelOutput] = msgspec.field(default_factory=dict)
     """Outputs of the IR, if not the model's own."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
-    """For a Caffe topology without weights: seed of random weights."""
+    """For a Caffe topology or PyTorch architecture without weights: seed of random weights."""
     architecture: Text | None = None
-    """PyTorch module of a state dict: mobilenet_v2, or package.module:callable."""
+    """PyTorch module of a state dict or seed: mobilenet_v2, decoder, or package.module:callable."""
     signature: Text | None = None
     """Signature of a TFLite file or SavedModel, if it has several and no serving_default."""
 

@@ -96,3 +96,5 @@ def named_sources(fixture: Fixture) -> Iterator[tuple[Path, str]]:
         for key in ("archive", "labels", "classes"):
             if (name := getattr(dataset, key)) is not None:
                 yield ("dataset", named, key), name
+        if dataset.tensor.mean_image is not None:
+            yield ("dataset", named, "tensor", "mean_image"), dataset.tensor.mean_image

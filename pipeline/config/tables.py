@@ -32,6 +32,8 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
 Tolerance = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=604800)]
 Shape = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
+# A dynamic axis may be empty.
+CaseShape = Annotated[tuple[Index, ...], msgspec.Meta(min_length=1)]
 Bytes = Annotated[
     str,
     msgspec.Meta(

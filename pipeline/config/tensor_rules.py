@@ -12,9 +12,11 @@ CHANNELS = {"RGB": 3, "BGR": 3, "GRAY": 1, "RGBA": 4}
 _OF_IMAGES = ("colour", "layout", "resize", "range")
 _ONLY_IMAGES = (
     *("crop", "rotate", "shorter", "padding", "background", "pixels", *_OF_IMAGES, "mean", "scale"),
-    "any_layout",
+    *("mean_image", "any_layout"),
 )
 _MADE_OF = ("image", "signal", "sound", "array", "text", "content", "noise", "constant")
+# What a tensor without elements may be made of.
+_EMPTY = ("array", "content", "noise", "constant")
 _WHOLE = ("u8", "i8", "i32", "i64")
 _LARGEST_F16 = 65504
 _BOUNDS = {
@@ -43,6 +45,10 @@ def check_tensor(tensor: Tensor, dims: tuple[int, ...], name: str) -> list[Mista
     if len(given) != 1:
         message = f"[{name}] needs exactly one origin."
         return [Mistake((), message, " or ".join(_MADE_OF), " and ".join(given) or "none")]
+    if 0 in dims and given[0] not in _EMPTY:
+        message = f"[{name}] has no elements, which cannot come from {given[0]}."
+        found = "x".join(map(str, dims))
+        return [Mistake((given[0],), message, " or ".join(_EMPTY), found)]
     rules = {
         "image": _image,
         "signal": _signal,
@@ -72,6 +78,8 @@ def _image(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake
         yield from _channels(tensor, CHANNELS[tensor.colour])
     if tensor.type in _WHOLE:
         yield from _whole_picture(tensor)
+    if tensor.mean_image is not None:
+        yield from _mean_image(tensor)
     if tensor.crop is not None:
         for key in ("rows", "columns"):
             span = getattr(tensor.crop, key)
@@ -95,6 +103,20 @@ def _whole_picture(tensor: Tensor) -> Iterator[Mistake]:
         expected = {"u8": "no mean", "i8": "a mean of 128 for each channel"}
         found = ", ".join(f"{mean:g}" for mean in tensor.mean) or "no mean"
         yield Mistake(("mean",), message, expected.get(tensor.type, "integers"), found)
+
+
+def _mean_image(tensor: Tensor) -> Iterator[Mistake]:
+    if tensor.mean:
+        message = "mean and mean_image are both subtracted."
+        yield Mistake(("mean",), message, "one of mean and mean_image")
+    if tensor.range == "0-1":
+        message = "A mean image has the values of pixels."
+        yield Mistake(("range",), message, "0-255", "0-1")
+    if tensor.type in _WHOLE:
+        message = f"Pixel values minus a mean image do not fit into {tensor.type}."
+        yield Mistake(("type",), message, "f16, bf16, f32 or f64", tensor.type)
+    if tensor.colour == "RGBA":
+        yield Mistake(("colour",), "A mean image has no transparency.", "BGR, RGB or GRAY", "RGBA")
 
 
 def _axes(tensor: Tensor, dims: tuple[int, ...], name: str) -> Iterator[Mistake]:

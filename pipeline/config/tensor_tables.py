@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.config.tables import Count, Index, Number, Positive, Table, Text
+from pipeline.config.tables import CaseShape, Count, Index, Number, Positive, Table, Text
 
 ElementType = Literal["f16", "bf16", "f32", "f64", "u8", "i8", "i32", "i64"]
 Kernel = Literal[
@@ -142,11 +142,13 @@ class Tensor(Table, frozen=True):
 
     An image needs ``image`` (a source), ``colour``, ``layout``, ``resize`` and ``range``, the
     values that 0 and 255 become. ``mean`` and ``scale`` are then applied per channel, in
-    ``colour`` order, in float32: ``(x - mean) / scale``.
+    ``colour`` order, in float32: ``(x - mean) / scale``; ``mean_image`` is that for each pixel.
     """
 
     type: ElementType
     """Element type of the file."""
+    shape: CaseShape | None = None
+    """Size of each axis in this case, if not the input's; an axis with bounds from 0 may be 0."""
     image: Text | None = None
     """Source of the image."""
     crop: Crop | None = None
@@ -179,6 +181,11 @@ class Tensor(Table, frozen=True):
     """Values that the bytes 0 and 255 of the image become."""
     mean: tuple[Number, ...] = ()
     """Value to subtract from each channel."""
+    mean_image: Text | None = None
+    """Source of Caffe's mean.binaryproto or a .npy, in BGR: what to subtract from each pixel.
+
+    The picture is fitted to its size, and the centre of both is used.
+    """
     scale: tuple[Positive, ...] = ()
     """Value to then divide each channel by."""
     signal: Signal | None = None
@@ -199,7 +206,10 @@ class Tensor(Table, frozen=True):
 
 def sources_of(tensor: Tensor) -> dict[tuple[str, ...], str]:
     """Return the sources of a tensor, by the path of the key that names each."""
-    named: dict[tuple[str, ...], str | None] = {("image",): tensor.image}
+    named: dict[tuple[str, ...], str | None] = {
+        ("image",): tensor.image,
+        ("mean_image",): tensor.mean_image,
+    }
     for key in ("content", "sound", "array", "text"):
         if (table := getattr(tensor, key)) is not None:
             named[key, "source"] = table.source

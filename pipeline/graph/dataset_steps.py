@@ -131,6 +131,9 @@ class DatasetSteps:
         else:
             for name, path in sorted(listing.files.items()):
                 given[shard_of(name, len(given))][f"picture.{name}"] = path
+        shared = {}
+        if (mean_image := self._dataset.tensor.mean_image) is not None:
+            shared["mean_image"] = self._sources[mean_image]
         for number, inputs in enumerate(given):
             yield Action(
                 kind="shard",
@@ -138,7 +141,7 @@ class DatasetSteps:
                 **self._common,
                 title=f"the tensors of part {number + 1} of {len(given)}",
                 recipe=make_shard,
-                inputs=inputs,
+                inputs={**inputs, **shared},
                 outputs={
                     "tensors": self._folder / self._file(number),
                     "index": self._packs / f"{number:04}.ndjson",

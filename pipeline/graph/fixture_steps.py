@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.case_rules import file_parts
+from pipeline.config.case_shapes import shape_of
 from pipeline.config.load_project import Configs
 from pipeline.config.schema import Fixture, Source
 from pipeline.config.source_rules import local_path, named_sources
@@ -178,7 +179,7 @@ class FixtureSteps:
             },
             outputs={"tensor": target},
             parameters={
-                "dims": list(self._fixture.model.inputs[given].shape),
+                "dims": list(shape_of(tensor, self._fixture.model.inputs[given])),
                 "tensor": _plain(tensor),
             },
             # Not part of the key: two fixtures with the same tensor make it once.
@@ -308,7 +309,7 @@ class FixtureSteps:
             case: {
                 given: {
                     "file": self._tensors[case][given].name,
-                    "dims": list(fixture.model.inputs[given].shape),
+                    "dims": list(shape_of(tensor, fixture.model.inputs[given])),
                     **_plain(tensor),
                 }
                 for given, tensor in cases.items()
@@ -373,7 +374,7 @@ class FixtureSteps:
     def _tensor_name(self, case: str, given: str) -> str:
         tensor = self._fixture.tensor[case][given]
         inputs = self._fixture.model.inputs
-        spec = TensorSpec.of(tensor, inputs[given].shape)
+        spec = TensorSpec.of(tensor, shape_of(tensor, inputs[given]))
         # A fixture's only tensor is `tensor-…`, as the field has always named it.
         alone = len(self._fixture.tensor) == 1 and len(inputs) == 1
         part = file_parts(inputs)[given] if len(inputs) > 1 else None

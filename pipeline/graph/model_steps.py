@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from pipeline.config.case_shapes import own_shapes
 from pipeline.config.load_project import Configs
 from pipeline.config.model_tables import QUANTISED
 from pipeline.execution.action import Action, Isolation
@@ -41,12 +42,15 @@ class ModelSteps:
         self._whole = whole
         self._shares = whole != name and of_whole.precision == "f32"
         self._model = fixture.model
+        # Part of a step's key only where there are any.
+        cases = own_shapes(fixture.model, fixture.tensor)
+        self._cases = {"cases": cases} if cases else {}
         self._folder = layout.artifacts / name
         self._manifest = self._folder / "manifest.json"
         self._converter = tool("converter", TOOLCHAINS.get(fixture.model.framework))
         self._quantiser = tool("quantiser", "nncf")
         self.files = {label: sources[source] for label, source in fixture.model.files.items()}
-        if fixture.model.seed is not None:
+        if self._draws:
             self.files["weights"] = layout.step(whole, f"{whole}.caffemodel")
         self.calibration = {
             case: {
@@ -75,6 +79,11 @@ class ModelSteps:
         return [*self._weights(), *([] if self._shares else [self._ir()]), self._quantisation()]
 
     @property
+    def _draws(self) -> bool:
+        """Whether a step draws the weights; a PyTorch module draws its own when it is loaded."""
+        return self._model.seed is not None and self._model.framework == "caffe"
+
+    @property
     def _quantised(self) -> bool:
         return self._model.precision in QUANTISED
 
@@ -99,7 +108,7 @@ class ModelSteps:
 
     def _weights(self) -> list[Action]:
         model = self._model
-        if model.seed is None or self._name != self._whole:
+        if not self._draws or self._name != self._whole:
             return []
         action = Action(
             kind="weights",
@@ -139,6 +148,7 @@ class ModelSteps:
                     structs.replace(model, precision=precision, loss=None, group_size=None)
                 ),
                 "seconds": _SECONDS,
+                **self._cases,
             },
             unkeyed=self._converter.unkeyed(self._layout),
             tools=("openvino", *self._converter.packages),
@@ -176,6 +186,7 @@ class ModelSteps:
                 "name": self._name,
                 "model": to_parameters(self._model),
                 "seconds": _SECONDS,
+                **self._cases,
             },
             unkeyed=self._quantiser.unkeyed(self._layout),
             tools=("openvino",),

@@ -70,6 +70,15 @@ def _sandbox(report: dict[str, Any]) -> str:
     return "= native" if report["native_equal"] else "differs"
 
 
+def _first(top: list[dict[str, Any]]) -> str:
+    if not top:
+        return "no elements"
+    first = top[0]
+    place = list(first["place"]) if first.get("place") else first["index"]
+    label = f"{place} {first['label'].split(',')[0]}".rstrip()
+    return f"{label} ({first['value']:.3f})"
+
+
 def verified_rows(cases: Iterable[VerifiedCase]) -> list[Row]:
     """Return a row for each case whose report is there, by fixture and case."""
     rows = []
@@ -81,16 +90,13 @@ def verified_rows(cases: Iterable[VerifiedCase]) -> list[Row]:
             rows.append(_accuracy_row(verified, report))
             continue
         golden = report["golden"]
-        top = report["top"][0]
-        place = list(top["place"]) if top.get("place") else top["index"]
-        label = f"{place} {top['label'].split(',')[0]}".rstrip()
         rows.append(
             Row(
                 fixture=verified.fixture,
                 case=verified.case,
                 native=_sandbox(report),
                 golden=f"{golden['executor']} {_distance(golden['outputs'].values())}",
-                came_out=f"{label} ({top['value']:.3f})",
+                came_out=_first(report["top"]),
             )
         )
     return sorted(rows, key=lambda row: (row.fixture, row.case))

@@ -1,8 +1,9 @@
 """Image preprocessing: convert an image to a tensor.
 
-Order: decode, crop, rotate, resize, colour order, layout, range, mean and scale, element type. All
-up to the layout is done on bytes; range, mean and scale in float32, in exactly this order, since
-algebraically equal variants change the last digit of half the values.
+Order: decode, crop, rotate, resize, colour order, mean image, layout, range, mean and scale,
+element type. All before the mean image or the range is done on bytes; those, mean and scale in
+float32, in exactly this order, since algebraically equal variants change the last digit of half the
+values.
 """
 
 from __future__ import annotations
@@ -22,20 +23,24 @@ _MODES: dict[str | None, Mode] = {"GRAY": "L", "RGBA": "RGBA"}
 _SPARE = 2
 
 
-def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str) -> Array:
+def image_tensor(
+    picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str, mean: Array = None
+) -> Array:
     """Return the array of one image, of shape ``dims`` and the tensor's element type.
 
-    Raises PipelineError (TENSOR).
+    With a ``mean`` image (rows × columns × channels), the picture is fitted to the size of that,
+    and their centres are used, as in Caffe's data layer. Raises PipelineError (TENSOR).
     """
     import numpy
 
     assert tensor.layout is not None
     height, width = (dims[tensor.layout.index(axis)] for axis in "HW")
+    rows, columns = (height, width) if mean is None else mean.shape[:2]
     least = None
     if tensor.decode == "fast":
         least = (
-            _SPARE * max(height, tensor.shorter or 0),
-            _SPARE * max(width, tensor.shorter or 0),
+            _SPARE * max(rows, tensor.shorter or 0),
+            _SPARE * max(columns, tensor.shorter or 0),
         )
     image = decode(
         picture,
@@ -46,12 +51,28 @@ def image_tensor(picture: Path, tensor: Tensor, dims: tuple[int, ...], name: str
         pixels=tensor.pixels,
     )
     image = rotated(cropped(image, tensor.crop, name), tensor.rotate)
-    pixels = fitted(image, tensor, height, width)
+    pixels = fitted(image, tensor, rows, columns)
     if tensor.colour == "BGR":
         pixels = pixels[:, :, ::-1]
+    if mean is not None:
+        pixels = _less(pixels, mean, height, width)
     # Transpose while the values are bytes, which is fastest.
     values = numpy.ascontiguousarray(to_layout(pixels, tensor.layout).reshape(dims))
     return to_element_type(normalised(values, tensor, tensor.layout), tensor.type, name)
+
+
+def _less(pixels: Array, mean: Array, height: int, width: int) -> Array:
+    """Return the centre of the pixels minus that of a mean image, in float32."""
+    import numpy
+
+    top, left = (
+        (side - kept) // 2 for side, kept in zip(mean.shape, (height, width), strict=False)
+    )
+    centre = slice(top, top + height), slice(left, left + width)
+    values = pixels[centre].astype(numpy.float32)
+    # Rounded once, whatever type the mean has.
+    values -= mean[centre]
+    return values
 
 
 def to_layout(values: Array, layout: str) -> Array:

@@ -13,6 +13,7 @@ from pipeline.execution.action import Job
 from pipeline.tensor.content import read_content
 from pipeline.tensor.element_values import changed_numbers
 from pipeline.tensor.image import image_tensor, to_element_type
+from pipeline.tensor.mean_image import read_mean_image
 from pipeline.tensor.noise import draw
 from pipeline.tensor.signal import synthesise
 from pipeline.tensor.sound import read_sound
@@ -24,9 +25,9 @@ from pipeline.tensor.tokens import token_ids, tokenized
 def make_tensor(job: Job) -> None:
     """Recipe: write the raw ``tensor`` of one model input.
 
-    Inputs: ``image``, ``content``, ``sound``, ``array``, ``text`` with ``text.vocabulary`` or
-    ``text.tokenizer``, or none. Parameters: ``dims``, and ``tensor``, the config's table. Unkeyed:
-    ``name``, for errors. Raises PipelineError (TENSOR).
+    Inputs: ``image`` with ``mean_image`` if there is one, ``content``, ``sound``, ``array``,
+    ``text`` with ``text.vocabulary`` or ``text.tokenizer``, or none. Parameters: ``dims``, and
+    ``tensor``, the config's table. Unkeyed: ``name``, for errors. Raises PipelineError (TENSOR).
     """
     name = str(job.unkeyed["name"])
     tensor = convert_value(job.parameters["tensor"], Tensor)
@@ -89,7 +90,10 @@ def _array(job: Job, tensor: Tensor, dims: tuple[int, ...], name: str) -> Any:
         return to_element_type(numbers, tensor.type, name).reshape(dims)
     if tensor.constant is not None:
         return to_element_type(numpy.full(dims, tensor.constant, numpy.float64), tensor.type, name)
-    return image_tensor(job.inputs["image"], tensor, dims, name)
+    mean = None
+    if tensor.mean_image is not None:
+        mean = read_mean_image(job.inputs["mean_image"], tensor, dims, name)
+    return image_tensor(job.inputs["image"], tensor, dims, name, mean)
 
 
 def _exactly(values: Any, tensor: Tensor, name: str) -> Any:

@@ -13,15 +13,17 @@ from pipeline.errors import Code, PipelineError
 
 _SUFFIX = {"RGB": "rgb", "BGR": "bgr", "GRAY": "gray", "RGBA": "rgba", None: "raw"}
 _COLOUR = {suffix: colour for colour, suffix in _SUFFIX.items()}
+_DIM = "(?:0|[1-9][0-9]*)"
 _NAME = re.compile(
     r"(?P<case>[a-z0-9][a-z0-9_-]*?)(?:\.(?P<input>[A-Za-z0-9_-]+))?"
-    r"-(?P<dims>[1-9][0-9]*(?:x[1-9][0-9]*)*)-(?P<type>[a-z0-9]+)\.(?P<colour>[a-z]+)"
+    rf"-(?P<dims>{_DIM}(?:x{_DIM})*)-(?P<type>[a-z0-9]+)\.(?P<colour>[a-z]+)"
 )
 _NUMBER = r"-?[0-9.]+(?:e[+-]?[0-9]+)?"
 _TEXT = re.compile(
-    r"(?P<dims>[1-9][0-9]*(?:x[1-9][0-9]*)*) (?P<type>[a-z0-9]+)"
+    rf"(?P<dims>{_DIM}(?:x{_DIM})*) (?P<type>[a-z0-9]+)"
     r"(?: (?P<layout>[NCDHW]{2,5}))?"
     r"(?: (?P<colour>RGB|BGR|GRAY|RGBA))?(?: (?P<range>0-255|0-1))?"
+    r"(?P<mean_image> mean-image)?"
     rf"(?: mean (?P<mean>{_NUMBER}(?:,{_NUMBER})*))?(?: scale (?P<scale>{_NUMBER}(?:,{_NUMBER})*))?"
 )
 
@@ -31,8 +33,9 @@ class TensorSpec:
     """The shape, type and meaning of a raw tensor, little-endian and dense.
 
     ``colour``, ``layout`` and ``range`` (the values that 0 and 255 were mapped to) are None if
-    unknown or not an image. After the range, ``mean`` was subtracted from each channel, which was
-    then divided by ``scale``, both in the order of ``colour``.
+    unknown or not an image. After the range, ``mean`` was subtracted from each channel, or a
+    ``mean_image`` from each pixel, and the channels were then divided by ``scale``, both in the
+    order of ``colour``.
 
     >>> TensorSpec((1, 3, 227, 227), "f32", "BGR", "NCHW").size
     618348
@@ -45,11 +48,12 @@ class TensorSpec:
     range: str | None = None
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    mean_image: bool = False
 
     @classmethod
     def of(cls, table: Tensor, dims: tuple[int, ...]) -> TensorSpec:
         """Return the spec of a tensor of ``dims`` declared by a config's table."""
-        treated = table.range, table.mean, table.scale
+        treated = table.range, table.mean, table.scale, table.mean_image is not None
         return cls(dims, table.type, table.colour, table.layout, *treated)
 
     @property
@@ -64,6 +68,8 @@ class TensorSpec:
         '1x3x8x8 f32 NCHW BGR 0-255 mean 104,117,123.5'
         """
         words = ["x".join(map(str, self.dims)), self.type, self.layout, self.colour, self.range]
+        if self.mean_image:
+            words.append("mean-image")
         for name in ("mean", "scale"):
             if numbers := getattr(self, name):
                 words += [name, ",".join(repr(each).removesuffix(".0") for each in numbers)]
@@ -89,12 +95,14 @@ def parse_spec(text: str) -> TensorSpec:
             Code.TENSOR,
             "Invalid tensor spec.",
             where=text,
-            expected="<dims> <type> [<layout>] [<colour>] [<range>] [mean <m,…>] [scale <s,…>]",
+            expected="<dims> <type> [<layout>] [<colour>] [<range>] [mean-image] [mean <m,…>] "
+            "[scale <s,…>]",
         ) from None
     return TensorSpec(
         tuple(int(axis) for axis in found["dims"].split("x")),
         cast(ElementType, found["type"]),
         *(found["colour"], found["layout"], found["range"], mean, scale),
+        mean_image=found["mean_image"] is not None,
     )
 
 

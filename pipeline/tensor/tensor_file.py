@@ -32,6 +32,7 @@ def _added(entry: Mapping[str, Any]) -> dict[str, Any]:
             added[key] = tuple(float(each) for each in entry.get(key, ()))
     except (TypeError, ValueError):
         return {}
+    added["mean_image"] = bool(entry.get("mean_image"))
     return added if all(isinstance(added.get(key, ""), str) for key in ("layout", "range")) else {}
 
 

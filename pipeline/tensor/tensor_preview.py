@@ -15,8 +15,9 @@ def picture_of(values: Any, layout: str, spec: TensorSpec) -> Any:
     """Return the bytes of an image, height × width × channels, in RGB, RGBA or grey.
 
     The axes of ``values`` are those of ``layout``. If the spec has a range, the preprocessing is
-    inverted: ``x * scale + mean``, then the range. Else values within 0 to 255 are used as they
-    are, values within 0 to 1 times 255, and all others are scaled from their minimum and maximum.
+    inverted: ``x * scale + mean``, then the range. Else, and after a mean image, values within 0 to
+    255 are used as they are, values within 0 to 1 times 255, and all others are scaled from their
+    minimum and maximum.
     """
     import numpy
 
@@ -26,7 +27,8 @@ def picture_of(values: Any, layout: str, spec: TensorSpec) -> Any:
     if "C" not in order:
         array, order = array[..., numpy.newaxis], [*order, "C"]
     pixels = array.transpose([order.index(axis) for axis in "HWC"])
-    pixels = _denormalised(pixels, spec) if spec.range is not None else to_byte_range(pixels)
+    known = spec.range is not None and not spec.mean_image
+    pixels = _denormalised(pixels, spec) if known else to_byte_range(pixels)
     if spec.colour == "BGR":
         pixels = pixels[:, :, ::-1]
     return numpy.clip(numpy.rint(pixels), 0, 255).astype(numpy.uint8)

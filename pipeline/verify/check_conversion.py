@@ -14,6 +14,7 @@ from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.model.convert.signatures import with_signature
 from pipeline.verify import evidence
+from pipeline.verify.bfloat16 import as_array, as_tensor, rounds_to_bf16
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.golden import (
@@ -25,6 +26,8 @@ from pipeline.verify.golden import (
 from pipeline.verify.seeded_inputs import declared_inputs, name_of, seeded_inputs
 
 _SECONDS = 600.0
+# Faults of the check, which say nothing about the model.
+_LIMITS = (Code.TIME_LIMIT, Code.MEMORY_LIMIT, Code.WORKER)
 _RANDOM = frozenset({"RandomUniform", "Multinomial"})
 
 
@@ -49,11 +52,14 @@ def check_conversion(job: Job) -> None:
     """Recipe: compare an IR with its source model, and write the ``check`` (JSON).
 
     Inputs: ``xml`` with its .bin beside it, and ``file.<label>`` of the model. Unkeyed: ``model``
-    (as it was converted) and ``python``, the interpreter that has the executor.
+    (as it was converted) and ``python``, the interpreter that has the executor. Raises
+    PipelineError (TIME_LIMIT, WORKER) if the executor exceeds its time or crashes.
     """
     try:
         found = _check(job, cast(Model, job.unkeyed["model"]))
     except PipelineError as error:
+        if error.code in _LIMITS:
+            raise
         # What the source's framework cannot run says nothing about the IR.
         found = ConversionCheck(skipped=_reason(error))
     job.outputs["check"].write_text(json.dumps(msgspec.to_builtins(found)))
@@ -75,7 +81,7 @@ def _check(job: Job, model: Model) -> ConversionCheck:
         if label.startswith("file.")
     }
     files = with_signature(model.framework, given, model.signature, job.scratch)
-    rounded = is_rounded(xml, model, files)
+    rounded, bf16 = is_rounded(xml, model, files), rounds_to_bf16(xml)
     refused: PipelineError | None = None
     for number, inputs in enumerate(seeded_inputs(network, declared)):
         folder = job.scratch / f"{number}"
@@ -91,9 +97,9 @@ def _check(job: Job, model: Model) -> ConversionCheck:
             seconds=_SECONDS,
         )
         try:
-            result = infer_source(golden.executor, request, rounded=rounded)
+            result = infer_source(golden.executor, request, rounded=rounded, bf16=bf16)
         except PipelineError as error:
-            if error.code is Code.TIME_LIMIT:
+            if error.code in _LIMITS:
                 raise
             refused = error
             continue
@@ -120,9 +126,9 @@ def _infer(network: Any, inputs: Mapping[str, Any]) -> list[Any]:
     exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
     request = openvino.Core().compile_model(network, "CPU", exact).create_infer_request()
     for index, array in enumerate(inputs.values()):
-        request.set_input_tensor(index, openvino.Tensor(array))
+        request.set_input_tensor(index, as_tensor(array, network.inputs[index]))
     request.infer()
-    return [request.get_output_tensor(i).data.copy() for i in range(len(network.outputs))]
+    return [as_array(request.get_output_tensor(i)) for i in range(len(network.outputs))]
 
 
 def _is_finite(result: InferenceResult) -> bool:

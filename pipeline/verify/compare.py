@@ -16,6 +16,7 @@ _TINY = 2.0**-149
 # JSON has no infinity.
 _MOST = 1e300
 _F16_PLACE = 2.0**-10
+_BF16_PLACE = 2.0**-7
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ def compare(
     *,
     quantum: float | None = None,
     ulps: int = ULPS,
+    bf16: bool = False,
     floor: float = 0.0,
     times: float = 1.0,
 ) -> Difference:
@@ -71,7 +73,8 @@ def compare(
     ``others`` are the framework's answers to the same case with nothing but rounding changed; their
     movement is the noise floor, which is nowhere below ``floor``. ``quantum`` is the last place of
     an output of a quantised network, None for any other. ``ulps`` are the units in the last place
-    that it may be off besides. The bound is taken ``times``.
+    that it may be off besides; ``bf16`` tells that the framework rounds it to that in the end. The
+    bound is taken ``times``.
 
     A difference in size or element type, or a NaN or infinity on either side, never agrees. Shapes
     may differ by axes of length 1, which frameworks drop or add.
@@ -99,6 +102,8 @@ def compare(
     if ours.dtype.itemsize == 2 and ours.dtype.kind == "f":
         # Both are rounded to f16 in the end.
         places += 2 * _F16_PLACE * numpy.abs(b)
+    elif bf16:
+        places += 2 * _BF16_PLACE * numpy.abs(b)
     measured = numpy.maximum(times * (FACTOR * noise + places), _TINY)
     wide = allowed.absolute + allowed.share * scale_of(b) + allowed.relative * numpy.abs(b)
     bound = numpy.maximum(measured, times * wide)

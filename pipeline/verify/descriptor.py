@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from pipeline.cache.json_decoding import decode_json
 from pipeline.config.case_rules import file_parts
+from pipeline.config.model_tables import CARRIED
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.host.abi.enums import TENSOR_TYPES
@@ -52,18 +53,22 @@ def descriptor_text(
     lines = ["encoding openvino", *(f"file {name}" for name in files)]
     for case, tensors in cases.items():
         lines.append(f"case {case}")
-        for index, port in enumerate(interface.inputs):
+        shaped = interface.of_case(case)
+        for index, port in enumerate(shaped.inputs):
             name = next(given for given in port.names if given in tensors)
             lines.append(f"input {index} {tensors[name]} {_type(port)} {_dims(port)}")
         for index, (port, file) in enumerate(
-            zip(interface.outputs, output_files(interface, case), strict=True)
+            zip(shaped.outputs, output_files(shaped, case), strict=True)
         ):
             lines.append(f"output {index} {file} {_type(port)} {_dims(port)}")
     return "\n".join(lines) + "\n"
 
 
 def output_files(interface: Interface, case: str) -> list[str]:
-    """Return the name of each output's raw file, in the order of the outputs."""
+    """Return the name of each output's raw file, in the order of the outputs.
+
+    ``interface`` has the shapes of the case.
+    """
     several = len(interface.outputs) > 1
     parts = file_parts([port.name for port in interface.outputs])
     return [
@@ -84,6 +89,9 @@ def _type(port: Port) -> str:
             f"{port.name} has an element type that wasi-nn cannot carry.",
             expected=", ".join(_FIELD_TYPES),
             found=port.type,
+            hint=f'Set type = "{CARRIED[port.type]}" of that input or output in [model].'
+            if port.type in CARRIED
+            else "Convert a model without it.",
         )
     return port.type
 

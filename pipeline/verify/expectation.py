@@ -79,9 +79,19 @@ def unmet_expectations(
         message = f"Output {name} has no axis {expect.average} to average over."
         found = f"shape {list(outputs[name].shape)}"
         return [PipelineError(Code.VERIFY, message, where=where, found=found)]
+    missed = []
+    if expect.detections is not None:
+        missed += unmet_boxes(expect.detections, outputs, size, labels, where)
+    if not outputs[name].size:
+        if any(
+            (expect.top1 is not None, expect.strongest, expect.tokens, expect.mask, expect.vector)
+        ):
+            message = f"Output {name} has no elements, and the config expects some."
+            found = f"shape {list(outputs[name].shape)}"
+            missed.append(PipelineError(Code.VERIFY, message, where=where, found=found))
+        return missed
     ranked = ranking(outputs[name], expect.average, max(5, len(expect.strongest)))
     five = "\n".join(f"{_label(index, labels)} {value:.6g}" for index, value in ranked[:5])
-    missed = []
     top, value = ranked[0]
     if expect.top1 is not None and top != expect.top1:
         missed.append(
@@ -132,8 +142,6 @@ def unmet_expectations(
                 hint="Check the vocabulary and the special tokens of the input.",
             )
         )
-    if expect.detections is not None:
-        missed += unmet_boxes(expect.detections, outputs, size, labels, where)
     if expect.mask is not None:
         missed += unmet_mask(expect.mask, outputs[name], files["mask"], labels, where)
     if expect.vector is not None:

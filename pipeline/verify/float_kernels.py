@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.verify.bfloat16 import as_array, as_tensor
+
 
 def is_quantised(xml: Path) -> bool:
     """Return whether an IR has layers that quantise, so that int8 kernels may run it."""
@@ -19,15 +21,14 @@ def infer_in_floats(xml: Path, inputs: Sequence[Any]) -> list[Any]:
     processors without VNNI lose what does not fit into 16 bits. ``inputs`` and outputs are arrays
     by index.
     """
-    import numpy
     import openvino
 
     compiled = in_f32(openvino.Core().read_model(xml), floats=True)
     request = compiled.create_infer_request()
     for index, array in enumerate(inputs):
-        request.set_input_tensor(index, openvino.Tensor(numpy.ascontiguousarray(array)))
+        request.set_input_tensor(index, as_tensor(array, compiled.inputs[index]))
     request.infer()
-    return [request.get_output_tensor(i).data.copy() for i in range(len(compiled.outputs))]
+    return [as_array(request.get_output_tensor(i)) for i in range(len(compiled.outputs))]
 
 
 def in_f32(model: Any, *, floats: bool) -> Any:

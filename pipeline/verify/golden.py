@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from pipeline.model.convert.signatures import with_signature
 from pipeline.model.inspect.dynamic_range import rounds_activations
 from pipeline.toolchain.environment import python_for
 from pipeline.verify import evidence
+from pipeline.verify.bfloat16 import outputs_in_bf16, rounds_to_bf16
 from pipeline.verify.compare import Difference, compare, compare_whole
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
@@ -63,13 +64,14 @@ def run_reference_executor(
         inputs=fed,
         outputs=[golden.outputs.get(name, name) for name in outputs],
         architecture=model.architecture,
+        seed=model.seed,
         folder=folder,
         python=python_for(job, "executor"),
         seconds=_SECONDS,
     )
     xml = job.inputs["xml"]
     rounded = is_rounded(xml, model, files)
-    result = infer_source(golden.executor, request, rounded=rounded)
+    result = infer_source(golden.executor, request, rounded=rounded, bf16=rounds_to_bf16(xml))
     compared = compare_with_source(golden, model, xml, inputs, outputs, result, rounded=rounded)
     theirs = {
         name: _typed(source, model.outputs.get(name), ours)
@@ -87,10 +89,10 @@ def is_rounded(xml: Path, model: Model, files: Mapping[str, Path]) -> bool:
 
 
 def infer_source(
-    executor: ExecutorName, request: InferenceRequest, *, rounded: bool
+    executor: ExecutorName, request: InferenceRequest, *, rounded: bool, bf16: bool = False
 ) -> InferenceResult:
     """Run the source model, and again with its inputs moved by rounding."""
-    draws = moved(request.inputs, quantised=rounded)
+    draws = moved(request.inputs, quantised=rounded, bf16=bf16)
     return EXECUTORS[executor].run(replace(request, moved=draws))
 
 
@@ -119,7 +121,9 @@ def compare_with_source(
         ulps=ulps,
         draws=draws_of(quantised=rounded),
         tolerance=allowed,
-        outputs=_compared(outputs, floats, result, model, allowed, ulps, rounded),
+        outputs=_compared(
+            outputs, floats, result, model, allowed, ulps, rounded, outputs_in_bf16(xml)
+        ),
     )
 
 
@@ -131,6 +135,7 @@ def _compared(
     allowed: Tolerance,
     ulps: int,
     quantised: bool,
+    bf16: Sequence[bool],
 ) -> dict[str, Difference]:
     """Return the difference of each output; whole numbers come last, since scores may tie them."""
     found: dict[str, Difference] = {}
@@ -149,7 +154,14 @@ def _compared(
         quantum = None
         if quantised:
             quantum = 1.0 if levels else quantum_of(theirs)
-        judge = partial(compare, allowed=allowed, others=others, quantum=quantum, ulps=ulps)
+        judge = partial(
+            compare,
+            allowed=allowed,
+            others=others,
+            quantum=quantum,
+            ulps=ulps,
+            bf16=bool(bf16) and bf16[index],
+        )
         found[name] = _judged(ours, floats.get(name), theirs, judge, exact=quantum is not None)
         scores.append((theirs, found[name].noise))
     for name, ours, theirs, others in whole:

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 DRAWS = 4
 # Single draws of a quantised network lie far apart.
 _DRAWS_OF_QUANTA = 8
 _SEED = 1
+# In units in the last place of float32.
+_BF16_ULP = 1 << 16
 # Rounding to whole steps has the variance 1/12: of so many elements one moves by a whole step.
 _ONE_IN = 12
 # The noise of elements up to this many times larger may be that of an element too.
 _REACH = 4.0
 
 
-def moved(inputs: Mapping[str, Any], *, quantised: bool) -> list[dict[str, Any]]:
+def moved(
+    inputs: Mapping[str, Any], *, quantised: bool, bf16: bool = False
+) -> list[dict[str, Any]]:
     """Return sets of inputs that differ from the given ones by rounding alone: four, or eight.
 
     Every element of a floating-point array moves by one unit in the last place of float32, or of
     its own type where that is coarser, up or down at random; a zero stays, as do whole numbers. Of
     a ``quantised`` network one element in twelve moves by one quantum: 1 of a byte, and 1/255 of
-    the range of anything that is quantised inside. The seed is fixed.
+    the range of anything that is quantised inside; of one that rounds to ``bf16`` inside, elements
+    move by a unit in the last place of that. The seed is fixed.
     """
     import numpy
 
     generator = numpy.random.default_rng(_SEED)
-    move = _by_quantum if quantised else _by_ulp
+    move = _by_quantum if quantised else partial(_by_ulp, wide=_BF16_ULP if bf16 else 1)
     draws = draws_of(quantised=quantised)
     return [{name: move(a, generator) for name, a in inputs.items()} for _ in range(draws)]
 
@@ -46,14 +52,14 @@ def quantum_of(values: Any) -> float:
     return float(values.max(initial=0.0) - values.min(initial=0.0)) / 255
 
 
-def _by_ulp(array: Any, generator: Any) -> Any:
+def _by_ulp(array: Any, generator: Any, wide: int) -> Any:
     import numpy
 
     if array.dtype.kind != "f":
         return array
     kind = numpy.float32 if array.dtype.itemsize > 4 else array.dtype
     with numpy.errstate(over="ignore", invalid="ignore"):
-        ulp = numpy.spacing(numpy.abs(array.astype(kind))).astype(array.dtype)
+        ulp = wide * numpy.spacing(numpy.abs(array.astype(kind))).astype(array.dtype)
         there = array + numpy.where(generator.random(array.shape) < 0.5, -ulp, ulp)
     return numpy.where((array == 0) | ~numpy.isfinite(there), array, there).astype(array.dtype)
 

@@ -12,6 +12,7 @@ from pipeline.config.model_tables import Model, ModelInput
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.programs.channel_layout import channel_layout
 from pipeline.model.ir.input_aliases import without_alias
+from pipeline.verify.bfloat16 import BF16, in_bf16
 
 _SEED = 1
 # Sizes of dynamic axes after the first, in the order in which they are tried.
@@ -88,7 +89,9 @@ def _array(
         )
     if dtype.kind == "f":
         low, high = _pixels(given, span)
-        return generator.uniform(low, high, shape).astype(dtype)
+        values = generator.uniform(low, high, shape)
+        # OpenVINO says that NumPy's type for it was f16.
+        return in_bf16(values) if kind == BF16 else values.astype(dtype)
     low, high = _RANGES.get(kind, (0, (table_rows(port, 0) or 2) - 1))
     return generator.integers(low, high, shape, endpoint=True).astype(dtype)
 

@@ -13,6 +13,8 @@ import msgspec
 from pipeline.cache.digest import Digest
 from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.cache.objects import copy
+from pipeline.config.case_shapes import shape_of
+from pipeline.config.model_tables import Model
 from pipeline.config.schema import Expect, GuestRun
 from pipeline.config.tensor_tables import Tensor
 from pipeline.element_types import ELEMENT_TYPES
@@ -53,7 +55,8 @@ def verify(job: Job) -> None:
     """
     case = str(job.parameters["case"])
     where = str(job.parameters["where"])
-    interface = decode_json(job.inputs["interface"].read_bytes(), Interface)
+    whole = decode_json(job.inputs["interface"].read_bytes(), Interface)
+    interface = whole.of_case(case)
     run = convert_value(job.parameters["guest"], GuestRun)
     folder = job.outputs["evidence/"]
     files = output_files(interface, case)
@@ -181,24 +184,26 @@ def verify(job: Job) -> None:
 def _picture_size(job: Job) -> tuple[int, int]:
     """Return height and width of the case's first image."""
     tables = cast(Mapping[str, Any], job.parameters["pictures"])
-    inputs = cast(Mapping[str, Mapping[str, Any]], cast(Any, job.parameters["model"])["inputs"])
+    inputs = convert_value(job.parameters["model"], Model).inputs
     for name, table in tables.items():
-        return picture_size(table["layout"], inputs[name]["shape"])
+        tensor = convert_value(table, Tensor)
+        return picture_size(tensor.layout, shape_of(tensor, inputs[name]))
     return 1, 1
 
 
 def _write_pictures(job: Job, folder: Path) -> None:
     tables = cast(Mapping[str, Any], job.parameters["pictures"])
-    inputs = cast(Mapping[str, Mapping[str, Any]], cast(Any, job.parameters["model"])["inputs"])
+    inputs = convert_value(job.parameters["model"], Model).inputs
     given = [label.removeprefix("tensor.") for label in job.inputs if label.startswith("tensor.")]
     for name, table in tables.items():
+        tensor = convert_value(table, Tensor)
         write_pictures(
             folder,
             str(given.index(name)),
             job.inputs[f"picture.{name}"],
             job.inputs[f"tensor.{name}"],
-            convert_value(table, Tensor),
-            tuple(inputs[name]["shape"]),
+            tensor,
+            shape_of(tensor, inputs[name]),
         )
 
 

@@ -14,6 +14,7 @@ from pipeline.cli import convert_check
 from pipeline.cli.main import main
 from tests.fork_server import wasi_nn
 from tests.tiny import write_model
+from tests.verify.test_check_conversion import write_dynamic_range
 
 
 def write_large(folder: Path) -> Path:
@@ -73,12 +74,60 @@ def test_an_ir_that_agrees_tells_what_the_check_costs(tmp_path: Path) -> None:
     assert "s; --no-check omits this)" in said
 
 
-def test_a_missing_executor_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+UNCHECKED = "warning: not checked against the source model: "
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"], ["--json"]], ids=["text", "quiet", "json"])
+def test_a_missing_executor_is_a_warning(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
 ) -> None:
     write_model(tmp_path / "net.onnx")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(convert_check, "_python", lambda *_: None)
-    assert main(["convert", "net.onnx", "-o", "out"]) == 0
-    said = capsys.readouterr().out
-    assert "not checked against the source model: onnxruntime is not installed here" in said
+    assert main(["convert", "net.onnx", "-o", "out", *options]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"{UNCHECKED}onnxruntime is not installed here\n"
+    assert "not checked" not in said.out
+    if options == ["--json"]:
+        assert json.loads(said.out)["check"]["skipped"] == "onnxruntime is not installed here"
+    assert (tmp_path / "out/net.xml").exists()
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["text", "quiet"])
+@pytest.mark.parametrize(
+    ("seconds", "kept", "code"),
+    [(0.001, "litert: ", "time-limit"), (600.0, "litert crashed", "worker")],
+    ids=["its time limit", "an executor that crashes"],
+)
+def test_a_check_that_fails_to_run_is_an_error_unless_the_ir_is_to_be_kept(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seconds: float,
+    kept: str,
+    code: str,
+    quiet: list[str],
+) -> None:
+    write_dynamic_range(tmp_path / "net.tflite")
+    crashing = tmp_path / "python"
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crashing.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(convert_check, "_python", lambda *_: crashing)
+    monkeypatch.setattr(convert_check, "_SECONDS", seconds)
+    command = ["convert", "net.tflite", "-o", "out", *quiet]
+    assert main(command) == 1
+    said = capsys.readouterr()
+    assert f"error[{code}]: The check of the IR against litert failed to run: " in said.err
+    assert "--no-check omits the check; --keep writes the IR nevertheless." in said.err
+    assert not (tmp_path / "out").exists()
+
+    assert main([*command, "--keep"]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{UNCHECKED}litert: ")
+    assert kept in said.err
+    assert "not checked" not in said.out
+    assert (tmp_path / "out/net.xml").exists()

@@ -54,7 +54,17 @@ FAULTS = {
         "[dataset.'a b']",
         "is not valid in a file name",
     ),
+    "shape": (
+        [('type = "f16"', 'type = "f16"\nshape = [1,3,8,8]')],
+        "shape = [1,3,8,8]",
+        "has no shape",
+    ),
     "image": ([('type = "f16"', 'type = "f16"\nimage = "chelsea"')], "image =", "has no image"),
+    "no such mean image": (
+        [('type = "f16"', 'type = "f16"\nmean_image = "chelsae"')],
+        "mean_image =",
+        "No source named 'chelsae'",
+    ),
     "layout": ([('"f16"', '"f16"\nrotate = 45')], "rotate = 45", "Invalid value"),
     "wrong axes": ([('"NCHW"', '"NHWC"')], "NHWC", "channels"),
     "bad bad": ([('"skip"', '"skp"')], "bad =", "did you mean 'skip'"),

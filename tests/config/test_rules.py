@@ -67,6 +67,19 @@ CALIBRATED = (
     )
     + "[guest]",
 )
+# One channel of any length; the case has none of it.
+BOUNDED = (
+    (
+        "inputs.data = { shape = [1, 3, 8, 8], mean = [104, 117, 123] }",
+        "inputs.data = { shape = [1, 8], bounds = [[1, 1], [0, 16]] }",
+    ),
+    (PICTURE, 'type = "f32"\nshape = [1, 0]\nconstant = 1\n'),
+)
+SEEDED = (
+    PYTORCH[0],
+    ('{ weights = "weights", topology = "topology" }', "{}\nseed = 1"),
+    ('executor = "opencv"', 'executor = "torch"'),
+)
 SHA256 = 'sha256 = "72b912ace512e8621f8ff168a7d72af55910d3c7c9445af8dfbff4c2ee960142"'
 
 # What is edited, a part of the line that the error names, and words of its message.
@@ -226,6 +239,54 @@ FAULTS = {
         "seed =",
         "seed is not supported for ONNX",
     ),
+    "a seed of a PyTorch model without an architecture": (
+        [*SEEDED, ('architecture = "mobilenet_v2"\n', "")],
+        "[model]",
+        "The seed has no architecture",
+    ),
+    "a seed beside a state dict": (
+        [*SEEDED, ("{}", '{ weights = "weights" }')],
+        "files =",
+        "PyTorch with a seed has no file 'weights'",
+    ),
+    "a case's shape outside the bounds": (
+        [*BOUNDED, ("[1, 0]", "[1, 17]")],
+        "shape = [1, 17]",
+        "The size of axis 1 is outside the input's bounds.",
+    ),
+    "a case's shape of an input without bounds": (
+        [*BOUNDED, (", bounds = [[1, 1], [0, 16]]", "")],
+        "shape = [1, 0]",
+        "The size of axis 1 is outside the input's bounds.",
+    ),
+    "a case's shape of other axes": (
+        [*BOUNDED, ("[1, 0]", "[0]")],
+        "shape = [0]",
+        "The shape has another number of axes than the input.",
+    ),
+    "a case's shape that no memory holds": (
+        [*BOUNDED, ("[0, 16]", "[0, 4294967296]"), ("[1, 0]", "[1, 4294967296]")],
+        "shape = [1, 4294967296]",
+        "exceeds the memory of any guest",
+    ),
+    "an empty tensor of a signal": (
+        [*BOUNDED, ("constant = 1", SIGNAL.split("\n")[1])],
+        "signal =",
+        "has no elements, which cannot come from signal",
+    ),
+    "an input without elements": (
+        [*BOUNDED, ("shape = [1, 8]", "shape = [1, 0]"), ("shape = [1, 0]\nc", "c")],
+        "inputs.data",
+        "Invalid value",
+    ),
+    "a calibration with a shape": (
+        [
+            ('precision = "f32"', 'precision = "int8"\nloss = 0.1'),
+            (CALIBRATED[0], CALIBRATED[1].replace("layout", "shape = [1,3,8,8]\nlayout")),
+        ],
+        "shape = [1,3,8,8]",
+        "Calibration tensors have the input's shape.",
+    ),
     "an architecture without weights": (
         [*PYTORCH, ("{ weights", "{ torchscript")],
         "architecture",
@@ -295,6 +356,11 @@ FAULTS = {
         [*SAVED_MODEL, ("variables/variables.index", "Saved_Model.pb")],
         "aved_model.pb",
         "Two paths of the model collide",
+    ),
+    "a mean image that is no source": (
+        [('image = "chelsea"', 'image = "chelsea"\nmean_image = "maen"')],
+        "mean_image",
+        "No source named 'maen'",
     ),
     "a case with an unknown input": (
         [("[tensor.cat.data]", "[tensor.cat.dta]")],
@@ -440,6 +506,9 @@ GOOD = {
     "onnx": ONNX,
     "a frozen graph": TENSORFLOW,
     "a sound": SOUND,
+    "a case without elements": BOUNDED,
+    "a case of another size": [*BOUNDED, ("[1, 0]", "[1, 16]")],
+    "a seed of a PyTorch architecture": SEEDED,
     "a grey picture": GREY,
     "a SavedModel": SAVED_MODEL,
     "a loopback server": [("https://example.org", "http://127.0.0.1:8000")],

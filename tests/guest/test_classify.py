@@ -115,6 +115,16 @@ def test_several_inputs_and_outputs_of_each_type(run: Run, folder: Path) -> None
         assert (folder / "out" / f"{name}.out").read_bytes() == data
 
 
+def test_tensors_without_elements_are_passed(run: Run, folder: Path) -> None:
+    (folder / "fixture/cat.raw").write_bytes(b"")
+    host = ScriptedHost(outputs=[b""])
+    ended = run(host, text=GOOD.replace("1x2", "1x0x2").replace("1x3", "0x3"))
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert host.inputs == [Tensor(0, (1, 0, 2), 1, b"")]
+    assert ended.stdout == "cat output 0 f32 0x3\n"
+    assert (folder / "out/cat.prob.raw").read_bytes() == b""
+
+
 VALUES: dict[str, tuple[type, list[float]]] = {
     "f16": (numpy.float16, [6e-8, 65504, -1.5, 0.1, 0, 1]),
     "f32": (numpy.float32, [1e-40, 3e38, -1.5, 0.1, 0, 1]),

@@ -152,6 +152,22 @@ def test_several_inputs_and_outputs_of_each_type(
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_tensors_without_elements_and_a_file_without_bytes_are_passed(
+    name: str, compiled: Compiled, folder: Path
+) -> None:
+    for file in ("m.bin", "cat.raw"):
+        (folder / "fixture" / file).write_bytes(b"")
+    host = ScriptedHost(outputs=[b""])
+    text = GOOD.replace("1x2", "1x0x2").replace("1x3", "0x3")
+    ended = run(compiled(name), host, folder, text=text)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert host.builders == [b"<net/>", b""]
+    assert host.inputs == [Tensor(0, (1, 0, 2), 1, b"")]
+    assert ended.stdout == "cat output 0 f32 0x3\n"
+    assert (folder / "out/cat.prob.raw").read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_without_out_it_only_prints(name: str, compiled: Compiled, folder: Path) -> None:
     (folder / "out").rmdir()
     ended = run(compiled(name), ScriptedHost(outputs=[SCORES]), folder)

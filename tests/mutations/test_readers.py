@@ -31,6 +31,7 @@ from pipeline.model.convert.torch_archive import check_pickle
 from pipeline.model.inspect.dynamic_range import rounds_activations
 from pipeline.model.inspect.model_bytes import check_model_bytes
 from pipeline.tensor.decode_image import decode
+from pipeline.tensor.mean_image import read_mean_image
 from pipeline.tensor.sound import read_wave
 from pipeline.tensor.stored_array import read_array
 from pipeline.tensor.text_lines import read_lines
@@ -42,6 +43,7 @@ from tests.model.test_caffe import SMALL
 from tests.model.test_model_bytes import archive
 from tests.model.test_signatures import saved_model, tflite
 from tests.tensor.test_image import COLOUR, png
+from tests.tensor.test_mean_image import blob, mean_tensor
 from tests.tensor.test_tokens import write_tokenizer
 
 Reader = Callable[[Path], object]
@@ -148,6 +150,11 @@ def stored(path: Path) -> object:
     return read_array(path, StoredArray(source="a"), (2, 3), "x")
 
 
+def read_mean(path: Path) -> object:
+    return read_mean_image(path, mean_tensor(), (1, 3, 2, 2), "x")
+
+
+MEAN = numpy.full((3, 2, 2), 7.0)
 LINES = "[PAD]\nthe\r\ncat\u2028\nn01440764 tench\n".encode()
 ARRAY = numpy.arange(6.0).reshape(2, 3)
 READERS: dict[str, tuple[Callable[[], bytes], Reader]] = {
@@ -163,6 +170,8 @@ READERS: dict[str, tuple[Callable[[], bytes], Reader]] = {
     "npz": (lambda: saved(lambda stream: numpy.savez_compressed(stream, ARRAY)), stored),
     "raw tensor proto": (lambda: numpy_helper.from_array(ARRAY).SerializeToString(), stored),
     "tensor proto": (lambda: int_proto().SerializeToString(), stored),
+    "mean image": (lambda: blob(numpy.full((1, 3, 2, 2), 7)), read_mean),
+    "stored mean image": (lambda: saved(lambda stream: numpy.save(stream, MEAN)), read_mean),
     "wav": (lambda: saved(sound), lambda path: read_wave(path, "x")),
     "tokenizer": (tokenizer, read_tokens),
     "lines": (lambda: LINES, read_vocabulary),

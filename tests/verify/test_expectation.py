@@ -35,6 +35,14 @@ def test_the_right_class_with_another_value_is_not_enough() -> None:
     assert "0.72 within 0.005" in message
 
 
+def test_an_output_without_elements_meets_no_expectation_but_the_golden_check() -> None:
+    outputs: Outputs = {"prob": numpy.zeros((1, 0), numpy.float32)}
+    assert messages(Expect(golden_only=True), outputs) == []
+    for expect in (Expect(top1=0), Expect(strongest=(0,)), Expect(tokens=(1,))):
+        (message,) = messages(expect, outputs)
+        assert "Output prob has no elements" in message
+
+
 def test_a_nan_is_neither_the_top_nor_within() -> None:
     outputs: Outputs = {"prob": numpy.array([numpy.nan, 0.7])}
     assert messages(Expect(top1=1, value=0.7, within=0.01), outputs) == []

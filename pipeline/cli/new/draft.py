@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.new.drafted_cases import DraftCase
+from pipeline.cli.new.found_boxes import FoundBoxes
 from pipeline.cli.new.inputs import Input, owner
 from pipeline.cli.new.source_inference import TopClass
 from pipeline.cli.new.toml_text import one_line, table, value
@@ -56,7 +57,7 @@ class Draft:
     ``files`` maps the framework's labels of files to sources. ``outputs`` maps every output to
     the type that it must be converted to, or is empty if wasi-nn has all their types. ``names``
     are the class names, if known. ``given`` are the cases with files. ``doubtful`` are the cases
-    whose class a further precision may change.
+    whose class or boxes a further precision may change. ``boxes`` are those of cases of a detector.
     """
 
     description: str
@@ -77,6 +78,7 @@ class Draft:
     names: Sequence[str] = ()
     top_classes: Mapping[str, TopClass] = field(default_factory=dict)
     doubtful: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    boxes: Mapping[str, FoundBoxes] = field(default_factory=dict)
 
     @property
     def cases(self) -> list[str]:
@@ -117,7 +119,9 @@ def text_of(draft: Draft) -> str:
             keys["loss"] = _LOSS
         parts.append(table(("variant", precision), keys, _loss_why(precision)))
         for case in draft.doubtful.get(precision, ()):
-            comment = {"golden_only": "its two largest outputs may swap"}
+            swap = case in draft.top_classes
+            reason = "its two largest outputs may swap" if swap else "its boxes may change"
+            comment = {"golden_only": reason}
             where = ("variant", precision, "expect", case)
             parts.append(table(where, {"golden_only": True}, comment))
         if precision in QUANTISED:
@@ -223,6 +227,8 @@ def _golden(draft: Draft) -> str:
 
 def _expect(draft: Draft, case: str) -> str:
     top_class = draft.top_classes.get(case)
+    if top_class is None and (found := draft.boxes.get(case)):
+        return _detections(draft, case, found)
     if top_class is None:
         comment = f"no expected class: only {EXECUTORS[draft.executed]} must agree"
         return table(("expect", case), {"golden_only": True}, {"golden_only": comment})
@@ -238,6 +244,22 @@ def _expect(draft: Draft, case: str) -> str:
         f"({top_class.value:.3f}); check it against the image"
     )
     return table(("expect", case), keys, {"top1": comment})
+
+
+def _detections(draft: Draft, case: str, found: FoundBoxes) -> str:
+    boxes = [
+        {"box": each.box, **({} if each.index is None else {"index": each.index})}
+        for each in found.boxes
+    ]
+    keys: Keys = {"score": found.score, "boxes": boxes}
+    comment = (
+        f"as {EXECUTORS[draft.executed]} predicts with {owner(draft.executed)}'s model; check them "
+        "against the image"
+    )
+    tables = [table(("expect", case, "detections"), keys, {"score": comment})]
+    if draft.labels:
+        tables.insert(0, table(("expect", case), {"labels": draft.labels}, {}))
+    return "\n".join(tables)
 
 
 def guesses(draft: Draft) -> list[tuple[str, str, str]]:

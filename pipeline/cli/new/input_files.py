@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.new.fetched_files import is_address
-from pipeline.cli.new.inputs import CARRIED, MASK, SEGMENT
+from pipeline.cli.new.inputs import MASK, SEGMENT
 from pipeline.cli.new.local_files import check_regular
 from pipeline.cli.new.prompts import Asker, Question
 from pipeline.cli.new.shapes import Shape, shown
+from pipeline.config.model_tables import CARRIED
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.model_interface import TensorInfo

@@ -17,7 +17,7 @@ from pipeline.cli.new.conventions import (
 )
 from pipeline.cli.new.prompts import Asker, Question, by_person
 from pipeline.cli.new.shapes import SOUND_NAMES, ResolvedShape, Shape, resolve_shape
-from pipeline.config.model_tables import SPELLED, Framework, PortType
+from pipeline.config.model_tables import CARRIED, SPELLED, Framework, PortType
 from pipeline.config.tensor_rules import is_usual_layout
 from pipeline.errors import Code, PipelineError
 from pipeline.model.inspect.model_interface import TensorInfo
@@ -29,16 +29,7 @@ _RATE = 16000
 _STATES = re.compile(r"state|hidden|cache|past|^[hc]_?[0n]$", re.I)
 _SAMPLE_RATE = re.compile(r"^sr$|rate", re.I)
 MASK = re.compile(r"mask", re.I)
-# wasi-nn types that hold the values of an input whose type it lacks.
-CARRIED = {
-    "boolean": "u8",
-    "i8": "i32",
-    "i16": "i32",
-    "u16": "i32",
-    "u32": "i64",
-    "u64": "i64",
-}
-_PIXELS = {**CARRIED, "i8": "f32"}
+_PIXELS: Mapping[str, PortType] = {**CARRIED, "i8": "f32"}
 SEGMENT = re.compile(r"token_type|segment", re.I)
 
 Keys = Mapping[str, Any]
@@ -95,7 +86,7 @@ def draft_input(
 
     ``of_pixels`` answers how pixels become values, if that is another one.
     """
-    carried = CARRIED.get(tensor_info.type, "")
+    carried: str = CARRIED.get(tensor_info.type, "")
     if framework == "tflite" and tensor_info.type == "i8":
         carried = "f32"
     if tensor_info.type not in get_args(PortType) and not carried:
@@ -224,7 +215,7 @@ def _values(
         return Convention("0-255", (128.0,) * channels), _quantised(
             tensor_info, "pixel value minus 128"
         )
-    if tensor_info.type not in _FLOATS:
+    if CARRIED.get(tensor_info.type, tensor_info.type) not in _FLOATS:
         return CONVENTIONS["raw"], _quantised(tensor_info, "unchanged pixel values")
     name, why = default_convention(framework, channels), f"as in most models of {owner(framework)}"
     known = False

@@ -21,7 +21,7 @@ from pipeline.cli.new.local_files import LocalFile, Way, check_regular
 from pipeline.cli.new.predictions import clear_classes, source_predictions, warn
 from pipeline.cli.new.prompts import Asker, Question, take_defaults
 from pipeline.cli.new.shapes import shown
-from pipeline.config.model_tables import Framework, Precision
+from pipeline.config.model_tables import CARRIED, Framework, Precision
 from pipeline.config.rules import fixture_findings
 from pipeline.config.schema import Fixture
 from pipeline.errors import Code, PipelineError
@@ -33,8 +33,8 @@ from pipeline.scratch import scratch_folder
 from pipeline.tensor.text_lines import split_lines
 from pipeline.verify.expectation import labels_of
 
-# wasi-nn types that hold the values of types that it lacks.
-_CARRIED = {"i8": "f32", "boolean": "u8", "i16": "i32", "u16": "i32", "u32": "i64", "u64": "i64"}
+# Outputs of i8 are quantised values.
+_CARRIED: Mapping[str, str] = {**CARRIED, "i8": "f32"}
 _MOST_LABELS = 1 << 20
 _SHOWN = 100
 
@@ -106,7 +106,14 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
     if len(classes) == 1 and known is not None and draft.labels is None:
         draft = replace(draft, sources={**draft.sources, "labels": known}, labels="labels")
         notes.append(f"{classes.pop()} classes: guessed to be ImageNet's, with its labels")
-    draft = replace(draft, top_classes=answers, doubtful=doubtful)
+    boxes = {
+        case: reply.boxes
+        for case, reply in replies.items()
+        if made.cases and reply.boxes is not None
+    }
+    if "int8" in precisions[1:]:
+        doubtful["int8"] = [*doubtful["int8"], *boxes]
+    draft = replace(draft, top_classes=answers, doubtful=doubtful, boxes=boxes)
     _checked(draft, options)
     return DraftResult(
         draft=draft,

@@ -40,7 +40,13 @@ def source_predictions(
     labelled = draft.labels is not None
     try:
         replies = run_source_model(
-            fixture, outputs, files, sources, labelled=labelled, quantised=draft.quantised
+            fixture,
+            outputs,
+            files,
+            sources,
+            labelled=labelled,
+            quantised=draft.quantised,
+            bf16=any(each.type == "bf16" for each in (*interface.inputs, *interface.outputs)),
         )
     except PipelineError as error:
         if error.code is not Code.VERIFY:
@@ -53,6 +59,7 @@ def source_predictions(
             where=", ".join(
                 f"{each.name} {'x'.join(map(str, each.shape))}" for each in guessed or draft.inputs
             ),
+            found=error.found,
             hint=_open(interface, draft)
             or "If the shapes are right, give the model in another format in [golden.files].",
             detail=error.detail,

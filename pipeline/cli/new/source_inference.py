@@ -11,11 +11,14 @@ from typing import Any, cast
 import msgspec
 
 from pipeline.cache.json_decoding import convert_value
+from pipeline.cli.new.found_boxes import FoundBoxes, found_boxes
+from pipeline.config.case_shapes import shape_of
 from pipeline.config.schema import Fixture
 from pipeline.config.tensor_tables import sources_of
 from pipeline.element_types import ELEMENT_TYPES
 from pipeline.execution.action import Job
 from pipeline.scratch import scratch_folder
+from pipeline.verify.detections import picture_size
 
 _SECONDS = 300.0
 _MEMORY = 8 << 30
@@ -44,12 +47,13 @@ class SourceReply(msgspec.Struct, frozen=True, kw_only=True):
     """The outputs of one case: their magnitude, and the predicted class if there is one.
 
     ``least`` is the smallest of the outputs' peak magnitudes; ``finite`` is whether no value is NaN
-    or infinite.
+    or infinite. ``boxes`` are those of a detector.
     """
 
     least: float
     finite: bool
     top_class: TopClass | None
+    boxes: FoundBoxes | None = None
 
 
 def run_source_model(
@@ -60,6 +64,7 @@ def run_source_model(
     *,
     labelled: bool,
     quantised: bool,
+    bf16: bool,
 ) -> dict[str, SourceReply]:
     """Return the golden executor's outputs for each case.
 
@@ -84,6 +89,7 @@ def run_source_model(
                 "outputs": list(outputs),
                 "labelled": labelled,
                 "quantised": quantised,
+                "bf16": bf16,
             },
             scratch=scratch,
         )
@@ -98,7 +104,7 @@ def infer_cases(job: Job) -> None:
 
     Inputs: ``file.<label>`` of the model, ``source.<name>`` of the tensors. Parameters:
     ``fixture``, ``outputs``, and whether there are labels (``labelled``) and the model is
-    ``quantised``.
+    ``quantised`` or has inputs or outputs of ``bf16``.
     """
     from pipeline.model.convert.signatures import with_signature
     from pipeline.verify.executors import EXECUTORS
@@ -134,12 +140,20 @@ def infer_cases(job: Job) -> None:
                 folder=folder,
                 python=Path(sys.executable),
                 seconds=_SECONDS,
-                moved=moved(given, quantised=bool(job.parameters["quantised"])),
+                moved=moved(
+                    given,
+                    quantised=bool(job.parameters["quantised"]),
+                    bf16=bool(job.parameters["bf16"]),
+                ),
             )
         )
         arrays = dict(zip(outputs, result.outputs, strict=True))
         others = [dict(zip(outputs, each, strict=True)) for each in result.others]
-        answers[case] = msgspec.to_builtins(_reply(arrays, others, job.parameters["labelled"]))
+        reply = _reply(arrays, others, job.parameters["labelled"])
+        if reply.finite and reply.top_class is None:
+            boxes = found_boxes(arrays, _picture_size(fixture, case))
+            reply = msgspec.structs.replace(reply, boxes=boxes)
+        answers[case] = msgspec.to_builtins(reply)
     job.outputs["answers"].write_text(json.dumps(answers))
 
 
@@ -161,6 +175,14 @@ def _reply(
             top_class, bound=float((FACTOR * noise + last_places(values)).max())
         )
     return SourceReply(least=min(peaks) if finite else 0.0, finite=finite, top_class=top_class)
+
+
+def _picture_size(fixture: Fixture, case: str) -> tuple[int, int]:
+    sizes = (
+        picture_size(tensor.layout, shape_of(tensor, fixture.model.inputs[name]))
+        for name, tensor in fixture.tensor[case].items()
+    )
+    return next((size for size in sizes if size != (1, 1)), (1, 1))
 
 
 def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:

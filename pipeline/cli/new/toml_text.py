@@ -47,6 +47,8 @@ def value(item: Any) -> str:
             return str(int(item))
         case int() | float():
             return str(item)
+        case list() if item and all(isinstance(each, dict) for each in item):
+            return "[\n" + "".join(f"    {value(each)},\n" for each in item) + "]"
         case list() | tuple():
             return f"[{', '.join(map(value, item))}]"
         case dict() if not item:

@@ -16,6 +16,8 @@ _LACKS = (
     re.compile(r"No translator found for (?P<names>\S+) node"),
     re.compile(r"Operation '(?P<names>[^']+)' not supported"),
 )
+# The TFLite front end's, for element types that it does not have; of newer ones, without a name.
+_NO_TYPE = re.compile(r"type_map\.end\(\)(?:.|\n)*Unexpected type: ?(?P<name>\w*)")
 _DAMAGED = re.compile(
     r"can't be parsed|is corrupted or malformed|Unexpected end of|Error parsing"
     r"|Cannot recognize input model|is not able to parse|Invalid NDArray file format"
@@ -48,6 +50,7 @@ def converter_error(
     lines = [line for line in finished.last_lines(40).splitlines() if not _NOISE.search(line)]
     return (
         _unsupported_operation(request, converter, finished.output, lines)
+        or _unsupported_type_error(request, converter, finished.output)
         or _unknown_name(request, finished.output, inputs)
         or _unknown_field(request, finished.output)
         or _damaged(request, finished.output, lines)
@@ -70,6 +73,24 @@ def _unsupported_operation(
                 detail="\n".join(lines[-6:]),
             )
     return None
+
+
+def _unsupported_type_error(request: Request, converter: str, output: str) -> PipelineError | None:
+    if not (missing := unsupported_type(output)):
+        return None
+    return PipelineError(
+        Code.MODEL,
+        f"{request.name} has a tensor of an element type that {converter} cannot convert.",
+        where=_files(request),
+        found=missing,
+        hint="Export the model with another type, such as FLOAT32.",
+    )
+
+
+def unsupported_type(output: str) -> str:
+    """Return the element type that OpenVINO's output says it lacks, or ''."""
+    missing = _NO_TYPE.search(output)
+    return (missing["name"] or "one that is newer than OpenVINO") if missing else ""
 
 
 def _with_type(request: Request, name: str) -> str:

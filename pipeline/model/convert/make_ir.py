@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -46,8 +47,9 @@ def convert(job: Job) -> None:
 
     Inputs: the model's files by the framework's labels, and a toolchain's stamp if required (see
     python_for). Outputs: ``xml``, ``bin``, copies ``alias.xml`` and ``alias.bin``, and
-    ``interface`` (JSON). Parameters: ``name``, ``model`` (the config's table) and ``seconds``.
-    Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT).
+    ``interface`` (JSON). Parameters: ``name``, ``model`` (the config's table), ``seconds`` and, if
+    a case has shapes of its own, ``cases``: case → input → shape. Raises PipelineError (MODEL,
+    TOOLCHAIN, TIME_LIMIT).
     """
     model = convert_value(job.parameters["model"], Model)
     request = Request(
@@ -65,9 +67,14 @@ def convert(job: Job) -> None:
     pair.parent.mkdir()
     pair.write_bytes(xml)
     shutil.copyfile(weights, pair.with_suffix(".bin"))
-    interface = read_interface(pair, model)
+    interface = read_interface(pair, model, case_shapes(job))
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     write_aliases(job)
+
+
+def case_shapes(job: Job) -> Mapping[str, Mapping[str, list[int]]]:
+    """Return the shapes of the inputs in each case that has its own."""
+    return cast(Mapping[str, Mapping[str, list[int]]], job.parameters.get("cases", {}))
 
 
 def write_aliases(job: Job) -> None:

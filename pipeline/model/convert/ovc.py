@@ -94,6 +94,7 @@ def _convert(request: Request, folder: Path, model: str, program: str = "convert
         "model": model,
         "files": {label: str(path.absolute()) for label, path in request.files.items()},
         "architecture": request.model.architecture,
+        "seed": request.model.seed,
         "inputs": msgspec.to_builtins(request.model.inputs),
         "outputs": msgspec.to_builtins(request.model.outputs),
         "xml": f"out/{xml.name}",

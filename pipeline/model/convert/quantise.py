@@ -16,7 +16,7 @@ from pipeline.config.model_tables import Model, Precision
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.action import Job
 from pipeline.execution.process import run_process
-from pipeline.model.convert.make_ir import write_aliases
+from pipeline.model.convert.make_ir import case_shapes, write_aliases
 from pipeline.model.convert.ovc import PROGRAMS
 from pipeline.model.ir.canonical_xml import canonical_or_refused
 from pipeline.model.ir.interface import read_interface
@@ -32,8 +32,9 @@ def quantise(job: Job) -> None:
     Inputs: ``f32.xml`` and ``f32.bin``, ``calibration.<number>.<input>`` (raw tensors), and the
     quantiser's stamp. Outputs: those of an ``ir`` step, and ``quantisation`` (JSON): each output's
     relative L2 error against the f32 IR over all calibration tensors, and of int4 the number of
-    weights of each type. Parameters: ``name``, ``model`` and ``seconds``. Raises PipelineError
-    (MODEL, TOOLCHAIN, TIME_LIMIT), also when the error exceeds the model's ``loss``.
+    weights of each type. Parameters: ``name``, ``model``, ``seconds`` and ``cases``, as for ``ir``.
+    Raises PipelineError (MODEL, TOOLCHAIN, TIME_LIMIT), also when the error exceeds the model's
+    ``loss``.
     """
     model = convert_value(job.parameters["model"], Model)
     assert model.loss is not None
@@ -58,7 +59,7 @@ def quantise(job: Job) -> None:
         seconds=float(str(job.parameters["seconds"])),
     )
     xml, made = quantise_ir(request, folder, model.loss)
-    interface = read_interface(xml, model)
+    interface = read_interface(xml, model, case_shapes(job))
     job.outputs["interface"].write_bytes(msgspec.json.format(msgspec.json.encode(interface)))
     shutil.copyfile(xml, job.outputs["xml"])
     shutil.copyfile(xml.with_suffix(".bin"), job.outputs["bin"])

@@ -55,10 +55,43 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     """Its element type."""
 
 
-class Interface(msgspec.Struct, frozen=True, kw_only=True):
+class CaseShapes(msgspec.Struct, frozen=True, kw_only=True):
+    """The shapes of all inputs and outputs in one case, in the order of their indices."""
+
+    inputs: tuple[tuple[int, ...], ...]
+    """The shapes of the inputs."""
+    outputs: tuple[tuple[int, ...], ...]
+    """The shapes of the outputs."""
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The inputs and outputs of an IR, in the order of their indices."""
 
     inputs: tuple[Port, ...]
     """The inputs."""
     outputs: tuple[Port, ...]
     """The outputs."""
+    cases: dict[str, CaseShapes] = {}
+    """The shapes of each case that has others, which dynamic axes allow."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if a case has another number of inputs or outputs."""
+        for case, shapes in self.cases.items():
+            numbers = len(shapes.inputs), len(shapes.outputs)
+            if numbers != (len(self.inputs), len(self.outputs)):
+                raise ValueError(f"case {case!r} has the shapes of {numbers} inputs and outputs")
+
+    def of_case(self, case: str) -> Interface:
+        """Return the interface with the shapes of a case."""
+        shapes = self.cases.get(case)
+        if shapes is None:
+            return msgspec.structs.replace(self, cases={})
+        return Interface(
+            inputs=_shaped(self.inputs, shapes.inputs),
+            outputs=_shaped(self.outputs, shapes.outputs),
+        )
+
+
+def _shaped(ports: tuple[Port, ...], shapes: tuple[tuple[int, ...], ...]) -> tuple[Port, ...]:
+    pairs = zip(ports, shapes, strict=True)
+    return tuple(msgspec.structs.replace(port, shape=shape) for port, shape in pairs)

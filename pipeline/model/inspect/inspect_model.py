@@ -13,6 +13,7 @@ from pipeline.child_python.commands import program_command
 from pipeline.errors import Code, PipelineError
 from pipeline.execution.process import run_process
 from pipeline.model.caffe.caffemodel import read_blobs
+from pipeline.model.convert.converter_errors import unsupported_type
 from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.ovc import PROGRAMS
 from pipeline.model.ir.canonical_digest import canonical_digest
@@ -112,6 +113,13 @@ def _identity(path: Path) -> Mapping[str, object]:
 
 
 def _unreadable(path: Path, found: str) -> PipelineError:
+    if missing := unsupported_type(found):
+        return PipelineError(
+            Code.MODEL,
+            "The model has a tensor of an element type that OpenVINO cannot read.",
+            where=str(path),
+            found=missing,
+        )
     lines = [line for line in found.splitlines() if line.strip()]
     return PipelineError(
         Code.MODEL,

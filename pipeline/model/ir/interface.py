@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.model_tables import Model, ModelInput
+import msgspec
+
+from pipeline.config.model_tables import Model
 from pipeline.errors import Code, PipelineError
-from pipeline.model.convert.request import Interface, Port
+from pipeline.model.convert.request import CaseShapes, Interface, Port
 from pipeline.model.ir.input_aliases import without_alias
 
+# Shapes of a case's inputs, by name.
+Shapes = Mapping[str, Sequence[int]]
 
-def read_interface(xml: Path, given: Model) -> Interface:
+
+def read_interface(xml: Path, given: Model, cases: Mapping[str, Shapes] | None = None) -> Interface:
     """Read an IR with OpenVINO and return its ports, with the config's shapes and names.
 
-    Raises PipelineError (MODEL) when it does not load, lacks an input, or a shape does not match
-    or remains dynamic.
+    ``cases`` are those with other shapes than the model's inputs have. Raises PipelineError (MODEL)
+    when it does not load, lacks an input, or a shape does not match or remains dynamic.
     """
     import openvino
 
@@ -30,20 +35,46 @@ def read_interface(xml: Path, given: Model) -> Interface:
             hint="The xml and bin may not match.",
             detail=str(error)[-800:],
         ) from None
-    for name, expected in given.inputs.items():
-        _check(name, expected, model, xml.stem)
-    shapes = {name: openvino.PartialShape(each.shape) for name, each in given.inputs.items()}
-    model.reshape(shapes)
+    shapes = {name: each.shape for name, each in given.inputs.items()}
+    for each in (shapes, *(cases or {}).values()):
+        for name, shape in each.items():
+            _check(name, shape, model, xml.stem)
+    usual = _reshaped(model, given, shapes, xml.name)
+    own = {}
+    for case, others in (cases or {}).items():
+        ports = _reshaped(model, given, others, f"{xml.name} in case {case!r}")
+        own[case] = CaseShapes(
+            inputs=tuple(port.shape for port in ports.inputs),
+            outputs=tuple(port.shape for port in ports.outputs),
+        )
+    return msgspec.structs.replace(usual, cases=own)
+
+
+def _reshaped(model: Any, given: Model, shapes: Shapes, title: str) -> Interface:
+    """Return the ports of a model that takes inputs of these shapes."""
+    import openvino
+
+    model = model.clone()
+    try:
+        model.reshape({name: openvino.PartialShape(list(each)) for name, each in shapes.items()})
+    except RuntimeError as error:
+        raise PipelineError(
+            Code.MODEL,
+            f"The shapes of the inputs of {title} do not fit together.",
+            found=", ".join(f"{name} {'x'.join(map(str, each))}" for name, each in shapes.items()),
+            hint="Axes that must be equal, such as the lengths of a cache, need one size.",
+            detail=str(error)[-800:],
+        ) from None
     return Interface(
         inputs=tuple(
-            _port(port, _names(port, index), given.inputs, xml.name)
+            _port(port, _names(port, index), given.inputs, title)
             for index, port in enumerate(model.inputs)
         ),
-        outputs=tuple(_port(port, _names(port), given.outputs, xml.name) for port in model.outputs),
+        outputs=tuple(_port(port, _names(port), given.outputs, title) for port in model.outputs),
     )
 
 
-def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
+def _check(name: str, shape: Sequence[int], model: Any, title: str) -> None:
     import openvino
 
     port = next((port for port in model.inputs if name in _names(port)), None)
@@ -54,11 +85,11 @@ def _check(name: str, given: ModelInput, model: Any, title: str) -> None:
             found=", ".join(_names(port, index)[0] for index, port in enumerate(model.inputs)),
             hint="Use one of these names under [model.inputs].",
         )
-    if not port.partial_shape.compatible(openvino.PartialShape(given.shape)):
+    if not port.partial_shape.compatible(openvino.PartialShape(list(shape))):
         raise PipelineError(
             Code.MODEL,
             f"Input {name!r} of {title} has a different shape after conversion.",
-            expected="x".join(map(str, given.shape)),
+            expected="x".join(map(str, shape)),
             found=str(port.partial_shape),
         )
 

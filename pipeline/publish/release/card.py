@@ -45,9 +45,9 @@ def card(manifest: Mapping[str, Any]) -> str:
         "| | name | type | shape |",
         "|---|---|---|---|",
         *(
-            f"| {kind} | {text(port['name'])} | {port['type']} | {_dims(port['shape'])} |"
+            f"| {kind} | {text(port['name'])} | {port['type']} | {_shapes(model, kind, index)} |"
             for kind in ("input", "output")
-            for port in model["interface"][f"{kind}s"]
+            for index, port in enumerate(model["interface"][f"{kind}s"])
         ),
         "",
         "## The tensors",
@@ -94,10 +94,18 @@ def _origin(tensor: Mapping[str, Any]) -> str:
     return next((f"{kind} {text(str(tensor[kind]))}" for kind in kinds if kind in tensor), "")
 
 
+def _shapes(model: Mapping[str, Any], kind: str, index: int) -> str:
+    """Return the shape of an input or output, and those of the cases that have others."""
+    interface = model["interface"]
+    cases = interface.get("cases", {}).items()
+    own = (f"{text(case)}: {_dims(shapes[f'{kind}s'][index])}" for case, shapes in cases)
+    return "; ".join((_dims(interface[f"{kind}s"][index]["shape"]), *own))
+
+
 def _licence(manifest: Mapping[str, Any]) -> str:
     """Return the model's licence as hubs spell it, or ``other`` if there are several."""
     sources = manifest["sources"]
-    found = {sources[name]["license"] for name in manifest["model"]["files"].values()}
+    found = {sources[name]["license"] for name in manifest["model"].get("files", {}).values()}
     licence = found.pop().lower() if len(found) == 1 else ""
     return licence if re.fullmatch(r"[a-z0-9.+-]+", licence) else "other"
 

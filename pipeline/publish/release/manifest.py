@@ -114,10 +114,11 @@ def _outputs(interface: Interface, cases: list[str]) -> dict[str, list[dict[str,
     return {
         case: [
             {"name": port.name, "file": file, "dims": list(port.shape), "type": output.type}
-            for port, file in zip(interface.outputs, output_files(interface, case), strict=True)
+            for port, file in zip(shaped.outputs, output_files(shaped, case), strict=True)
             for output in (output_spec(port),)
         ]
         for case in cases
+        for shaped in (interface.of_case(case),)
     }
 
 

@@ -69,7 +69,7 @@ def _case(
     files = {
         path.removeprefix(prefix): file for path, file in found.items() if path.startswith(prefix)
     }
-    interface = manifest.model.interface
+    interface = manifest.model.interface.of_case(case)
     outputs = dict(zip(output_files(interface, case), interface.outputs, strict=True))
     numbers = range(len(interface.inputs))
     pictures = {f"input{n}.{kind}.png" for n in numbers for kind in ("source", "tensor")}
@@ -101,7 +101,7 @@ def _case(
 
 def _protos(folder: Path, manifest: Manifest, case: str) -> Iterator[tuple[str, Path, Port]]:
     """Yield each file of ONNX's data set, with the raw file that it is made from, and its port."""
-    interface, tensors = manifest.model.interface, manifest.tensors[case]
+    interface, tensors = manifest.model.interface.of_case(case), manifest.tensors[case]
     for number, port in enumerate(interface.inputs):
         for name in port.names:
             if name in tensors:

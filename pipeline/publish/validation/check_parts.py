@@ -148,8 +148,8 @@ def outputs(manifest: Manifest) -> Iterator[Finding]:
     """Yield cases whose output tensors do not match the IR's outputs."""
     if manifest.manifest_version < 3:
         return
-    interface = manifest.model.interface
     for case in sorted({*manifest.tensors, *manifest.outputs}):
+        interface = manifest.model.interface.of_case(case)
         declared = [
             (each.name, each.file, each.dims, each.type) for each in manifest.outputs.get(case, ())
         ]

@@ -60,7 +60,7 @@ def main(folder: Path, case: str, scratch: Path) -> None:
 def _findings(
     folder: Path, manifest: Manifest, case: str, scratch: Path, file: str
 ) -> Iterator[Finding]:
-    interface = manifest.model.interface
+    interface = manifest.model.interface.of_case(case)
     files = output_files(interface, case)
     sizes = {
         name: output_spec(port).size for port, name in zip(interface.outputs, files, strict=True)

@@ -47,7 +47,7 @@ def draw(job: Job) -> None:
     for case, inputs in cases.items():
         seen: list[Any] = []
         given = tuple(_given(job, case, name, table, seen) for name, table in inputs.items())
-        ports = interface.outputs if interface else ()
+        ports = interface.of_case(case).outputs if interface else ()
         drawn[case] = CaseDrawings(
             inputs=given,
             outputs=draw_outputs(
@@ -160,6 +160,8 @@ def _held(values: Any, spec: TensorSpec, seen: list[Any]) -> tuple[Thumbnail, st
 
 def _values(values: Any) -> tuple[Any, str]:
     flat = values.ravel()
+    if not flat.size:
+        return None, "no elements"
     if flat.size <= _FEW:
         return None, ", ".join(f"{value:g}" for value in flat.tolist())
     low, high = float(flat.min()), float(flat.max())

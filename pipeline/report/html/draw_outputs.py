@@ -88,6 +88,8 @@ def _boxes(found: Detections, labels: Sequence[str], pixels: Any) -> OutputDrawi
 def _output(
     name: str, array: Any, seen: Sequence[Any], labels: Sequence[str], *, alone: bool
 ) -> OutputDrawings:
+    if not array.size:
+        return OutputDrawings(name=name, note="no elements")
     whole = array.dtype.kind in "iu"
     form = form_of(array.shape, seen[0].shape[:2] if seen else None, whole=whole)
     if form is Form.NONE:

@@ -12,6 +12,7 @@ import msgspec
 from pipeline.cache.atomic import AtomicWriter
 from pipeline.cache.digest import Digest, key_of
 from pipeline.cache.json_decoding import decode_msgpack
+from pipeline.config.case_shapes import shape_of
 from pipeline.errors import PipelineError
 from pipeline.execution.action import Job
 from pipeline.report.html.draw import VERSION
@@ -46,7 +47,7 @@ def drawing(
             case: {
                 name: {
                     **_plain(tensor),
-                    "dims": list(subject.config.model.inputs[name].shape),
+                    "dims": list(shape_of(tensor, subject.config.model.inputs[name])),
                 }
                 for name, tensor in given.items()
             }

@@ -54,7 +54,8 @@ class Subject:
     def outputs(self, case: str) -> Mapping[str, Path]:
         """Return the raw output files of a verified case, by output name."""
         try:
-            interface = decode_json(self.interface.read_bytes(), Interface)
+            whole = decode_json(self.interface.read_bytes(), Interface)
+            interface = whole.of_case(case)
             names = output_files(interface, case)
         except (OSError, msgspec.MsgspecError, PipelineError):
             return {}

@@ -17,6 +17,7 @@ from pipeline.tensor.dataset.dataset_index import IndexLine
 from pipeline.tensor.dataset.picture_pack import PackedPictures
 from pipeline.tensor.dataset.pictures import LARGEST_FILE, GivenPictures, Picture, Pictures
 from pipeline.tensor.image import image_tensor
+from pipeline.tensor.mean_image import read_mean_image
 
 _GIVEN = "picture."
 # A block holds 16 MiB, or 4 megapixels.
@@ -26,19 +27,23 @@ _BLOCKS = 4
 def make_shard(job: Job) -> None:
     """Recipe: write the raw ``tensors`` of a shard, and its ``index`` with a line for each image.
 
-    Inputs: ``pack``, or the files ``picture.<name>``. Parameters: ``where``, ``bad``, ``dims``,
-    and ``tensor``, the config's table. Holds one image in memory at a time. Raises PipelineError
-    (TENSOR) for a bad image unless ``bad`` is "skip".
+    Inputs: ``pack``, or the files ``picture.<name>``; ``mean_image`` if there is one. Parameters:
+    ``where``, ``bad``, ``dims``, and ``tensor``, the config's table. Holds one image in memory at a
+    time. Raises PipelineError (TENSOR) for a bad image unless ``bad`` is "skip".
     """
     tensor = convert_value(job.parameters["tensor"], Tensor)
     dims = tuple(cast(list[int], job.parameters["dims"]))
     encoder = msgspec.json.Encoder()
     offset = 0
+    mean = None
+    if tensor.mean_image is not None:
+        where = str(job.parameters["where"])
+        mean = read_mean_image(job.inputs["mean_image"], tensor, dims, where)
     _keep_blocks()
     with job.outputs["tensors"].open("wb") as tensors, job.outputs["index"].open("wb") as index:
         for picture in _pictures(job.inputs).each(job.scratch):
             try:
-                array = _array(picture, tensor, dims)
+                array = _array(picture, tensor, dims, mean)
             except PipelineError as error:
                 if error.code is not Code.TENSOR:
                     raise
@@ -80,7 +85,7 @@ def _pictures(inputs: Mapping[str, Path]) -> Pictures:
     )
 
 
-def _array(picture: Picture, tensor: Tensor, dims: tuple[int, ...]) -> Any:
+def _array(picture: Picture, tensor: Tensor, dims: tuple[int, ...], mean: Any) -> Any:
     if picture.path.stat().st_size > LARGEST_FILE:
         raise PipelineError(Code.TENSOR, f"The file is larger than {LARGEST_FILE} bytes.")
-    return image_tensor(picture.path, tensor, dims, picture.name)
+    return image_tensor(picture.path, tensor, dims, picture.name, mean)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.ovc import place_files
+from pipeline.verify.bfloat16 import BF16, as_array, as_tensor
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 from pipeline.verify.float_kernels import in_f32, is_quantised
 
@@ -39,16 +40,15 @@ def run_openvino(request: InferenceRequest) -> InferenceResult:
 
 
 def _infer(compiled: Any, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
-    import numpy
-
     given, made = _by_name(compiled.inputs), _by_name(compiled.outputs)
     request = compiled.create_infer_request()
     fed = {}
     for name, array in inputs.items():
-        kind = given[name].element_type.to_dtype()
-        fed[given[name]] = numpy.ascontiguousarray(array.astype(kind))
+        kind = given[name].element_type
+        own = array if kind.get_type_name() == BF16 else array.astype(kind.to_dtype())
+        fed[given[name]] = as_tensor(own, given[name])
     request.infer(fed)
-    return [request.get_tensor(made[name]).data.copy() for name in outputs]
+    return [as_array(request.get_tensor(made[name])) for name in outputs]
 
 
 def _by_name(ports: Sequence[Any]) -> dict[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.element_types import ELEMENT_TYPES
 from pipeline.errors import Code, PipelineError
 from pipeline.model.convert.external_data import check_external_data
 from pipeline.model.convert.ovc import place_files
 from pipeline.protobuf.wire import bytes_field
+from pipeline.tensor.element_values import as_floats, as_type
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
 
 # ONNX Runtime's names of types to NumPy's.
@@ -17,6 +22,8 @@ _INTEGERS = {
     **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 _NEAR = 1e-3
+_BF16 = "tensor(bfloat16)"
+_NO_KERNEL = re.compile(r"Could not find an implementation for (?P<name>\w+)\((?P<opset>\d+)\)")
 
 
 def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
@@ -44,6 +51,15 @@ def run_onnxruntime(request: InferenceRequest) -> InferenceResult:
             plain = _session(request, options, ())
             found.append(_run(plain, request.outputs, request.inputs))
     except Exception as error:  # its exceptions share no class but this
+        if missing := _NO_KERNEL.search(str(error)):
+            raise PipelineError(
+                Code.VERIFY,
+                "ONNX Runtime's CPU provider has no kernel for an operation of the model.",
+                where=request.files["model"].name,
+                found=f"{missing['name']} of opset {missing['opset']} in the types of this model "
+                "(of bfloat16, it has few)",
+                hint="Name an export in float32 in [golden.files].",
+            ) from None
         raise PipelineError(
             Code.VERIFY,
             "ONNX Runtime could not run the model for the golden check.",
@@ -60,8 +76,41 @@ def _run(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any]) -> Seq
         for given in session.get_inputs()
         if (array := inputs.get(given.name)) is not None
     }
-    found: Sequence[Any] = session.run(list(outputs), {**inputs, **fed})
+    fed = {**inputs, **fed}
+    ports = {port.name: port.type for port in (*session.get_inputs(), *session.get_outputs())}
+    if _BF16 in ports.values():
+        return _run_with_bf16(session, outputs, fed, ports)
+    found: Sequence[Any] = session.run(list(outputs), fed)
     return found
+
+
+def _run_with_bf16(
+    session: Any, outputs: Sequence[str], inputs: Mapping[str, Any], types: Mapping[str, str]
+) -> Sequence[Any]:
+    """Run a model with inputs or outputs of bf16, which its arrays of NumPy do not have."""
+    from onnxruntime import OrtValue
+
+    # A value does not keep the array of its elements.
+    bits = {name: as_type(a, "bf16")[0] for name, a in inputs.items() if types.get(name) == _BF16}
+    number = ELEMENT_TYPES["bf16"].onnx
+    values = {
+        name: OrtValue.ortvalue_from_numpy_with_onnx_type(bits[name], number)
+        if name in bits
+        else OrtValue.ortvalue_from_numpy(array)
+        for name, array in inputs.items()
+    }
+    return [_array(each) for each in session.run_with_ort_values(list(outputs), values)]
+
+
+def _array(value: Any) -> Any:
+    import numpy
+
+    if value.data_type() != _BF16:
+        return value.numpy()
+    shape = value.shape()
+    count = math.prod(shape)
+    data = ctypes.string_at(value.data_ptr(), 2 * count) if count else b""
+    return as_floats(numpy.frombuffer(data, "<u2"), "bf16").reshape(shape)
 
 
 def _as_declared(array: Any, given: Any) -> Any:

@@ -15,16 +15,18 @@ class InferenceRequest:
     """One inference of a source model, and with ``moved`` the same again to measure its noise.
 
     ``files`` and ``inputs`` (arrays) have the framework's own names, ``outputs`` are the names of
-    what is wanted. ``moved`` are further sets of inputs; None asks for the one answer alone, and
-    anything else, an empty list too, also for one without graph optimisation. ``folder`` is empty
-    and private; ``python`` is the interpreter that has the framework, and ``seconds`` its wall
-    time, for an executor that runs apart.
+    what is wanted; ``seed`` is that of the weights, where no file has them. ``moved`` are further
+    sets of inputs; None asks for the one answer alone, and anything else, an empty list too, also
+    for one without graph optimisation. ``folder`` is empty and private; ``python`` is the
+    interpreter that has the framework, and ``seconds`` its wall time, for an executor that runs
+    apart.
     """
 
     files: Mapping[str, Path]
     inputs: Mapping[str, Any]
     outputs: Sequence[str]
     architecture: str | None
+    seed: int | None = None
     folder: Path
     python: Path
     seconds: float

@@ -28,6 +28,7 @@ def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceRes
         "draws": len(request.draws),
         "measure": request.moved is not None,
         "architecture": request.architecture,
+        "seed": request.seed,
     }
     finished = run_process(
         seeded_command(
@@ -41,12 +42,21 @@ def run_in_subprocess(framework: str, request: InferenceRequest) -> InferenceRes
             "TF_CPP_MIN_LOG_LEVEL": "3",
         },
     )
+    if finished.returncode < 0:
+        raise PipelineError(
+            Code.WORKER,
+            f"{framework} crashed as it ran the model for the golden check.",
+            where=", ".join(path.name for path in request.files.values()),
+            found=f"signal {-finished.returncode}",
+            detail=finished.last_lines(),
+        )
     written = folder / "outputs.npz"
     if finished.returncode != 0 or not written.exists():
         raise PipelineError(
             Code.VERIFY,
             f"{framework} could not run the model for the golden check.",
-            where=", ".join(path.name for path in request.files.values()),
+            where=", ".join(path.name for path in request.files.values())
+            or str(request.architecture),
             found=f"exit status {finished.returncode}",
             hint="If a name is unknown, correct [golden.inputs] or [golden.outputs].",
             detail=finished.last_lines(),

@@ -434,6 +434,7 @@
 
   (func $print_largest (param $data i32) (param $size i32)
     (local $at i32) (local $best i32)
+    (if (i32.eqz (local.get $size)) (then (return)))
     (loop $next
       (if (i32.lt_u (local.get $at) (local.get $size))
         (then

@@ -54,7 +54,8 @@ static void print_output(const char *of, uint32_t index, const port *output, con
 
 static int take_output(uint32_t context, const test_case *given, uint32_t index) {
     const port *output = &given->outputs[index];
-    char *data = calloc(1, output->size);
+    /* An empty tensor has no bytes, for which calloc may return NULL. */
+    char *data = calloc(1, output->size ? output->size : 1);
     if (!data) {
         fprintf(stderr, "%s: there is no memory for the %u bytes of output %u (%s)\n", given->name,
                 output->size, index, output->file);

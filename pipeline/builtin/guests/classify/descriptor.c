@@ -72,8 +72,7 @@ static int take_dims(const place *where, char *word, port *into) {
         uint32_t length;
         if (next) *next++ = 0;
         if (into->rank == MAX_RANK) return refuse(where, "the tensor has over 8 dims", axis);
-        if (!take_number(axis, UINT32_MAX, &length) || length == 0)
-            return refuse(where, "this is no dim", axis);
+        if (!take_number(axis, UINT32_MAX, &length)) return refuse(where, "this is no dim", axis);
         /* Both are below 2^32, so their product fits. */
         size *= length;
         if (size > UINT32_MAX) return refuse(where, "the tensor is larger than 4 GiB", axis);

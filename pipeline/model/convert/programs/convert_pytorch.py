@@ -15,7 +15,7 @@ def main(payload: dict[str, Any]) -> None:
     if "exported" in payload["files"]:
         model = openvino.convert_model(torch.export.load(payload["files"]["exported"]))
     else:
-        module = load(payload["files"], payload["architecture"])
+        module = load(payload["files"], payload["architecture"], payload["seed"])
         model = openvino.convert_model(module, example_input=_examples(payload["inputs"]))
     for kind, ports, names in (
         ("inputs", model.inputs, payload["inputs"]),

@@ -25,6 +25,7 @@ class Order(NamedTuple):
     draws: list[dict[str, Any]]
     outputs: list[str]
     architecture: str | None
+    seed: int | None
     measure: bool
 
 
@@ -48,6 +49,7 @@ def serve(infer: Infer, version: str, levels: Callable[[Order], list[bool]] | No
         draws,
         given["outputs"],
         given["architecture"],
+        given["seed"],
         given["measure"],
     )
     try:

@@ -12,7 +12,8 @@ from torch_module import load
 
 def infer(order: Order) -> Iterator[list[Any]]:
     """Run the module; it may return a tensor, or several in a tuple, list or mapping."""
-    module = load({label: str(path) for label, path in order.files.items()}, order.architecture)
+    files = {label: str(path) for label, path in order.files.items()}
+    module = load(files, order.architecture, order.seed)
     with torch.inference_mode():
         for inputs in order.draws:
             yield _run(module, inputs, order.outputs)
