@@ -23,6 +23,8 @@ from pipeline.model.ir.interface import read_interface
 from pipeline.telemetry import private_home
 from pipeline.toolchain.environment import python_for
 
+_BETTER = {"int8": "Use more representative calibration tensors", "int4": "Use a group_size of 32"}
+
 
 def quantise(job: Job) -> None:
     """Recipe: quantise an f32 IR with calibration tensors, or its weights alone to 4 bits.
@@ -126,7 +128,7 @@ def quantise_ir(request: QuantiseRequest, folder: Path, loss: float) -> tuple[Pa
     made = msgspec.json.decode((folder / "result.json").read_bytes(), type=QuantiseResult)
     if request.precision == "int4":
         _check_bits(made.weights, request)
-    _check_losses(made.losses, loss, request.name)
+    _check_losses(made.losses, loss, request)
     return xml, made
 
 
@@ -136,7 +138,7 @@ def _check_bits(weights: Mapping[str, int], request: QuantiseRequest) -> None:
         raise PipelineError(
             Code.MODEL,
             f"No layer of {request.name} can have weights of 4 bits.",
-            expected="a MatMul or Gather with constant weights, other than the last layer"
+            expected="a MatMul with constant weights that is not the last layer"
             + (f", and with rows that groups of {size} or 32 divide" if size else ""),
             found="weights of " + ", ".join(weights),
             hint=("Omit group_size, for one scale per row, or use" if size else "Use")
@@ -144,14 +146,14 @@ def _check_bits(weights: Mapping[str, int], request: QuantiseRequest) -> None:
         )
 
 
-def _check_losses(losses: Mapping[str, float], loss: float, name: str) -> None:
+def _check_losses(losses: Mapping[str, float], loss: float, request: QuantiseRequest) -> None:
     worst = max(losses, key=lambda output: losses[output])
     if not losses[worst] <= loss:
         raise PipelineError(
             Code.MODEL,
-            f"The quantisation error of {name} exceeds its limit.",
+            f"The quantisation error of {request.name} exceeds its limit.",
             where=f"output {worst}",
             expected=f"a relative L2 error of at most {loss:g}",
             found=f"{losses[worst]:.4g}",
-            hint="Use more representative calibration tensors, or raise loss if acceptable.",
+            hint=f"{_BETTER[request.precision]}, or raise loss if acceptable.",
         )

@@ -300,11 +300,15 @@ def test_flags_take_the_place_of_guesses(project: Project) -> None:
         "told",
         *("colours.onnx", "--image", "red.png", "--values", "raw", "--colour", "BGR"),
         *("--shape", "1x3x32x48", "--license", "MIT", "--image-license", "CC0-1.0"),
-        *("--precision", "f16", "--precision", "int8", "--description", 'mine: "own"'),
+        *("--precision", "f16", "--precision", "int8", "--precision", "int4"),
+        *("--description", 'mine: "own"'),
     )
     assert config["description"] == 'mine: "own"'
     assert config["model"]["precision"] == "f16"
-    assert config["variant"]["int8"]["calibration"]["calibrate-red"]["x"]["image"] == "red"
+    for precision in ("int8", "int4"):
+        variant = config["variant"][precision]
+        assert variant["loss"] > 0
+        assert variant["calibration"]["calibrate-red"]["x"]["image"] == "red"
     assert config["model"]["inputs"]["x"]["shape"] == [1, 3, 32, 48]
     tensor = config["tensor"]["red"]["x"]
     assert (tensor["colour"], tensor["range"], "mean" in tensor) == ("BGR", "0-255", False)
