@@ -111,8 +111,8 @@ def make_draft(options: DraftOptions, ask: Asker) -> DraftResult:
         for case, reply in replies.items()
         if made.cases and reply.boxes is not None
     }
-    if "int8" in precisions[1:]:
-        doubtful["int8"] = [*doubtful["int8"], *boxes]
+    for precision in {"int8", "int4"} & doubtful.keys():
+        doubtful[precision] = [*doubtful[precision], *boxes]
     draft = replace(draft, top_classes=answers, doubtful=doubtful, boxes=boxes)
     _checked(draft, options)
     return DraftResult(
