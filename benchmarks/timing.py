@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,13 @@ class Timed:
     cpu: float
 
 
-def timed(command: list[str], folder: Path) -> Timed:
-    """Run a command, which must end well, without showing what it prints."""
+def timed(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> Timed:
+    """Run a command, which must end well, without showing what it prints.
+
+    ``environment`` replaces that of this process.
+    """
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
