@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cache.json_decoding import convert_value
+from pipeline.cache.json_decoding import convert_value, decode_json
 from pipeline.child_python.commands import seeded_command
 from pipeline.config.model_tables import Model, Precision
 from pipeline.errors import Code, PipelineError
@@ -125,7 +125,7 @@ def quantise_ir(request: QuantiseRequest, folder: Path, loss: float) -> tuple[Pa
     xml = folder / f"{request.name}.xml"
     xml.write_bytes(canonical_or_refused((folder / "quantised.xml").read_bytes(), request.name))
     (folder / "quantised.bin").replace(xml.with_suffix(".bin"))
-    made = msgspec.json.decode((folder / "result.json").read_bytes(), type=QuantiseResult)
+    made = decode_json((folder / "result.json").read_bytes(), QuantiseResult)
     if request.precision == "int4":
         _check_bits(made.weights, request)
     _check_losses(made.losses, loss, request)
