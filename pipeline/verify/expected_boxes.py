@@ -47,7 +47,8 @@ def unmet_boxes(
             )
         )
     for error in missed[:1]:
-        error.detail = "\n".join(["all boxes:", *(_shown(box, labels) for box in found.boxes)])
+        shown = [_shown(box, labels) for box in found.boxes] or ["none"]
+        error.detail = "\n".join([f"boxes with a score of at least {expect.score:g}:", *shown])
     return missed
 
 
@@ -71,12 +72,13 @@ def _missed(
     fit = 0.0 if best is None else overlap(best, _box(wanted))
     found = "no box there"
     if best is not None and fit > 0:
-        found = f"{_shown(best, labels)}, with an intersection over union of {fit:.2f}"
+        found = f"{_shown(best, labels)}, which has {fit:.2f}"
     return PipelineError(
         Code.VERIFY,
         "The detector does not find an expected box.",
         where=where,
-        expected=f"{_place(_box(wanted), labels)}, within {expect.overlap:g}",
+        expected=f"{_place(_box(wanted), labels)}, with an intersection over union of at least "
+        f"{expect.overlap:g}",
         found=found,
         hint="Check colour order, range, fit and the layout; or correct the config.",
     )

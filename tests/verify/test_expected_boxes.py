@@ -45,9 +45,10 @@ def test_boxes_are_found_in_any_order() -> None:
 def test_a_box_elsewhere_is_named_with_its_class_and_how_far_it_is() -> None:
     moved = ExpectedBox(index=1, box=(0.42, 0.4, 0.62, 0.6))
     [message] = messages(moved, CAT)
-    assert "expected: 1 bee [0.420, 0.400, 0.620, 0.600], within 0.9" in message
+    assert "1 bee [0.420, 0.400, 0.620, 0.600], with an intersection over union" in message
+    assert "boxes with a score of at least 0.3:" in message
     assert "1 bee [0.400, 0.400, 0.600, 0.600], score 0.9" in message
-    assert "intersection over union of 0.82" in message
+    assert "which has 0.82" in message
     assert messages(moved, CAT, overlap=0.8) == []
 
 
