@@ -185,6 +185,17 @@ def test_an_onnx_model_that_ends_before_its_opset_gives_5(tmp_path: Path, framew
     assert script.run(tmp_path, backends={Encoding.ONNX: framework}).errnos == [5]
 
 
+def test_a_model_that_onnxruntime_cannot_name_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its own text is not UTF-8 then; it would tell so on stdout, which is the guest's."""
+    model = onnx_relu().replace(b"Relu", b"R\x85\x85u")
+    script = Script()
+    script.call("load", script.builders(model), 1, 1, 0, script.room())
+    assert script.run(tmp_path, backends={Encoding.ONNX: "onnxruntime"}).errnos == [5]
+    assert capfd.readouterr().out == ""
+
+
 @pytest.mark.parametrize("part", [0, 1])
 @pytest.mark.parametrize("cut", [0.3, 0.7, 0.95])
 def test_a_truncated_ir_gives_5(

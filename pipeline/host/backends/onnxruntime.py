@@ -74,8 +74,9 @@ class OrtGraph:
         if tuning.threads:
             options.intra_op_num_threads = tuning.threads
         try:
+            # Falling back prints to stdout, which is the guest's.
             self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
+                model, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
             self.inputs = tuple(_port(each, unranked) for each in self._session.get_inputs())
             self.outputs = tuple(_port(each) for each in self._session.get_outputs())
