@@ -194,11 +194,7 @@ class FixtureSteps:
         built = {"guest": self._guest.outputs["wasm"]}
         if self._component is not None:
             built["component"] = self._component.outputs["wasm"]
-        expected = {
-            f"expected.{case}.{kind}": pair
-            for case, kinds in self._expected.items()
-            for kind, pair in kinds.items()
-        }
+        expected = self._expected_pairs()
         return Action(
             kind="fixture",
             label=self._name,
@@ -285,11 +281,7 @@ class FixtureSteps:
                 for case, inputs in self._tensors.items()
                 for given, path in inputs.items()
             },
-            **{
-                f"expected.{case}.{kind}": path
-                for case, kinds in self._expected.items()
-                for kind, (_, path) in kinds.items()
-            },
+            **{label: path for label, (_, path) in self._expected_pairs().items()},
         }
         inputs = {f"file.{path.name}": path for path in published.values()}
         used = _used(fixture)
@@ -369,6 +361,13 @@ class FixtureSteps:
                 if step is not None
             },
             "descriptor": self._folder / "fixture.txt",
+        }
+
+    def _expected_pairs(self) -> dict[str, tuple[Path, Path]]:
+        return {
+            f"expected.{case}.{kind}": pair
+            for case, kinds in self._expected.items()
+            for kind, pair in kinds.items()
         }
 
     def _tensor_name(self, case: str, given: str) -> str:

@@ -17,6 +17,7 @@ from pipeline.verify import evidence
 from pipeline.verify.bfloat16 import as_array, as_tensor, rounds_to_bf16
 from pipeline.verify.executors import EXECUTORS
 from pipeline.verify.executors.reference_executor import InferenceRequest, InferenceResult
+from pipeline.verify.float_kernels import EXACT
 from pipeline.verify.golden import (
     compare_with_source,
     infer_source,
@@ -123,8 +124,7 @@ def _infer(network: Any, inputs: Mapping[str, Any]) -> list[Any]:
     import openvino
 
     # Some CPUs infer f32 models in bf16 by default, or round activations to 8 bits.
-    exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
-    request = openvino.Core().compile_model(network, "CPU", exact).create_infer_request()
+    request = openvino.Core().compile_model(network, "CPU", dict(EXACT)).create_infer_request()
     for index, array in enumerate(inputs.values()):
         request.set_input_tensor(index, as_tensor(array, network.inputs[index]))
     request.infer()

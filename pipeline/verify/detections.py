@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,15 +55,18 @@ def detections(
     return _separate(arrays, size, least)
 
 
-def picture_size(layout: str | None, dims: Sequence[int]) -> tuple[int, int]:
-    """Return height and width of an image's tensor; 1 and 1 if it is none.
+def picture_size(tensors: Iterable[tuple[str | None, Sequence[int]]]) -> tuple[int, int]:
+    """Return height and width of the first image of a case's tensors; 1 and 1 if there is none.
 
-    >>> picture_size("NCHW", (1, 3, 48, 192)), picture_size(None, (1, 512))
+    Each is a layout, None of what is no image, and a shape.
+
+    >>> picture_size([(None, (1, 512)), ("NCHW", (1, 3, 48, 192))]), picture_size([])
     ((48, 192), (1, 1))
     """
-    if layout is None or len(layout) != len(dims):
-        return 1, 1
-    return dims[layout.index("H")], dims[layout.index("W")]
+    for layout, dims in tensors:
+        if layout is not None and len(layout) == len(dims):
+            return dims[layout.index("H")], dims[layout.index("W")]
+    return 1, 1
 
 
 def overlap(one: Box, other: Box) -> float:

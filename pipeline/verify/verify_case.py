@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -124,7 +124,7 @@ def verify(job: Job) -> None:
         outputs,
         labels,
         where,
-        size=_picture_size(job),
+        size=picture_size((tensor.layout, shape) for _, tensor, shape in _pictures(job)),
         files={kind: job.inputs[f"expected.{kind}"] for kind in expected_files(case, expect)},
     )
     wanted = expect.output or interface.outputs[0].name
@@ -181,29 +181,25 @@ def verify(job: Job) -> None:
     (folder / evidence.REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
 
 
-def _picture_size(job: Job) -> tuple[int, int]:
-    """Return height and width of the case's first image."""
+def _pictures(job: Job) -> Iterator[tuple[str, Tensor, tuple[int, ...]]]:
+    """Yield each input that is an image: its name, its tensor's table, and its shape."""
     tables = cast(Mapping[str, Any], job.parameters["pictures"])
     inputs = convert_value(job.parameters["model"], Model).inputs
     for name, table in tables.items():
         tensor = convert_value(table, Tensor)
-        return picture_size(tensor.layout, shape_of(tensor, inputs[name]))
-    return 1, 1
+        yield name, tensor, shape_of(tensor, inputs[name])
 
 
 def _write_pictures(job: Job, folder: Path) -> None:
-    tables = cast(Mapping[str, Any], job.parameters["pictures"])
-    inputs = convert_value(job.parameters["model"], Model).inputs
     given = [label.removeprefix("tensor.") for label in job.inputs if label.startswith("tensor.")]
-    for name, table in tables.items():
-        tensor = convert_value(table, Tensor)
+    for name, tensor, shape in _pictures(job):
         write_pictures(
             folder,
             str(given.index(name)),
             job.inputs[f"picture.{name}"],
             job.inputs[f"tensor.{name}"],
             tensor,
-            shape_of(tensor, inputs[name]),
+            shape,
         )
 
 

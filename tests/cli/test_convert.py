@@ -20,7 +20,7 @@ from tests.fork_server import wasi_nn
 from tests.tiny import write_model
 
 
-def told(folder: Path, file: str) -> dict[str, Any]:
+def inspected(folder: Path, file: str) -> dict[str, Any]:
     done = wasi_nn("inspect", "--json", file, cwd=folder)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -40,7 +40,7 @@ def converted(folder: Path) -> Path:
 
 
 def test_a_model_becomes_a_pair_that_inspect_shows(converted: Path) -> None:
-    found = told(converted, "out/net.xml")
+    found = inspected(converted, "out/net.xml")
     assert sorted(path.name for path in (converted / "out").iterdir()) == ["net.bin", "net.xml"]
     assert found["belong together"]
     # Its index is a further name of an input.
@@ -52,7 +52,7 @@ def test_a_model_becomes_a_pair_that_inspect_shows(converted: Path) -> None:
 
 def test_what_convert_says_is_what_inspect_finds(folder: Path) -> None:
     done = wasi_nn("convert", "net.onnx", "-o", "out", cwd=folder)
-    assert told(folder, "out/net.xml")["canonical digest"] in done.stdout
+    assert inspected(folder, "out/net.xml")["canonical digest"] in done.stdout
 
 
 def test_mean_and_precision_change_the_network(folder: Path) -> None:
@@ -62,7 +62,7 @@ def test_mean_and_precision_change_the_network(folder: Path) -> None:
     ):
         done = wasi_nn("convert", "net.onnx", "-o", f"{number}", "--no-check", *more, cwd=folder)
         assert done.returncode == 0, done.stderr
-        digests.add(told(folder, f"{number}/net.xml")["canonical digest"])
+        digests.add(inspected(folder, f"{number}/net.xml")["canonical digest"])
     assert len(digests) == 4
 
 
@@ -77,7 +77,7 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
 
 
 def test_onnx_is_shown_too(folder: Path) -> None:
-    found = told(folder, "net.onnx")
+    found = inspected(folder, "net.onnx")
     assert found["format"] == "ONNX"
     assert found["inputs"][0]["name"] == "x"
     shown = wasi_nn("inspect", "net.onnx", cwd=folder).stdout
@@ -302,7 +302,7 @@ def test_compressed_weights_are_told(tmp_path: Path, kind: str, precision: str) 
     wide = ops.convert(stored, openvino.Type.f32)
     net = ops.matmul(x, ops.multiply(wide, numpy.ones((4, 1), numpy.float32)), False, True)
     openvino.save_model(openvino.Model([net], [x]), tmp_path / "net.xml", compress_to_fp16=False)
-    found = told(tmp_path, "net.xml")
+    found = inspected(tmp_path, "net.xml")
     assert found["precision"] == precision
     assert found["parameters"][kind] == 32
 
@@ -314,7 +314,7 @@ def test_as_json_it_tells_what_was_written(folder: Path) -> None:
     for end in ("xml", "bin"):
         data = (folder / found[end]["path"]).read_bytes()
         assert found[end]["sha256"] == hashlib.sha256(data).hexdigest()
-    assert found["canonical digest"] == told(folder, "out/net.xml")["canonical digest"]
+    assert found["canonical digest"] == inspected(folder, "out/net.xml")["canonical digest"]
 
 
 @pytest.mark.parametrize(

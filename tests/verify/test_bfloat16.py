@@ -254,15 +254,16 @@ def write_tflite(path: Path, kind: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("BFLOAT16", "BFLOAT16"), ("FLOAT8_E5M2", "one that is newer than OpenVINO")]
+    ("kind", "named"),
+    [("BFLOAT16", "BFLOAT16"), ("FLOAT8_E5M2", "one that is newer than OpenVINO")],
 )
 def test_an_element_type_that_openvino_lacks_in_tflite_is_named(
-    tmp_path: Path, kind: str, told: str
+    tmp_path: Path, kind: str, named: str
 ) -> None:
     path = write_tflite(tmp_path / "net.tflite", getattr(schema.TensorType, kind))
     with pytest.raises(PipelineError, match="an element type that OpenVINO cannot conv") as raised:
         converted(tmp_path, path)
-    assert raised.value.found == told
+    assert raised.value.found == named
     with pytest.raises(PipelineError, match="an element type that OpenVINO cannot read") as raised:
         inspect_network(path)
-    assert raised.value.found == told
+    assert raised.value.found == named

@@ -151,7 +151,12 @@ def infer_cases(job: Job) -> None:
         others = [dict(zip(outputs, each, strict=True)) for each in result.others]
         reply = _reply(arrays, others, job.parameters["labelled"])
         if reply.finite and reply.top_class is None:
-            boxes = found_boxes(arrays, _picture_size(fixture, case))
+            inputs = fixture.model.inputs
+            size = picture_size(
+                (tensor.layout, shape_of(tensor, inputs[name]))
+                for name, tensor in fixture.tensor[case].items()
+            )
+            boxes = found_boxes(arrays, size)
             reply = msgspec.structs.replace(reply, boxes=boxes)
         answers[case] = msgspec.to_builtins(reply)
     job.outputs["answers"].write_text(json.dumps(answers))
@@ -175,14 +180,6 @@ def _reply(
             top_class, bound=float((FACTOR * noise + last_places(values)).max())
         )
     return SourceReply(least=min(peaks) if finite else 0.0, finite=finite, top_class=top_class)
-
-
-def _picture_size(fixture: Fixture, case: str) -> tuple[int, int]:
-    sizes = (
-        picture_size(tensor.layout, shape_of(tensor, fixture.model.inputs[name]))
-        for name, tensor in fixture.tensor[case].items()
-    )
-    return next((size for size in sizes if size != (1, 1)), (1, 1))
 
 
 def _tensor(job: Job, fixture: Fixture, case: str, name: str) -> Any:

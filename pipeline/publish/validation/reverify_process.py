@@ -109,13 +109,12 @@ def _findings(
         port.name: array_of(out / name, port)
         for port, name in zip(interface.outputs, files, strict=True)
     }
-    sizes_of = (picture_size(each.layout, each.dims) for each in manifest.tensors[case].values())
     for error in unmet_expectations(
         expect,
         outputs,
         (),
         file,
-        size=next((size for size in sizes_of if size != (1, 1)), (1, 1)),
+        size=picture_size((each.layout, each.dims) for each in manifest.tensors[case].values()),
         files={kind: folder / name for kind, name in expected_files(case, expect).items()},
     ):
         yield Finding.of("expect", file, error)
